@@ -1,0 +1,2 @@
+/* An archive needs one source of its own. */
+typedef int ride_empty;

@@ -1,0 +1,164 @@
+/* ride/backend.h: the backend table: how the host uses a device, and the ABI of a backend plugin.
+ *
+ * A backend is a struct of functions. Calls are coarse: a few per batch, never per event. The host never assumes that
+ * memory is shared: tiles travel in buffers that the backend gave out (buffer_alloc: pinned where that means
+ * something), work is submitted to a queue and completes asynchronously, in submission order within one queue.
+ *
+ * Life: probe → device_count/device_props → device_open → program_upload (a bundle image) → state_create →
+ * queue_create → submit/poll/wait … → destroyed in reverse order. What is borrowed by a submitted work (tiles in and out)
+ * must stay untouched until its ticket completes.
+ *
+ * Threads: a queue belongs to one thread at a time. Different queues of a device may be used by different threads. A state
+ * is used by one queue at a time. probe, device_count, device_props and program_supports: any thread.
+ *
+ * Errors: set-up calls fill a ride_error. submit/poll/wait return a status only:
+ *   RIDE_FULL           the queue has no room: nothing was taken; back-pressure is the caller's
+ *   RIDE_PENDING        (poll, wait) not finished within the time
+ *   RIDE_E_DEVICE_LOST  the device is gone: every ticket that has not completed never will; re-submit elsewhere
+ * A lost device is a status, not an abort. */
+#ifndef RIDE_BACKEND_H
+#define RIDE_BACKEND_H
+#include "base/error.h"
+#include "base/tile.h"
+#include "kernels/layout/bundle.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { RIDE_BACKEND_ABI = 1, RIDE_VNODES = 1024 };
+
+typedef struct ride_device ride_device;           /* an opened device */
+typedef struct ride_program_dev ride_program_dev; /* a bundle, made ready on a device; immutable */
+typedef struct ride_state ride_state;             /* window state of a range of vnodes on a device */
+typedef struct ride_queue ride_queue;             /* an ordered stream of work */
+typedef uint64_t ride_ticket;                     /* 1, 2, 3 … per queue */
+
+/* What the host gives to a backend. Outlives it. All functions: any thread. */
+typedef struct ride_backend_services {
+    uint32_t struct_bytes;
+    void *context;
+    void (*log)(void *context, int level, const char *text); /* level: 0 debug … 3 error */
+    uint64_t (*now_ns)(void *context);                       /* monotonic; virtual in simulations */
+    void (*sleep_until_ns)(void *context, uint64_t deadline_ns);
+} ride_backend_services;
+
+typedef struct ride_device_props {
+    char name[64];
+    char kind[16];         /* "cpu", "cuda", "fake" */
+    uint64_t memory_bytes; /* what state may use; 0 = unknown */
+    int32_t numa_node;     /* nearest, -1 = unknown */
+    uint32_t queues_max;   /* 0 = no limit */
+    uint32_t asynchronous; /* 1: submit returns before the work is done */
+    uint32_t cores;        /* cpu: usable cores; gpu: multiprocessors */
+} ride_device_props;
+
+typedef enum ride_buffer_kind {
+    RIDE_BUFFER_HOST = 1,   /* readable by the host and by the device; pinned where that exists */
+    RIDE_BUFFER_DEVICE = 2, /* device only */
+} ride_buffer_kind;
+
+typedef struct ride_state_options {
+    uint32_t vnode_first, vnodes_count; /* which keys it owns: ride_key_vnode(key) in the range */
+    uint64_t
+        memory_bytes_max; /* 0 = no bound but the machine; exceeding it is RIDE_E_MEMORY at submit, naming nothing silently */
+    uint64_t reserve_keys; /* per entity, to be allocated now; 0 = expected_keys of the plan */
+} ride_state_options;
+
+typedef enum ride_stage {
+    RIDE_STAGE_FEATURES = 1, /* conditions, aggregates, expressions; changes state */
+    RIDE_STAGE_SCORE = 2,    /* margin and probability from the vector */
+    RIDE_STAGE_RULES = 4,    /* first rule that holds */
+} ride_stage;
+
+/* One batch. in: tiles of the plan's input layout; out: tiles of the plan's output layout, as many, same rows. Row r of
+ * out belongs to row r of in; rows flagged LABEL or SKIP leave their output row undefined. */
+typedef struct ride_work {
+    uint32_t stages; /* ride_stage bits */
+    uint32_t rows_count;
+    const uint8_t *in_tiles;
+    uint8_t *out_tiles;
+    const char *arena; /* string bytes the input slices point into; may be NULL when no program reads strings */
+    uint64_t arena_bytes;
+} ride_work;
+
+typedef struct ride_state_stats {
+    uint64_t keys, entries, bytes; /* all entities together; bytes = everything the state holds */
+    uint64_t evicted_entries, late_inserts;
+} ride_state_stats;
+
+typedef struct ride_queue_stats {
+    uint64_t submitted, completed, failed, rows;
+    uint64_t busy_ns; /* time the device worked for this queue */
+} ride_queue_stats;
+
+/* Receives the pieces of a serialised state in order; a status other than RIDE_OK stops the save and is returned. */
+typedef ride_status (*ride_write_fn)(void *context, const void *data, size_t bytes);
+/* Reads exactly `bytes` or fails (RIDE_E_CORRUPT at a premature end). */
+typedef ride_status (*ride_read_fn)(void *context, void *data, size_t bytes);
+
+typedef struct ride_backend_ops {
+    uint32_t abi;          /* RIDE_BACKEND_ABI */
+    uint32_t struct_bytes; /* sizeof(ride_backend_ops) */
+    const char *name;      /* "cpu" */
+
+    /* Find. probe: RIDE_OK, or why this backend cannot run here. */
+    ride_status (*probe)(ride_error *err);
+    uint32_t (*device_count)(void);
+    ride_status (*device_props)(uint32_t device_index, ride_device_props *out, ride_error *err);
+    ride_status (*device_open)(uint32_t device_index, ride_device **out, ride_error *err);
+    void (*device_close)(ride_device *device);
+
+    /* Hold. A host buffer is 4 KiB aligned. */
+    ride_status (*queue_create)(ride_device *device, uint32_t depth_max, ride_queue **out, ride_error *err);
+    void (*queue_destroy)(ride_queue *queue); /* waits for what was submitted */
+    ride_status (*buffer_alloc)(ride_device *device, ride_buffer_kind kind, uint64_t bytes, void **out,
+                                ride_error *err);
+    void (*buffer_free)(ride_device *device, ride_buffer_kind kind, void *buffer);
+
+    /* Model. supports: RIDE_OK, or RIDE_E_UNSUPPORTED and why. upload copies what it needs from the bundle. */
+    ride_status (*program_supports)(const ride_bundle *bundle, ride_error *err);
+    ride_status (*program_upload)(ride_device *device, const ride_bundle *bundle, ride_program_dev **out,
+                                  ride_error *err);
+    void (*program_release)(ride_program_dev *program);
+
+    /* State. save and restore run on an idle state. The bytes of a save depend only on the events that made the state, never on
+     * batch sizes or sweeps; restore adds the saved vnodes (which must lie in the state's range and be empty).
+     * Format: versioned, checksummed, tied to the plan by spec hash; see docs. */
+    ride_status (*state_create)(ride_device *device, const ride_program_dev *program, const ride_state_options *options,
+                                ride_state **out, ride_error *err);
+    void (*state_destroy)(ride_state *state);
+    ride_status (*state_save)(ride_state *state, uint32_t vnode_first, uint32_t vnodes_count, ride_write_fn write,
+                              void *context, ride_error *err);
+    ride_status (*state_restore)(ride_state *state, ride_read_fn read, void *context, ride_error *err);
+    void (*state_stats)(const ride_state *state, ride_state_stats *out);
+
+    /* Work. submit never blocks. state may be NULL when stages has no FEATURES. A ticket completes once; poll or wait with
+     * it any number of times. wait: timeout_ns 0 = poll, UINT64_MAX = for ever. */
+    ride_status (*submit)(ride_queue *queue, const ride_program_dev *program, ride_state *state, const ride_work *work,
+                          ride_ticket *out);
+    ride_status (*poll)(ride_queue *queue, ride_ticket ticket);
+    ride_status (*wait)(ride_queue *queue, ride_ticket ticket, uint64_t timeout_ns);
+    void (*queue_stats)(const ride_queue *queue, ride_queue_stats *out);
+
+    /* Together (optional, NULL when absent): element-wise sum of count uint64 over the devices of a group. */
+    ride_status (*group_reduce)(ride_device *const *devices, uint32_t devices_count, uint64_t *const *values,
+                                uint64_t count, ride_error *err);
+} ride_backend_ops;
+
+/* The one symbol of a plugin, and of the built-in backends under their own names. Returns NULL and fills err when the
+ * backend cannot serve this host (ABI, missing driver …). The table is static and never freed. */
+typedef const ride_backend_ops *(*ride_backend_entry_fn)(uint32_t abi, const ride_backend_services *services,
+                                                         ride_error *err);
+#define RIDE_BACKEND_ENTRY "ride_backend_entry"
+const ride_backend_ops *ride_backend_cpu(uint32_t abi, const ride_backend_services *services, ride_error *err);
+const ride_backend_ops *ride_backend_fake(uint32_t abi, const ride_backend_services *services, ride_error *err);
+
+/* Input and output layouts of a plan: the same on every backend. */
+void ride_plan_layout_in(const ride_bundle *bundle, ride_tile_layout *out);
+void ride_plan_layout_out(const ride_bundle *bundle, ride_tile_layout *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
