@@ -152,6 +152,8 @@ typedef const ride_backend_ops *(*ride_backend_entry_fn)(uint32_t abi, const rid
                                                          ride_error *err);
 #define RIDE_BACKEND_ENTRY "ride_backend_entry"
 const ride_backend_ops *ride_backend_cpu(uint32_t abi, const ride_backend_services *services, ride_error *err);
+/* Slow and obvious: every window by scanning the events of its key. What `ride verify` and the tests check others against. */
+const ride_backend_ops *ride_backend_reference(uint32_t abi, const ride_backend_services *services, ride_error *err);
 const ride_backend_ops *ride_backend_fake(uint32_t abi, const ride_backend_services *services, ride_error *err);
 
 /* Input and output layouts of a plan: the same on every backend. */
