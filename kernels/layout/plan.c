@@ -1,0 +1,26 @@
+/* kernels/layout/plan.c: the tile layouts of a plan. One place, so that every backend and the engine agree. */
+#include "base/assert.h"
+#include "ride/backend.h"
+
+void ride_plan_layout_in(const ride_bundle *bundle, ride_tile_layout *out) {
+    RIDE_ASSERT(bundle->plan != NULL);
+    const ride_plan_column *columns = ride_bundle_array(bundle, RIDE_SECTION_COLUMNS, ride_plan_column);
+    ride_tile_layout_begin(out);
+    for (uint32_t i = 0; i < bundle->plan->columns_count; i++)
+        ride_tile_layout_add(out, (ride_type)columns[i].type, columns[i].nullable != 0);
+    ride_tile_layout_finish(out);
+}
+
+void ride_plan_layout_out(const ride_bundle *bundle, ride_tile_layout *out) {
+    RIDE_ASSERT(bundle->plan != NULL);
+    static const ride_type tail[RIDE_OUT_COUNT] = {
+        [RIDE_OUT_MARGIN] = RIDE_TYPE_F64,
+        [RIDE_OUT_PROBABILITY] = RIDE_TYPE_F64,
+        [RIDE_OUT_RULE] = RIDE_TYPE_U32,
+        [RIDE_OUT_FLAGS] = RIDE_TYPE_U32,
+    };
+    ride_tile_layout_begin(out);
+    for (uint32_t i = 0; i < bundle->plan->features_count; i++) ride_tile_layout_add(out, RIDE_TYPE_F64, 0);
+    for (uint32_t i = 0; i < RIDE_OUT_COUNT; i++) ride_tile_layout_add(out, tail[i], 0);
+    ride_tile_layout_finish(out);
+}
