@@ -1,0 +1,111 @@
+/* kernels/layout/forest.h: a tree ensemble as it crosses to a device. Plain data without pointers; models/ writes it into
+ * a bundle, every backend reads it (and may derive a faster layout of its own at upload).
+ *
+ * One form for all trainers: every comparison is `x < t goes left`. A trainer's other comparisons become this one when
+ * the model is compiled: `x <= t` is `x < the next number above t`, `>` and `>=` swap the children. Numbers are held as
+ * doubles: a float model's thresholds, leaves and margins are floats, and those are exact in a double, so comparing
+ * doubles equals comparing floats once the input was rounded to float (see kernels/row/tree.h).
+ *
+ * Sections: FOREST = ride_forest_header, then double base_margin[outputs_count]; FOREST_TREES = ride_forest_tree[];
+ * FOREST_NODES = ride_forest_node[]; FOREST_CATEGORIES = uint32_t words of category sets (absent when there are none);
+ * FOREST_INPUTS = uint32_t[inputs_count], which entry of the plan's vector feeds each input (absent in a bundle
+ * without a plan: input i is column i of the rows).
+ *
+ * Nodes of a tree are in breadth-first order: the root first, siblings side by side, so the children of the k-th inner
+ * node of a tree are its nodes 2k+1 and 2k+2. `left` says it explicitly for the scorer; the check insists on it, which makes
+ * "every node reached once, no cycle" one pass without memory. */
+#ifndef RIDE_KERNELS_LAYOUT_FOREST_H
+#define RIDE_KERNELS_LAYOUT_FOREST_H
+#include "kernels/layout/bundle.h"
+
+enum {
+    RIDE_FOREST_VERSION = 1,
+    RIDE_FOREST_OUTPUTS_MAX = 1024,
+    RIDE_FOREST_DEPTH_MAX = 4096,       /* edges from a root to its deepest leaf */
+    RIDE_FOREST_INPUTS_MAX = 1 << 20,   /* an input index has 24 bits */
+    RIDE_FOREST_CATEGORY_MAX = 1 << 24, /* category codes are below this: a float holds them exactly */
+};
+
+/* The type that inputs are rounded to before the tests, and that one row's leaves are added in. */
+typedef enum ride_forest_number {
+    RIDE_FOREST_F32 = 1,
+    RIDE_FOREST_F64 = 2,
+} ride_forest_number;
+
+/* From margin to the answer; arithmetic in the sum type. */
+typedef enum ride_forest_link {
+    RIDE_FOREST_LINK_NONE = 1,    /* the margin itself */
+    RIDE_FOREST_LINK_SIGMOID = 2, /* 1 / (exp(min(-x, 88.7)) + 1 + 1e-16) */
+    RIDE_FOREST_LINK_SOFTMAX = 3, /* over the outputs of a row */
+} ride_forest_link;
+
+typedef struct ride_forest_header {
+    uint32_t forest_version; /* RIDE_FOREST_VERSION */
+    uint32_t trees_count, nodes_count, inputs_count, outputs_count;
+    uint32_t category_words_count;
+    uint32_t input_number; /* ride_forest_number: inputs are rounded to this, to nearest even, before the tests */
+    uint32_t sum_number;   /* ride_forest_number: a row's sum starts at base_margin and adds leaves in tree order */
+    uint32_t link;         /* ride_forest_link */
+    uint32_t depth_max;    /* of the deepest tree; 0 = single leaves */
+    uint32_t flags;        /* 0; numeric rules that a later format brings. A flag not known here is refused */
+    uint32_t reserved[5];  /* 0 */
+    char format[16];       /* "xgboost": who trained it, for reports */
+    char objective[48];    /* "binary:logistic", as the model file says */
+} ride_forest_header;
+RIDE_STATIC_ASSERT(sizeof(ride_forest_header) == 128, "two lines, then the base margins");
+
+typedef struct ride_forest_tree {
+    uint32_t nodes_first, nodes_count; /* trees lie one after the other without gaps */
+    uint32_t output;                   /* which of the row's sums its leaf is added to */
+    uint32_t depth;                    /* edges to the deepest leaf */
+} ride_forest_tree;
+RIDE_STATIC_ASSERT(sizeof(ride_forest_tree) == 16, "crosses to devices");
+
+/* ride_forest_node.input: the low 24 bits are the input's index, the others these. */
+typedef enum ride_forest_node_bits {
+    RIDE_NODE_INPUT_MASK = 0x00ffffff,
+    RIDE_NODE_LEAF = 0x01000000,         /* nothing else is set then */
+    RIDE_NODE_DEFAULT_LEFT = 0x02000000, /* a missing value (NaN) goes left, else right */
+    RIDE_NODE_SET = 0x04000000,          /* category test instead of x < threshold */
+    RIDE_NODE_SET_LEFT = 0x08000000,     /* with SET: members go left and all others right; without: members go right */
+} ride_forest_node_bits;
+
+/* Members of a category set: category c is bit c % 32 of word c / 32. A value is truncated towards zero first; one that is
+ * negative or beyond the set's words is no member. */
+typedef struct ride_forest_set {
+    uint32_t words_first, words_count; /* in FOREST_CATEGORIES */
+} ride_forest_set;
+
+typedef struct ride_forest_node {
+    union {
+        double threshold;    /* x < threshold goes left; not NaN */
+        double leaf;         /* what the tree adds (tree weights are already in it); finite */
+        ride_forest_set set; /* with RIDE_NODE_SET */
+    } u;
+    uint32_t input; /* index and ride_forest_node_bits */
+    uint32_t left;  /* left child, counted from the tree's first node; the right child is left + 1; a leaf: 0 */
+} ride_forest_node;
+RIDE_STATIC_ASSERT(sizeof(ride_forest_node) == 16,
+                   "four nodes a line; a pair of siblings never straddles more than two");
+
+/* A checked forest: borrowed pointers into the bundle's image. */
+typedef struct ride_forest {
+    const ride_forest_header *header;
+    const double *base_margins; /* outputs_count */
+    const ride_forest_tree *trees;
+    const ride_forest_node *nodes;
+    const uint32_t *category_words; /* NULL = none */
+    const uint32_t *inputs;         /* NULL = no plan: identity */
+} ride_forest;
+
+/* Checks the forest of an opened bundle and gives the view. Everything a scorer relies on is checked here, so that scoring
+ * needs no bounds tests: counts against section sizes, every index, depth, order, finite leaves and margins. RIDE_E_CORRUPT
+ * with the first finding; RIDE_E_VERSION for another version; RIDE_E_MODEL when the bundle holds no forest. Any thread. */
+ride_status ride_forest_open(const ride_bundle *bundle, ride_forest *out, ride_error *err);
+/* The same without the view. */
+ride_status ride_forest_check(const ride_bundle *bundle, ride_error *err);
+static inline int ride_bundle_has_forest(const ride_bundle *bundle) {
+    return bundle->sections[RIDE_SECTION_FOREST] != NULL;
+}
+
+#endif
