@@ -1,0 +1,12 @@
+# bench/micro_*.cc: Google Benchmark programs, build/PRESET/bench/micro_*. Not in sanitizer builds: they would measure those.
+if(NOT RIDE_BENCH OR NOT TARGET ride::benchmark OR RIDE_SANITIZE OR RIDE_COVERAGE OR RIDE_MINIMAL)
+  return()
+endif()
+file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/bench/micro_*.cc)
+foreach(source IN LISTS sources)
+  get_filename_component(name ${source} NAME_WE)
+  add_executable(${name} ${source})
+  target_compile_options(${name} PRIVATE ${RIDE_WARNINGS})
+  target_link_libraries(${name} PRIVATE ride_core ride::benchmark)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
+endforeach()

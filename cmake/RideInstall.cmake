@@ -1,0 +1,24 @@
+# cmake --install and a relocatable tarball (cpack). The program links its own code statically, finds nothing by
+# absolute path and has no RPATH, so the tree works from wherever it is unpacked; tests/integration/test_install.sh moves it.
+if(NOT TARGET ride)
+  return()
+endif()
+include(GNUInstallDirs)
+set_target_properties(ride PROPERTIES SKIP_BUILD_RPATH ON INSTALL_RPATH "")
+install(TARGETS ride RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(FILES README.md LICENSE CHANGELOG.md SECURITY.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} OPTIONAL FILES_MATCHING PATTERN "*.md")
+install(DIRECTORY examples/ DESTINATION ${CMAKE_INSTALL_DATADIR}/ride/examples OPTIONAL)
+install(DIRECTORY python/ride DESTINATION ${CMAKE_INSTALL_DATADIR}/ride/python OPTIONAL
+        PATTERN "__pycache__" EXCLUDE PATTERN "test_*.py" EXCLUDE)
+install(FILES python/requirements.txt DESTINATION ${CMAKE_INSTALL_DATADIR}/ride/python)
+
+set(CPACK_GENERATOR TGZ)
+set(CPACK_PACKAGE_NAME ride)
+set(CPACK_PACKAGE_VERSION ${PROJECT_VERSION})
+set(CPACK_PACKAGE_FILE_NAME ride-${PROJECT_VERSION}-${CMAKE_SYSTEM_NAME}-${CMAKE_SYSTEM_PROCESSOR})
+set(CPACK_PACKAGE_DIRECTORY ${CMAKE_BINARY_DIR}/package)
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "scores payment events for fraud in real time")
+set(CPACK_STRIP_FILES TRUE)
+set(CPACK_PACKAGE_CHECKSUM SHA256)
+include(CPack)

@@ -1,0 +1,56 @@
+"""scripts/test: see --help. Its parts: steps.py runs things, report.py counts them, long.py is --long."""
+import argparse
+import os
+import sys
+
+import long
+from report import Report
+from steps import LOGS, build, ctest, pytest, say
+
+STEPS = ("release", "asan", "tsan", "python")
+PYTHON_TESTS = ("python", "bench/harness", "tests/runner", "tests/python")
+HELP = """\
+Builds what it needs and runs every test:
+  release   all tests: unit, conformance, stress, fuzz corpora, integration, lint
+  asan      all of them but lint under AddressSanitizer and UndefinedBehaviorSanitizer
+  tsan      the threaded ones (tests/stress) under ThreadSanitizer
+  python    pytest over python/, bench/harness, tests/runner
+Closes with one line "N passed, N failed, N skipped"; exit 1 when something failed. Logs are in out/test.
+A test that cannot run here exits 77 with the reason on its last line and is listed as skipped.
+examples:
+  scripts/test
+  scripts/test --only release -R lint
+  scripts/test --long"""
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="scripts/test", description=HELP,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", action="append", choices=STEPS, help="this step only (can be given again)")
+    parser.add_argument("-R", "--match", metavar="REGEX", help="only tests whose name matches")
+    parser.add_argument("-j", "--jobs", type=int, default=len(os.sched_getaffinity(0)), help="default: cores")
+    parser.add_argument("--long", action="store_true", help="run tests/long instead, and record the outcome")
+    parser.add_argument("--no-setup", action="store_true", help="do not run scripts/setup --dev first")
+    options = parser.parse_args()
+    LOGS.mkdir(parents=True, exist_ok=True)
+    report = Report()
+    if options.long:
+        if build(report, "release", options.jobs):
+            long.run(report, options.match)
+        return report.close(LOGS / "results-long.json")
+    steps = options.only or STEPS
+    if "release" in steps and build(report, "release", options.jobs):
+        ctest(report, "release", options.jobs, pattern=options.match)
+    if "asan" in steps and build(report, "asan", options.jobs):
+        ctest(report, "asan", options.jobs, ("unit", "conformance", "stress", "fuzz", "integration"), options.match)
+    if "tsan" in steps and build(report, "tsan", options.jobs, targets=("stress_programs",)):
+        ctest(report, "tsan", options.jobs, ("stress",), options.match)
+    if "python" in steps:
+        pytest(report, PYTHON_TESTS, options.match)
+    long.print_last()
+    return report.close(LOGS / "results.json")
+
+
+if __name__ == "__main__":
+    sys.dont_write_bytecode = True
+    sys.exit(main())
