@@ -40,17 +40,25 @@ typedef enum ride_format {
     RIDE_FORMAT_BINARY
 } ride_format; /* spec word `json` = NDJSON */
 
+#ifndef RIDE_COLUMN_NONE
+#define RIDE_COLUMN_NONE UINT32_MAX /* ride_field.column: read and checked, but not stored */
+#endif
+
 typedef struct ride_field {
     char name[RIDE_NAME_BYTES];
-    uint32_t type;         /* ride_field_type */
-    uint32_t column;       /* column of the input tile */
+    uint32_t type; /* ride_field_type */
+    /* Column of the tile the source is decoded into. Event source: the plan's input tile. Label source: a tile of its own, the
+     * system columns and then its fields in order. RIDE_COLUMN_NONE: a hidden event time, which is in RIDE_COLUMN_TIME. */
+    uint32_t column;
     ride_type tile_type;   /* its type there */
     int32_t scale;         /* DECIMAL: digits after the point, 0 … 18 */
     bool nullable;         /* a missing or empty value is null, else it is a rejected row */
     bool rounding_error;   /* DECIMAL: refuse input that is not exact at the scale; else round half away from zero */
     bool sensitive;        /* redacted in logs and dead letters */
-    bool has_min, has_max; /* declared domain, inclusive, in the tile's units: outside is a rejected row */
-    int64_t min, max;
+    bool hidden;           /* not listed under `fields`: the event id, event time or label needs it */
+    bool has_min, has_max; /* domain, inclusive, outside is a rejected row: as declared, or as exact sums need it */
+    int64_t min, max;      /* in the tile's units; not for F32 and F64 */
+    double min_real, max_real;     /* F32, F64 */
     ride_time_unit unit;           /* TIMESTAMP */
     const char *const *categories; /* CATEGORY: borrowed from the spec */
     uint32_t categories_count;
@@ -69,7 +77,7 @@ typedef struct ride_source_spec {
     int32_t
         field_time; /* event_time.field: index into fields (a hidden TIMESTAMP field is added when the spec does not list it) */
     ride_time_unit time_unit;
-    int64_t zone_offset_us; /* for naive times when `zone` is a fixed offset; see zone.h for named zones */
+    int64_t zone_offset_us; /* for naive times when `zone` is a fixed offset; ride_spec.zone_table serves every zone */
     int32_t field_id;       /* event_id, or -1 */
     int32_t field_label;    /* label inside the event, or -1 */
     int64_t dedup_us;       /* 0 = off */
@@ -87,7 +95,13 @@ typedef struct ride_entity_spec {
     char name[RIDE_NAME_BYTES];
     uint32_t keys[RIDE_KEYS_MAX]; /* field indexes of the event source */
     uint32_t keys_count;
-    uint32_t key_column; /* KEY128 column of the input tile */
+    uint32_t key_column; /* KEY128 column of the input tile; null when one of the keys is null */
 } ride_entity_spec;
+
+/* A KEY128 column of the input tile, behind all others, with the keyed hash (lib/hash.h) of a string field of the event source;
+ * null where the field is null. The engine fills it. */
+typedef struct ride_hash_column {
+    uint32_t field, column;
+} ride_hash_column;
 
 #endif

@@ -5,6 +5,7 @@
 #define RIDE_FEATURES_SPEC_H
 #include "base/error.h"
 #include "features/schema.h"
+#include "features/zone.h"
 #include "kernels/layout/bundle.h"
 
 typedef struct ride_feature_spec {
@@ -28,7 +29,12 @@ typedef struct ride_spec {
     uint32_t features_count;
     const char **vector_names;
     uint32_t vector_count;
-    char zone[RIDE_NAME_BYTES];
+    char zone[RIDE_NAME_BYTES]; /* as written; "UTC" by default */
+    ride_zone zone_table;
+    int32_t
+        column_label; /* hidden BOOL column of the input tile when labels come from a label source; label rows carry the
+                             label there. -1 otherwise */
+    uint64_t memory_bytes_max; /* `memory:`; 0 = no budget */
     uint8_t hash[32];   /* SHA-256 of the canonical form: comments, order of keys and white space do not matter */
     bool has_peers;     /* some feature uses ties: peers with order: event_time */
     void *private_data; /* arena and compiled sections: spec.c's own */
@@ -53,5 +59,9 @@ typedef struct ride_rule_spec {
 /* Adds the plan, programs, names and rules to a bundle builder (rules may be NULL/0). */
 ride_status ride_spec_to_bundle(const ride_spec *spec, const ride_rule_spec *rules, uint32_t rules_count,
                                 ride_bundle_builder *builder, ride_diagnostics *findings);
+
+/* Hash columns of the bundle's input tile that the engine has to fill (rules may add some, hence the bundle). out holds
+ * RIDE_FIELDS_MAX. Returns how many. */
+uint32_t ride_spec_hash_columns(const ride_spec *spec, const ride_bundle *bundle, ride_hash_column *out);
 
 #endif
