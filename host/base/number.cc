@@ -55,6 +55,13 @@ template <typename T> bool read(const char *text, size_t bytes, T *out) {
     return true;
 }
 
+template <typename T> bool read_finite(const char *text, size_t bytes, T *out) {
+    T value;
+    if (!read(text, bytes, &value) || !std::isfinite(value)) return false;
+    *out = value;
+    return true;
+}
+
 } // namespace
 
 size_t ride_double_to_text(double value, char *to) {
@@ -110,11 +117,7 @@ size_t ride_decimal_to_text(int64_t value, uint32_t scale, char *to) {
     return static_cast<size_t>(at - to);
 }
 
-bool ride_text_to_double(const char *text, size_t bytes, double *out) {
-    double value;
-    if (!read(text, bytes, &value) || !std::isfinite(value)) return false;
-    *out = value;
-    return true;
-}
+bool ride_text_to_double(const char *text, size_t bytes, double *out) { return read_finite(text, bytes, out); }
+bool ride_text_to_float(const char *text, size_t bytes, float *out) { return read_finite(text, bytes, out); }
 bool ride_text_to_i64(const char *text, size_t bytes, int64_t *out) { return read(text, bytes, out); }
 bool ride_text_to_u64(const char *text, size_t bytes, uint64_t *out) { return read(text, bytes, out); }

@@ -27,6 +27,7 @@ size_t ride_decimal_to_text(int64_t value, uint32_t scale, char *to);
 /* false: not a number of that kind, or outside its range (1e999, a sign on an unsigned, inf, nan); *out is then
  * untouched. Text that is smaller than the smallest double is outside its range. */
 bool ride_text_to_double(const char *text, size_t bytes, double *out);
+bool ride_text_to_float(const char *text, size_t bytes, float *out); /* rounded once, not through a double */
 bool ride_text_to_i64(const char *text, size_t bytes, int64_t *out);
 bool ride_text_to_u64(const char *text, size_t bytes, uint64_t *out);
 
