@@ -58,7 +58,8 @@ typedef enum ride_reject_reason {
 #define RIDE_REJECT_ENUM(name, word, text) RIDE_REJECT_##name,
     RIDE_REJECT_LIST(RIDE_REJECT_ENUM)
 #undef RIDE_REJECT_ENUM
-        RIDE_REJECT_COUNT
+        RIDE_REJECT_COUNT,
+    RIDE_REJECT_NONE = RIDE_REJECT_COUNT, /* no reason: the row is good */
 } ride_reject_reason;
 const char *ride_reject_word(ride_reject_reason reason); /* "too_few_fields" */
 const char *ride_reject_text(ride_reject_reason reason);

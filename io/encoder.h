@@ -4,8 +4,8 @@
  * row by row in parallel (the input batch, the output tiles of a backend, the engine's own), or is a constant text. Then it
  * hands over tiles and which rows of them. The bytes depend on the rows only, never on how they were cut into calls.
  *
- * Text. Integers as integers, bools as 0 and 1 (true and false in JSON), decimals in plain notation with all digits of
- * the scale, doubles as the shortest text that reads back to the same bits, timestamps in the unit given, hashes as 32
+ * Text. Integers as integers, bools as 0 and 1 (true and false in JSON), decimals in plain notation without
+ * needless zeros, doubles as the shortest text that reads back to the same bits, timestamps in the unit given, hashes as 32
  * hexadecimal digits. A null, and a double that is NaN, is an empty field in CSV, `null` in JSON, NaN or a cleared
  * validity bit in binary. Strings are quoted in CSV only where they must be.
  *

@@ -128,7 +128,7 @@ ride_status ride_sink_open(const char *path, const ride_sink_options *options, r
     static const ride_sink_options defaults = {0};
     if (options == NULL) options = &defaults;
     bool standard = strcmp(path, "-") == 0;
-    ride_sink *sink;
+    ride_sink *sink = NULL;
     RIDE_TRY(sink_create(standard ? "<stdout>" : path, options->buffer_bytes, &sink, err));
     struct ride_sink_private *p = sink->private_data;
     p->sync = options->sync;
@@ -149,7 +149,7 @@ ride_status ride_sink_open(const char *path, const ride_sink_options *options, r
 }
 
 ride_status ride_sink_open_memory(void *memory, size_t bytes_max, ride_sink **out, ride_error *err) {
-    ride_sink *sink;
+    ride_sink *sink = NULL;
     RIDE_TRY(sink_create("<memory>", 0, &sink, err));
     sink->private_data->memory = memory;
     sink->private_data->memory_bytes = bytes_max;

@@ -264,7 +264,7 @@ ride_status ride_source_open(const char *path, size_t record_bytes_max, ride_sou
     int fd;
     bool is_stream;
     RIDE_TRY(ops->open(path, &fd, &is_stream, err));
-    ride_source *source;
+    ride_source *source = NULL;
     ride_status st = source_create(ops == &source_stdin ? "<stdin>" : path, record_bytes_max, &source, err);
     if (st != RIDE_OK) {
         close(fd);
@@ -277,7 +277,7 @@ ride_status ride_source_open(const char *path, size_t record_bytes_max, ride_sou
 
 ride_status ride_source_open_memory(const char *name, const void *bytes, size_t bytes_count, size_t record_bytes_max,
                                     ride_source **out, ride_error *err) {
-    ride_source *source;
+    ride_source *source = NULL;
     RIDE_TRY(source_create(name, record_bytes_max, &source, err));
     source->private_data->memory = bytes;
     source->private_data->memory_bytes = bytes_count;

@@ -61,7 +61,7 @@ ride_reject_reason ride_decimal_read(const char *text, size_t bytes, int32_t sca
         if (*p == '.') continue;
         unsigned digit = (unsigned)(*p - '0');
         if (k < keep) {
-            if (value > (INT64_MAX - digit) / 10) return RIDE_REJECT_OUT_OF_RANGE;
+            if (value > ((uint64_t)INT64_MAX - digit) / 10) return RIDE_REJECT_OUT_OF_RANGE;
             value = value * 10 + digit;
         } else {
             if (k == keep) round_up = digit >= 5;
@@ -70,11 +70,11 @@ ride_reject_reason ride_decimal_read(const char *text, size_t bytes, int32_t sca
         k++;
     }
     for (; k < keep && value != 0; k++) {
-        if (value > INT64_MAX / 10) return RIDE_REJECT_OUT_OF_RANGE;
+        if (value > (uint64_t)INT64_MAX / 10) return RIDE_REJECT_OUT_OF_RANGE;
         value *= 10;
     }
     if (inexact && refuse_inexact) return RIDE_REJECT_INEXACT;
-    if (round_up && ++value > INT64_MAX) return RIDE_REJECT_OUT_OF_RANGE;
+    if (round_up && ++value > (uint64_t)INT64_MAX) return RIDE_REJECT_OUT_OF_RANGE;
     *out = negative ? -(int64_t)value : (int64_t)value;
     return RIDE_REJECT_NONE;
 }

@@ -4,8 +4,6 @@
 #define RIDE_IO_VALUE_H
 #include "io/decoder.h"
 
-enum { RIDE_REJECT_NONE = RIDE_REJECT_COUNT }; /* no reason: the value is good */
-
 /* One step of a column program: which field, read how, stored where. */
 typedef struct ride_step {
     const ride_field *field;
