@@ -99,7 +99,7 @@ static ride_reject_reason read_integer(const char *text, size_t bytes, bool *neg
 
 static ride_reject_reason read_i64(const char *text, size_t bytes, int64_t *out) {
     bool negative;
-    uint64_t size;
+    uint64_t size = 0;
     ride_reject_reason reason = read_integer(text, bytes, &negative, &size);
     if (reason != RIDE_REJECT_NONE) return reason;
     if (size > (uint64_t)INT64_MAX + (negative ? 1 : 0)) return RIDE_REJECT_OUT_OF_RANGE;
