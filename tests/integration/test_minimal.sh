@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# The minimal build (base, kernels and backend registry: what a GPU machine builds) configures and links without any
+# library: pkg-config is hidden from it, and everything is linked with no undefined name allowed.
+# ride-test: release-only (it makes a build of its own)
+set -eu
+source_dir=${RIDE_SOURCE_DIR:-$(cd "$(dirname "$0")/../.." && pwd)}
+build=${RIDE_BUILD_DIR:-$source_dir/build/release}/minimal
+PKG_CONFIG=/nonexistent PKG_CONFIG_PATH= cmake -S "$source_dir" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DRIDE_MINIMAL=ON \
+    -DPKG_CONFIG_EXECUTABLE=/nonexistent >"$build.log" 2>&1 || { tail -30 "$build.log"; echo "does not configure"; exit 1; }
+cmake --build "$build" -j "$(nproc)" >"$build.log" 2>&1 || { tail -60 "$build.log"; echo "does not build"; exit 1; }
+library=$build/libride_minimal_check.so
+needed=$(readelf -d "$library" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p')
+for name in $needed; do
+    case $name in
+    libc.so.* | libm.so.* | libpthread.so.* | libdl.so.* | ld-linux*) ;;
+    *) echo "the minimal build needs $name"; exit 1 ;;
+    esac
+done
+nm "$library" | grep -q ' ride_bundle_open$' || nm "$library" | grep -q ' t ride_bundle\| T ride_bundle' ||
+    { echo "the bundle's reader is not in the minimal build"; exit 1; }
+echo "minimal build: $(nm "$library" | grep -c ' [tT] ride_') functions, needs $(echo $needed)"
