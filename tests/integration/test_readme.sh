@@ -6,6 +6,7 @@
 set -eu
 source_dir=${RIDE_SOURCE_DIR:-$(cd "$(dirname "$0")/../.." && pwd)}
 build=${RIDE_BUILD_DIR:-$source_dir/build/release}
+[ -x "$build/bin/ride" ] || { echo "no ride program in $build"; exit 77; }
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cd "$source_dir"
