@@ -1,0 +1,215 @@
+/* base/log.c: lines are made on the caller's stack and leave in one write(2). The settings change only at start, but the
+ * level, which an administrator may change while the engine runs, and is atomic. */
+#include "base/log.h"
+
+#include "base/number.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char *const level_names[] = {"debug", "info", "warn", "error", "off"};
+static _Atomic int level_min_now = RIDE_LOG_INFO;
+static _Atomic unsigned long lines_lost;
+static struct {
+    ride_log_format format; /* RIDE_LOG_AUTO = not asked yet */
+    bool colour;
+    int fd;
+    const ride_clock *clock;
+} sink = {.fd = STDERR_FILENO};
+
+bool ride_log_enabled(ride_log_level level) {
+    return (int)level >= atomic_load_explicit(&level_min_now, memory_order_relaxed);
+}
+void ride_log_set_level(ride_log_level level_min) { atomic_store(&level_min_now, (int)level_min); }
+unsigned long ride_log_lost(void) { return atomic_load(&lines_lost); }
+
+bool ride_log_level_parse(const char *word, ride_log_level *out) {
+    for (int i = 0; i <= RIDE_LOG_OFF; i++) {
+        if (strcmp(word, level_names[i]) != 0) continue;
+        *out = (ride_log_level)i;
+        return true;
+    }
+    return false;
+}
+
+void ride_log_setup(const ride_log_options *options) {
+    const char *no_color = getenv("NO_COLOR");
+    bool terminal = isatty(options->fd) != 0;
+    sink.fd = options->fd;
+    sink.clock = options->clock;
+    sink.format = options->format != RIDE_LOG_AUTO ? options->format : terminal ? RIDE_LOG_HUMAN : RIDE_LOG_JSON;
+    sink.colour = terminal && (no_color == NULL || no_color[0] == '\0');
+    ride_log_set_level(options->level_min);
+}
+
+/* A line in the making. `bytes` never passes `limit`; once a piece did not fit, `cut` is set. */
+typedef struct line {
+    char text[RIDE_LOG_LINE_BYTES];
+    size_t bytes, limit;
+    bool cut;
+} line;
+
+static void put(line *to, const char *text, size_t bytes) {
+    if (to->cut || bytes > to->limit - to->bytes) {
+        to->cut = true; /* nothing behind a piece that did not fit */
+        return;
+    }
+    memcpy(to->text + to->bytes, text, bytes);
+    to->bytes += bytes;
+}
+static void put_text(line *to, const char *text) { put(to, text, strlen(text)); }
+
+/* Bytes of the valid UTF-8 character at text (not a control character), 0 when there is none. Overlong forms,
+ * surrogates and what is above U+10FFFF are invalid (RFC 3629). */
+static size_t character_bytes(const unsigned char *text) {
+    unsigned char c = text[0];
+    if (c < 0x80) return c >= 0x20 && c != 0x7f;
+    size_t more = c >= 0xc2 && c <= 0xdf ? 1 : (c & 0xf0) == 0xe0 ? 2 : c >= 0xf0 && c <= 0xf4 ? 3 : 0;
+    if (more == 0) return 0;
+    for (size_t i = 1; i <= more; i++)
+        if ((text[i] & 0xc0) != 0x80) return 0; /* also stops at the terminating zero */
+    if ((c == 0xe0 && text[1] < 0xa0) || (c == 0xed && text[1] > 0x9f) || (c == 0xf0 && text[1] < 0x90) ||
+        (c == 0xf4 && text[1] > 0x8f))
+        return 0;
+    if (c == 0xc2 && text[1] < 0xa0) return 0; /* C1 control characters */
+    return more + 1;
+}
+
+/* The inside of a JSON string; human lines use the same escapes. A byte that is no UTF-8 becomes U+FFFD. */
+static void put_escaped(line *to, const char *text) {
+    for (const unsigned char *at = (const unsigned char *)text; *at != '\0' && !to->cut;) {
+        size_t bytes = character_bytes(at);
+        char escape[8];
+        if (*at == '"' || *at == '\\') {
+            put(to, (const char[]){'\\', (char)*at}, 2);
+        } else if (bytes > 0) {
+            put(to, (const char *)at, bytes);
+        } else if (*at >= 0x80 && !(at[0] == 0xc2 && (at[1] & 0xc0) == 0x80)) {
+            put_text(to, "\\ufffd");
+        } else if (*at == 0xc2) {
+            bytes = 2;
+            put(to, escape, (size_t)snprintf(escape, sizeof escape, "\\u%04x", at[1]));
+        } else {
+            put(to, escape, (size_t)snprintf(escape, sizeof escape, "\\u%04x", *at));
+        }
+        at += bytes > 0 ? bytes : 1;
+    }
+}
+
+/* Human values go without quotes when nothing in them could be misread. */
+static bool is_plain(const char *text) {
+    size_t plain = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+.,:/@%()[]");
+    return plain > 0 && text[plain] == '\0';
+}
+
+static void put_value(line *to, const ride_log_field *field, bool json) {
+    char number[RIDE_NUMBER_BYTES];
+    switch (field->kind) {
+    case RIDE_LOG_I64: put(to, number, ride_i64_to_text(field->value.i64, number)); return;
+    case RIDE_LOG_U64: put(to, number, ride_u64_to_text(field->value.u64, number)); return;
+    case RIDE_LOG_BOOL: put_text(to, field->value.boolean ? "true" : "false"); return;
+    case RIDE_LOG_F64:
+        if (isfinite(field->value.f64)) put(to, number, ride_double_to_text(field->value.f64, number));
+        else put_text(to, "null"); /* JSON has no NaN */
+        return;
+    default: break;
+    }
+    const char *text = field->value.text;
+    if (text == NULL) {
+        put_text(to, "null");
+    } else if (!json && is_plain(text)) {
+        put_text(to, text);
+    } else {
+        put(to, "\"", 1);
+        put_escaped(to, text);
+        put(to, "\"", 1);
+    }
+}
+
+static void put_time(line *to, int64_t wall_us, bool json) {
+    time_t seconds = (time_t)(wall_us / 1000000);
+    long fraction = (long)(wall_us % 1000000);
+    if (fraction < 0) fraction += 1000000, seconds -= 1;
+    struct tm utc;
+    char text[48];
+    if (gmtime_r(&seconds, &utc) == NULL) return;
+    size_t bytes = strftime(text, sizeof text, json ? "%Y-%m-%dT%H:%M:%S" : "%H:%M:%S", &utc);
+    bytes += (size_t)snprintf(text + bytes, sizeof text - bytes, json ? ".%06ldZ" : ".%03ld",
+                              json ? fraction : fraction / 1000);
+    put(to, text, bytes);
+}
+
+/* A field that does not fit is taken back whole, so that what stays is well-formed. */
+static void put_field(line *to, const ride_log_field *field, bool json) {
+    size_t before = to->bytes;
+    put_text(to, json ? ",\"" : " ");
+    put_text(to, field->key);
+    put_text(to, json ? "\":" : "=");
+    put_value(to, field, json);
+    if (to->cut) to->bytes = before;
+}
+
+static void put_line_human(line *to, ride_log_level level, const char *message, int64_t wall_us) {
+    static const char *const colours[] = {"\033[2m", "\033[32m", "\033[33m", "\033[31m"};
+    put_time(to, wall_us, false);
+    put_text(to, " ");
+    if (sink.colour) put_text(to, colours[level]);
+    put_text(to, level_names[level]);
+    put(to, "      ", 6 - strlen(level_names[level]));
+    if (sink.colour) put_text(to, "\033[0m");
+    put_escaped(to, message);
+}
+
+static void put_line_json(line *to, ride_log_level level, const char *message, int64_t wall_us) {
+    put_text(to, "{\"ts\":\"");
+    put_time(to, wall_us, true);
+    put_text(to, "\",\"level\":\"");
+    put_text(to, level_names[level]);
+    put_text(to, "\",\"msg\":\"");
+    put_escaped(to, message); /* the caller closes the string: this may be cut */
+}
+
+static void write_line(const line *from) {
+    size_t done = 0;
+    while (done < from->bytes) {
+        ssize_t n = write(sink.fd, from->text + done, from->bytes - done);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) {
+            atomic_fetch_add(&lines_lost, 1);
+            return;
+        }
+        done += (size_t)n;
+    }
+}
+
+void ride_log_write(ride_log_level level, const char *message, const ride_log_field *fields) {
+    if (level >= RIDE_LOG_OFF || !ride_log_enabled(level)) return;
+    int errno_before = errno;
+    bool json = sink.format == RIDE_LOG_AUTO ? !isatty(sink.fd) : sink.format == RIDE_LOG_JSON;
+    int64_t wall_us = ride_clock_wall_us(sink.clock != NULL ? sink.clock : ride_clock_real());
+    line text;
+    text.bytes = 0;
+    text.cut = false;
+    text.limit = RIDE_LOG_LINE_BYTES / 2; /* the message leaves room for fields */
+    if (json) put_line_json(&text, level, message, wall_us);
+    else put_line_human(&text, level, message, wall_us);
+    bool cut = text.cut;
+    text.cut = false;
+    static const char json_cut[] = ",\"cut\":true", human_cut[] = " cut=true";
+    text.limit = RIDE_LOG_LINE_BYTES - sizeof json_cut - 2; /* and the end of the line */
+    if (json) put_text(&text, "\"");
+    for (; fields != NULL && fields->kind != RIDE_LOG_NONE && !text.cut; fields++) put_field(&text, fields, json);
+    cut = cut || text.cut;
+    text.cut = false;
+    text.limit = RIDE_LOG_LINE_BYTES;
+    if (cut) put_text(&text, json ? json_cut : human_cut);
+    put_text(&text, json ? "}\n" : "\n");
+    write_line(&text);
+    errno = errno_before;
+}
