@@ -8,8 +8,8 @@
  *              scales are settled when the program is written
  *   F64        double; null is NaN. Every operation turns a result that is not finite into null
  *   BOOL       true, false or null (three-valued logic)
- * An operand is a register, or a constant when RIDE_OPERAND_CONSTANT is set. Constants stand where the list of
- * operations allows an operand; two constant operands in one instruction are not allowed (the compiler folds them or loads one).
+ * An operand is a register, or a constant when RIDE_OPERAND_CONSTANT is set. a or b of an operation with two or three
+ * operands may be a constant, not both; of those with one operand only MOVE_* takes one (the compiler folds the rest).
  *
  * Plain data, little-endian, in three bundle sections: RIDE_SECTION_PROGRAMS (ride_program[]), RIDE_SECTION_PROGRAM_CODE
  * (ride_instruction[]), RIDE_SECTION_PROGRAM_CONSTANTS (ride_constant[]). */
@@ -207,7 +207,7 @@ typedef struct ride_program_bounds {
 ride_status ride_program_check(const ride_program *program, const ride_program_bounds *bounds, ride_error *err);
 
 /* Checks all programs of a bundle, and that conditions give a BOOL and read the event only, that an expression reads no
- * score and only features that exist before it, and that rules give a BOOL. Called by ride_bundle_open's user before
+ * score and only aggregates and earlier expressions, and that rules give a BOOL. Called by ride_bundle_open's user before
  * anything runs; a bundle without a plan or without programs passes. */
 ride_status ride_programs_check(const ride_bundle *bundle, ride_error *err);
 
