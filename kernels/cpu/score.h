@@ -1,0 +1,32 @@
+/* kernels/cpu/score.h: the CPU's plain scorer: vector out of the tiles, trees over a block of rows, margin and probability into
+ * the output tile. Its results are those of kernels/row/tree.h row by row, bit for bit; it only walks several rows of one tree
+ * at a time, so that their memory waits overlap. */
+#ifndef RIDE_KERNELS_CPU_SCORE_H
+#define RIDE_KERNELS_CPU_SCORE_H
+#include "base/error.h"
+#include "base/tile.h"
+#include "kernels/layout/forest.h"
+
+typedef struct ride_cpu_scorer ride_cpu_scorer; /* immutable after create: any number of threads */
+
+/* For a bundle with a plan and a forest of one output. in and out are the plan's tile layouts (ride_plan_layout_in, _out).
+ * The bundle is borrowed and must outlive the scorer; the layouts are copied from. The caller owns *scorer.
+ * RIDE_E_MODEL / RIDE_E_CORRUPT / RIDE_E_UNSUPPORTED with what is wrong. */
+ride_status ride_cpu_scorer_create(const ride_bundle *bundle, const ride_tile_layout *in, const ride_tile_layout *out,
+                                   ride_cpu_scorer **scorer, ride_error *err);
+void ride_cpu_scorer_destroy(ride_cpu_scorer *scorer); /* NULL is fine */
+
+/* Bytes of scratch that one thread needs; 64-byte aligned memory of the caller. */
+size_t ride_cpu_scorer_scratch_bytes(const ride_cpu_scorer *scorer);
+
+/* Scores rows 0 … rows_count-1 of one tile: fills the margin and probability columns of out_tile, whose feature columns
+ * are read where the vector names features. Every row is scored, also those whose result nobody reads. Allocates nothing. */
+void ride_cpu_score_tile(const ride_cpu_scorer *scorer, void *scratch, const void *in_tile, void *out_tile,
+                         uint32_t rows_count);
+
+/* The block underneath: margins of rows_count rows, x row-major with `stride` doubles a row, already rounded by
+ * ride_forest_input; sums row-major, outputs_count a row. */
+void ride_cpu_forest_rows(const ride_forest *forest, const double *x, uint32_t stride, uint32_t rows_count,
+                          double *sums);
+
+#endif

@@ -1,0 +1,64 @@
+/* kernels/row/tree.h: what one tree gives for one row, how a row's trees add up, and the way from margin to probability. One
+ * source for every backend (C17, C++17, CUDA); loops over rows and trees are the backends' own.
+ *
+ * Inputs. The vector is double; a float trainer (XGBoost) saw float(x), rounded to nearest even, and tested
+ * float(x) < t. So a float model's input is rounded once, here, to nearest even, and everything after it is exact: the test of a
+ * double that holds a float against a double that holds a float is the float test. (Folding the rounding into the
+ * threshold, the least double that rounds to t or above, would decide the same.) A value beyond the floats' range becomes an
+ * infinity, which is on the same side of every finite threshold.
+ *
+ * Sums. Begin with the base margin, add the leaves in tree order, in the model's own type, no FMA: the trainer's bits. */
+#ifndef RIDE_KERNELS_ROW_TREE_H
+#define RIDE_KERNELS_ROW_TREE_H
+#include "base/hd.h"
+#include "kernels/layout/forest.h"
+
+/* The value that the tests see. number: ride_forest_header.input_number. */
+RIDE_HD static inline double ride_forest_input(double x, uint32_t number) {
+    return number == RIDE_FOREST_F32 ? (double)(float)x : x;
+}
+
+/* sum + leaf in the sum type. */
+RIDE_HD static inline double ride_forest_add(double sum, double leaf, uint32_t number) {
+    return number == RIDE_FOREST_F32 ? (double)((float)sum + (float)leaf) : sum + leaf;
+}
+
+/* Is x, truncated, a member of the set? NaN, negative and beyond the set: no. */
+RIDE_HD static inline uint32_t ride_forest_member(const uint32_t *words, ride_forest_set set, double x) {
+    if (!(x >= 0.0 && x < (double)set.words_count * 32.0)) return 0;
+    uint32_t category = (uint32_t)x;
+    return (words[set.words_first + (category >> 5)] >> (category & 31)) & 1;
+}
+
+/* The child of an inner node, counted from the tree's first node. x: the node's input, as ride_forest_input gave it. */
+RIDE_HD static inline uint32_t ride_forest_child(const ride_forest_node *node, const uint32_t *category_words,
+                                                 double x) {
+    uint32_t left;
+    if (x != x) left = (node->input & RIDE_NODE_DEFAULT_LEFT) != 0;
+    else if ((node->input & RIDE_NODE_SET) == 0) left = x < node->u.threshold;
+    else left = ride_forest_member(category_words, node->u.set, x) == ((node->input & RIDE_NODE_SET_LEFT) != 0);
+    return node->left + 1 - left;
+}
+
+/* The leaf that a row reaches. nodes: the tree's first node; x: the row's inputs, x[input * stride]. */
+RIDE_HD static inline double ride_tree_row(const ride_forest_node *nodes, const uint32_t *category_words,
+                                           const double *x, uint32_t stride) {
+    const ride_forest_node *node = nodes;
+    while ((node->input & RIDE_NODE_LEAF) == 0)
+        node =
+            nodes + ride_forest_child(node, category_words, x[(size_t)(node->input & RIDE_NODE_INPUT_MASK) * stride]);
+    return node->u.leaf;
+}
+
+/* Margins of one row: sums[outputs_count] = base margins + leaves. */
+RIDE_HD static inline void ride_forest_row(const ride_forest *forest, const double *x, uint32_t stride, double *sums) {
+    const ride_forest_header *h = forest->header;
+    for (uint32_t i = 0; i < h->outputs_count; i++) sums[i] = forest->base_margins[i];
+    for (uint32_t t = 0; t < h->trees_count; t++) {
+        const ride_forest_tree *tree = &forest->trees[t];
+        double leaf = ride_tree_row(forest->nodes + tree->nodes_first, forest->category_words, x, stride);
+        sums[tree->output] = ride_forest_add(sums[tree->output], leaf, h->sum_number);
+    }
+}
+
+#endif

@@ -1,0 +1,154 @@
+/* models/document.c: reading values, and the part of building them that JSON and UBJSON share. */
+#include "models/document.h"
+
+#include "base/assert.h"
+#include "base/number.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool text_is(const char *text, size_t bytes, const char *word) {
+    return bytes == strlen(word) && memcmp(text, word, bytes) == 0;
+}
+
+const ride_value *ride_value_get(const ride_value *object, const char *key) {
+    if (object == NULL || object->kind != RIDE_VALUE_OBJECT) return NULL;
+    for (uint32_t i = 0; i < object->count; i++)
+        if (ride_value_is(&object->u.items[2 * i], key)) return &object->u.items[2 * i + 1];
+    return NULL;
+}
+
+uint32_t ride_value_length(const ride_value *array) {
+    return array != NULL && (array->kind == RIDE_VALUE_ARRAY || array->kind == RIDE_VALUE_PACKED) ? array->count : 0;
+}
+
+const ride_value *ride_value_at(const ride_value *array, uint32_t i) {
+    return array != NULL && array->kind == RIDE_VALUE_ARRAY && i < array->count ? &array->u.items[i] : NULL;
+}
+
+bool ride_value_is(const ride_value *value, const char *text) {
+    return value != NULL && value->kind == RIDE_VALUE_STRING && text_is(value->u.text, value->count, text);
+}
+
+bool ride_text_to_model_float(const char *text, size_t bytes, float *out) {
+    if (text_is(text, bytes, "NaN")) *out = NAN;
+    else if (text_is(text, bytes, "Infinity")) *out = INFINITY;
+    else if (text_is(text, bytes, "-Infinity")) *out = -INFINITY;
+    else return ride_text_to_float(text, bytes, out);
+    return true;
+}
+
+bool ride_value_float(const ride_value *value, float *out) {
+    if (value == NULL) return false;
+    switch (value->kind) {
+    case RIDE_VALUE_TEXT_NUMBER: return ride_text_to_model_float(value->u.text, value->count, out);
+    case RIDE_VALUE_INTEGER: *out = (float)value->u.integer; return true;
+    case RIDE_VALUE_REAL: *out = (float)value->u.real; return true;
+    default: return false;
+    }
+}
+
+bool ride_value_i64(const ride_value *value, int64_t *out) {
+    if (value == NULL) return false;
+    switch (value->kind) {
+    case RIDE_VALUE_TEXT_NUMBER: return ride_text_to_i64(value->u.text, value->count, out);
+    case RIDE_VALUE_INTEGER:
+    case RIDE_VALUE_BOOL: *out = value->u.integer; return true;
+    default: return false;
+    }
+}
+
+static uint64_t big_endian(const uint8_t *bytes, uint32_t count) {
+    uint64_t value = 0;
+    for (uint32_t i = 0; i < count; i++) value = value << 8 | bytes[i];
+    return value;
+}
+
+/* One element of a packed array as a value. */
+static ride_value unpack(const ride_value *array, uint32_t i) {
+    ride_value value = {.kind = RIDE_VALUE_INTEGER};
+    const uint8_t *bytes = array->u.packed;
+    switch (array->packed_type) {
+    case 'i': value.u.integer = (int8_t)bytes[i]; break;
+    case 'U': value.u.integer = bytes[i]; break;
+    case 'I': value.u.integer = (int16_t)big_endian(bytes + 2 * (size_t)i, 2); break;
+    case 'l': value.u.integer = (int32_t)big_endian(bytes + 4 * (size_t)i, 4); break;
+    case 'L': value.u.integer = (int64_t)big_endian(bytes + 8 * (size_t)i, 8); break;
+    case 'd': {
+        uint32_t bits = (uint32_t)big_endian(bytes + 4 * (size_t)i, 4);
+        float real;
+        memcpy(&real, &bits, sizeof real);
+        value.kind = RIDE_VALUE_REAL;
+        value.u.real = real;
+        break;
+    }
+    default: {
+        uint64_t bits = big_endian(bytes + 8 * (size_t)i, 8);
+        RIDE_ASSERT(array->packed_type == 'D');
+        value.kind = RIDE_VALUE_REAL;
+        memcpy(&value.u.real, &bits, sizeof value.u.real);
+        break;
+    }
+    }
+    return value;
+}
+
+bool ride_value_float_at(const ride_value *array, uint32_t i, float *out) {
+    if (array == NULL || array->kind != RIDE_VALUE_PACKED) return ride_value_float(ride_value_at(array, i), out);
+    if (i >= array->count) return false;
+    ride_value value = unpack(array, i);
+    return ride_value_float(&value, out);
+}
+
+bool ride_value_i64_at(const ride_value *array, uint32_t i, int64_t *out) {
+    if (array == NULL || array->kind != RIDE_VALUE_PACKED) return ride_value_i64(ride_value_at(array, i), out);
+    if (i >= array->count) return false;
+    ride_value value = unpack(array, i);
+    return ride_value_i64(&value, out);
+}
+
+ride_status ride_value_push(ride_value_stack *stack, ride_value value, ride_error *err) {
+    if (stack->count == stack->count_max) {
+        size_t more = stack->count_max != 0 ? 2 * stack->count_max : 1024;
+        ride_value *values = NULL;
+        if (more <= stack->bytes_max / sizeof value) values = realloc(stack->values, more * sizeof value);
+        if (values == NULL) return ride_fail(err, RIDE_E_MODEL, "more values than memory was allowed for");
+        stack->values = values;
+        stack->count_max = more;
+    }
+    stack->values[stack->count++] = value;
+    return RIDE_OK;
+}
+
+/* Distinct keys, by comparing all pairs: RIDE_DOCUMENT_MEMBERS_MAX bounds it. */
+static ride_status check_keys(const ride_value *object, ride_error *err) {
+    for (uint32_t i = 0; i < object->count; i++) {
+        const ride_value *key = &object->u.items[2 * i];
+        for (uint32_t j = 0; j < i; j++) {
+            const ride_value *other = &object->u.items[2 * j];
+            if (key->count == other->count && memcmp(key->u.text, other->u.text, key->count) == 0)
+                return ride_fail(err, RIDE_E_MODEL, "key \"%.*s\" twice in one object",
+                                 (int)(key->count < 64 ? key->count : 64), key->u.text);
+        }
+    }
+    return RIDE_OK;
+}
+
+ride_status ride_value_close(ride_value_stack *stack, size_t first, ride_value_kind kind, ride_arena *arena,
+                             ride_value *out, ride_error *err) {
+    size_t count = stack->count - first;
+    size_t members = kind == RIDE_VALUE_OBJECT ? count / 2 : count;
+    if (kind == RIDE_VALUE_OBJECT && members > RIDE_DOCUMENT_MEMBERS_MAX)
+        return ride_fail(err, RIDE_E_MODEL, "an object with %zu members, at most %d", members,
+                         RIDE_DOCUMENT_MEMBERS_MAX);
+    if (members > UINT32_MAX) return ride_fail(err, RIDE_E_MODEL, "an array with %zu elements", members);
+    *out = (ride_value){.kind = (uint8_t)kind, .count = (uint32_t)members};
+    if (count == 0) return RIDE_OK;
+    ride_value *items = ride_arena_new(arena, ride_value, count);
+    if (items == NULL) return ride_fail(err, RIDE_E_MODEL, "more values than memory was allowed for");
+    memcpy(items, stack->values + first, count * sizeof *items);
+    stack->count = first;
+    out->u.items = items;
+    return kind == RIDE_VALUE_OBJECT ? check_keys(out, err) : RIDE_OK;
+}

@@ -1,0 +1,165 @@
+/* models/load.c: from a path to a model: read the file, see which format it is, hand it to that parser. The formats say by their
+ * first bytes what they are; names of files are not asked. */
+#include "lib/hash.h"
+#include "models/xgboost.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+ride_status ride_model_finding(ride_model_reader *reader, const char *advice, const char *format, ...) {
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    return ride_diagnose(reader->findings, RIDE_E_MODEL, reader->path, 0, 0, advice, "%s", text);
+}
+
+void ride_model_destroy(ride_model *model) {
+    if (model == NULL) return;
+    ride_arena *arena = model->arena; /* the model itself lies in it */
+    ride_arena_destroy(arena);
+}
+
+/* JSON's braces open with a blank, a quote or their end; UBJSON's with a type letter, of which those that XGBoost uses are no
+ * JSON there. */
+static bool looks_ubjson(const uint8_t *data, size_t bytes) {
+    return bytes >= 2 && data[0] == '{' &&
+           (data[1] == 'L' || data[1] == 'i' || data[1] == 'U' || data[1] == 'I' || data[1] == 'l' || data[1] == '#' ||
+            data[1] == '$');
+}
+
+static bool looks_json(const uint8_t *data, size_t bytes) {
+    size_t i = 0;
+    while (i < bytes && (data[i] == ' ' || data[i] == '\n' || data[i] == '\r' || data[i] == '\t')) i++;
+    return i < bytes && data[i] == '{';
+}
+
+static void find_line(const char *data, size_t offset, uint32_t *line, uint32_t *column) {
+    *line = *column = 1;
+    for (size_t i = 0; i < offset; i++) {
+        if (data[i] == '\n') {
+            ++*line;
+            *column = 1;
+        } else if (*column < UINT32_MAX) ++*column;
+    }
+}
+
+static ride_status parse_document(ride_model_reader *reader, const void *data, size_t bytes, ride_arena *values) {
+    ride_value document;
+    ride_error err;
+    size_t offset = 0;
+    bool binary = looks_ubjson(data, bytes);
+    ride_status st = binary ? ride_document_ubjson(data, bytes, values, &document, &offset, &err)
+                            : ride_document_json(data, bytes, values, &document, &offset, &err);
+    if (st != RIDE_OK) {
+        uint32_t line = 0, column = 0;
+        if (binary)
+            return ride_diagnose(reader->findings, RIDE_E_MODEL, reader->path, 0, 0, NULL, "UBJSON, byte %zu: %s",
+                                 offset, err.what);
+        find_line(data, offset, &line, &column);
+        return ride_diagnose(reader->findings, RIDE_E_MODEL, reader->path, line, column,
+                             offset == bytes ? "the file seems cut short" : NULL, "%s", err.what);
+    }
+    snprintf(reader->model->encoding, sizeof reader->model->encoding, "%s", binary ? "ubjson" : "json");
+    if (!ride_xgboost_recognises(&document))
+        return ride_model_finding(reader, "save it with Booster.save_model(\"model.json\")",
+                                  "not a model that RIDE knows: there is no `learner` in it");
+    return ride_xgboost_read(reader, &document);
+}
+
+ride_status ride_model_parse(const char *path, const void *data, size_t bytes, const ride_model_options *options,
+                             ride_model **out, ride_diagnostics *findings) {
+    static const ride_model_options none = {0};
+    ride_model_options limits = options != NULL ? *options : none;
+    if (limits.bytes_max == 0) limits.bytes_max = UINT64_C(1) << 30;
+    if (limits.trees_max == 0) limits.trees_max = 100000;
+    if (limits.nodes_max == 0) limits.nodes_max = 50000000;
+    *out = NULL;
+    ride_model_reader reader = {.path = path, .options = &limits, .findings = findings};
+    if (bytes > limits.bytes_max)
+        return ride_model_finding(&reader, "raise the limit if the model is yours", "%zu bytes, at most %llu", bytes,
+                                  (unsigned long long)limits.bytes_max);
+    if (bytes == 0) return ride_model_finding(&reader, NULL, "the file is empty");
+    if (!looks_json(data, bytes)) {
+        bool zipped = bytes >= 4 && (memcmp(data, "\x1f\x8b", 2) == 0 || memcmp(data, "\x28\xb5\x2f\xfd", 4) == 0);
+        if (zipped) return ride_model_finding(&reader, "unpack it first", "a compressed file");
+        return ride_model_finding(
+            &reader, "if it is XGBoost's old binary format, load it with XGBoost 1.x to 3.0 and save it as model.json",
+            "neither JSON nor UBJSON");
+    }
+    ride_arena *values = NULL, *arena = NULL;
+    ride_error err;
+    /* What a file can claim is bounded by its size: 16 bytes of value per byte, then 32 bytes of model per value. */
+    ride_status st = ride_arena_create(65536, 64 * bytes + (1 << 20), &values, &err);
+    if (st == RIDE_OK) st = ride_arena_create(65536, 128 * bytes + (1 << 20), &arena, &err);
+    if (st == RIDE_OK && (reader.model = ride_arena_new(arena, ride_model, 1)) == NULL)
+        st = ride_fail(&err, RIDE_E_MEMORY, "memory for a model");
+    if (st != RIDE_OK) {
+        ride_diagnose(findings, st, path, 0, 0, NULL, "%s", err.what);
+    } else {
+        reader.model->arena = arena;
+        reader.model->best_iteration = -1;
+        reader.model->file_bytes = bytes;
+        ride_sha256(data, bytes, reader.model->hash);
+        st = parse_document(&reader, data, bytes, values);
+        if (st == RIDE_OK) st = ride_diagnostics_status(findings);
+    }
+    ride_arena_destroy(values);
+    if (st != RIDE_OK) ride_arena_destroy(arena);
+    else *out = reader.model;
+    return st;
+}
+
+static ride_status read_file(const char *path, uint64_t bytes_max, uint8_t **out, size_t *out_bytes,
+                             ride_diagnostics *findings) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return ride_diagnose(findings, RIDE_E_NO_INPUT, path, 0, 0, NULL, "cannot open the model: %s", strerror(errno));
+    struct stat info;
+    uint8_t *data = NULL;
+    ride_status st = RIDE_OK;
+    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode))
+        st = ride_diagnose(findings, RIDE_E_NO_INPUT, path, 0, 0, NULL, "the model is not a regular file");
+    else if ((uint64_t)info.st_size > bytes_max)
+        st = ride_diagnose(findings, RIDE_E_MODEL, path, 0, 0, "raise the limit if the model is yours",
+                           "%lld bytes, at most %llu", (long long)info.st_size, (unsigned long long)bytes_max);
+    else if ((data = malloc((size_t)info.st_size + 1)) == NULL)
+        st = ride_diagnose(findings, RIDE_E_MEMORY, path, 0, 0, NULL, "no memory for a model of %lld bytes",
+                           (long long)info.st_size);
+    size_t have = 0;
+    while (st == RIDE_OK && have < (size_t)info.st_size) {
+        ssize_t got = read(fd, data + have, (size_t)info.st_size - have);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0)
+            st = ride_diagnose(findings, RIDE_E_IO, path, 0, 0, NULL, "cannot read the model: %s", strerror(errno));
+        if (got == 0) break; /* it became shorter; the parser will say so */
+        if (got > 0) have += (size_t)got;
+    }
+    close(fd);
+    if (st != RIDE_OK) {
+        free(data);
+        return st;
+    }
+    *out = data;
+    *out_bytes = have;
+    return RIDE_OK;
+}
+
+ride_status ride_model_load(const char *path, const ride_model_options *options, ride_model **out,
+                            ride_diagnostics *findings) {
+    uint8_t *data = NULL;
+    size_t bytes = 0;
+    uint64_t bytes_max = options != NULL && options->bytes_max != 0 ? options->bytes_max : UINT64_C(1) << 30;
+    *out = NULL;
+    RIDE_TRY(read_file(path, bytes_max, &data, &bytes, findings));
+    ride_status st = ride_model_parse(path, data, bytes, options, out, findings);
+    free(data);
+    return st;
+}
