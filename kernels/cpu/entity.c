@@ -1,0 +1,279 @@
+/* kernels/cpu/entity.c: creation, keys, rewriting of narrow tables, expiry of keys. The row loop is in form_body.h. */
+#include "kernels/cpu/entity.h"
+
+#include "base/assert.h"
+#include "base/huge.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int32_t lane_word_of(const ride_cpu_entity *entity, int32_t lane) { return lane < 0 ? -1 : entity->layout.lane_word[lane]; }
+
+static int32_t slot_of(const ride_cpu_entity *entity, int32_t edge) { return edge < 0 ? -1 : entity->layout.edge_slot[edge]; }
+
+static bool op_scans(uint16_t op) {
+    switch (op) {
+    case RIDE_AGG_MIN:
+    case RIDE_AGG_MAX:
+    case RIDE_AGG_LAST:
+    case RIDE_AGG_SINCE_LAST:
+    case RIDE_AGG_SINCE_FIRST:
+    case RIDE_AGG_FIRST_SEEN:
+    case RIDE_AGG_DISTINCT: return true;
+    default: return false;
+    }
+}
+
+static ride_status aggregates_make(ride_cpu_entity *entity, ride_error *err) {
+    const ride_plan_aggregate *plans = ride_bundle_array(entity->bundle, RIDE_SECTION_AGGREGATES, ride_plan_aggregate);
+    entity->aggregates_count = entity->plan->aggregates_count;
+    free(entity->aggregates);
+    entity->aggregates = calloc(entity->aggregates_count + 1, sizeof *entity->aggregates);
+    if (entity->aggregates == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for %u aggregates", entity->aggregates_count);
+    for (uint32_t i = 0; i < entity->aggregates_count; i++) {
+        ride_cpu_aggregate *a = &entity->aggregates[i];
+        a->plan = &plans[entity->plan->aggregates_first + i];
+        a->slot_lo = slot_of(entity, a->plan->edge_lo);
+        a->slot_hi = slot_of(entity, a->plan->edge_hi);
+        a->word_count = lane_word_of(entity, a->plan->lane_count);
+        a->word_sum = lane_word_of(entity, a->plan->lane_sum);
+        a->word_sumsq = lane_word_of(entity, a->plan->lane_sumsq);
+        a->lane_value = a->plan->lane_value;
+        a->word_value = lane_word_of(entity, a->plan->lane_value);
+        a->is_u64 = a->plan->lane_value >= 0 ? entity->lanes[a->plan->lane_value].is_u64 : 0;
+        a->divisor = a->plan->is_decimal ? (double)ride_pow10_u64(a->plan->scale) : 1.0;
+        a->scans = op_scans(a->plan->op);
+        entity->any_scan = entity->any_scan || a->scans;
+        entity->any_peers = entity->any_peers || a->plan->peers != 0;
+    }
+    return RIDE_OK;
+}
+
+static void words_describe(ride_cpu_entity *entity) {
+    memset(entity->word_is_low, 0, sizeof entity->word_is_low);
+    for (uint32_t l = 0; l < entity->layout.lanes_count; l++) {
+        entity->label_count_word[l] = -1;
+        if (entity->lanes[l].kind == RIDE_LANE_SUMSQ) entity->word_is_low[entity->layout.lane_word[l]] = true;
+        if (entity->lanes[l].kind != RIDE_LANE_LABEL || entity->lanes[l].condition < 0) continue;
+        for (uint32_t c = 0; c < entity->layout.lanes_count; c++)
+            if (entity->lanes[c].kind == RIDE_LANE_COUNT && entity->lanes[c].column < 0 && entity->lanes[c].condition == entity->lanes[l].condition)
+                entity->label_count_word[l] = entity->layout.lane_word[c];
+    }
+}
+
+static ride_status storage_create(ride_cpu_entity *entity, uint64_t bytes_max, ride_error *err) {
+    uint64_t most = bytes_max / entity->layout.record_bytes;
+    entity->records_max = most < UINT32_C(1) << 31 ? (uint32_t)most : UINT32_C(1) << 31;
+    entity->records_bytes_reserved = (uint64_t)entity->records_max * entity->layout.record_bytes;
+    RIDE_TRY(ride_huge_alloc(entity->records_bytes_reserved, (void **)&entity->records, err));
+    return ride_slab_create(&entity->slab, bytes_max, entity->layout.block_lines, err);
+}
+
+static void storage_destroy(ride_cpu_entity *entity) {
+    ride_huge_free(entity->records, entity->records_bytes_reserved);
+    ride_slab_destroy(&entity->slab);
+}
+
+ride_status ride_cpu_entity_create(ride_cpu_entity *entity, const ride_bundle *bundle, uint32_t entity_index, uint64_t bytes_max,
+                                   uint64_t reserve_keys, ride_error *err) {
+    memset(entity, 0, sizeof *entity);
+    entity->bundle = bundle;
+    entity->plan = &ride_bundle_array(bundle, RIDE_SECTION_ENTITIES, ride_plan_entity)[entity_index];
+    entity->lanes = ride_bundle_array(bundle, RIDE_SECTION_LANES, ride_plan_lane) + entity->plan->lanes_first;
+    entity->edges = ride_bundle_array(bundle, RIDE_SECTION_EDGES, ride_plan_edge) + entity->plan->edges_first;
+    entity->zone = ride_bundle_array(bundle, RIDE_SECTION_ZONE, ride_plan_zone);
+    entity->zone_count = bundle->plan->zone_transitions_count;
+    entity->labels_from_source = bundle->plan->label_kind == RIDE_LABEL_SOURCE;
+    entity->need_us = entity->plan->need_us;
+    entity->retention_us = entity->plan->retention_us;
+    entity->lookback_us = entity->plan->lookback_us;
+    entity->clock_us = INT64_MIN;
+    RIDE_TRY(ride_state_layout_make(bundle, entity_index, !ride_state_can_be_narrow(bundle, entity_index), &entity->layout, err));
+    words_describe(entity);
+    RIDE_TRY(aggregates_make(entity, err));
+    uint64_t keys = reserve_keys != 0 ? reserve_keys : entity->plan->expected_keys;
+    RIDE_TRY(ride_keytable_create(&entity->table, keys, err));
+    return storage_create(entity, bytes_max, err);
+}
+
+void ride_cpu_entity_destroy(ride_cpu_entity *entity) {
+    ride_keytable_destroy(&entity->table);
+    storage_destroy(entity);
+    free(entity->aggregates);
+    free(entity->patches);
+    free(entity->distinct_set);
+    memset(entity, 0, sizeof *entity);
+}
+
+static uint32_t record_new(ride_cpu_entity *entity, ride_key128 key, uint64_t hash) {
+    uint32_t index;
+    if (entity->free_record != 0) {
+        index = entity->free_record - 1;
+        entity->free_record = ride_cpu_record(entity, index)->ring;
+        entity->records_free--;
+        memset(ride_cpu_record(entity, index), 0, entity->layout.record_bytes);
+    } else if (entity->records_used < entity->records_max) {
+        index = entity->records_used++;
+    } else {
+        entity->out_of_memory = true;
+        return RIDE_NO_RECORD;
+    }
+    ride_record *record = ride_cpu_record(entity, index);
+    record->key = key;
+    ride_cpu_entity_form(entity)->record_init(entity, record);
+    if (entity->out_of_memory || ride_keytable_insert(&entity->table, hash, index, entity->records, entity->layout.record_bytes) != RIDE_OK) {
+        entity->out_of_memory = true;
+        return RIDE_NO_RECORD;
+    }
+    return index;
+}
+
+uint32_t ride_cpu_entity_find(ride_cpu_entity *entity, ride_key128 key, uint64_t hash) {
+    uint64_t at = hash >> entity->table.shift;
+    uint32_t index = ride_keytable_probe(&entity->table, hash, &at);
+    return RIDE_LIKELY(index != UINT32_MAX) ? index : record_new(entity, key, hash);
+}
+
+uint32_t ride_cpu_entity_find_exact(ride_cpu_entity *entity, ride_key128 key, uint64_t hash) {
+    for (uint64_t at = hash >> entity->table.shift;; at++) {
+        uint32_t index = ride_keytable_probe(&entity->table, hash, &at);
+        if (index == UINT32_MAX) return record_new(entity, key, hash);
+        if (ride_key_equal(ride_cpu_record(entity, index)->key, key)) return index;
+    }
+}
+
+bool ride_cpu_entity_fits_narrow(ride_cpu_entity *entity, const ride_cpu_rows *rows) {
+    int64_t largest = entity->largest;
+    for (uint32_t row = 0; row < rows->rows_count; row++) {
+        if (rows->flags[row] & RIDE_ROW_SKIP) continue;
+        int64_t t = rows->time_us[row];
+        if (t % 1000000 != 0 || t < (INT64_C(1) << 28) * 1000000 || t >= (int64_t)(UINT32_MAX - 1) * 1000000) return false;
+    }
+    for (uint32_t l = 0; l < entity->layout.lanes_count; l++) {
+        if (entity->lanes[l].kind != RIDE_LANE_SUM) continue;
+        const int64_t *value = rows->sum_value + l * RIDE_BLOCK_ROWS;
+        for (uint32_t row = 0; row < rows->rows_count; row++) {
+            int64_t magnitude = value[row] < 0 ? -(value[row] + (value[row] == INT64_MIN)) : value[row];
+            largest = magnitude > largest ? magnitude : largest;
+        }
+    }
+    entity->largest = largest;
+    uint64_t entries = (uint64_t)entity->live_max + RIDE_BLOCK_ROWS + 32; /* what any window can hold by the end of this block */
+    return largest < RIDE_NARROW_LIMIT && entries * (uint64_t)largest < RIDE_NARROW_LIMIT;
+}
+
+/* Copies the entries of one record between two tables of different form. */
+static void record_copy(const ride_cpu_entity *from, const ride_record *source, ride_cpu_entity *to, ride_record *target) {
+    const ride_cpu_form *read = ride_cpu_entity_form(from), *write = ride_cpu_entity_form(to);
+    target->key = source->key;
+    write->record_init(to, target);
+    for (uint32_t p = source->first; p != source->n; p++) {
+        int64_t time_us, added[RIDE_WORDS_MAX], own[RIDE_WORDS_MAX];
+        read->entry_read(from, source, p, &time_us, added, own);
+        write->entry_append(to, target, time_us, added, own);
+    }
+    target->last_us = source->last_us;
+    target->chain_us = source->chain_us;
+    target->patches = source->patches;
+    write->edges_refresh(to, target);
+}
+
+ride_status ride_cpu_entity_widen(ride_cpu_entity *entity, ride_error *err) {
+    RIDE_ASSERT(!entity->layout.wide);
+    ride_cpu_entity old = *entity;
+    uint32_t entity_index = (uint32_t)(entity->plan - ride_bundle_array(entity->bundle, RIDE_SECTION_ENTITIES, ride_plan_entity));
+    RIDE_TRY(ride_state_layout_make(entity->bundle, entity_index, 1, &entity->layout, err));
+    words_describe(entity);
+    RIDE_TRY(aggregates_make(entity, err));
+    RIDE_TRY(storage_create(entity, old.slab.lines_max * RIDE_STATE_LINE_BYTES, err));
+    entity->free_record = 0;
+    entity->records_free = 0;
+    /* retention must not act while entries are copied: they are appended without their clock */
+    int64_t clock = entity->clock_us;
+    entity->clock_us = INT64_MIN;
+    for (uint32_t i = 0; i < old.records_used; i++) {
+        const ride_record *source = (const ride_record *)(old.records + (uint64_t)i * old.layout.record_bytes);
+        ride_record *target = ride_cpu_record(entity, i);
+        if (source->ring_blocks == 0) { /* on the free list */
+            target->ring = entity->free_record;
+            entity->free_record = i + 1;
+            entity->records_free++;
+        } else record_copy(&old, source, entity, target);
+    }
+    entity->clock_us = clock;
+    storage_destroy(&old);
+    return entity->out_of_memory ? ride_fail(err, RIDE_E_MEMORY, "no memory for the wide form of the state") : RIDE_OK;
+}
+
+static void patches_free(ride_cpu_entity *entity, uint32_t list) {
+    while (list != 0) {
+        uint32_t next = entity->patches[list - 1].next;
+        entity->patches[list - 1].next = entity->patches_free;
+        entity->patches_free = list;
+        list = next;
+    }
+}
+
+uint32_t ride_cpu_patch_add(ride_cpu_entity *entity, ride_record *record, int64_t entry_us, int64_t known_us, int32_t delta, uint64_t lanes) {
+    /* what no event may be late enough to miss is forgotten: those of expired entries */
+    int64_t cut = ride_time_sub(entity->clock_us, entity->retention_us);
+    for (uint32_t *link = &record->patches; *link != 0;) {
+        uint32_t at = *link;
+        if (entity->patches[at - 1].entry_us > cut) {
+            link = &entity->patches[at - 1].next;
+            continue;
+        }
+        *link = entity->patches[at - 1].next;
+        entity->patches[at - 1].next = 0;
+        patches_free(entity, at);
+    }
+    uint32_t at = entity->patches_free;
+    if (at != 0) entity->patches_free = entity->patches[at - 1].next;
+    else {
+        if (entity->patches_used == entity->patches_max) { /* labels are rare: grows by doubling */
+            uint32_t wanted = entity->patches_max == 0 ? 1024 : 2 * entity->patches_max;
+            ride_label_patch *grown = realloc(entity->patches, wanted * sizeof *grown);
+            if (grown == NULL) {
+                entity->out_of_memory = true;
+                return record->patches;
+            }
+            entity->patches = grown;
+            entity->patches_max = wanted;
+        }
+        at = ++entity->patches_used;
+    }
+    ride_label_patch *patch = &entity->patches[at - 1];
+    *patch = (ride_label_patch){.entry_us = entry_us, .known_us = known_us, .delta = delta, .lanes = lanes, .next = record->patches};
+    /* the head of the list is the one known last: one comparison tells that a row sees them all */
+    if (record->patches != 0 && entity->patches[record->patches - 1].known_us > known_us) {
+        ride_label_patch *head = &entity->patches[record->patches - 1];
+        patch->next = head->next;
+        head->next = at;
+        return record->patches;
+    }
+    return at;
+}
+
+void ride_cpu_entity_sweep(ride_cpu_entity *entity, uint32_t records_count) {
+    int64_t cut = ride_time_sub(entity->clock_us, entity->retention_us);
+    if (entity->records_used == 0 || entity->clock_us == INT64_MIN) return;
+    for (uint32_t i = 0; i < records_count; i++) {
+        uint32_t index = entity->sweep_at;
+        entity->sweep_at = index + 1 < entity->records_used ? index + 1 : 0;
+        ride_record *record = ride_cpu_record(entity, index);
+        if (record->ring_blocks == 0 || record->last_us >= cut || record->last_us == INT64_MIN) continue;
+        entity->stats.evicted_entries += record->n - record->first;
+        ride_keytable_remove(&entity->table, ride_key_hash(record->key), index, entity->records, entity->layout.record_bytes);
+        ride_slab_give(&entity->slab, record->ring, record->ring_class);
+        patches_free(entity, record->patches);
+        memset(record, 0, entity->layout.record_bytes);
+        record->ring = entity->free_record;
+        entity->free_record = index + 1;
+        entity->records_free++;
+    }
+}
+
+uint64_t ride_cpu_entity_bytes(const ride_cpu_entity *entity) {
+    return (uint64_t)(entity->records_used - entity->records_free) * entity->layout.record_bytes + ride_slab_bytes(&entity->slab) +
+           ride_keytable_bytes(&entity->table) + entity->patches_max * sizeof *entity->patches;
+}

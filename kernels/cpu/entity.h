@@ -1,0 +1,149 @@
+/* kernels/cpu/entity.h: one entity's window state on the CPU: records, rings, key table, and the work of one block of rows.
+ *
+ * Rows are worked in blocks of 64. Per block and entity: prefetch the key slots, find the records, prefetch the ring lines
+ * that will be read, then row by row move the edges that have expired, note positions and prefixes, append. The
+ * aggregates are finished column by column afterwards. The row loop exists twice from one source (form_body.h): narrow words and
+ * wide words (state_layout.h). Private to kernels/cpu; one thread at a time. */
+#ifndef RIDE_KERNELS_CPU_ENTITY_H
+#define RIDE_KERNELS_CPU_ENTITY_H
+#include "kernels/cpu/keytable.h"
+#include "kernels/cpu/slab.h"
+#include "kernels/layout/state_layout.h"
+#include "kernels/row/window.h"
+#include "ride/backend.h"
+
+enum {
+    RIDE_BLOCK_ROWS = 64,
+    RIDE_NO_RECORD = UINT32_MAX, /* null key */
+    RIDE_WORDS_MAX = 2 * RIDE_STATE_LANES_MAX + 1,
+    RIDE_NARROW_LIMIT = 1 << 30, /* a narrow table keeps (entries of the busiest key) * (largest value) below twice this */
+};
+
+typedef struct ride_record {
+    ride_key128 key;
+    int64_t last_us;  /* time of the newest entry; INT64_MIN: none yet */
+    int64_t chain_us; /* first event since a gap longer than the lookback */
+    uint32_t n;       /* position the next entry gets; the slot exists and its time word is the maximum */
+    uint32_t first;   /* position of the oldest kept entry */
+    uint32_t ring;    /* slab line of the ring, 0 = none */
+    uint32_t ring_class, ring_blocks;
+    uint32_t base_block; /* block l lies at ring index l - base_block, less ring_blocks when past the end */
+    uint32_t patches;    /* newest label patch of this key + 1; 0 = none */
+    uint32_t reserved;
+} ride_record;
+RIDE_STATIC_ASSERT(sizeof(ride_record) == RIDE_STATE_RECORD_HEAD_BYTES, "head of a record is one line");
+
+/* A label that became known after its event: an event older than `known_us` must not see it. */
+typedef struct ride_label_patch {
+    int64_t entry_us, known_us;
+    int32_t delta;
+    uint32_t next; /* + 1; 0 = end */
+    uint64_t lanes; /* bit l: lane l changed */
+} ride_label_patch;
+
+/* What the finish needs of an aggregate, in terms of the layout. slot -1 = newest entry. */
+typedef struct ride_cpu_aggregate {
+    const ride_plan_aggregate *plan;
+    int32_t slot_lo, slot_hi;
+    int32_t word_count, word_sum, word_sumsq; /* cumulative words, -1 = none */
+    int32_t word_value;                       /* own word of VALUE/HASH, -1 = none */
+    int32_t lane_value;                       /* presence bit */
+    uint32_t is_u64;
+    double divisor; /* 10^scale */
+    bool scans;     /* reads entries, not prefixes */
+} ride_cpu_aggregate;
+
+typedef struct ride_cpu_entity {
+    const ride_bundle *bundle;
+    const ride_plan_entity *plan;
+    const ride_plan_lane *lanes;
+    const ride_plan_edge *edges;
+    const ride_plan_zone *zone;
+    uint32_t zone_count;
+    ride_state_layout layout;
+    ride_cpu_aggregate *aggregates;
+    uint32_t aggregates_count;
+    bool any_scan, any_peers, labels_from_source;
+    int32_t label_count_word[RIDE_STATE_LANES_MAX]; /* for LABEL lane l: the COUNT word of its condition, -1 = every entry */
+    bool word_is_low[RIDE_WORDS_MAX];               /* cumulative word w and w + 1 are one 128-bit number */
+    bool out_of_memory;
+    int64_t need_us, retention_us, lookback_us;
+
+    ride_keytable table;
+    uint8_t *records;
+    uint64_t records_bytes_reserved;
+    uint32_t records_used, records_max, records_free, sweep_at;
+    uint32_t free_record; /* index + 1 of a free record, chained through ring; 0 = none */
+    ride_slab slab;
+    ride_label_patch *patches;
+    uint32_t patches_used, patches_max, patches_free;
+    int64_t largest;    /* narrow: largest |value| of a SUM lane so far */
+    uint32_t live_max;  /* narrow: most entries that any key has held */
+    int64_t clock_us;   /* greatest clock seen */
+    ride_state_stats stats;
+    uint64_t *distinct_set; /* scratch of distinct: pairs */
+    uint64_t distinct_max;
+} ride_cpu_entity;
+
+/* The rows of a block as one entity sees them. `WORD` arrays hold int32 in the narrow form, int64 in the wide one. */
+typedef struct ride_cpu_rows {
+    uint32_t rows_count;
+    const int64_t *time_us, *clock_us;
+    const uint32_t *flags;
+    const ride_key128 *keys;
+    uint32_t *record;      /* [64]; RIDE_NO_RECORD = null key or a row to pass over */
+    uint64_t *present;     /* [lanes]: bit per row: the row has the lane's column and meets its condition (and has a key) */
+    void *own;             /* WORD [cumulative_words][64]: what each row adds; 0 when not present */
+    int64_t *sum_value;    /* [lanes][64]: the values of SUM lanes before they are narrowed */
+    int64_t *own_value;    /* [own_words][64]: values and hash halves */
+    void *time_word;       /* WORD [64] */
+    void *key_word;        /* WORD [64]: 1 where has_key */
+    bool is_peers;         /* finish: the peers aggregates, with the row's own entry already in state */
+    void *threshold;       /* WORD [64][edges_padded] */
+    void *raw;             /* WORD [1 + cumulative_words][edges_padded + 1][64]: position, then prefixes, at each edge; the last edge is the newest entry */
+    int64_t label[RIDE_BLOCK_ROWS]; /* label rows: 0 or 1 */
+    uint64_t has_key;      /* bit per row */
+    uint64_t approx;       /* out: bit per row */
+    double **features;     /* [aggregate of the entity]: where row 0's result goes */
+} ride_cpu_rows;
+
+/* What exists per form. */
+typedef struct ride_cpu_form {
+    void (*record_init)(ride_cpu_entity *entity, ride_record *record);
+    void (*thresholds)(const ride_cpu_entity *entity, ride_cpu_rows *rows);
+    void (*prefetch)(const ride_cpu_entity *entity, const ride_cpu_rows *rows);
+    void (*apply)(ride_cpu_entity *entity, ride_cpu_rows *rows);
+    void (*finish)(const ride_cpu_entity *entity, const ride_cpu_rows *rows);
+    void (*peers)(ride_cpu_entity *entity, ride_cpu_rows *rows);
+    /* One kept entry, oldest first from record->first: its time, what it adds to each cumulative word, its own words. */
+    void (*entry_read)(const ride_cpu_entity *entity, const ride_record *record, uint32_t position, int64_t *time_us, int64_t *added, int64_t *own);
+    void (*entry_append)(ride_cpu_entity *entity, ride_record *record, int64_t time_us, const int64_t *added, const int64_t *own);
+    void (*edges_refresh)(ride_cpu_entity *entity, ride_record *record);
+} ride_cpu_form;
+extern const ride_cpu_form ride_cpu_form_narrow, ride_cpu_form_wide;
+
+static inline const ride_cpu_form *ride_cpu_entity_form(const ride_cpu_entity *entity) {
+    return entity->layout.wide ? &ride_cpu_form_wide : &ride_cpu_form_narrow;
+}
+static inline ride_record *ride_cpu_record(const ride_cpu_entity *entity, uint32_t index) {
+    return (ride_record *)(entity->records + (uint64_t)index * entity->layout.record_bytes);
+}
+
+/* bytes_max: bound of records and rings together; the key table comes on top. */
+ride_status ride_cpu_entity_create(ride_cpu_entity *entity, const ride_bundle *bundle, uint32_t entity_index, uint64_t bytes_max,
+                                   uint64_t reserve_keys, ride_error *err);
+void ride_cpu_entity_destroy(ride_cpu_entity *entity);
+/* Record of a key by tag only: may be another key's (verify then corrects it), or a new record. RIDE_NO_RECORD: out of memory. */
+uint32_t ride_cpu_entity_find(ride_cpu_entity *entity, ride_key128 key, uint64_t hash);
+uint32_t ride_cpu_entity_find_exact(ride_cpu_entity *entity, ride_key128 key, uint64_t hash);
+/* Rewrites a narrow table as wide; record indexes stay. */
+ride_status ride_cpu_entity_widen(ride_cpu_entity *entity, ride_error *err);
+/* True when the block's rows fit the narrow form (times, values, bound of sums); updates the bounds. */
+bool ride_cpu_entity_fits_narrow(ride_cpu_entity *entity, const ride_cpu_rows *rows);
+/* Frees keys whose entries have all expired; looks at `records_count` records and goes on there next time. */
+void ride_cpu_entity_sweep(ride_cpu_entity *entity, uint32_t records_count);
+uint64_t ride_cpu_entity_bytes(const ride_cpu_entity *entity);
+/* Label row: sets the label of the entry at entry_us (both forms, through the form's words). */
+uint32_t ride_cpu_patch_add(ride_cpu_entity *entity, ride_record *record, int64_t entry_us, int64_t known_us, int32_t delta, uint64_t lanes);
+
+#endif
