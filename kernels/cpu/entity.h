@@ -67,6 +67,7 @@ typedef struct ride_cpu_entity {
     int32_t label_count_word[RIDE_STATE_LANES_MAX]; /* for LABEL lane l: the COUNT word of its condition, -1 = every entry */
     bool word_is_low[RIDE_WORDS_MAX];               /* cumulative word w and w + 1 are one 128-bit number */
     bool out_of_memory;
+    uint32_t form_epoch;                            /* counts rewritings */
     int64_t need_us, retention_us, lookback_us;
 
     ride_keytable table;
@@ -102,7 +103,9 @@ typedef struct ride_cpu_rows {
     void *threshold;       /* WORD [64][edges_padded] */
     void *raw;             /* WORD [1 + cumulative_words][edges_padded + 1][64]: position, then prefixes, at each edge; the last edge is the newest entry */
     int64_t label[RIDE_BLOCK_ROWS]; /* label rows: 0 or 1 */
-    uint64_t has_key;      /* bit per row */
+    uint64_t has_key;      /* bit per row: an event with a key (before fill: any row with a key) */
+    uint64_t is_event;     /* bit per row: neither a label nor passed over */
+    uint32_t form_epoch;   /* of the entity when thresholds were made */
     uint64_t approx;       /* out: bit per row */
     double **features;     /* [aggregate of the entity]: where row 0's result goes */
 } ride_cpu_rows;

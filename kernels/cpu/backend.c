@@ -1,0 +1,258 @@
+/* kernels/cpu/backend.c: the CPU behind the backend table: one device, synchronous queues. submit does the work before it
+ * returns; poll and wait only tell how it went. */
+#include "base/assert.h"
+#include "kernels/cpu/state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { TICKETS_KEPT = 64 };
+
+struct ride_device {
+    uint32_t opened;
+};
+
+struct ride_queue {
+    ride_ticket last;
+    ride_status results[TICKETS_KEPT];
+    ride_queue_stats stats;
+    const ride_program_dev *program; /* whose scratch is below */
+    void *program_scratch_memory, *scorer_scratch;
+    ride_cpu_program_scratch *program_scratch;
+};
+
+static const ride_backend_services *services;
+
+static ride_status cpu_probe(ride_error *err) {
+    (void)err;
+    return RIDE_OK;
+}
+static uint32_t cpu_device_count(void) { return 1; }
+
+static ride_status cpu_device_props(uint32_t device_index, ride_device_props *out, ride_error *err) {
+    if (device_index != 0) return ride_fail(err, RIDE_E_CONFIG, "the cpu backend has one device, not number %u", device_index);
+    memset(out, 0, sizeof *out);
+    long cores = sysconf(_SC_NPROCESSORS_ONLN), pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    snprintf(out->name, sizeof out->name, "CPU, %ld cores", cores);
+    snprintf(out->kind, sizeof out->kind, "cpu");
+    out->memory_bytes = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : 0;
+    out->numa_node = -1;
+    out->cores = cores > 0 ? (uint32_t)cores : 1;
+    return RIDE_OK;
+}
+
+static ride_status cpu_device_open(uint32_t device_index, ride_device **out, ride_error *err) {
+    if (device_index != 0) return ride_fail(err, RIDE_E_CONFIG, "the cpu backend has one device, not number %u", device_index);
+    *out = calloc(1, sizeof **out);
+    return *out != NULL ? RIDE_OK : ride_fail(err, RIDE_E_MEMORY, "no memory for a device");
+}
+static void cpu_device_close(ride_device *device) { free(device); }
+
+static ride_status cpu_queue_create(ride_device *device, uint32_t depth_max, ride_queue **out, ride_error *err) {
+    (void)device;
+    (void)depth_max; /* work is done when submit returns: the queue is never full */
+    *out = calloc(1, sizeof **out);
+    return *out != NULL ? RIDE_OK : ride_fail(err, RIDE_E_MEMORY, "no memory for a queue");
+}
+
+static void scratch_free(ride_queue *queue) {
+    free(queue->program_scratch_memory);
+    free(queue->scorer_scratch);
+    queue->program = NULL;
+    queue->program_scratch_memory = queue->scorer_scratch = NULL;
+}
+
+static void cpu_queue_destroy(ride_queue *queue) {
+    if (queue == NULL) return;
+    scratch_free(queue);
+    free(queue);
+}
+
+static ride_status cpu_buffer_alloc(ride_device *device, ride_buffer_kind kind, uint64_t bytes, void **out, ride_error *err) {
+    (void)device;
+    (void)kind;
+    *out = aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
+    if (*out == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a buffer of %llu bytes", (unsigned long long)bytes);
+    memset(*out, 0, bytes); /* touched now, not in the data path */
+    return RIDE_OK;
+}
+static void cpu_buffer_free(ride_device *device, ride_buffer_kind kind, void *buffer) {
+    (void)device;
+    (void)kind;
+    free(buffer);
+}
+
+static ride_status cpu_program_supports(const ride_bundle *bundle, ride_error *err) {
+    if (bundle->plan == NULL) return ride_fail(err, RIDE_E_UNSUPPORTED, "the bundle has no feature plan");
+    RIDE_TRY(ride_programs_check(bundle, err));
+    for (uint32_t e = 0; e < bundle->plan->entities_count; e++) {
+        ride_state_layout layout;
+        RIDE_TRY(ride_state_layout_make(bundle, e, 1, &layout, err));
+    }
+    return RIDE_OK;
+}
+
+static void cpu_program_release(ride_program_dev *program) {
+    if (program == NULL) return;
+    ride_cpu_scorer_destroy(program->scorer);
+    free(program->image);
+    free(program);
+}
+
+static ride_status cpu_program_upload(ride_device *device, const ride_bundle *bundle, ride_program_dev **out, ride_error *err) {
+    (void)device;
+    ride_status st = RIDE_OK;
+    RIDE_TRY(cpu_program_supports(bundle, err));
+    ride_program_dev *program = calloc(1, sizeof *program);
+    if (program == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a program");
+    uint64_t bytes = bundle->image_bytes;
+    program->image = aligned_alloc(RIDE_BUNDLE_ALIGN, (bytes + RIDE_BUNDLE_ALIGN - 1) / RIDE_BUNDLE_ALIGN * RIDE_BUNDLE_ALIGN);
+    if (program->image == NULL) {
+        st = ride_fail(err, RIDE_E_MEMORY, "no memory for a bundle of %llu bytes", (unsigned long long)bytes);
+        goto fail;
+    }
+    memcpy(program->image, bundle->image, bytes);
+    RIDE_TRY_GOTO(st, ride_bundle_open(program->image, bytes, &program->bundle, err), fail);
+    ride_plan_layout_in(&program->bundle, &program->in_layout);
+    ride_plan_layout_out(&program->bundle, &program->out_layout);
+    if (program->bundle.sections[RIDE_SECTION_FOREST] != NULL)
+        RIDE_TRY_GOTO(st, ride_cpu_scorer_create(&program->bundle, &program->in_layout, &program->out_layout, &program->scorer, err), fail);
+    *out = program;
+    return RIDE_OK;
+fail:
+    cpu_program_release(program);
+    return st;
+}
+
+/* Scratch for a program: made at its first batch and kept. */
+static ride_status scratch_make(ride_queue *queue, const ride_program_dev *program) {
+    if (queue->program == program) return RIDE_OK;
+    scratch_free(queue);
+    size_t bytes = (ride_cpu_program_scratch_bytes(&program->bundle) + 63) / 64 * 64;
+    queue->program_scratch_memory = aligned_alloc(64, bytes > 0 ? bytes : 64);
+    size_t scorer_bytes = program->scorer != NULL ? (ride_cpu_scorer_scratch_bytes(program->scorer) + 63) / 64 * 64 : 0;
+    queue->scorer_scratch = aligned_alloc(64, scorer_bytes > 0 ? scorer_bytes : 64);
+    if (queue->program_scratch_memory == NULL || queue->scorer_scratch == NULL) return RIDE_E_MEMORY;
+    queue->program_scratch = ride_cpu_program_scratch_init(&program->bundle, queue->program_scratch_memory);
+    queue->program = program;
+    return RIDE_OK;
+}
+
+static ride_cpu_program_inputs inputs_of(const ride_program_dev *program, const uint8_t *in_tile, const uint8_t *out_tile, uint32_t rows_count) {
+    return (ride_cpu_program_inputs){.in_layout = &program->in_layout, .in_tile = in_tile, .out_layout = &program->out_layout,
+                                     .out_tile = out_tile, .rows_count = rows_count};
+}
+
+static void expressions_run(ride_queue *queue, const ride_program_dev *program, const uint8_t *in_tile, uint8_t *out_tile, uint32_t rows_count) {
+    const ride_plan_expression *expressions = ride_bundle_array(&program->bundle, RIDE_SECTION_EXPRESSIONS, ride_plan_expression);
+    ride_cpu_program_inputs inputs = inputs_of(program, in_tile, out_tile, rows_count);
+    for (uint32_t i = 0; i < program->bundle.plan->expressions_count; i++)
+        ride_cpu_program_number(queue->program_scratch, expressions[i].program, &inputs,
+                                ride_tile_values(&program->out_layout, out_tile, expressions[i].feature));
+}
+
+static void rules_run(ride_queue *queue, const ride_program_dev *program, const uint8_t *in_tile, uint8_t *out_tile, uint32_t rows_count) {
+    const ride_plan_rule *rules = ride_bundle_array(&program->bundle, RIDE_SECTION_RULES, ride_plan_rule);
+    uint32_t count = program->bundle.plan->rules_count;
+    uint32_t *decided = ride_tile_values(&program->out_layout, out_tile, program->bundle.plan->features_count + RIDE_OUT_RULE);
+    ride_cpu_program_inputs inputs = inputs_of(program, in_tile, out_tile, rows_count);
+    for (uint32_t row = 0; row < rows_count; row++) decided[row] = count;
+    for (uint32_t i = count; i-- > 0;) { /* from the last: an earlier rule overwrites a later one */
+        uint8_t holds[RIDE_TILE_VALIDITY_BYTES];
+        ride_cpu_program_condition(queue->program_scratch, rules[i].program, &inputs, holds);
+        for (uint32_t row = 0; row < rows_count; row++)
+            if (ride_bit_get(holds, row)) decided[row] = i;
+    }
+}
+
+static ride_status work_run(ride_queue *queue, const ride_program_dev *program, ride_state *state, const ride_work *work) {
+    RIDE_TRY(scratch_make(queue, program));
+    if (work->stages & RIDE_STAGE_FEATURES) {
+        RIDE_ASSERT(state != NULL && state->program == program);
+        RIDE_TRY(ride_cpu_state_apply(state, queue->program_scratch, work));
+    }
+    for (uint32_t row = 0; row < work->rows_count; row += RIDE_TILE_ROWS) {
+        const uint8_t *in_tile = work->in_tiles + (uint64_t)(row / RIDE_TILE_ROWS) * program->in_layout.tile_bytes;
+        uint8_t *out_tile = work->out_tiles + (uint64_t)(row / RIDE_TILE_ROWS) * program->out_layout.tile_bytes;
+        uint32_t rows_count = work->rows_count - row < RIDE_TILE_ROWS ? work->rows_count - row : RIDE_TILE_ROWS;
+        if (work->stages & RIDE_STAGE_FEATURES) expressions_run(queue, program, in_tile, out_tile, rows_count);
+        if ((work->stages & RIDE_STAGE_SCORE) && program->scorer != NULL)
+            ride_cpu_score_tile(program->scorer, queue->scorer_scratch, in_tile, out_tile, rows_count);
+        if (work->stages & RIDE_STAGE_RULES) rules_run(queue, program, in_tile, out_tile, rows_count);
+    }
+    return RIDE_OK;
+}
+
+static ride_status cpu_submit(ride_queue *queue, const ride_program_dev *program, ride_state *state, const ride_work *work, ride_ticket *out) {
+    uint64_t start_ns = services->now_ns(services->context);
+    ride_status st = work_run(queue, program, state, work);
+    queue->stats.busy_ns += services->now_ns(services->context) - start_ns;
+    queue->stats.submitted++;
+    queue->stats.rows += work->rows_count;
+    if (st == RIDE_OK) queue->stats.completed++;
+    else queue->stats.failed++;
+    *out = ++queue->last;
+    queue->results[*out % TICKETS_KEPT] = st;
+    return RIDE_OK;
+}
+
+static ride_status cpu_poll(ride_queue *queue, ride_ticket ticket) {
+    RIDE_ASSERT(ticket >= 1 && ticket <= queue->last);
+    return queue->last - ticket < TICKETS_KEPT ? queue->results[ticket % TICKETS_KEPT] : RIDE_OK;
+}
+static ride_status cpu_wait(ride_queue *queue, ride_ticket ticket, uint64_t timeout_ns) {
+    (void)timeout_ns;
+    return cpu_poll(queue, ticket);
+}
+static void cpu_queue_stats(const ride_queue *queue, ride_queue_stats *out) { *out = queue->stats; }
+
+static ride_status cpu_group_reduce(ride_device *const *devices, uint32_t devices_count, uint64_t *const *values, uint64_t count,
+                                    ride_error *err) {
+    (void)devices;
+    (void)err;
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t sum = 0;
+        for (uint32_t d = 0; d < devices_count; d++) sum += values[d][i];
+        for (uint32_t d = 0; d < devices_count; d++) values[d][i] = sum;
+    }
+    return RIDE_OK;
+}
+
+static const ride_backend_ops cpu_ops = {
+    .abi = RIDE_BACKEND_ABI,
+    .struct_bytes = sizeof(ride_backend_ops),
+    .name = "cpu",
+    .probe = cpu_probe,
+    .device_count = cpu_device_count,
+    .device_props = cpu_device_props,
+    .device_open = cpu_device_open,
+    .device_close = cpu_device_close,
+    .queue_create = cpu_queue_create,
+    .queue_destroy = cpu_queue_destroy,
+    .buffer_alloc = cpu_buffer_alloc,
+    .buffer_free = cpu_buffer_free,
+    .program_supports = cpu_program_supports,
+    .program_upload = cpu_program_upload,
+    .program_release = cpu_program_release,
+    .state_create = ride_cpu_state_create,
+    .state_destroy = ride_cpu_state_destroy,
+    .state_save = ride_cpu_state_save,
+    .state_restore = ride_cpu_state_restore,
+    .state_stats = ride_cpu_state_stats,
+    .submit = cpu_submit,
+    .poll = cpu_poll,
+    .wait = cpu_wait,
+    .queue_stats = cpu_queue_stats,
+    .group_reduce = cpu_group_reduce,
+};
+
+const ride_backend_ops *ride_backend_cpu(uint32_t abi, const ride_backend_services *given, ride_error *err) {
+    if (abi != RIDE_BACKEND_ABI || given->struct_bytes < sizeof *given) {
+        ride_fail(err, RIDE_E_VERSION, "the cpu backend speaks ABI %d, the host asks for %u", RIDE_BACKEND_ABI, abi);
+        return NULL;
+    }
+    services = given;
+    return &cpu_ops;
+}
