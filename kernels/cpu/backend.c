@@ -32,7 +32,8 @@ static ride_status cpu_probe(ride_error *err) {
 static uint32_t cpu_device_count(void) { return 1; }
 
 static ride_status cpu_device_props(uint32_t device_index, ride_device_props *out, ride_error *err) {
-    if (device_index != 0) return ride_fail(err, RIDE_E_CONFIG, "the cpu backend has one device, not number %u", device_index);
+    if (device_index != 0)
+        return ride_fail(err, RIDE_E_CONFIG, "the cpu backend has one device, not number %u", device_index);
     memset(out, 0, sizeof *out);
     long cores = sysconf(_SC_NPROCESSORS_ONLN), pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
     snprintf(out->name, sizeof out->name, "CPU, %ld cores", cores);
@@ -44,7 +45,8 @@ static ride_status cpu_device_props(uint32_t device_index, ride_device_props *ou
 }
 
 static ride_status cpu_device_open(uint32_t device_index, ride_device **out, ride_error *err) {
-    if (device_index != 0) return ride_fail(err, RIDE_E_CONFIG, "the cpu backend has one device, not number %u", device_index);
+    if (device_index != 0)
+        return ride_fail(err, RIDE_E_CONFIG, "the cpu backend has one device, not number %u", device_index);
     *out = calloc(1, sizeof **out);
     return *out != NULL ? RIDE_OK : ride_fail(err, RIDE_E_MEMORY, "no memory for a device");
 }
@@ -70,11 +72,13 @@ static void cpu_queue_destroy(ride_queue *queue) {
     free(queue);
 }
 
-static ride_status cpu_buffer_alloc(ride_device *device, ride_buffer_kind kind, uint64_t bytes, void **out, ride_error *err) {
+static ride_status cpu_buffer_alloc(ride_device *device, ride_buffer_kind kind, uint64_t bytes, void **out,
+                                    ride_error *err) {
     (void)device;
     (void)kind;
     *out = aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
-    if (*out == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a buffer of %llu bytes", (unsigned long long)bytes);
+    if (*out == NULL)
+        return ride_fail(err, RIDE_E_MEMORY, "no memory for a buffer of %llu bytes", (unsigned long long)bytes);
     memset(*out, 0, bytes); /* touched now, not in the data path */
     return RIDE_OK;
 }
@@ -101,14 +105,16 @@ static void cpu_program_release(ride_program_dev *program) {
     free(program);
 }
 
-static ride_status cpu_program_upload(ride_device *device, const ride_bundle *bundle, ride_program_dev **out, ride_error *err) {
+static ride_status cpu_program_upload(ride_device *device, const ride_bundle *bundle, ride_program_dev **out,
+                                      ride_error *err) {
     (void)device;
     ride_status st = RIDE_OK;
     RIDE_TRY(cpu_program_supports(bundle, err));
     ride_program_dev *program = calloc(1, sizeof *program);
     if (program == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a program");
     uint64_t bytes = bundle->image_bytes;
-    program->image = aligned_alloc(RIDE_BUNDLE_ALIGN, (bytes + RIDE_BUNDLE_ALIGN - 1) / RIDE_BUNDLE_ALIGN * RIDE_BUNDLE_ALIGN);
+    program->image =
+        aligned_alloc(RIDE_BUNDLE_ALIGN, (bytes + RIDE_BUNDLE_ALIGN - 1) / RIDE_BUNDLE_ALIGN * RIDE_BUNDLE_ALIGN);
     if (program->image == NULL) {
         st = ride_fail(err, RIDE_E_MEMORY, "no memory for a bundle of %llu bytes", (unsigned long long)bytes);
         goto fail;
@@ -118,7 +124,10 @@ static ride_status cpu_program_upload(ride_device *device, const ride_bundle *bu
     ride_plan_layout_in(&program->bundle, &program->in_layout);
     ride_plan_layout_out(&program->bundle, &program->out_layout);
     if (program->bundle.sections[RIDE_SECTION_FOREST] != NULL)
-        RIDE_TRY_GOTO(st, ride_cpu_scorer_create(&program->bundle, &program->in_layout, &program->out_layout, &program->scorer, err), fail);
+        RIDE_TRY_GOTO(st,
+                      ride_cpu_scorer_create(&program->bundle, &program->in_layout, &program->out_layout,
+                                             &program->scorer, err),
+                      fail);
     *out = program;
     return RIDE_OK;
 fail:
@@ -140,23 +149,31 @@ static ride_status scratch_make(ride_queue *queue, const ride_program_dev *progr
     return RIDE_OK;
 }
 
-static ride_cpu_program_inputs inputs_of(const ride_program_dev *program, const uint8_t *in_tile, const uint8_t *out_tile, uint32_t rows_count) {
-    return (ride_cpu_program_inputs){.in_layout = &program->in_layout, .in_tile = in_tile, .out_layout = &program->out_layout,
-                                     .out_tile = out_tile, .rows_count = rows_count};
+static ride_cpu_program_inputs inputs_of(const ride_program_dev *program, const uint8_t *in_tile,
+                                         const uint8_t *out_tile, uint32_t rows_count) {
+    return (ride_cpu_program_inputs){.in_layout = &program->in_layout,
+                                     .in_tile = in_tile,
+                                     .out_layout = &program->out_layout,
+                                     .out_tile = out_tile,
+                                     .rows_count = rows_count};
 }
 
-static void expressions_run(ride_queue *queue, const ride_program_dev *program, const uint8_t *in_tile, uint8_t *out_tile, uint32_t rows_count) {
-    const ride_plan_expression *expressions = ride_bundle_array(&program->bundle, RIDE_SECTION_EXPRESSIONS, ride_plan_expression);
+static void expressions_run(ride_queue *queue, const ride_program_dev *program, const uint8_t *in_tile,
+                            uint8_t *out_tile, uint32_t rows_count) {
+    const ride_plan_expression *expressions =
+        ride_bundle_array(&program->bundle, RIDE_SECTION_EXPRESSIONS, ride_plan_expression);
     ride_cpu_program_inputs inputs = inputs_of(program, in_tile, out_tile, rows_count);
     for (uint32_t i = 0; i < program->bundle.plan->expressions_count; i++)
         ride_cpu_program_number(queue->program_scratch, expressions[i].program, &inputs,
                                 ride_tile_values(&program->out_layout, out_tile, expressions[i].feature));
 }
 
-static void rules_run(ride_queue *queue, const ride_program_dev *program, const uint8_t *in_tile, uint8_t *out_tile, uint32_t rows_count) {
+static void rules_run(ride_queue *queue, const ride_program_dev *program, const uint8_t *in_tile, uint8_t *out_tile,
+                      uint32_t rows_count) {
     const ride_plan_rule *rules = ride_bundle_array(&program->bundle, RIDE_SECTION_RULES, ride_plan_rule);
     uint32_t count = program->bundle.plan->rules_count;
-    uint32_t *decided = ride_tile_values(&program->out_layout, out_tile, program->bundle.plan->features_count + RIDE_OUT_RULE);
+    uint32_t *decided =
+        ride_tile_values(&program->out_layout, out_tile, program->bundle.plan->features_count + RIDE_OUT_RULE);
     ride_cpu_program_inputs inputs = inputs_of(program, in_tile, out_tile, rows_count);
     for (uint32_t row = 0; row < rows_count; row++) decided[row] = count;
     for (uint32_t i = count; i-- > 0;) { /* from the last: an earlier rule overwrites a later one */
@@ -167,7 +184,8 @@ static void rules_run(ride_queue *queue, const ride_program_dev *program, const 
     }
 }
 
-static ride_status work_run(ride_queue *queue, const ride_program_dev *program, ride_state *state, const ride_work *work) {
+static ride_status work_run(ride_queue *queue, const ride_program_dev *program, ride_state *state,
+                            const ride_work *work) {
     RIDE_TRY(scratch_make(queue, program));
     if (work->stages & RIDE_STAGE_FEATURES) {
         RIDE_ASSERT(state != NULL && state->program == program);
@@ -185,7 +203,8 @@ static ride_status work_run(ride_queue *queue, const ride_program_dev *program, 
     return RIDE_OK;
 }
 
-static ride_status cpu_submit(ride_queue *queue, const ride_program_dev *program, ride_state *state, const ride_work *work, ride_ticket *out) {
+static ride_status cpu_submit(ride_queue *queue, const ride_program_dev *program, ride_state *state,
+                              const ride_work *work, ride_ticket *out) {
     uint64_t start_ns = services->now_ns(services->context);
     ride_status st = work_run(queue, program, state, work);
     queue->stats.busy_ns += services->now_ns(services->context) - start_ns;
@@ -208,8 +227,8 @@ static ride_status cpu_wait(ride_queue *queue, ride_ticket ticket, uint64_t time
 }
 static void cpu_queue_stats(const ride_queue *queue, ride_queue_stats *out) { *out = queue->stats; }
 
-static ride_status cpu_group_reduce(ride_device *const *devices, uint32_t devices_count, uint64_t *const *values, uint64_t count,
-                                    ride_error *err) {
+static ride_status cpu_group_reduce(ride_device *const *devices, uint32_t devices_count, uint64_t *const *values,
+                                    uint64_t count, ride_error *err) {
     (void)devices;
     (void)err;
     for (uint64_t i = 0; i < count; i++) {

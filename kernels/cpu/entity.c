@@ -7,9 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int32_t lane_word_of(const ride_cpu_entity *entity, int32_t lane) { return lane < 0 ? -1 : entity->layout.lane_word[lane]; }
+static int32_t lane_word_of(const ride_cpu_entity *entity, int32_t lane) {
+    return lane < 0 ? -1 : entity->layout.lane_word[lane];
+}
 
-static int32_t slot_of(const ride_cpu_entity *entity, int32_t edge) { return edge < 0 ? -1 : entity->layout.edge_slot[edge]; }
+static int32_t slot_of(const ride_cpu_entity *entity, int32_t edge) {
+    return edge < 0 ? -1 : entity->layout.edge_slot[edge];
+}
 
 static bool op_scans(uint16_t op) {
     switch (op) {
@@ -29,7 +33,8 @@ static ride_status aggregates_make(ride_cpu_entity *entity, ride_error *err) {
     entity->aggregates_count = entity->plan->aggregates_count;
     free(entity->aggregates);
     entity->aggregates = calloc(entity->aggregates_count + 1, sizeof *entity->aggregates);
-    if (entity->aggregates == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for %u aggregates", entity->aggregates_count);
+    if (entity->aggregates == NULL)
+        return ride_fail(err, RIDE_E_MEMORY, "no memory for %u aggregates", entity->aggregates_count);
     for (uint32_t i = 0; i < entity->aggregates_count; i++) {
         ride_cpu_aggregate *a = &entity->aggregates[i];
         a->plan = &plans[entity->plan->aggregates_first + i];
@@ -56,7 +61,8 @@ static void words_describe(ride_cpu_entity *entity) {
         if (entity->lanes[l].kind == RIDE_LANE_SUMSQ) entity->word_is_low[entity->layout.lane_word[l]] = true;
         if (entity->lanes[l].kind != RIDE_LANE_LABEL || entity->lanes[l].condition < 0) continue;
         for (uint32_t c = 0; c < entity->layout.lanes_count; c++)
-            if (entity->lanes[c].kind == RIDE_LANE_COUNT && entity->lanes[c].column < 0 && entity->lanes[c].condition == entity->lanes[l].condition)
+            if (entity->lanes[c].kind == RIDE_LANE_COUNT && entity->lanes[c].column < 0 &&
+                entity->lanes[c].condition == entity->lanes[l].condition)
                 entity->label_count_word[l] = entity->layout.lane_word[c];
     }
 }
@@ -74,8 +80,8 @@ static void storage_destroy(ride_cpu_entity *entity) {
     ride_slab_destroy(&entity->slab);
 }
 
-ride_status ride_cpu_entity_create(ride_cpu_entity *entity, const ride_bundle *bundle, uint32_t entity_index, uint64_t bytes_max,
-                                   uint64_t reserve_keys, ride_error *err) {
+ride_status ride_cpu_entity_create(ride_cpu_entity *entity, const ride_bundle *bundle, uint32_t entity_index,
+                                   uint64_t bytes_max, uint64_t reserve_keys, ride_error *err) {
     memset(entity, 0, sizeof *entity);
     entity->bundle = bundle;
     entity->plan = &ride_bundle_array(bundle, RIDE_SECTION_ENTITIES, ride_plan_entity)[entity_index];
@@ -88,7 +94,8 @@ ride_status ride_cpu_entity_create(ride_cpu_entity *entity, const ride_bundle *b
     entity->retention_us = entity->plan->retention_us;
     entity->lookback_us = entity->plan->lookback_us;
     entity->clock_us = INT64_MIN;
-    RIDE_TRY(ride_state_layout_make(bundle, entity_index, !ride_state_can_be_narrow(bundle, entity_index), &entity->layout, err));
+    RIDE_TRY(ride_state_layout_make(bundle, entity_index, !ride_state_can_be_narrow(bundle, entity_index),
+                                    &entity->layout, err));
     words_describe(entity);
     RIDE_TRY(aggregates_make(entity, err));
     uint64_t keys = reserve_keys != 0 ? reserve_keys : entity->plan->expected_keys;
@@ -121,7 +128,8 @@ static uint32_t record_new(ride_cpu_entity *entity, ride_key128 key, uint64_t ha
     ride_record *record = ride_cpu_record(entity, index);
     record->key = key;
     ride_cpu_entity_form(entity)->record_init(entity, record);
-    if (entity->out_of_memory || ride_keytable_insert(&entity->table, hash, index, entity->records, entity->layout.record_bytes) != RIDE_OK) {
+    if (entity->out_of_memory ||
+        ride_keytable_insert(&entity->table, hash, index, entity->records, entity->layout.record_bytes) != RIDE_OK) {
         entity->out_of_memory = true;
         return RIDE_NO_RECORD;
     }
@@ -147,7 +155,8 @@ bool ride_cpu_entity_fits_narrow(ride_cpu_entity *entity, const ride_cpu_rows *r
     for (uint32_t row = 0; row < rows->rows_count; row++) {
         if (rows->flags[row] & RIDE_ROW_SKIP) continue;
         int64_t t = rows->time_us[row];
-        if (t % 1000000 != 0 || t < (INT64_C(1) << 28) * 1000000 || t >= (int64_t)(UINT32_MAX - 1) * 1000000) return false;
+        if (t % 1000000 != 0 || t < (INT64_C(1) << 28) * 1000000 || t >= (int64_t)(UINT32_MAX - 1) * 1000000)
+            return false;
     }
     for (uint32_t l = 0; l < entity->layout.lanes_count; l++) {
         if (entity->lanes[l].kind != RIDE_LANE_SUM) continue;
@@ -158,12 +167,14 @@ bool ride_cpu_entity_fits_narrow(ride_cpu_entity *entity, const ride_cpu_rows *r
         }
     }
     entity->largest = largest;
-    uint64_t entries = (uint64_t)entity->live_max + RIDE_BLOCK_ROWS + 32; /* what any window can hold by the end of this block */
+    uint64_t entries =
+        (uint64_t)entity->live_max + RIDE_BLOCK_ROWS + 32; /* what any window can hold by the end of this block */
     return largest < RIDE_NARROW_LIMIT && entries * (uint64_t)largest < RIDE_NARROW_LIMIT;
 }
 
 /* Copies the entries of one record between two tables of different form. */
-static void record_copy(const ride_cpu_entity *from, const ride_record *source, ride_cpu_entity *to, ride_record *target) {
+static void record_copy(const ride_cpu_entity *from, const ride_record *source, ride_cpu_entity *to,
+                        ride_record *target) {
     const ride_cpu_form *read = ride_cpu_entity_form(from), *write = ride_cpu_entity_form(to);
     target->key = source->key;
     write->record_init(to, target);
@@ -181,7 +192,8 @@ static void record_copy(const ride_cpu_entity *from, const ride_record *source, 
 ride_status ride_cpu_entity_widen(ride_cpu_entity *entity, ride_error *err) {
     RIDE_ASSERT(!entity->layout.wide);
     ride_cpu_entity old = *entity;
-    uint32_t entity_index = (uint32_t)(entity->plan - ride_bundle_array(entity->bundle, RIDE_SECTION_ENTITIES, ride_plan_entity));
+    uint32_t entity_index =
+        (uint32_t)(entity->plan - ride_bundle_array(entity->bundle, RIDE_SECTION_ENTITIES, ride_plan_entity));
     RIDE_TRY(ride_state_layout_make(entity->bundle, entity_index, 1, &entity->layout, err));
     words_describe(entity);
     RIDE_TRY(aggregates_make(entity, err));
@@ -214,7 +226,8 @@ static void patches_free(ride_cpu_entity *entity, uint32_t list) {
     }
 }
 
-uint32_t ride_cpu_patch_add(ride_cpu_entity *entity, ride_record *record, int64_t entry_us, int64_t known_us, int32_t delta, uint64_t lanes) {
+uint32_t ride_cpu_patch_add(ride_cpu_entity *entity, ride_record *record, int64_t entry_us, int64_t known_us,
+                            int32_t delta, uint64_t lanes) {
     /* what no event may be late enough to miss is forgotten: those of expired entries */
     int64_t cut = ride_time_sub(entity->clock_us, entity->retention_us);
     for (uint32_t *link = &record->patches; *link != 0;) {
@@ -243,7 +256,8 @@ uint32_t ride_cpu_patch_add(ride_cpu_entity *entity, ride_record *record, int64_
         at = ++entity->patches_used;
     }
     ride_label_patch *patch = &entity->patches[at - 1];
-    *patch = (ride_label_patch){.entry_us = entry_us, .known_us = known_us, .delta = delta, .lanes = lanes, .next = record->patches};
+    *patch = (ride_label_patch){
+        .entry_us = entry_us, .known_us = known_us, .delta = delta, .lanes = lanes, .next = record->patches};
     /* the head of the list is the one known last: one comparison tells that a row sees them all */
     if (record->patches != 0 && entity->patches[record->patches - 1].known_us > known_us) {
         ride_label_patch *head = &entity->patches[record->patches - 1];
@@ -263,7 +277,8 @@ void ride_cpu_entity_sweep(ride_cpu_entity *entity, uint32_t records_count) {
         ride_record *record = ride_cpu_record(entity, index);
         if (record->ring_blocks == 0 || record->last_us >= cut || record->last_us == INT64_MIN) continue;
         entity->stats.evicted_entries += record->n - record->first;
-        ride_keytable_remove(&entity->table, ride_key_hash(record->key), index, entity->records, entity->layout.record_bytes);
+        ride_keytable_remove(&entity->table, ride_key_hash(record->key), index, entity->records,
+                             entity->layout.record_bytes);
         ride_slab_give(&entity->slab, record->ring, record->ring_class);
         patches_free(entity, record->patches);
         memset(record, 0, entity->layout.record_bytes);
@@ -274,6 +289,7 @@ void ride_cpu_entity_sweep(ride_cpu_entity *entity, uint32_t records_count) {
 }
 
 uint64_t ride_cpu_entity_bytes(const ride_cpu_entity *entity) {
-    return (uint64_t)(entity->records_used - entity->records_free) * entity->layout.record_bytes + ride_slab_bytes(&entity->slab) +
-           ride_keytable_bytes(&entity->table) + entity->patches_max * sizeof *entity->patches;
+    return (uint64_t)(entity->records_used - entity->records_free) * entity->layout.record_bytes +
+           ride_slab_bytes(&entity->slab) + ride_keytable_bytes(&entity->table) +
+           entity->patches_max * sizeof *entity->patches;
 }

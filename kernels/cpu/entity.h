@@ -16,7 +16,8 @@ enum {
     RIDE_BLOCK_ROWS = 64,
     RIDE_NO_RECORD = UINT32_MAX, /* null key */
     RIDE_WORDS_MAX = 2 * RIDE_STATE_LANES_MAX + 1,
-    RIDE_NARROW_LIMIT = 1 << 30, /* a narrow table keeps (entries of the busiest key) * (largest value) below twice this */
+    RIDE_NARROW_LIMIT =
+        1 << 30, /* a narrow table keeps (entries of the busiest key) * (largest value) below twice this */
 };
 
 typedef struct ride_record {
@@ -37,7 +38,7 @@ RIDE_STATIC_ASSERT(sizeof(ride_record) == RIDE_STATE_RECORD_HEAD_BYTES, "head of
 typedef struct ride_label_patch {
     int64_t entry_us, known_us;
     int32_t delta;
-    uint32_t next; /* + 1; 0 = end */
+    uint32_t next;  /* + 1; 0 = end */
     uint64_t lanes; /* bit l: lane l changed */
 } ride_label_patch;
 
@@ -64,10 +65,11 @@ typedef struct ride_cpu_entity {
     ride_cpu_aggregate *aggregates;
     uint32_t aggregates_count;
     bool any_scan, any_peers, labels_from_source;
-    int32_t label_count_word[RIDE_STATE_LANES_MAX]; /* for LABEL lane l: the COUNT word of its condition, -1 = every entry */
-    bool word_is_low[RIDE_WORDS_MAX];               /* cumulative word w and w + 1 are one 128-bit number */
+    int32_t label_count_word
+        [RIDE_STATE_LANES_MAX];       /* for LABEL lane l: the COUNT word of its condition, -1 = every entry */
+    bool word_is_low[RIDE_WORDS_MAX]; /* cumulative word w and w + 1 are one 128-bit number */
     bool out_of_memory;
-    uint32_t form_epoch;                            /* counts rewritings */
+    uint32_t form_epoch; /* counts rewritings */
     int64_t need_us, retention_us, lookback_us;
 
     ride_keytable table;
@@ -78,9 +80,9 @@ typedef struct ride_cpu_entity {
     ride_slab slab;
     ride_label_patch *patches;
     uint32_t patches_used, patches_max, patches_free;
-    int64_t largest;    /* narrow: largest |value| of a SUM lane so far */
-    uint32_t live_max;  /* narrow: most entries that any key has held */
-    int64_t clock_us;   /* greatest clock seen */
+    int64_t largest;   /* narrow: largest |value| of a SUM lane so far */
+    uint32_t live_max; /* narrow: most entries that any key has held */
+    int64_t clock_us;  /* greatest clock seen */
     ride_state_stats stats;
     uint64_t *distinct_set; /* scratch of distinct: pairs */
     uint64_t distinct_max;
@@ -92,22 +94,23 @@ typedef struct ride_cpu_rows {
     const int64_t *time_us, *clock_us;
     const uint32_t *flags;
     const ride_key128 *keys;
-    uint32_t *record;      /* [64]; RIDE_NO_RECORD = null key or a row to pass over */
-    uint64_t *present;     /* [lanes]: bit per row: the row has the lane's column and meets its condition (and has a key) */
-    void *own;             /* WORD [cumulative_words][64]: what each row adds; 0 when not present */
-    int64_t *sum_value;    /* [lanes][64]: the values of SUM lanes before they are narrowed */
-    int64_t *own_value;    /* [own_words][64]: values and hash halves */
-    void *time_word;       /* WORD [64] */
-    void *key_word;        /* WORD [64]: 1 where has_key */
-    bool is_peers;         /* finish: the peers aggregates, with the row's own entry already in state */
-    void *threshold;       /* WORD [64][edges_padded] */
-    void *raw;             /* WORD [1 + cumulative_words][edges_padded + 1][64]: position, then prefixes, at each edge; the last edge is the newest entry */
+    uint32_t *record;  /* [64]; RIDE_NO_RECORD = null key or a row to pass over */
+    uint64_t *present; /* [lanes]: bit per row: the row has the lane's column and meets its condition (and has a key) */
+    void *own;         /* WORD [cumulative_words][64]: what each row adds; 0 when not present */
+    int64_t *sum_value; /* [lanes][64]: the values of SUM lanes before they are narrowed */
+    int64_t *own_value; /* [own_words][64]: values and hash halves */
+    void *time_word;    /* WORD [64] */
+    void *key_word;     /* WORD [64]: 1 where has_key */
+    bool is_peers;      /* finish: the peers aggregates, with the row's own entry already in state */
+    void *threshold;    /* WORD [64][edges_padded] */
+    void *
+        raw; /* WORD [1 + cumulative_words][edges_padded + 1][64]: position, then prefixes, at each edge; the last edge is the newest entry */
     int64_t label[RIDE_BLOCK_ROWS]; /* label rows: 0 or 1 */
-    uint64_t has_key;      /* bit per row: an event with a key (before fill: any row with a key) */
-    uint64_t is_event;     /* bit per row: neither a label nor passed over */
-    uint32_t form_epoch;   /* of the entity when thresholds were made */
-    uint64_t approx;       /* out: bit per row */
-    double **features;     /* [aggregate of the entity]: where row 0's result goes */
+    uint64_t has_key;               /* bit per row: an event with a key (before fill: any row with a key) */
+    uint64_t is_event;              /* bit per row: neither a label nor passed over */
+    uint32_t form_epoch;            /* of the entity when thresholds were made */
+    uint64_t approx;                /* out: bit per row */
+    double **features;              /* [aggregate of the entity]: where row 0's result goes */
 } ride_cpu_rows;
 
 /* What exists per form. */
@@ -119,8 +122,10 @@ typedef struct ride_cpu_form {
     void (*finish)(const ride_cpu_entity *entity, const ride_cpu_rows *rows);
     void (*peers)(ride_cpu_entity *entity, ride_cpu_rows *rows);
     /* One kept entry, oldest first from record->first: its time, what it adds to each cumulative word, its own words. */
-    void (*entry_read)(const ride_cpu_entity *entity, const ride_record *record, uint32_t position, int64_t *time_us, int64_t *added, int64_t *own);
-    void (*entry_append)(ride_cpu_entity *entity, ride_record *record, int64_t time_us, const int64_t *added, const int64_t *own);
+    void (*entry_read)(const ride_cpu_entity *entity, const ride_record *record, uint32_t position, int64_t *time_us,
+                       int64_t *added, int64_t *own);
+    void (*entry_append)(ride_cpu_entity *entity, ride_record *record, int64_t time_us, const int64_t *added,
+                         const int64_t *own);
     void (*edges_refresh)(ride_cpu_entity *entity, ride_record *record);
 } ride_cpu_form;
 extern const ride_cpu_form ride_cpu_form_narrow, ride_cpu_form_wide;
@@ -133,8 +138,8 @@ static inline ride_record *ride_cpu_record(const ride_cpu_entity *entity, uint32
 }
 
 /* bytes_max: bound of records and rings together; the key table comes on top. */
-ride_status ride_cpu_entity_create(ride_cpu_entity *entity, const ride_bundle *bundle, uint32_t entity_index, uint64_t bytes_max,
-                                   uint64_t reserve_keys, ride_error *err);
+ride_status ride_cpu_entity_create(ride_cpu_entity *entity, const ride_bundle *bundle, uint32_t entity_index,
+                                   uint64_t bytes_max, uint64_t reserve_keys, ride_error *err);
 void ride_cpu_entity_destroy(ride_cpu_entity *entity);
 /* Record of a key by tag only: may be another key's (verify then corrects it), or a new record. RIDE_NO_RECORD: out of memory. */
 uint32_t ride_cpu_entity_find(ride_cpu_entity *entity, ride_key128 key, uint64_t hash);
@@ -147,6 +152,7 @@ bool ride_cpu_entity_fits_narrow(ride_cpu_entity *entity, const ride_cpu_rows *r
 void ride_cpu_entity_sweep(ride_cpu_entity *entity, uint32_t records_count);
 uint64_t ride_cpu_entity_bytes(const ride_cpu_entity *entity);
 /* Label row: sets the label of the entry at entry_us (both forms, through the form's words). */
-uint32_t ride_cpu_patch_add(ride_cpu_entity *entity, ride_record *record, int64_t entry_us, int64_t known_us, int32_t delta, uint64_t lanes);
+uint32_t ride_cpu_patch_add(ride_cpu_entity *entity, ride_record *record, int64_t entry_us, int64_t known_us,
+                            int32_t delta, uint64_t lanes);
 
 #endif

@@ -12,9 +12,12 @@ static inline int64_t word_to_time(WORD word);
 static inline WORD *block_at(const ride_cpu_entity *entity, const ride_record *record, uint32_t block) {
     uint32_t i = block - record->base_block;
     i -= i >= record->ring_blocks ? record->ring_blocks : 0;
-    return (WORD *)(entity->slab.base + ((uint64_t)record->ring + (uint64_t)i * entity->layout.block_lines) * RIDE_STATE_LINE_BYTES);
+    return (WORD *)(entity->slab.base +
+                    ((uint64_t)record->ring + (uint64_t)i * entity->layout.block_lines) * RIDE_STATE_LINE_BYTES);
 }
-static inline WORD *record_words(const ride_record *record, uint32_t offset) { return (WORD *)((uint8_t *)record + offset); }
+static inline WORD *record_words(const ride_record *record, uint32_t offset) {
+    return (WORD *)((uint8_t *)record + offset);
+}
 static inline uint32_t *record_positions(const ride_cpu_entity *entity, const ride_record *record) {
     return (uint32_t *)((uint8_t *)record + entity->layout.offset_position);
 }
@@ -28,8 +31,8 @@ static inline WORD time_at(const ride_cpu_entity *entity, const ride_record *rec
 }
 
 /* total += added, with carries between the halves of 128-bit words. */
-static inline void words_add(const ride_cpu_entity *entity, WORD *total, uint32_t total_stride, const WORD *added, uint32_t added_stride,
-                             uint32_t words) {
+static inline void words_add(const ride_cpu_entity *entity, WORD *total, uint32_t total_stride, const WORD *added,
+                             uint32_t added_stride, uint32_t words) {
     for (uint32_t w = 0; w < words; w++) {
         UWORD sum = (UWORD)total[w * total_stride] + (UWORD)added[w * added_stride];
         if (sizeof(WORD) == 8 && entity->word_is_low[w]) {
@@ -49,7 +52,8 @@ static void drop_expired(ride_cpu_entity *entity, ride_record *record) {
     uint32_t oldest_read = record->n;
     for (uint32_t e = 0; e < entity->layout.edges_count; e++)
         if ((int32_t)(position[e] - oldest_read) < 0) oldest_read = position[e];
-    if (ride_time_sub(record->last_us, entity->need_us) <= cut) { /* what the longest window has left is gone: no look needed */
+    if (ride_time_sub(record->last_us, entity->need_us) <=
+        cut) { /* what the longest window has left is gone: no look needed */
         if ((int32_t)(oldest_read - record->first) > 0) record->first = oldest_read;
         return;
     }
@@ -68,7 +72,8 @@ static bool ring_grow(ride_cpu_entity *entity, ride_record *record, uint32_t blo
     if (line == 0) return false;
     uint32_t block_bytes = entity->layout.block_lines * RIDE_STATE_LINE_BYTES, first_block = record->first >> SHIFT;
     uint8_t *to = entity->slab.base + (uint64_t)line * RIDE_STATE_LINE_BYTES;
-    for (uint32_t b = 0; b < blocks_kept; b++) memcpy(to + (uint64_t)b * block_bytes, block_at(entity, record, first_block + b), block_bytes);
+    for (uint32_t b = 0; b < blocks_kept; b++)
+        memcpy(to + (uint64_t)b * block_bytes, block_at(entity, record, first_block + b), block_bytes);
     ride_slab_give(&entity->slab, record->ring, record->ring_class);
     record->ring = line;
     record->ring_class = ring_class;
@@ -93,7 +98,8 @@ static void block_open(ride_cpu_entity *entity, ride_record *record) {
         if ((record->n >> SHIFT) - (record->first >> SHIFT) >= record->ring_blocks) drop_expired(entity, record);
         uint32_t live = record->n - record->first;
         if (live > entity->live_max) entity->live_max = live;
-        if ((record->first >> SHIFT) - record->base_block >= record->ring_blocks) record->base_block += record->ring_blocks;
+        if ((record->first >> SHIFT) - record->base_block >= record->ring_blocks)
+            record->base_block += record->ring_blocks;
         if (record->n >= UINT32_C(1) << 31) positions_rebase(entity, record);
     }
     uint32_t blocks_kept = (record->n >> SHIFT) - (record->first >> SHIFT);
@@ -101,7 +107,8 @@ static void block_open(ride_cpu_entity *entity, ride_record *record) {
         if (!ring_grow(entity, record, record->ring == 0 ? 0 : blocks_kept)) {
             entity->out_of_memory = true; /* submit fails with RIDE_E_MEMORY; stay inside the ring until then */
             record->first += 1u << SHIFT;
-            if ((record->first >> SHIFT) - record->base_block >= record->ring_blocks) record->base_block += record->ring_blocks;
+            if ((record->first >> SHIFT) - record->base_block >= record->ring_blocks)
+                record->base_block += record->ring_blocks;
             if (record->ring == 0) return;
         }
     }
@@ -119,10 +126,11 @@ static void record_init(ride_cpu_entity *entity, ride_record *record) {
 }
 
 /* The newest entry: its own words are already in the slot; now time, totals and the next slot. */
-static inline void slot_fill(ride_cpu_entity *entity, ride_record *record, WORD time_word, const WORD *added, uint32_t added_stride,
-                             const uint32_t shift, const uint32_t words) {
+static inline void slot_fill(ride_cpu_entity *entity, ride_record *record, WORD time_word, const WORD *added,
+                             uint32_t added_stride, const uint32_t shift, const uint32_t words) {
     uint32_t mask = (1u << shift) - 1;
-    WORD *block = block_at(entity, record, record->n >> shift), *total = record_words(record, entity->layout.offset_total);
+    WORD *block = block_at(entity, record, record->n >> shift),
+         *total = record_words(record, entity->layout.offset_total);
     block[record->n & mask] = time_word;
     words_add(entity, total, 1, added, added_stride, words);
     record->n++;
@@ -161,15 +169,17 @@ static void edges_refresh(ride_cpu_entity *entity, ride_record *record) {
     for (uint32_t p = 0; p < entity->plan->edges_count; p++) {
         int32_t slot = entity->layout.edge_slot[p];
         if (slot < 0) continue;
-        WORD threshold = time_to_word(ride_edge_threshold(&entity->edges[p], record->last_us, entity->zone, entity->zone_count));
-        edge_set(entity, record, (uint32_t)slot, record->last_us == INT64_MIN ? record->n : position_search(entity, record, threshold));
+        WORD threshold =
+            time_to_word(ride_edge_threshold(&entity->edges[p], record->last_us, entity->zone, entity->zone_count));
+        edge_set(entity, record, (uint32_t)slot,
+                 record->last_us == INT64_MIN ? record->n : position_search(entity, record, threshold));
     }
 }
 
 /* The entry at edge e has expired: on to the first that has not. The block is sorted and its empty slots hold the greatest
  * time, so the number of passed entries is the new slot. */
-static inline void edge_move(const ride_cpu_entity *entity, ride_record *record, uint32_t e, WORD threshold, const uint32_t shift,
-                             const uint32_t words) {
+static inline void edge_move(const ride_cpu_entity *entity, ride_record *record, uint32_t e, WORD threshold,
+                             const uint32_t shift, const uint32_t words) {
     uint32_t *position = record_positions(entity, record);
     for (uint32_t b = (position[e] + 1) >> shift;; b++) {
         const WORD *block = block_at(entity, record, b);
@@ -199,7 +209,8 @@ static void raw_search(ride_cpu_entity *entity, ride_cpu_rows *rows, uint32_t ro
     int64_t t = rows->time_us[row], cut = ride_time_sub(rows->clock_us[row], entity->retention_us);
     if (ride_time_sub(t, entity->need_us) < cut) rows->approx |= UINT64_C(1) << row;
     for (uint32_t p = 0; p < entity->plan->edges_count + 1; p++) {
-        bool newest = p == entity->plan->edges_count; /* upper end at t itself, always there for aggregates without an edge */
+        bool newest =
+            p == entity->plan->edges_count; /* upper end at t itself, always there for aggregates without an edge */
         int32_t slot = newest ? -1 : entity->layout.edge_slot[p];
         if (slot < 0 && !newest) continue;
         uint32_t e = newest ? EDGES : (uint32_t)slot;
@@ -207,19 +218,23 @@ static void raw_search(ride_cpu_entity *entity, ride_cpu_rows *rows, uint32_t ro
         if (threshold < cut) threshold = cut;
         uint32_t position = position_search(entity, record, time_to_word(threshold));
         raw_at(entity, rows, 0, e)[row] = (WORD)position;
-        for (uint32_t w = 0; w < WORDS; w++) raw_at(entity, rows, 1 + w, e)[row] = prefix_at(entity, record, position, w);
-        for (uint32_t i = record->patches; i != 0; i = entity->patches[i - 1].next) { /* labels that were not known at t */
+        for (uint32_t w = 0; w < WORDS; w++)
+            raw_at(entity, rows, 1 + w, e)[row] = prefix_at(entity, record, position, w);
+        for (uint32_t i = record->patches; i != 0;
+             i = entity->patches[i - 1].next) { /* labels that were not known at t */
             const ride_label_patch *patch = &entity->patches[i - 1];
             if (patch->known_us <= t || patch->entry_us > threshold || patch->entry_us <= cut) continue;
             for (uint32_t l = 0; l < entity->layout.lanes_count; l++)
-                if (patch->lanes >> l & 1) raw_at(entity, rows, 1 + (uint32_t)entity->layout.lane_word[l], e)[row] -= (WORD)patch->delta;
+                if (patch->lanes >> l & 1)
+                    raw_at(entity, rows, 1 + (uint32_t)entity->layout.lane_word[l], e)[row] -= (WORD)patch->delta;
         }
     }
 }
 
 /* ---- entering ---- */
 
-static inline void own_words_write(const ride_cpu_entity *entity, ride_record *record, const ride_cpu_rows *rows, uint32_t row) {
+static inline void own_words_write(const ride_cpu_entity *entity, ride_record *record, const ride_cpu_rows *rows,
+                                   uint32_t row) {
     if (entity->layout.own_words == 0) return;
     WORD *block = block_at(entity, record, record->n >> SHIFT);
     uint32_t slot = record->n & ((1u << SHIFT) - 1);
@@ -245,7 +260,8 @@ static void insert_late(ride_cpu_entity *entity, ride_cpu_rows *rows, uint32_t r
     for (uint32_t w = 0; w < own; w++)
         own_saved[w] = block_at(entity, record, newest >> SHIFT)[((1 + WORDS + w) << SHIFT) + (newest & mask)];
     for (uint32_t p = newest; p != at; p--) { /* slot p becomes what p - 1 was, after the new entry */
-        WORD *to = block_at(entity, record, p >> SHIFT) + (p & mask), *from = block_at(entity, record, (p - 1) >> SHIFT) + ((p - 1) & mask);
+        WORD *to = block_at(entity, record, p >> SHIFT) + (p & mask),
+             *from = block_at(entity, record, (p - 1) >> SHIFT) + ((p - 1) & mask);
         to[0] = from[0];
         for (uint32_t w = 0; w < WORDS + own; w++) to[(1 + w) << SHIFT] = from[(1 + w) << SHIFT];
         words_add(entity, to + (1u << SHIFT), 1u << SHIFT, added, RIDE_BLOCK_ROWS, WORDS);
@@ -273,7 +289,8 @@ static void label_apply(ride_cpu_entity *entity, ride_cpu_rows *rows, uint32_t r
     if (word_to_time(time_word) != t || record->last_us == INT64_MIN) return;
     uint32_t end = position_search(entity, record, time_word), start = end, mask = (1u << SHIFT) - 1;
     while (start != record->first && time_at(entity, record, start - 1) == time_word) start--;
-    WORD *prefix = record_words(record, entity->layout.offset_prefix), *total = record_words(record, entity->layout.offset_total);
+    WORD *prefix = record_words(record, entity->layout.offset_prefix),
+         *total = record_words(record, entity->layout.offset_total);
     const uint32_t *position = record_positions(entity, record);
     int32_t delta = rows->label[row] != 0 ? 1 : -1;
     uint64_t changed = 0;
@@ -283,13 +300,15 @@ static void label_apply(ride_cpu_entity *entity, ride_cpu_rows *rows, uint32_t r
         int32_t condition = entity->label_count_word[l];
         uint32_t p = start;
         for (; p != end; p++) {
-            bool meets = condition < 0 || prefix_at(entity, record, p + 1, (uint32_t)condition) != prefix_at(entity, record, p, (uint32_t)condition);
+            bool meets = condition < 0 || prefix_at(entity, record, p + 1, (uint32_t)condition) !=
+                                              prefix_at(entity, record, p, (uint32_t)condition);
             bool has = prefix_at(entity, record, p + 1, w) != prefix_at(entity, record, p, w);
             if (meets && has == (delta < 0)) break;
         }
         if (p == end) continue;
         changed |= UINT64_C(1) << l;
-        for (uint32_t q = p + 1; q != record->n + 1; q++) block_at(entity, record, q >> SHIFT)[((1 + w) << SHIFT) + (q & mask)] += (WORD)delta;
+        for (uint32_t q = p + 1; q != record->n + 1; q++)
+            block_at(entity, record, q >> SHIFT)[((1 + w) << SHIFT) + (q & mask)] += (WORD)delta;
         total[w] += (WORD)delta;
         for (uint32_t e = 0; e < entity->layout.edges_count; e++)
             if ((int32_t)(position[e] - p) > 0) prefix[w * EDGES + e] += (WORD)delta;
@@ -342,8 +361,8 @@ static bool set_reset(ride_cpu_entity *entity, uint64_t entries) {
     return true;
 }
 
-static void scan_row(ride_cpu_entity *entity, const ride_cpu_rows *rows, uint32_t row, const ride_record *record, const ride_cpu_aggregate *a,
-                     bool own_is_in_state) {
+static void scan_row(ride_cpu_entity *entity, const ride_cpu_rows *rows, uint32_t row, const ride_record *record,
+                     const ride_cpu_aggregate *a, bool own_is_in_state) {
     const ride_plan_aggregate *plan = a->plan;
     int64_t t = rows->time_us[row];
     bool has_own = rows->has_key >> row & 1, skip_own = own_is_in_state && (rows->flags[row] & RIDE_ROW_ENTERS);
@@ -356,7 +375,9 @@ static void scan_row(ride_cpu_entity *entity, const ride_cpu_rows *rows, uint32_
     uint32_t hi = (uint32_t)raw_at(entity, rows, 0, a->slot_hi < 0 ? EDGES : (uint32_t)a->slot_hi)[row];
     uint64_t n = 0, distinct = 0;
     int64_t best = 0, newest_us = INT64_MIN;
-    bool seen = false, take_all = plan->min_count > 1 || (plan->op != RIDE_AGG_LAST && plan->op != RIDE_AGG_SINCE_LAST && plan->op != RIDE_AGG_FIRST_SEEN);
+    bool seen = false,
+         take_all = plan->min_count > 1 ||
+                    (plan->op != RIDE_AGG_LAST && plan->op != RIDE_AGG_SINCE_LAST && plan->op != RIDE_AGG_FIRST_SEEN);
     double value = ride_null_f64();
     if (record == NULL || (int32_t)(hi - lo) < 0) hi = lo;
     if (plan->op == RIDE_AGG_SINCE_FIRST) { /* kept in the record: older than what the ring holds */
@@ -371,7 +392,8 @@ static void scan_row(ride_cpu_entity *entity, const ride_cpu_rows *rows, uint32_
                     if (ride_time_sub(after, before) > entity->lookback_us) break;
                     chain = after = before;
                 }
-            } else if (t >= record->last_us && ride_time_sub(t, record->last_us) > entity->lookback_us) chain = INT64_MAX;
+            } else if (t >= record->last_us && ride_time_sub(t, record->last_us) > entity->lookback_us)
+                chain = INT64_MAX;
             if (chain != INT64_MAX) value = ride_seconds(ride_time_sub(t, chain)), n = 1;
         }
         rows->features[a - entity->aggregates][row] = ride_window_finish(plan, plan->min_count, value);
@@ -383,11 +405,14 @@ static void scan_row(ride_cpu_entity *entity, const ride_cpu_rows *rows, uint32_
         const WORD *block = block_at(entity, record, (p - 1) >> SHIFT);
         uint32_t slot = (p - 1) & mask;
         if (!entry_present(entity, block, slot, a->lane_value)) continue;
-        int64_t entry = a->word_value >= 0 ? (int64_t)block[((1 + WORDS + (uint32_t)a->word_value) << SHIFT) + slot] : 0;
+        int64_t entry =
+            a->word_value >= 0 ? (int64_t)block[((1 + WORDS + (uint32_t)a->word_value) << SHIFT) + slot] : 0;
         int64_t entry_us = word_to_time(block[slot]);
         int64_t entry_hi = 0;
-        if (plan->op == RIDE_AGG_DISTINCT || plan->op == RIDE_AGG_FIRST_SEEN) entry_hi = (int64_t)block[((2 + WORDS + (uint32_t)a->word_value) << SHIFT) + slot];
-        if (skip_own && has_own && entry_us == t && entry == own && entry_hi == own_hi) { /* peers: any one equal to it stands for it */
+        if (plan->op == RIDE_AGG_DISTINCT || plan->op == RIDE_AGG_FIRST_SEEN)
+            entry_hi = (int64_t)block[((2 + WORDS + (uint32_t)a->word_value) << SHIFT) + slot];
+        if (skip_own && has_own && entry_us == t && entry == own &&
+            entry_hi == own_hi) { /* peers: any one equal to it stands for it */
             skip_own = false;
             continue;
         }
@@ -424,7 +449,8 @@ static void scan_row(ride_cpu_entity *entity, const ride_cpu_rows *rows, uint32_
     rows->features[a - entity->aggregates][row] = ride_window_finish(plan, n, value);
 }
 
-static void scan_all(ride_cpu_entity *entity, const ride_cpu_rows *rows, uint32_t row, const ride_record *record, bool peers) {
+static void scan_all(ride_cpu_entity *entity, const ride_cpu_rows *rows, uint32_t row, const ride_record *record,
+                     bool peers) {
     for (uint32_t i = 0; i < entity->aggregates_count; i++) {
         const ride_cpu_aggregate *a = &entity->aggregates[i];
         if (a->scans && (a->plan->peers != 0) == peers) scan_row(entity, rows, row, record, a, peers);
@@ -440,17 +466,19 @@ static inline uint64_t edges_passed(const WORD *word, const WORD *threshold, uin
     return passed;
 }
 
-static inline bool is_plain(const ride_cpu_entity *entity, const ride_cpu_rows *rows, uint32_t row, const ride_record *record) {
+static inline bool is_plain(const ride_cpu_entity *entity, const ride_cpu_rows *rows, uint32_t row,
+                            const ride_record *record) {
     int64_t t = rows->time_us[row];
     if (!(rows->flags[row] & RIDE_ROW_ENTERS) || t < record->last_us) return false;
     if (record->patches != 0 && entity->patches[record->patches - 1].known_us > t) return false;
     return ride_time_sub(t, entity->need_us) >= ride_time_sub(rows->clock_us[row], entity->retention_us);
 }
 
-RIDE_INLINE void row_plain(ride_cpu_entity *entity, ride_cpu_rows *rows, uint32_t row, ride_record *record, const uint32_t shift,
-                           const uint32_t words, const uint32_t edges) {
+RIDE_INLINE void row_plain(ride_cpu_entity *entity, ride_cpu_rows *rows, uint32_t row, ride_record *record,
+                           const uint32_t shift, const uint32_t words, const uint32_t edges) {
     const WORD *threshold = (const WORD *)rows->threshold + (uint64_t)row * edges;
-    WORD *word = record_words(record, entity->layout.offset_word), *prefix = record_words(record, entity->layout.offset_prefix);
+    WORD *word = record_words(record, entity->layout.offset_word),
+         *prefix = record_words(record, entity->layout.offset_prefix);
     const WORD *total = record_words(record, entity->layout.offset_total);
     const uint32_t *position = record_positions(entity, record);
     for (uint64_t passed = edges_passed(word, threshold, edges); passed != 0; passed &= passed - 1) {
@@ -467,7 +495,8 @@ RIDE_INLINE void row_plain(ride_cpu_entity *entity, ride_cpu_rows *rows, uint32_
     }
     if (entity->any_scan) scan_all(entity, rows, row, record, false);
     WORD time_word = ((const WORD *)rows->time_word)[row];
-    for (uint32_t e = 0; e < edges; e++) word[e] = word[e] == WORD_END ? time_word : word[e]; /* an edge at the end meets the entry */
+    for (uint32_t e = 0; e < edges; e++)
+        word[e] = word[e] == WORD_END ? time_word : word[e]; /* an edge at the end meets the entry */
     own_words_write(entity, record, rows, row);
     chain_extend(entity, record, rows->time_us[row]);
     record->last_us = rows->time_us[row];
@@ -495,15 +524,19 @@ static void row_other(ride_cpu_entity *entity, ride_cpu_rows *rows, uint32_t row
     own_words_write(entity, record, rows, row);
     chain_extend(entity, record, rows->time_us[row]);
     record->last_us = rows->time_us[row];
-    slot_fill(entity, record, ((const WORD *)rows->time_word)[row], (const WORD *)rows->own + row, RIDE_BLOCK_ROWS, SHIFT, WORDS);
+    slot_fill(entity, record, ((const WORD *)rows->time_word)[row], (const WORD *)rows->own + row, RIDE_BLOCK_ROWS,
+              SHIFT, WORDS);
     edges_refresh(entity, record);
 }
 
-RIDE_INLINE void rows_apply(ride_cpu_entity *entity, ride_cpu_rows *rows, const uint32_t shift, const uint32_t words, const uint32_t edges) {
+RIDE_INLINE void rows_apply(ride_cpu_entity *entity, ride_cpu_rows *rows, const uint32_t shift, const uint32_t words,
+                            const uint32_t edges) {
     for (uint32_t row = 0; row < rows->rows_count; row++) {
         ride_record *record = rows->record[row] == RIDE_NO_RECORD ? NULL : ride_cpu_record(entity, rows->record[row]);
-        if (!(rows->flags[row] & RIDE_ROW_LABEL) && rows->clock_us[row] > entity->clock_us) entity->clock_us = rows->clock_us[row];
-        if (RIDE_LIKELY(record != NULL && is_plain(entity, rows, row, record))) row_plain(entity, rows, row, record, shift, words, edges);
+        if (!(rows->flags[row] & RIDE_ROW_LABEL) && rows->clock_us[row] > entity->clock_us)
+            entity->clock_us = rows->clock_us[row];
+        if (RIDE_LIKELY(record != NULL && is_plain(entity, rows, row, record)))
+            row_plain(entity, rows, row, record, shift, words, edges);
         else row_other(entity, rows, row, record);
     }
 }
@@ -537,7 +570,8 @@ static void prefetch(const ride_cpu_entity *entity, const ride_cpu_rows *rows) {
         const uint32_t *position = record_positions(entity, record);
         uint32_t newest = record->n >> SHIFT;
         __builtin_prefetch(block_at(entity, record, newest), 1);
-        for (uint64_t passed = edges_passed(word, (const WORD *)rows->threshold + (uint64_t)row * EDGES, EDGES); passed != 0; passed &= passed - 1) {
+        for (uint64_t passed = edges_passed(word, (const WORD *)rows->threshold + (uint64_t)row * EDGES, EDGES);
+             passed != 0; passed &= passed - 1) {
             uint32_t block = (position[__builtin_ctzll(passed)] + 1) >> SHIFT;
             if (block != newest) __builtin_prefetch(block_at(entity, record, block));
         }
@@ -576,31 +610,42 @@ static double finish_value(const ride_cpu_aggregate *a, uint64_t n, int64_t sum,
     case RIDE_AGG_MEAN: value = ride_window_mean(n, sum, plan->is_decimal ? plan->scale : 0); break;
     case RIDE_AGG_RISK: value = ride_window_risk(n, (uint64_t)sum); break;
     case RIDE_AGG_VAR:
-    case RIDE_AGG_VAR_POP: value = ride_window_var(n, sum, sumsq, plan->is_decimal ? plan->scale : 0, plan->op == RIDE_AGG_VAR_POP); break;
+    case RIDE_AGG_VAR_POP:
+        value = ride_window_var(n, sum, sumsq, plan->is_decimal ? plan->scale : 0, plan->op == RIDE_AGG_VAR_POP);
+        break;
     case RIDE_AGG_STD:
-    case RIDE_AGG_STD_POP: value = ride_window_std(n, sum, sumsq, plan->is_decimal ? plan->scale : 0, plan->op == RIDE_AGG_STD_POP); break;
+    case RIDE_AGG_STD_POP:
+        value = ride_window_std(n, sum, sumsq, plan->is_decimal ? plan->scale : 0, plan->op == RIDE_AGG_STD_POP);
+        break;
     default: break;
     }
     return ride_window_finish(plan, n, value);
 }
 
-static inline UWORD window_word(const ride_cpu_entity *entity, const ride_cpu_rows *rows, uint32_t w, const ride_cpu_aggregate *a, uint32_t row) {
+static inline UWORD window_word(const ride_cpu_entity *entity, const ride_cpu_rows *rows, uint32_t w,
+                                const ride_cpu_aggregate *a, uint32_t row) {
     const WORD *lo = raw_at(entity, rows, w, a->slot_lo < 0 ? EDGES : (uint32_t)a->slot_lo);
     const WORD *hi = raw_at(entity, rows, w, a->slot_hi < 0 ? EDGES : (uint32_t)a->slot_hi);
     return (UWORD)hi[row] - (UWORD)lo[row];
 }
 
-static void finish_row(const ride_cpu_entity *entity, const ride_cpu_rows *rows, uint32_t row, const ride_cpu_aggregate *a, int own_times) {
+static void finish_row(const ride_cpu_entity *entity, const ride_cpu_rows *rows, uint32_t row,
+                       const ride_cpu_aggregate *a, int own_times) {
     const WORD *own = rows->own;
     uint64_t n = a->word_count < 0 ? (uint64_t)(uint32_t)window_word(entity, rows, 0, a, row)
                                    : (uint64_t)window_word(entity, rows, 1 + (uint32_t)a->word_count, a, row);
-    n += (uint64_t)(int64_t)own_times * (a->word_count < 0 ? (rows->has_key >> row & 1) : (uint64_t)own[(uint32_t)a->word_count * RIDE_BLOCK_ROWS + row]);
+    n += (uint64_t)(int64_t)own_times * (a->word_count < 0
+                                             ? (rows->has_key >> row & 1)
+                                             : (uint64_t)own[(uint32_t)a->word_count * RIDE_BLOCK_ROWS + row]);
     int64_t sum = 0;
     ride_u128 sumsq = 0;
     if (a->word_sum >= 0) {
         sum = (int64_t)(WORD)window_word(entity, rows, 1 + (uint32_t)a->word_sum, a, row);
-        if (a->plan->op != RIDE_AGG_RISK) sum += own_times * (int64_t)own[(uint32_t)a->word_sum * RIDE_BLOCK_ROWS + row];
-        else if (own_times < 0 || a->plan->peers) sum -= (rows->flags[row] & RIDE_ROW_ENTERS) ? (int64_t)own[(uint32_t)a->word_sum * RIDE_BLOCK_ROWS + row] : 0;
+        if (a->plan->op != RIDE_AGG_RISK)
+            sum += own_times * (int64_t)own[(uint32_t)a->word_sum * RIDE_BLOCK_ROWS + row];
+        else if (own_times < 0 || a->plan->peers)
+            sum -=
+                (rows->flags[row] & RIDE_ROW_ENTERS) ? (int64_t)own[(uint32_t)a->word_sum * RIDE_BLOCK_ROWS + row] : 0;
     }
     if (a->word_sumsq >= 0 && sizeof(WORD) == 8) {
         uint32_t w = (uint32_t)a->word_sumsq;
@@ -609,7 +654,8 @@ static void finish_row(const ride_cpu_entity *entity, const ride_cpu_rows *rows,
         uint32_t next = (EDGES + 1) * RIDE_BLOCK_ROWS;
         ride_u128 upper = ((ride_u128)(uint64_t)hi[next + row] << 64) + (uint64_t)hi[row];
         ride_u128 lower = ((ride_u128)(uint64_t)lo[next + row] << 64) + (uint64_t)lo[row];
-        ride_u128 mine = ((ride_u128)(uint64_t)own[(w + 1) * RIDE_BLOCK_ROWS + row] << 64) + (uint64_t)own[w * RIDE_BLOCK_ROWS + row];
+        ride_u128 mine = ((ride_u128)(uint64_t)own[(w + 1) * RIDE_BLOCK_ROWS + row] << 64) +
+                         (uint64_t)own[w * RIDE_BLOCK_ROWS + row];
         sumsq = upper - lower + (own_times > 0 ? mine : 0) - (own_times < 0 ? mine : 0);
     }
     rows->features[a - entity->aggregates][row] = finish_value(a, n, sum, sumsq);
@@ -624,11 +670,13 @@ static bool finish_column(const ride_cpu_entity *entity, const ride_cpu_rows *ro
     double *restrict out = rows->features[a - entity->aggregates];
     const WORD *own = rows->own;
     uint32_t lo = a->slot_lo < 0 ? EDGES : (uint32_t)a->slot_lo, hi = a->slot_hi < 0 ? EDGES : (uint32_t)a->slot_hi;
-    const WORD *n_lo = raw_at(entity, rows, (uint32_t)(a->word_count + 1), lo), *n_hi = raw_at(entity, rows, (uint32_t)(a->word_count + 1), hi);
+    const WORD *n_lo = raw_at(entity, rows, (uint32_t)(a->word_count + 1), lo),
+               *n_hi = raw_at(entity, rows, (uint32_t)(a->word_count + 1), hi);
     int32_t n[RIDE_BLOCK_ROWS];
     for (uint32_t row = 0; row < RIDE_BLOCK_ROWS; row++) n[row] = (int32_t)((UWORD)n_hi[row] - (UWORD)n_lo[row]);
     if (plan->current) {
-        const WORD *one = a->word_count < 0 ? (const WORD *)rows->key_word : own + (uint32_t)a->word_count * RIDE_BLOCK_ROWS;
+        const WORD *one =
+            a->word_count < 0 ? (const WORD *)rows->key_word : own + (uint32_t)a->word_count * RIDE_BLOCK_ROWS;
         for (uint32_t row = 0; row < RIDE_BLOCK_ROWS; row++) n[row] += (int32_t)one[row];
     }
     uint32_t rows_count = rows->rows_count;
@@ -636,14 +684,16 @@ static bool finish_column(const ride_cpu_entity *entity, const ride_cpu_rows *ro
         for (uint32_t row = 0; row < rows_count; row++) out[row] = (double)n[row];
         return true;
     }
-    const WORD *s_lo = raw_at(entity, rows, (uint32_t)(a->word_sum + 1), lo), *s_hi = raw_at(entity, rows, (uint32_t)(a->word_sum + 1), hi);
+    const WORD *s_lo = raw_at(entity, rows, (uint32_t)(a->word_sum + 1), lo),
+               *s_hi = raw_at(entity, rows, (uint32_t)(a->word_sum + 1), hi);
     int32_t sum[RIDE_BLOCK_ROWS];
     for (uint32_t row = 0; row < RIDE_BLOCK_ROWS; row++) sum[row] = (int32_t)((UWORD)s_hi[row] - (UWORD)s_lo[row]);
     if (plan->current && plan->op == RIDE_AGG_MEAN) {
         const WORD *mine = own + (uint32_t)a->word_sum * RIDE_BLOCK_ROWS;
         for (uint32_t row = 0; row < RIDE_BLOCK_ROWS; row++) sum[row] += (int32_t)mine[row];
     }
-    double divisor = plan->op == RIDE_AGG_MEAN ? a->divisor : 1.0, empty = plan->has_empty ? plan->empty : ride_null_f64();
+    double divisor = plan->op == RIDE_AGG_MEAN ? a->divisor : 1.0,
+           empty = plan->has_empty ? plan->empty : ride_null_f64();
     for (uint32_t row = 0; row < rows_count; row++) {
         double denominator = (double)n[row] * divisor, quotient = (double)sum[row] / (n[row] == 0 ? 1.0 : denominator);
         out[row] = n[row] == 0 ? empty : quotient;
@@ -659,7 +709,8 @@ static void finish(const ride_cpu_entity *entity, const ride_cpu_rows *rows) {
         for (uint32_t row = 0; row < rows->rows_count; row++) {
             if (rows->flags[row] & (RIDE_ROW_LABEL | RIDE_ROW_SKIP)) continue;
             int times = a->plan->current;
-            if (rows->is_peers && (rows->flags[row] & RIDE_ROW_ENTERS)) times -= 1; /* its own entry is already in the window */
+            if (rows->is_peers && (rows->flags[row] & RIDE_ROW_ENTERS))
+                times -= 1; /* its own entry is already in the window */
             finish_row(entity, rows, row, a, times);
         }
     }
@@ -667,25 +718,29 @@ static void finish(const ride_cpu_entity *entity, const ride_cpu_rows *rows) {
 
 /* ---- whole entries, for rewriting and saving ---- */
 
-static void entry_read(const ride_cpu_entity *entity, const ride_record *record, uint32_t position, int64_t *time_us, int64_t *added, int64_t *own) {
+static void entry_read(const ride_cpu_entity *entity, const ride_record *record, uint32_t position, int64_t *time_us,
+                       int64_t *added, int64_t *own) {
     const WORD *slot = block_at(entity, record, position >> SHIFT) + (position & ((1u << SHIFT) - 1));
     *time_us = word_to_time(slot[0]);
     for (uint32_t w = 0; w < WORDS; w++) {
         UWORD before = (UWORD)slot[(1 + w) << SHIFT], after = (UWORD)prefix_at(entity, record, position + 1, w);
         added[w] = (int64_t)(WORD)(after - before);
         if (sizeof(WORD) == 8 && w > 0 && entity->word_is_low[w - 1]) { /* upper half: take the borrow of the lower */
-            UWORD low_before = (UWORD)slot[w << SHIFT], low_after = (UWORD)prefix_at(entity, record, position + 1, w - 1);
+            UWORD low_before = (UWORD)slot[w << SHIFT],
+                  low_after = (UWORD)prefix_at(entity, record, position + 1, w - 1);
             added[w] -= low_after < low_before;
         }
     }
     for (uint32_t w = 0; w < entity->layout.own_words; w++) own[w] = (int64_t)slot[(1 + WORDS + w) << SHIFT];
 }
 
-static void entry_append(ride_cpu_entity *entity, ride_record *record, int64_t time_us, const int64_t *added, const int64_t *own) {
+static void entry_append(ride_cpu_entity *entity, ride_record *record, int64_t time_us, const int64_t *added,
+                         const int64_t *own) {
     WORD words[RIDE_WORDS_MAX];
     WORD *block = block_at(entity, record, record->n >> SHIFT);
     for (uint32_t w = 0; w < WORDS; w++) words[w] = (WORD)added[w];
-    for (uint32_t w = 0; w < entity->layout.own_words; w++) block[((1 + WORDS + w) << SHIFT) + (record->n & ((1u << SHIFT) - 1))] = (WORD)own[w];
+    for (uint32_t w = 0; w < entity->layout.own_words; w++)
+        block[((1 + WORDS + w) << SHIFT) + (record->n & ((1u << SHIFT) - 1))] = (WORD)own[w];
     slot_fill(entity, record, time_to_word(time_us), words, 1, SHIFT, WORDS);
 }
 

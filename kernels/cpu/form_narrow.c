@@ -5,16 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORD int32_t
-#define UWORD uint32_t
-#define WORD_END INT32_MAX
-#define WORD_NONE INT32_MIN /* a threshold that nothing has passed */
-#define WORD_IS_LINEAR 1    /* offsets are below 2^28 s and times above: no overflow */
+#define WORD               int32_t
+#define UWORD              uint32_t
+#define WORD_END           INT32_MAX
+#define WORD_NONE          INT32_MIN /* a threshold that nothing has passed */
+#define WORD_IS_LINEAR     1         /* offsets are below 2^28 s and times above: no overflow */
 #define OFFSET_TO_WORD(us) ((int32_t)(((us) + 999999) / 1000000))
-#define FORM_SHIFT_0 4
-#define FORM_SHIFT_1 3
-#define FORM_SHIFT_2 2
-#define FORM_TABLE ride_cpu_form_narrow
+#define FORM_SHIFT_0       4
+#define FORM_SHIFT_1       3
+#define FORM_SHIFT_2       2
+#define FORM_TABLE         ride_cpu_form_narrow
 
 #include "kernels/cpu/form_body.h"
 

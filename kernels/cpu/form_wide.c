@@ -4,16 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORD int64_t
-#define UWORD uint64_t
-#define WORD_END INT64_MAX
-#define WORD_NONE INT64_MIN
-#define WORD_IS_LINEAR 0 /* the subtraction must stop at the end of the range */
+#define WORD               int64_t
+#define UWORD              uint64_t
+#define WORD_END           INT64_MAX
+#define WORD_NONE          INT64_MIN
+#define WORD_IS_LINEAR     0 /* the subtraction must stop at the end of the range */
 #define OFFSET_TO_WORD(us) (us)
-#define FORM_SHIFT_0 3
-#define FORM_SHIFT_1 2
-#define FORM_SHIFT_2 1
-#define FORM_TABLE ride_cpu_form_wide
+#define FORM_SHIFT_0       3
+#define FORM_SHIFT_1       2
+#define FORM_SHIFT_2       1
+#define FORM_TABLE         ride_cpu_form_wide
 
 #include "kernels/cpu/form_body.h"
 

@@ -36,7 +36,8 @@ static void put(ride_keytable *table, uint64_t hash, uint32_t index) {
     table->slots[at & table->mask] = (ride_keyslot){ride_keytable_tag(hash), index + 1};
 }
 
-ride_status ride_keytable_insert(ride_keytable *table, uint64_t hash, uint32_t index, const uint8_t *records, uint64_t record_bytes) {
+ride_status ride_keytable_insert(ride_keytable *table, uint64_t hash, uint32_t index, const uint8_t *records,
+                                 uint64_t record_bytes) {
     if (2 * (table->used + 1) > table->mask + 1) {
         ride_keytable old = *table;
         ride_status st = alloc_slots(table, 64 - old.shift + 1, NULL);
@@ -46,7 +47,8 @@ ride_status ride_keytable_insert(ride_keytable *table, uint64_t hash, uint32_t i
         }
         for (uint64_t i = 0; i <= old.mask; i++)
             if (old.slots[i].index_plus_1 != 0)
-                put(table, record_hash(records, record_bytes, old.slots[i].index_plus_1 - 1), old.slots[i].index_plus_1 - 1);
+                put(table, record_hash(records, record_bytes, old.slots[i].index_plus_1 - 1),
+                    old.slots[i].index_plus_1 - 1);
         ride_keytable_destroy(&old);
     }
     put(table, hash, index);
@@ -54,7 +56,8 @@ ride_status ride_keytable_insert(ride_keytable *table, uint64_t hash, uint32_t i
     return RIDE_OK;
 }
 
-void ride_keytable_remove(ride_keytable *table, uint64_t hash, uint32_t index, const uint8_t *records, uint64_t record_bytes) {
+void ride_keytable_remove(ride_keytable *table, uint64_t hash, uint32_t index, const uint8_t *records,
+                          uint64_t record_bytes) {
     uint64_t at = hash >> table->shift;
     while (table->slots[at & table->mask].index_plus_1 != index + 1) {
         RIDE_ASSERT(table->slots[at & table->mask].index_plus_1 != 0);

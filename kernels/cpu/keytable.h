@@ -35,9 +35,13 @@ static inline uint32_t ride_keytable_probe(const ride_keytable *table, uint64_t 
     }
 }
 /* Puts a key that is not there. Slots move when it grows. RIDE_E_MEMORY when it cannot. */
-ride_status ride_keytable_insert(ride_keytable *table, uint64_t hash, uint32_t index, const uint8_t *records, uint64_t record_bytes);
+ride_status ride_keytable_insert(ride_keytable *table, uint64_t hash, uint32_t index, const uint8_t *records,
+                                 uint64_t record_bytes);
 /* Takes out the slot that holds `index`; later slots of its run move up. records: for the hashes of those. */
-void ride_keytable_remove(ride_keytable *table, uint64_t hash, uint32_t index, const uint8_t *records, uint64_t record_bytes);
-static inline uint64_t ride_keytable_bytes(const ride_keytable *table) { return (table->mask + 1) * sizeof(ride_keyslot); }
+void ride_keytable_remove(ride_keytable *table, uint64_t hash, uint32_t index, const uint8_t *records,
+                          uint64_t record_bytes);
+static inline uint64_t ride_keytable_bytes(const ride_keytable *table) {
+    return (table->mask + 1) * sizeof(ride_keyslot);
+}
 
 #endif

@@ -21,8 +21,9 @@ ride_status ride_cpu_rows_create(ride_cpu_rows *rows, const ride_cpu_entity *ent
     rows->key_word = block_array(1);
     rows->raw = block_array((1 + words) * edges);
     rows->features = calloc(entity->aggregates_count + 1, sizeof *rows->features);
-    if (rows->present == NULL || rows->own == NULL || rows->sum_value == NULL || rows->own_value == NULL || rows->threshold == NULL ||
-        rows->time_word == NULL || rows->key_word == NULL || rows->raw == NULL || rows->features == NULL) {
+    if (rows->present == NULL || rows->own == NULL || rows->sum_value == NULL || rows->own_value == NULL ||
+        rows->threshold == NULL || rows->time_word == NULL || rows->key_word == NULL || rows->raw == NULL ||
+        rows->features == NULL) {
         ride_cpu_rows_destroy(rows);
         return ride_fail(err, RIDE_E_MEMORY, "no memory for the work arrays of an entity");
     }
@@ -58,14 +59,17 @@ static uint64_t bits_at(const uint8_t *bitmap, uint32_t first, uint32_t count) {
     return bits & mask;
 }
 
-void ride_cpu_rows_point(ride_cpu_rows *rows, const ride_cpu_entity *entity, const ride_tile_layout *in_layout, const ride_cpu_block *block) {
+void ride_cpu_rows_point(ride_cpu_rows *rows, const ride_cpu_entity *entity, const ride_tile_layout *in_layout,
+                         const ride_cpu_block *block) {
     uint32_t first = block->row_first;
     rows->rows_count = block->rows_count;
     rows->time_us = (const int64_t *)ride_tile_values_const(in_layout, block->in_tile, RIDE_COLUMN_TIME) + first;
     rows->clock_us = (const int64_t *)ride_tile_values_const(in_layout, block->in_tile, RIDE_COLUMN_CLOCK) + first;
     rows->flags = (const uint32_t *)ride_tile_values_const(in_layout, block->in_tile, RIDE_COLUMN_FLAGS) + first;
-    rows->keys = (const ride_key128 *)ride_tile_values_const(in_layout, block->in_tile, entity->plan->key_column) + first;
-    rows->has_key = bits_at(ride_tile_validity_const(in_layout, block->in_tile, entity->plan->key_column), first, block->rows_count);
+    rows->keys =
+        (const ride_key128 *)ride_tile_values_const(in_layout, block->in_tile, entity->plan->key_column) + first;
+    rows->has_key = bits_at(ride_tile_validity_const(in_layout, block->in_tile, entity->plan->key_column), first,
+                            block->rows_count);
     uint32_t none = 0;
     for (uint32_t row = 0; row < block->rows_count; row++) none |= rows->flags[row] & (RIDE_ROW_SKIP | RIDE_ROW_LABEL);
     rows->is_event = block->rows_count == 64 ? UINT64_MAX : (UINT64_C(1) << block->rows_count) - 1;
@@ -91,18 +95,21 @@ static void mask_values(int64_t *values, uint64_t keep, uint32_t rows_count) {
     for (uint32_t row = 0; row < rows_count; row++) values[row] = keep >> row & 1 ? values[row] : 0;
 }
 
-static void hash_load(int64_t *lo, int64_t *hi, const ride_tile_layout *in_layout, const ride_cpu_block *block, uint32_t column) {
+static void hash_load(int64_t *lo, int64_t *hi, const ride_tile_layout *in_layout, const ride_cpu_block *block,
+                      uint32_t column) {
     if (in_layout->columns[column].type == RIDE_TYPE_KEY128) {
-        const ride_key128 *keys = (const ride_key128 *)ride_tile_values_const(in_layout, block->in_tile, column) + block->row_first;
-        for (uint32_t row = 0; row < block->rows_count; row++) lo[row] = (int64_t)keys[row].lo, hi[row] = (int64_t)keys[row].hi;
+        const ride_key128 *keys =
+            (const ride_key128 *)ride_tile_values_const(in_layout, block->in_tile, column) + block->row_first;
+        for (uint32_t row = 0; row < block->rows_count; row++)
+            lo[row] = (int64_t)keys[row].lo, hi[row] = (int64_t)keys[row].hi;
     } else {
         values_load(lo, in_layout, block, column);
         memset(hi, 0, block->rows_count * sizeof *hi);
     }
 }
 
-void ride_cpu_rows_fill(ride_cpu_rows *rows, const ride_cpu_entity *entity, const ride_tile_layout *in_layout, const ride_cpu_block *block,
-                        uint8_t (*conditions)[RIDE_TILE_VALIDITY_BYTES]) {
+void ride_cpu_rows_fill(ride_cpu_rows *rows, const ride_cpu_entity *entity, const ride_tile_layout *in_layout,
+                        const ride_cpu_block *block, uint8_t (*conditions)[RIDE_TILE_VALIDITY_BYTES]) {
     uint32_t n = block->rows_count, first = block->row_first;
     int32_t label_column = entity->bundle->plan->column_label;
     rows->has_key &= rows->is_event;
@@ -110,10 +117,12 @@ void ride_cpu_rows_fill(ride_cpu_rows *rows, const ride_cpu_entity *entity, cons
     for (uint32_t l = 0; l < entity->layout.lanes_count; l++) {
         const ride_plan_lane *lane = &entity->lanes[l];
         uint64_t present = rows->has_key;
-        if (lane->column >= 0) present &= bits_at(ride_tile_validity_const(in_layout, block->in_tile, (uint32_t)lane->column), first, n);
+        if (lane->column >= 0)
+            present &= bits_at(ride_tile_validity_const(in_layout, block->in_tile, (uint32_t)lane->column), first, n);
         if (lane->condition >= 0) present &= bits_at(conditions[lane->condition], first, n);
         rows->present[l] = present;
-        int64_t *value = rows->sum_value + l * RIDE_BLOCK_ROWS, *own = rows->own_value + entity->layout.lane_word[l] * RIDE_BLOCK_ROWS;
+        int64_t *value = rows->sum_value + l * RIDE_BLOCK_ROWS,
+                *own = rows->own_value + entity->layout.lane_word[l] * RIDE_BLOCK_ROWS;
         switch (lane->kind) {
         case RIDE_LANE_SUM:
         case RIDE_LANE_SUMSQ:
@@ -150,7 +159,8 @@ void ride_cpu_rows_fill(ride_cpu_rows *rows, const ride_cpu_entity *entity, cons
             presence[row] = (int64_t)bits;
         }
     }
-    if (entity->labels_from_source && label_column >= 0) values_load(rows->label, in_layout, block, (uint32_t)label_column);
+    if (entity->labels_from_source && label_column >= 0)
+        values_load(rows->label, in_layout, block, (uint32_t)label_column);
 }
 
 void ride_cpu_rows_words(ride_cpu_rows *rows, const ride_cpu_entity *entity) {
@@ -160,7 +170,8 @@ void ride_cpu_rows_words(ride_cpu_rows *rows, const ride_cpu_entity *entity) {
         for (uint32_t row = 0; row < n; row++) key_word[row] = (int32_t)(rows->has_key >> row & 1);
         for (uint32_t l = 0; l < entity->layout.lanes_count; l++)
             for (uint32_t row = 0; row < n; row++)
-                own[entity->layout.lane_word[l] * RIDE_BLOCK_ROWS + row] = (int32_t)rows->sum_value[l * RIDE_BLOCK_ROWS + row];
+                own[entity->layout.lane_word[l] * RIDE_BLOCK_ROWS + row] =
+                    (int32_t)rows->sum_value[l * RIDE_BLOCK_ROWS + row];
         return;
     }
     int64_t *own = rows->own, *key_word = rows->key_word;

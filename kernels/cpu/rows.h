@@ -15,10 +15,11 @@ typedef struct ride_cpu_block {
 ride_status ride_cpu_rows_create(ride_cpu_rows *rows, const ride_cpu_entity *entity, ride_error *err);
 void ride_cpu_rows_destroy(ride_cpu_rows *rows);
 /* Points the rows at a block: times, flags, keys and key bits. */
-void ride_cpu_rows_point(ride_cpu_rows *rows, const ride_cpu_entity *entity, const ride_tile_layout *in_layout, const ride_cpu_block *block);
+void ride_cpu_rows_point(ride_cpu_rows *rows, const ride_cpu_entity *entity, const ride_tile_layout *in_layout,
+                         const ride_cpu_block *block);
 /* Values and presence; conditions[i] is the tile's 32-byte bitmap of condition i. */
-void ride_cpu_rows_fill(ride_cpu_rows *rows, const ride_cpu_entity *entity, const ride_tile_layout *in_layout, const ride_cpu_block *block,
-                        uint8_t (*conditions)[RIDE_TILE_VALIDITY_BYTES]);
+void ride_cpu_rows_fill(ride_cpu_rows *rows, const ride_cpu_entity *entity, const ride_tile_layout *in_layout,
+                        const ride_cpu_block *block, uint8_t (*conditions)[RIDE_TILE_VALIDITY_BYTES]);
 /* Narrows the values to the entity's words: after the fit was checked. */
 void ride_cpu_rows_words(ride_cpu_rows *rows, const ride_cpu_entity *entity);
 

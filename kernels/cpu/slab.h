@@ -10,9 +10,9 @@
 enum { RIDE_SLAB_CLASSES = 128 };
 
 typedef struct ride_slab {
-    uint8_t *base;        /* line i is at base + 64 i; line 0 is never given out, so 0 means none */
+    uint8_t *base; /* line i is at base + 64 i; line 0 is never given out, so 0 means none */
     uint64_t lines_max, lines_used, lines_free;
-    uint32_t block_lines; /* lines per block */
+    uint32_t block_lines;                  /* lines per block */
     uint32_t free_head[RIDE_SLAB_CLASSES]; /* a free run's first word is the next free run */
 } ride_slab;
 

@@ -18,8 +18,8 @@ static uint64_t machine_bytes(void) {
     return pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : UINT64_C(8) << 30;
 }
 
-ride_status ride_cpu_state_create(ride_device *device, const ride_program_dev *program, const ride_state_options *options, ride_state **out,
-                                  ride_error *err) {
+ride_status ride_cpu_state_create(ride_device *device, const ride_program_dev *program,
+                                  const ride_state_options *options, ride_state **out, ride_error *err) {
     (void)device;
     ride_status st = RIDE_OK;
     ride_state *state = calloc(1, sizeof *state);
@@ -33,13 +33,17 @@ ride_status ride_cpu_state_create(ride_device *device, const ride_program_dev *p
     state->found = calloc((size_t)n * RIDE_FLIGHT + 1, RIDE_BLOCK_ROWS * sizeof *state->found);
     state->hash = calloc((size_t)n * RIDE_FLIGHT + 1, RIDE_BLOCK_ROWS * sizeof *state->hash);
     state->conditions = calloc(plan->conditions_count + 1, sizeof *state->conditions);
-    if (state->entities == NULL || state->rows == NULL || state->found == NULL || state->hash == NULL || state->conditions == NULL) {
+    if (state->entities == NULL || state->rows == NULL || state->found == NULL || state->hash == NULL ||
+        state->conditions == NULL) {
         st = ride_fail(err, RIDE_E_MEMORY, "no memory for a state of %u entities", n);
         goto fail;
     }
     uint64_t bytes_max = options->memory_bytes_max != 0 ? options->memory_bytes_max : machine_bytes();
     for (uint32_t e = 0; e < n; e++) {
-        RIDE_TRY_GOTO(st, ride_cpu_entity_create(&state->entities[e], &program->bundle, e, bytes_max, options->reserve_keys, err), fail);
+        RIDE_TRY_GOTO(st,
+                      ride_cpu_entity_create(&state->entities[e], &program->bundle, e, bytes_max, options->reserve_keys,
+                                             err),
+                      fail);
         state->entities_count = e + 1;
         RIDE_TRY_GOTO(st, ride_cpu_rows_create(&state->rows[2 * e], &state->entities[e], err), fail);
         RIDE_TRY_GOTO(st, ride_cpu_rows_create(&state->rows[2 * e + 1], &state->entities[e], err), fail);
@@ -74,7 +78,8 @@ void ride_cpu_state_stats(const ride_state *state, ride_state_stats *out) {
         out->bytes += ride_cpu_entity_bytes(entity);
         out->evicted_entries += entity->stats.evicted_entries;
         out->late_inserts += entity->stats.late_inserts;
-        for (uint32_t i = 0; i < entity->records_used; i++) out->entries += ride_cpu_record(entity, i)->n - ride_cpu_record(entity, i)->first;
+        for (uint32_t i = 0; i < entity->records_used; i++)
+            out->entries += ride_cpu_record(entity, i)->n - ride_cpu_record(entity, i)->first;
     }
 }
 
@@ -98,7 +103,8 @@ static key_view keys_of(const ride_state *state, uint32_t e, const ride_cpu_bloc
     uint32_t column = state->entities[e].plan->key_column;
     return (key_view){(const ride_key128 *)ride_tile_values_const(layout, block->in_tile, column) + block->row_first,
                       ride_tile_validity_const(layout, block->in_tile, column),
-                      (const uint32_t *)ride_tile_values_const(layout, block->in_tile, RIDE_COLUMN_FLAGS) + block->row_first};
+                      (const uint32_t *)ride_tile_values_const(layout, block->in_tile, RIDE_COLUMN_FLAGS) +
+                          block->row_first};
 }
 
 static void stage_slots(ride_state *state, const ride_cpu_block *block, uint32_t number) {
@@ -116,7 +122,8 @@ static void stage_slots(ride_state *state, const ride_cpu_block *block, uint32_t
 static uint32_t find_only(const ride_cpu_entity *entity, ride_key128 key, uint64_t hash) {
     for (uint64_t at = hash >> entity->table.shift;; at++) {
         uint32_t index = ride_keytable_probe(&entity->table, hash, &at);
-        if (index == UINT32_MAX || ride_key_equal(ride_cpu_record(entity, index)->key, key)) return index == UINT32_MAX ? RIDE_NO_RECORD : index;
+        if (index == UINT32_MAX || ride_key_equal(ride_cpu_record(entity, index)->key, key))
+            return index == UINT32_MAX ? RIDE_NO_RECORD : index;
     }
 }
 
@@ -136,7 +143,8 @@ static void stage_records(ride_state *state, const ride_cpu_block *block, uint32
             found[row] = ride_cpu_entity_find(entity, view.keys[row], hash[row]);
             if (found[row] == RIDE_NO_RECORD) continue;
             const uint8_t *record = (const uint8_t *)ride_cpu_record(entity, found[row]);
-            for (uint32_t line = 0; line < record_bytes; line += RIDE_STATE_LINE_BYTES) __builtin_prefetch(record + line, 1);
+            for (uint32_t line = 0; line < record_bytes; line += RIDE_STATE_LINE_BYTES)
+                __builtin_prefetch(record + line, 1);
         }
     }
 }
@@ -170,10 +178,12 @@ static ride_status form_check(ride_cpu_entity *entity, ride_cpu_rows *rows) {
     return RIDE_OK;
 }
 
-static void outputs_point(const ride_state *state, ride_cpu_rows *rows, const ride_cpu_entity *entity, const ride_cpu_block *block) {
+static void outputs_point(const ride_state *state, ride_cpu_rows *rows, const ride_cpu_entity *entity,
+                          const ride_cpu_block *block) {
     for (uint32_t a = 0; a < entity->aggregates_count; a++)
-        rows->features[a] =
-            (double *)ride_tile_values(&state->program->out_layout, block->out_tile, entity->aggregates[a].plan->feature) + block->row_first;
+        rows->features[a] = (double *)ride_tile_values(&state->program->out_layout, block->out_tile,
+                                                       entity->aggregates[a].plan->feature) +
+                            block->row_first;
 }
 
 static void approx_flag(const ride_state *state, const ride_cpu_block *block, uint64_t approx) {
@@ -187,13 +197,17 @@ static void conditions_run(ride_state *state, ride_cpu_program_scratch *scratch,
     const ride_plan_header *plan = state->program->bundle.plan;
     if (state->conditions_tile == block->tile_index) return;
     state->conditions_tile = block->tile_index;
-    const ride_plan_condition *conditions = ride_bundle_array(&state->program->bundle, RIDE_SECTION_CONDITIONS, ride_plan_condition);
-    ride_cpu_program_inputs inputs = {.in_layout = &state->program->in_layout, .in_tile = block->in_tile,
+    const ride_plan_condition *conditions =
+        ride_bundle_array(&state->program->bundle, RIDE_SECTION_CONDITIONS, ride_plan_condition);
+    ride_cpu_program_inputs inputs = {.in_layout = &state->program->in_layout,
+                                      .in_tile = block->in_tile,
                                       .rows_count = ride_tile_head_const(block->in_tile)->rows_count};
-    for (uint32_t c = 0; c < plan->conditions_count; c++) ride_cpu_program_condition(scratch, conditions[c].program, &inputs, state->conditions[c]);
+    for (uint32_t c = 0; c < plan->conditions_count; c++)
+        ride_cpu_program_condition(scratch, conditions[c].program, &inputs, state->conditions[c]);
 }
 
-static ride_status stage_work(ride_state *state, ride_cpu_program_scratch *scratch, const ride_cpu_block *block, uint32_t number) {
+static ride_status stage_work(ride_state *state, ride_cpu_program_scratch *scratch, const ride_cpu_block *block,
+                              uint32_t number) {
     conditions_run(state, scratch, block);
     for (uint32_t e = 0; e < state->entities_count; e++) {
         ride_cpu_entity *entity = &state->entities[e];
@@ -225,8 +239,11 @@ static bool range_block(range *r, ride_cpu_block *block) {
     uint32_t tile = r->next / RIDE_TILE_ROWS, first = r->next % RIDE_TILE_ROWS;
     uint32_t count = RIDE_BLOCK_ROWS - first % RIDE_BLOCK_ROWS;
     if (count > r->end - r->next) count = r->end - r->next;
-    *block = (ride_cpu_block){.in_tile = r->work->in_tiles + (uint64_t)tile * r->in_bytes, .out_tile = r->work->out_tiles + (uint64_t)tile * r->out_bytes,
-                              .tile_index = tile, .row_first = first, .rows_count = count};
+    *block = (ride_cpu_block){.in_tile = r->work->in_tiles + (uint64_t)tile * r->in_bytes,
+                              .out_tile = r->work->out_tiles + (uint64_t)tile * r->out_bytes,
+                              .tile_index = tile,
+                              .row_first = first,
+                              .rows_count = count};
     r->next += count;
     return true;
 }
@@ -261,7 +278,8 @@ static ride_status peers_run(ride_state *state, ride_cpu_program_scratch *scratc
             ride_cpu_rows_point(rows, entity, &state->program->in_layout, &block);
             rows->record = found_at(state, e, 0);
             for (uint32_t row = 0; row < block.rows_count; row++)
-                if (rows->record[row] != RIDE_NO_RECORD) rows->record[row] = find_only(entity, rows->keys[row], hash_at(state, e, 0)[row]);
+                if (rows->record[row] != RIDE_NO_RECORD)
+                    rows->record[row] = find_only(entity, rows->keys[row], hash_at(state, e, 0)[row]);
             ride_cpu_rows_fill(rows, entity, &state->program->in_layout, &block, state->conditions);
             ride_cpu_rows_words(rows, entity);
             outputs_point(state, rows, entity, &block);
@@ -275,7 +293,8 @@ static ride_status peers_run(ride_state *state, ride_cpu_program_scratch *scratc
 
 static uint32_t row_flags(const ride_state *state, const ride_work *work, uint32_t row) {
     const uint8_t *tile = work->in_tiles + (uint64_t)(row / RIDE_TILE_ROWS) * state->program->in_layout.tile_bytes;
-    return ((const uint32_t *)ride_tile_values_const(&state->program->in_layout, tile, RIDE_COLUMN_FLAGS))[row % RIDE_TILE_ROWS];
+    return ((const uint32_t *)ride_tile_values_const(&state->program->in_layout, tile,
+                                                     RIDE_COLUMN_FLAGS))[row % RIDE_TILE_ROWS];
 }
 
 static void flags_clear(const ride_state *state, const ride_work *work) {
@@ -289,7 +308,8 @@ static void flags_clear(const ride_state *state, const ride_work *work) {
 ride_status ride_cpu_state_apply(ride_state *state, ride_cpu_program_scratch *scratch, const ride_work *work) {
     if (state->broken) return RIDE_E_MEMORY;
     ride_status st = RIDE_OK;
-    range all = {work, state->program->in_layout.tile_bytes, state->program->out_layout.tile_bytes, 0, work->rows_count};
+    range all = {work, state->program->in_layout.tile_bytes, state->program->out_layout.tile_bytes, 0,
+                 work->rows_count};
     bool any_peers = false;
     for (uint32_t e = 0; e < state->entities_count; e++) any_peers = any_peers || state->entities[e].any_peers;
     state->conditions_tile = UINT32_MAX;
@@ -308,7 +328,8 @@ ride_status ride_cpu_state_apply(ride_state *state, ride_cpu_program_scratch *sc
         ride_cpu_entity_sweep(&state->entities[e], SWEEP_RECORDS_PER_BLOCK * (work->rows_count / RIDE_BLOCK_ROWS + 1));
         bytes += ride_cpu_entity_bytes(&state->entities[e]);
     }
-    if (st == RIDE_OK && state->options.memory_bytes_max != 0 && bytes > state->options.memory_bytes_max) st = RIDE_E_MEMORY;
+    if (st == RIDE_OK && state->options.memory_bytes_max != 0 && bytes > state->options.memory_bytes_max)
+        st = RIDE_E_MEMORY;
     state->broken = st != RIDE_OK;
     return st;
 }

@@ -77,7 +77,8 @@ static void record_save(stream *s, const ride_cpu_entity *entity, const ride_rec
         form->entry_read(entity, record, first, &time_us, added, own);
         if (time_us > cut) break;
     }
-    for (uint32_t p = record->patches; p != 0; p = entity->patches[p - 1].next) patches += entity->patches[p - 1].entry_us > cut;
+    for (uint32_t p = record->patches; p != 0; p = entity->patches[p - 1].next)
+        patches += entity->patches[p - 1].entry_us > cut;
     put(s, &record->key, sizeof record->key);
     put_i64(s, record->last_us);
     put_i64(s, record->chain_us);
@@ -99,10 +100,12 @@ static void record_save(stream *s, const ride_cpu_entity *entity, const ride_rec
     }
 }
 
-static ride_status entity_save(stream *s, const ride_cpu_entity *entity, uint32_t vnode_first, uint32_t vnodes_count, ride_error *err) {
+static ride_status entity_save(stream *s, const ride_cpu_entity *entity, uint32_t vnode_first, uint32_t vnodes_count,
+                               ride_error *err) {
     int64_t cut = ride_time_sub(entity->clock_us, entity->retention_us);
     saved_key *keys = malloc((entity->records_used + 1) * sizeof *keys);
-    if (keys == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory to order %u keys for saving", entity->records_used);
+    if (keys == NULL)
+        return ride_fail(err, RIDE_E_MEMORY, "no memory to order %u keys for saving", entity->records_used);
     uint64_t count = 0;
     for (uint32_t i = 0; i < entity->records_used; i++) {
         const ride_record *record = ride_cpu_record(entity, i);
@@ -114,13 +117,14 @@ static ride_status entity_save(stream *s, const ride_cpu_entity *entity, uint32_
     qsort(keys, count, sizeof *keys, saved_key_compare);
     put_i64(s, entity->clock_us);
     put_i64(s, (int64_t)count);
-    for (uint64_t i = 0; i < count && s->status == RIDE_OK; i++) record_save(s, entity, ride_cpu_record(entity, keys[i].index), cut);
+    for (uint64_t i = 0; i < count && s->status == RIDE_OK; i++)
+        record_save(s, entity, ride_cpu_record(entity, keys[i].index), cut);
     free(keys);
     return RIDE_OK;
 }
 
-ride_status ride_cpu_state_save(ride_state *state, uint32_t vnode_first, uint32_t vnodes_count, ride_write_fn write, void *context,
-                                ride_error *err) {
+ride_status ride_cpu_state_save(ride_state *state, uint32_t vnode_first, uint32_t vnodes_count, ride_write_fn write,
+                                void *context, ride_error *err) {
     stream *s = malloc(sizeof *s);
     if (s == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory to save a state");
     *s = (stream){.write = write, .context = context};
@@ -131,7 +135,8 @@ ride_status ride_cpu_state_save(ride_state *state, uint32_t vnode_first, uint32_
     put_u32(s, vnode_first);
     put_u32(s, vnodes_count);
     ride_status st = RIDE_OK;
-    for (uint32_t e = 0; e < state->entities_count && st == RIDE_OK; e++) st = entity_save(s, &state->entities[e], vnode_first, vnodes_count, err);
+    for (uint32_t e = 0; e < state->entities_count && st == RIDE_OK; e++)
+        st = entity_save(s, &state->entities[e], vnode_first, vnodes_count, err);
     put_u32(s, s->crc);
     stream_flush(s);
     if (st == RIDE_OK && s->status != RIDE_OK) st = ride_fail(err, s->status, "the state could not be written");
@@ -145,14 +150,17 @@ static bool entry_fits_narrow(ride_cpu_entity *entity, int64_t t, const int64_t 
     if (t % 1000000 != 0 || t < (INT64_C(1) << 28) * 1000000 || t >= (int64_t)(UINT32_MAX - 1) * 1000000) return false;
     for (uint32_t l = 0; l < entity->layout.lanes_count; l++) {
         if (entity->lanes[l].kind != RIDE_LANE_SUM) continue;
-        int64_t value = added[entity->layout.lane_word[l]], magnitude = value < 0 ? -(value + (value == INT64_MIN)) : value;
+        int64_t value = added[entity->layout.lane_word[l]],
+                magnitude = value < 0 ? -(value + (value == INT64_MIN)) : value;
         if (magnitude > entity->largest) entity->largest = magnitude;
     }
     if (entries > entity->live_max) entity->live_max = entries;
-    return entity->largest < RIDE_NARROW_LIMIT && (entity->live_max + UINT64_C(96)) * (uint64_t)entity->largest < RIDE_NARROW_LIMIT;
+    return entity->largest < RIDE_NARROW_LIMIT &&
+           (entity->live_max + UINT64_C(96)) * (uint64_t)entity->largest < RIDE_NARROW_LIMIT;
 }
 
-static ride_status record_restore(stream *s, ride_cpu_entity *entity, const ride_state_options *options, ride_error *err) {
+static ride_status record_restore(stream *s, ride_cpu_entity *entity, const ride_state_options *options,
+                                  ride_error *err) {
     ride_key128 key;
     get(s, &key, sizeof key);
     int64_t last_us = get_i64(s), chain_us = get_i64(s);
@@ -171,7 +179,8 @@ static ride_status record_restore(stream *s, ride_cpu_entity *entity, const ride
         get(s, added, entity->layout.cumulative_words * sizeof *added);
         get(s, own, entity->layout.own_words * sizeof *own);
         if (s->status != RIDE_OK) return s->status;
-        if (time_us < before_us || time_us > last_us) return ride_fail(err, RIDE_E_CORRUPT, "the saved state has entries out of order");
+        if (time_us < before_us || time_us > last_us)
+            return ride_fail(err, RIDE_E_CORRUPT, "the saved state has entries out of order");
         before_us = time_us;
         if (!entity->layout.wide && !entry_fits_narrow(entity, time_us, added, entries)) {
             RIDE_TRY(ride_cpu_entity_widen(entity, err));
@@ -183,7 +192,8 @@ static ride_status record_restore(stream *s, ride_cpu_entity *entity, const ride
     for (uint32_t i = 0; i < patches; i++) {
         int64_t entry_us = get_i64(s), known_us = get_i64(s), delta = get_i64(s), lanes = get_i64(s);
         ride_record *record = ride_cpu_record(entity, index);
-        if (s->status == RIDE_OK) record->patches = ride_cpu_patch_add(entity, record, entry_us, known_us, (int32_t)delta, (uint64_t)lanes);
+        if (s->status == RIDE_OK)
+            record->patches = ride_cpu_patch_add(entity, record, entry_us, known_us, (int32_t)delta, (uint64_t)lanes);
     }
     ride_record *record = ride_cpu_record(entity, index);
     record->last_us = last_us;
@@ -192,7 +202,8 @@ static ride_status record_restore(stream *s, ride_cpu_entity *entity, const ride
     return s->status;
 }
 
-static ride_status entity_restore(stream *s, ride_cpu_entity *entity, const ride_state_options *options, ride_error *err) {
+static ride_status entity_restore(stream *s, ride_cpu_entity *entity, const ride_state_options *options,
+                                  ride_error *err) {
     int64_t clock_us = get_i64(s), count = get_i64(s);
     for (int64_t i = 0; i < count && s->status == RIDE_OK; i++) RIDE_TRY(record_restore(s, entity, options, err));
     if (clock_us > entity->clock_us) entity->clock_us = clock_us;
@@ -211,16 +222,20 @@ ride_status ride_cpu_state_restore(ride_state *state, ride_read_fn read, void *c
     get(s, spec_hash, sizeof spec_hash);
     get_u32(s); /* the vnodes of the file: each key says its own */
     get_u32(s);
-    if (s->status == RIDE_OK && memcmp(found_magic, magic, sizeof magic) != 0) st = ride_fail(err, RIDE_E_CORRUPT, "not a saved state");
+    if (s->status == RIDE_OK && memcmp(found_magic, magic, sizeof magic) != 0)
+        st = ride_fail(err, RIDE_E_CORRUPT, "not a saved state");
     else if (s->status == RIDE_OK && version != STATE_FILE_VERSION)
-        st = ride_fail(err, RIDE_E_VERSION, "saved state of version %u, this program reads %d", version, STATE_FILE_VERSION);
-    else if (s->status == RIDE_OK && (entities != state->entities_count || memcmp(spec_hash, state->program->bundle.plan->spec_hash, 32) != 0))
+        st = ride_fail(err, RIDE_E_VERSION, "saved state of version %u, this program reads %d", version,
+                       STATE_FILE_VERSION);
+    else if (s->status == RIDE_OK &&
+             (entities != state->entities_count || memcmp(spec_hash, state->program->bundle.plan->spec_hash, 32) != 0))
         st = ride_fail(err, RIDE_E_CORRUPT, "the saved state belongs to another feature spec");
     for (uint32_t e = 0; e < state->entities_count && st == RIDE_OK && s->status == RIDE_OK; e++)
         st = entity_restore(s, &state->entities[e], &state->options, err);
     uint32_t crc = s->crc, crc_found = get_u32(s);
     if (st == RIDE_OK && s->status != RIDE_OK) st = ride_fail(err, s->status, "the saved state ends too early");
-    if (st == RIDE_OK && crc != crc_found) st = ride_fail(err, RIDE_E_CORRUPT, "saved state: checksum %08x, expected %08x", crc, crc_found);
+    if (st == RIDE_OK && crc != crc_found)
+        st = ride_fail(err, RIDE_E_CORRUPT, "saved state: checksum %08x, expected %08x", crc, crc_found);
     if (st != RIDE_OK) state->broken = true;
     free(s);
     return st;

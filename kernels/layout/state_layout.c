@@ -15,7 +15,8 @@ int ride_state_can_be_narrow(const ride_bundle *bundle, uint32_t entity) {
     const ride_plan_entity *e = &ride_bundle_array(bundle, RIDE_SECTION_ENTITIES, ride_plan_entity)[entity];
     const ride_plan_edge *edges = ride_bundle_array(bundle, RIDE_SECTION_EDGES, ride_plan_edge) + e->edges_first;
     for (uint32_t i = 0; i < count; i++)
-        if (lanes[i].kind != RIDE_LANE_COUNT && lanes[i].kind != RIDE_LANE_SUM && lanes[i].kind != RIDE_LANE_LABEL) return 0;
+        if (lanes[i].kind != RIDE_LANE_COUNT && lanes[i].kind != RIDE_LANE_SUM && lanes[i].kind != RIDE_LANE_LABEL)
+            return 0;
     for (uint32_t i = 0; i < e->edges_count; i++)
         if (edges[i].kind == RIDE_EDGE_OFFSET && edges[i].offset_us / 1000000 >= (INT64_C(1) << 28)) return 0;
     return 1;
@@ -30,13 +31,15 @@ static uint32_t lane_words(uint32_t kind) {
     }
 }
 
-ride_status ride_state_layout_make(const ride_bundle *bundle, uint32_t entity, int wide, ride_state_layout *out, ride_error *err) {
+ride_status ride_state_layout_make(const ride_bundle *bundle, uint32_t entity, int wide, ride_state_layout *out,
+                                   ride_error *err) {
     uint32_t count;
     const ride_plan_lane *lanes = entity_lanes(bundle, entity, &count);
     const ride_plan_entity *e = &ride_bundle_array(bundle, RIDE_SECTION_ENTITIES, ride_plan_entity)[entity];
     const ride_plan_edge *edges = ride_bundle_array(bundle, RIDE_SECTION_EDGES, ride_plan_edge) + e->edges_first;
     if (count > RIDE_STATE_LANES_MAX || e->edges_count > RIDE_STATE_EDGES_MAX)
-        return ride_fail(err, RIDE_E_UNSUPPORTED, "an entity with %u stored columns and %u window edges (at most %u and %u)", count,
+        return ride_fail(err, RIDE_E_UNSUPPORTED,
+                         "an entity with %u stored columns and %u window edges (at most %u and %u)", count,
                          e->edges_count, RIDE_STATE_LANES_MAX, RIDE_STATE_EDGES_MAX);
     memset(out, 0, sizeof *out);
     out->wide = wide != 0;
@@ -83,7 +86,8 @@ uint32_t ride_state_ring_class(uint32_t blocks) {
 }
 
 uint64_t ride_state_key_bytes(const ride_state_layout *layout, uint64_t entries) {
-    uint64_t blocks = (entries >> layout->block_shift) + 2; /* the newest block is partly filled, the oldest partly expired */
+    uint64_t blocks =
+        (entries >> layout->block_shift) + 2; /* the newest block is partly filled, the oldest partly expired */
     if (entries < (1u << layout->block_shift)) blocks = 1;
     uint64_t ring = ride_state_ring_blocks(ride_state_ring_class((uint32_t)blocks));
     return layout->record_bytes + ring * layout->block_lines * RIDE_STATE_LINE_BYTES + RIDE_STATE_SLOT_BYTES_PER_KEY;

@@ -20,30 +20,32 @@ enum {
 };
 
 typedef struct ride_state_layout {
-    uint32_t wide;             /* 0 narrow, 1 wide */
-    uint32_t word_bytes;       /* 4 or 8 */
+    uint32_t wide;       /* 0 narrow, 1 wide */
+    uint32_t word_bytes; /* 4 or 8 */
     uint32_t lanes_count;
-    int32_t lane_word[RIDE_STATE_LANES_MAX];  /* first word of the lane among the cumulative words (sums) or the own words (values); -1 = none */
+    int32_t lane_word
+        [RIDE_STATE_LANES_MAX]; /* first word of the lane among the cumulative words (sums) or the own words (values); -1 = none */
     uint8_t lane_is_own[RIDE_STATE_LANES_MAX]; /* 1: VALUE, HASH: the entry's own value, not a prefix */
-    uint32_t cumulative_words; /* per entry */
-    uint32_t own_words;        /* per entry, presence bits included (the last one) */
-    int32_t presence_word;     /* among the own words, or -1: bit l = lane l is present */
-    uint32_t edges_count;      /* stored edges: all but an edge that always stands at the newest entry */
-    uint32_t edges_padded;     /* multiple of 4 */
-    int32_t edge_slot[RIDE_STATE_EDGES_MAX];   /* plan edge of the entity -> stored edge, or -1 = the newest entry */
-    uint32_t block_shift;      /* entries per block = 1 << block_shift */
-    uint32_t block_lines;      /* 64-byte lines per block */
-    uint32_t record_bytes;     /* multiple of 64 */
+    uint32_t cumulative_words;                 /* per entry */
+    uint32_t own_words;                        /* per entry, presence bits included (the last one) */
+    int32_t presence_word;                     /* among the own words, or -1: bit l = lane l is present */
+    uint32_t edges_count;                    /* stored edges: all but an edge that always stands at the newest entry */
+    uint32_t edges_padded;                   /* multiple of 4 */
+    int32_t edge_slot[RIDE_STATE_EDGES_MAX]; /* plan edge of the entity -> stored edge, or -1 = the newest entry */
+    uint32_t block_shift;                    /* entries per block = 1 << block_shift */
+    uint32_t block_lines;                    /* 64-byte lines per block */
+    uint32_t record_bytes;                   /* multiple of 64 */
     uint32_t offset_position, offset_word, offset_prefix, offset_total; /* within a record */
 } ride_state_layout;
 
 /* 1 when the entity's lanes fit the narrow form. */
 int ride_state_can_be_narrow(const ride_bundle *bundle, uint32_t entity);
 /* RIDE_E_UNSUPPORTED when the plan needs more lanes or edges than the limits above. */
-ride_status ride_state_layout_make(const ride_bundle *bundle, uint32_t entity, int wide, ride_state_layout *out, ride_error *err);
+ride_status ride_state_layout_make(const ride_bundle *bundle, uint32_t entity, int wide, ride_state_layout *out,
+                                   ride_error *err);
 
 /* Capacities of rings, in blocks: 1 … 8, then four steps per doubling, so that at most a fifth of a ring is unused. */
-uint32_t ride_state_ring_class(uint32_t blocks);    /* smallest class with at least that many blocks */
+uint32_t ride_state_ring_class(uint32_t blocks); /* smallest class with at least that many blocks */
 uint32_t ride_state_ring_blocks(uint32_t ring_class);
 
 /* Bytes that one key with `entries` retained entries takes, everything included (record, ring, slots of the key table). */
