@@ -1,0 +1,87 @@
+/* kernels/reference/score.c: what follows the windows, one row at a time with the functions of kernels/row as they are:
+ * expressions, the vector and its trees, decision rules. */
+#include "kernels/reference/state.h"
+#include "kernels/row/expr.h"
+#include "kernels/row/link.h"
+#include "kernels/row/tree.h"
+#include "kernels/row/vector.h"
+
+#include <stdlib.h>
+
+static ride_expr_value run_program(const ride_program_dev *program, uint32_t index, const uint8_t *in_tile,
+                                   const uint8_t *out_tile, uint32_t row, uint32_t *result_class) {
+    const ride_program *code = &REF_PLAN(program, RIDE_SECTION_PROGRAMS, ride_program)[index];
+    const ride_expr_row_inputs inputs = {.code = REF_PLAN(program, RIDE_SECTION_PROGRAM_CODE, ride_instruction) +
+                                                 code->code_first,
+                                         .constants = REF_PLAN(program, RIDE_SECTION_PROGRAM_CONSTANTS, ride_constant) +
+                                                      code->constants_first,
+                                         .zone = REF_PLAN(program, RIDE_SECTION_ZONE, ride_plan_zone),
+                                         .zone_count = program->bundle.plan->zone_transitions_count,
+                                         .in_layout = &program->in,
+                                         .out_layout = &program->out,
+                                         .in_tile = in_tile,
+                                         .out_tile = out_tile};
+    *result_class = code->result_class;
+    return ride_expr_row(code, &inputs, row);
+}
+
+bool ref_row_condition(const ride_program_dev *program, uint32_t program_index, const uint8_t *in_tile,
+                       const uint8_t *out_tile, uint32_t row) {
+    uint32_t result_class;
+    return ride_expr_is_true(run_program(program, program_index, in_tile, out_tile, row, &result_class));
+}
+
+static double *out_f64(const ride_program_dev *program, uint8_t *out_tile, uint32_t column, uint32_t row) {
+    return (double *)ride_tile_values(&program->out, out_tile, column) + row;
+}
+
+void ref_row_expressions(const ride_program_dev *program, const uint8_t *in_tile, uint8_t *out_tile, uint32_t row) {
+    const ride_plan_expression *expressions = REF_PLAN(program, RIDE_SECTION_EXPRESSIONS, ride_plan_expression);
+    for (uint32_t i = 0; i < program->bundle.plan->expressions_count; i++) {
+        uint32_t result_class;
+        const ride_expr_value value =
+            run_program(program, expressions[i].program, in_tile, out_tile, row, &result_class);
+        *out_f64(program, out_tile, expressions[i].feature, row) = ride_expr_number(value, result_class);
+    }
+}
+
+/* Entry `index` of the vector for one row. */
+static double vector_value(const ride_program_dev *program, const uint8_t *in_tile, uint8_t *out_tile, uint32_t index,
+                           uint32_t row) {
+    const ride_plan_vector *entry = &REF_PLAN(program, RIDE_SECTION_VECTOR, ride_plan_vector)[index];
+    if (entry->is_feature) return *out_f64(program, out_tile, entry->index, row);
+    if (!ride_valid(ride_tile_validity_const(&program->in, in_tile, entry->index), row)) return ride_null_f64();
+    const ride_plan_column *column = &REF_PLAN(program, RIDE_SECTION_COLUMNS, ride_plan_column)[entry->index];
+    return ride_vector_value(ride_tile_values_const(&program->in, in_tile, entry->index), column->type, row,
+                             column->type == RIDE_TYPE_DECIMAL ? ride_vector_divisor(column->scale) : 1.0);
+}
+
+ride_status ref_row_score(const ride_program_dev *program, const uint8_t *in_tile, uint8_t *out_tile, uint32_t row) {
+    const uint32_t features_count = program->bundle.plan->features_count;
+    const ride_forest_header *forest = program->forest.header;
+    double *inputs = calloc(forest->inputs_count + 1, sizeof *inputs);
+    double *sums = calloc(forest->outputs_count + 1, sizeof *sums);
+    if (inputs != NULL && sums != NULL) {
+        for (uint32_t i = 0; i < forest->inputs_count; i++)
+            inputs[i] = ride_forest_input(vector_value(program, in_tile, out_tile, program->forest.inputs[i], row),
+                                          forest->input_number);
+        ride_forest_row(&program->forest, inputs, 1, sums);
+        *out_f64(program, out_tile, features_count + RIDE_OUT_MARGIN, row) = sums[0];
+        ride_link_row(sums, forest->outputs_count, forest->link, forest->sum_number);
+        *out_f64(program, out_tile, features_count + RIDE_OUT_PROBABILITY, row) = sums[0];
+    }
+    const ride_status st = inputs != NULL && sums != NULL ? RIDE_OK : RIDE_E_MEMORY;
+    free(sums);
+    free(inputs);
+    return st;
+}
+
+void ref_row_rules(const ride_program_dev *program, const uint8_t *in_tile, uint8_t *out_tile, uint32_t row) {
+    const ride_plan_header *plan = program->bundle.plan;
+    const ride_plan_rule *rules = REF_PLAN(program, RIDE_SECTION_RULES, ride_plan_rule);
+    uint32_t decided = 0;
+    while (decided < plan->rules_count && !ref_row_condition(program, rules[decided].program, in_tile, out_tile, row))
+        decided++;
+    uint32_t *out = ride_tile_values(&program->out, out_tile, plan->features_count + RIDE_OUT_RULE);
+    out[row] = decided;
+}

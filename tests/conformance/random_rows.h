@@ -1,0 +1,145 @@
+/* tests/conformance/random_rows.h: random rows for a random plan: ties, late events, events too late to enter, null keys and
+ * values, labels that come later (and are taken back), a hot key, huge gaps, rows to skip. */
+#ifndef RIDE_TESTS_RANDOM_ROWS_H
+#define RIDE_TESTS_RANDOM_ROWS_H
+#include "random_plan.h"
+
+#include <stdlib.h>
+
+typedef struct random_row {
+    int64_t time_us, clock_us;
+    uint32_t flags;
+    ride_key128 keys[PLAN_ENTITIES_MAX], name;
+    int64_t amount, count;
+    uint64_t wide;
+    double real;
+    uint8_t truth, label;
+    uint32_t nulls; /* bit e: key e; bit 8 + f: field f */
+} random_row;
+
+static inline ride_key128 rows_key(rnd *r, uint32_t keys_count, int hashed) {
+    const uint32_t k = rnd_one_in(r, 2) ? 0 : rnd_below(r, keys_count); /* key 0 is hot */
+    rnd hash = {k + 77};
+    if (!hashed) return (ride_key128){k, 0};
+    const uint64_t lo = rnd_next(&hash);
+    return (ride_key128){lo, rnd_next(&hash)};
+}
+
+static inline void rows_fields(rnd *r, const random_plan *p, random_row *row) {
+    static const double reals[] = {0.0, -0.0, 0.5, 1.5, -3.25, 1e300};
+    row->amount = (int64_t)rnd_below(r, 20000) - 1000;
+    if (!p->sums_are_small && rnd_one_in(r, 5)) row->amount = (int64_t)(rnd_next(r) >> 24) - (INT64_C(1) << 39);
+    row->count = (int64_t)rnd_below(r, 9) - 3;
+    row->wide = rnd_one_in(r, 2) ? rnd_below(r, 4) : rnd_next(r);
+    row->truth = (uint8_t)rnd_below(r, 2);
+    row->label = (uint8_t)rnd_one_in(r, 3);
+    row->name = (ride_key128){rnd_below(r, 5), rnd_one_in(r, 4) ? 9 : 0};
+    row->real = RND_PICK(r, reals);
+    if (rnd_one_in(r, 8)) row->real = rnd_one_in(r, 2) ? (double)NAN : (double)-INFINITY;
+    static const plan_field nullable[] = {FIELD_AMOUNT, FIELD_BOOL, FIELD_REAL, FIELD_NAME, FIELD_LABEL};
+    for (size_t i = 0; i < sizeof nullable / sizeof *nullable; i++)
+        if (rnd_one_in(r, 8)) row->nulls |= 1u << (8 + nullable[i]);
+}
+
+static inline int row_is_event(const random_row *row) { return (row->flags & (RIDE_ROW_LABEL | RIDE_ROW_SKIP)) == 0; }
+
+/* A label for an event of the last rows, known about now. */
+static inline void rows_label(rnd *r, const random_plan *p, random_row *rows, uint32_t i, int64_t clock_us) {
+    const random_row *of = &rows[i - 1 - rnd_below(r, i < 200 ? i : 200)];
+    random_row *row = &rows[i];
+    rows_fields(r, p, row);
+    memcpy(row->keys, of->keys, sizeof row->keys);
+    row->nulls = of->nulls & 0xff;
+    row->time_us = of->time_us;
+    row->clock_us = clock_us + ((int64_t)rnd_below(r, 9) - 4) * p->step_us;
+    row->label = !rnd_one_in(r, 4);
+    row->flags = RIDE_ROW_LABEL;
+}
+
+static inline int64_t rows_advance(rnd *r, const random_plan *p, int dense) {
+    if (rnd_one_in(r, dense ? 2 : 4)) return 0;
+    if (rnd_one_in(r, 150)) return (2000 + (int64_t)rnd_below(r, 3000)) * p->step_us; /* everything expires */
+    return (int64_t)rnd_below(r, rnd_one_in(r, 10) ? 60 : 3) * p->step_us + (rnd_one_in(r, 20) ? 1 : 0);
+}
+
+/* rows_count rows; a function of the seed. The caller frees. */
+static inline random_row *random_rows_make(const random_plan *p, uint64_t seed, uint32_t rows_count) {
+    static const uint32_t keys_counts[] = {1, 3, 3, 12, 300};
+    rnd random = {seed ^ 0x726f7773}, *r = &random;
+    random_row *rows = calloc(rows_count + 1, sizeof *rows);
+    RIDE_ASSERT(rows != NULL);
+    const uint32_t keys_count = RND_PICK(r, keys_counts);
+    const int hashed = rnd_one_in(r, 2), dense = rnd_one_in(r, 3), late = p->slack_us > 0 || rnd_one_in(r, 2);
+    int64_t clock_us = INT64_MIN, now_us = p->start_us;
+    for (uint32_t i = 0; i < rows_count; i++) {
+        random_row *row = &rows[i];
+        if (p->label_kind == RIDE_LABEL_SOURCE && i > 0 && rnd_one_in(r, 6) && row_is_event(&rows[i - 1])) {
+            rows_label(r, p, rows, i, clock_us);
+            continue;
+        }
+        now_us += rows_advance(r, p, dense);
+        row->time_us = now_us;
+        if (late && rnd_one_in(r, 6)) row->time_us -= (int64_t)rnd_below(r, rnd_one_in(r, 20) ? 900 : 45) * p->step_us;
+        if (row->time_us > clock_us) clock_us = row->time_us;
+        row->clock_us = clock_us;
+        const int64_t age_us = clock_us - row->time_us;
+        row->flags = (age_us <= p->slack_us ? RIDE_ROW_ENTERS : 0) | (age_us > 0 ? RIDE_ROW_LATE : 0);
+        if (rnd_one_in(r, 40)) row->flags = RIDE_ROW_SKIP;
+        rows_fields(r, p, row);
+        for (uint32_t e = 0; e < p->entities_count; e++) {
+            row->keys[e] = rows_key(r, keys_count, hashed);
+            if (rnd_one_in(r, 20)) row->nulls |= 1u << e;
+        }
+    }
+    int64_t next_us = INT64_MIN; /* groups of one timestamp, from the end; labels divide them */
+    for (uint32_t i = rows_count; p->peers && i-- > 0;) {
+        if ((rows[i].flags & RIDE_ROW_LABEL) != 0) next_us = INT64_MIN;
+        if (!row_is_event(&rows[i])) continue;
+        if (rows[i].time_us != next_us) rows[i].flags |= RIDE_ROW_PEERS;
+        next_us = rows[i].time_us;
+    }
+    return rows;
+}
+
+/* A batch may end behind row i: no group of a timestamp is open there. */
+static inline int rows_may_cut(const random_plan *p, const random_row *rows, uint32_t i) {
+    if (!p->peers) return 1;
+    for (uint32_t j = i + 1; j-- > 0;)
+        if (row_is_event(&rows[j])) return (rows[j].flags & RIDE_ROW_PEERS) != 0;
+    return 1;
+}
+
+/* Writes rows into tiles of the plan's input layout. */
+static inline void rows_fill(const random_plan *p, const ride_tile_layout *layout, const random_row *rows,
+                             uint32_t rows_count, uint64_t sequence_first, uint8_t *tiles) {
+    for (uint32_t i = 0; i < rows_count; i++) {
+        uint8_t *tile = tiles + (size_t)(i / RIDE_TILE_ROWS) * layout->tile_bytes;
+        const uint32_t t = i % RIDE_TILE_ROWS;
+        const random_row *row = &rows[i];
+        ride_tile_head(tile)->rows_count = t + 1;
+        if (t == 0) ride_tile_head(tile)->sequence_first = sequence_first + i;
+        for (uint32_t c = 0; c < p->columns_count; c++) {
+            const uint32_t bit = c < RIDE_COLUMNS_SYSTEM + p->entities_count
+                                     ? c - RIDE_COLUMNS_SYSTEM
+                                     : 8 + c - RIDE_COLUMNS_SYSTEM - p->entities_count;
+            const int valid = c < RIDE_COLUMNS_SYSTEM || (row->nulls >> bit & 1) == 0;
+            uint8_t *bits = ride_tile_validity(layout, tile, c);
+            if (bits != NULL) ride_bit_put(bits, t, valid);
+            const void *value = c == RIDE_COLUMN_TIME               ? (const void *)&row->time_us
+                                : c == RIDE_COLUMN_CLOCK            ? (const void *)&row->clock_us
+                                : c == RIDE_COLUMN_FLAGS            ? (const void *)&row->flags
+                                : c == plan_column(p, FIELD_AMOUNT) ? (const void *)&row->amount
+                                : c == plan_column(p, FIELD_COUNT)  ? (const void *)&row->count
+                                : c == plan_column(p, FIELD_WIDE)   ? (const void *)&row->wide
+                                : c == plan_column(p, FIELD_BOOL)   ? (const void *)&row->truth
+                                : c == plan_column(p, FIELD_REAL)   ? (const void *)&row->real
+                                : c == plan_column(p, FIELD_NAME)   ? (const void *)&row->name
+                                : c == plan_column(p, FIELD_LABEL)  ? (const void *)&row->label
+                                                                    : (const void *)&row->keys[c - RIDE_COLUMNS_SYSTEM];
+            const uint32_t bytes = ride_type_bytes(layout->columns[c].type);
+            memcpy((uint8_t *)ride_tile_values(layout, tile, c) + (size_t)t * bytes, value, bytes);
+        }
+    }
+}
+
+#endif
