@@ -1,0 +1,17 @@
+/* backend/fake_state.h: the fake backend's window state: one count per vnode. Private to fake.c. */
+#ifndef RIDE_BACKEND_FAKE_STATE_H
+#define RIDE_BACKEND_FAKE_STATE_H
+#include "ride/backend.h"
+
+ride_status fake_state_create(ride_device *device, const uint8_t spec_hash[32], const ride_state_options *options,
+                              ride_state **out, ride_error *err);
+void fake_state_destroy(ride_state *state);
+ride_device *fake_state_device(const ride_state *state);
+/* Counts one row for the vnode that fake.h says. */
+void fake_state_enter(ride_state *state, uint64_t sequence);
+void fake_state_stats(const ride_state *state, ride_state_stats *out);
+ride_status fake_state_save(ride_state *state, uint32_t vnode_first, uint32_t vnodes_count, ride_write_fn write,
+                            void *context, ride_error *err);
+ride_status fake_state_restore(ride_state *state, ride_read_fn read, void *context, ride_error *err);
+
+#endif
