@@ -1,10 +1,11 @@
-/* kernels/layout/bundle.c: opening an image. The shell (magic, sizes, checksum, sections) is checked here and the
- * plan's counts and indexes in check.c; programs and forests are checked by their own modules (program.h, forest.h).
+/* kernels/layout/bundle.c: opening an image. The shell (magic, sizes, checksum, sections) is checked here, the plan's
+ * counts and indexes in check.c, its programs in program.c; the forest is checked by its own module (forest.h).
  * What passes can be read without further bounds checks, so a backend stays short. */
 #include "kernels/layout/bundle.h"
 
 #include "base/crc32c.h"
 #include "kernels/layout/check.h"
+#include "kernels/layout/program.h"
 
 #include <string.h>
 
@@ -68,6 +69,7 @@ ride_status ride_bundle_open(const void *image, uint64_t image_bytes, ride_bundl
     if (bundle.sections[RIDE_SECTION_PLAN] != NULL) {
         bundle.plan = bundle.sections[RIDE_SECTION_PLAN];
         RIDE_TRY(ride_plan_check(&bundle, err));
+        RIDE_TRY(ride_programs_check(&bundle, err));
     }
     *out = bundle;
     return RIDE_OK;

@@ -207,8 +207,7 @@ typedef struct ride_program_bounds {
 ride_status ride_program_check(const ride_program *program, const ride_program_bounds *bounds, ride_error *err);
 
 /* Checks all programs of a bundle, and that conditions give a BOOL and read the event only, that an expression reads no
- * score and only aggregates and earlier expressions, and that rules give a BOOL. Called by ride_bundle_open's user before
- * anything runs; a bundle without a plan or without programs passes. */
+ * score and only aggregates and earlier expressions, and that rules give a BOOL. Called by ride_bundle_open; a bundle without a plan or without programs passes. */
 ride_status ride_programs_check(const ride_bundle *bundle, ride_error *err);
 
 #endif

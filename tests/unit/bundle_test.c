@@ -1,5 +1,6 @@
 /* Bundles: what is built opens, and nothing damaged does. */
 #include "base/crc32c.h"
+#include "kernels/layout/program.h"
 #include "ride/backend.h"
 
 #include <criterion/criterion.h>
@@ -20,6 +21,8 @@ typedef struct tables {
     ride_plan_vector vector[2];
     ride_plan_zone zone[2];
     ride_plan_rule rules[1];
+    ride_program programs[2];
+    ride_instruction code[2];
 } tables;
 
 static tables small_plan(void) {
@@ -96,10 +99,17 @@ static tables small_plan(void) {
                         .column = -1,
                         .condition = -1,
                         .feature = 4}},
-        .expressions = {{.feature = 3}},
+        .expressions = {{.program = 1, .feature = 3}},
         .vector = {{.is_feature = 1, .index = 4}, {.is_feature = 0, .index = 4}},
         .zone = {{.utc_us = INT64_MIN}, {.utc_us = 0, .offset_us = 3600000000}},
         .rules = {{.decision = RIDE_DECISION_DECLINE}},
+        .programs = {{.code_count = 1, .registers_count = 1, .result_class = RIDE_CLASS_BOOL},
+                     {.code_first = 1,
+                      .code_count = 1,
+                      .registers_count = 1,
+                      .result_class = RIDE_CLASS_F64,
+                      .reads = RIDE_PROGRAM_READS_FEATURES}},
+        .code = {{.op = RIDE_OP_LOAD_BOOL, .index = 5}, {.op = RIDE_OP_LOAD_OUT, .index = 0}},
     };
 }
 
@@ -124,6 +134,8 @@ static void build(const tables *t) {
     ADD(RIDE_SECTION_EXPRESSIONS, expressions);
     ADD(RIDE_SECTION_VECTOR, vector);
     ADD(RIDE_SECTION_ZONE, zone);
+    ADD(RIDE_SECTION_PROGRAMS, programs);
+    ADD(RIDE_SECTION_PROGRAM_CODE, code);
 #undef ADD
     ride_bundle_builder_hashes(builder, spec_hash, NULL);
     cr_assert_eq(ride_bundle_builder_build(builder, &image, &image_bytes, &err), RIDE_OK);
@@ -301,6 +313,13 @@ Test(bundle, plans_with_a_wrong_number_are_refused) {
     CASE(vector[0].is_feature = 2)
     CASE(zone[0].utc_us = 0)
     CASE(zone[1].utc_us = INT64_MIN)
+    CASE(conditions[0].program = 2)
+    CASE(conditions[0].program = 1) /* no bool */
+    CASE(expressions[0].program = UINT32_MAX)
+    CASE(rules[0].program = 2)
+    CASE(programs[0].code_first = 2)
+    CASE(code[0].index = 4) /* an amount is no bool */
+    CASE(code[1].index = 3) /* an expression of itself */
     CASE(rules[0].decision = 3)
     CASE(rules[0].name_offset = UINT32_MAX)
 #undef CASE
