@@ -12,14 +12,16 @@ static const struct {
     const char *name;
     ride_backend_entry_fn entry;
 } built_in[] = {
+    {"cpu", ride_backend_cpu},
     {"fake", ride_backend_fake},
+    {"reference", ride_backend_reference},
 };
 enum { BUILT_IN_COUNT = sizeof built_in / sizeof built_in[0] };
 
 /* What auto tries, best first. */
 static const char *const auto_order[] = {"cuda", "cpu"};
 
-static const char *const names[] = {"auto", "cpu", "cuda", "fake", NULL};
+static const char *const names[] = {"auto", "cpu", "cuda", "fake", "reference", NULL};
 const char *const *ride_backend_names(void) { return names; }
 
 static void service_log(void *context, int level, const char *text) {

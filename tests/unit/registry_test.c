@@ -65,6 +65,40 @@ Test(registry, a_named_backend_that_cannot_run_is_an_error) {
     ride_fake_set(NULL);
 }
 
+Test(registry, every_built_in_runs_here) {
+    const char *const built_in[] = {"cpu", "fake", "reference"};
+    for (int i = 0; i < 3; i++) {
+        cr_assert_eq(choose(built_in[i]), RIDE_OK, "%s: %s", built_in[i], err.what);
+        cr_assert_str_eq(report.candidates[0].origin, "built in");
+    }
+}
+
+Test(registry, auto_takes_the_cpu_and_says_why_not_cuda) {
+    cr_assert_eq(choose("auto"), RIDE_OK); /* the folder has no plugin */
+    cr_assert_eq(report.candidates_count, 2);
+    cr_assert_str_eq(report.candidates[0].name, "cuda");
+    cr_assert(!report.candidates[0].chosen && strstr(report.candidates[0].why, "libride_cuda.so") != NULL);
+    cr_assert_str_eq(report.candidates[1].name, "cpu");
+    cr_assert(report.candidates[1].chosen && report.candidates[1].devices_count >= 1);
+}
+
+Test(registry, auto_prefers_a_plugin_that_can_run) {
+    /* A stand-in: the plugin hands on the table that the test put into the services' context. */
+    static ride_backend_ops table;
+    const ride_backend_ops *ops;
+    ride_fake_set(NULL);
+    cr_assert_eq(ride_backend_select("fake", NULL, &services, &ops, NULL, &err), RIDE_OK);
+    table = *ops;
+    table.name = "cuda";
+    services.context = &table;
+    plugin("cuda",
+           "const ride_backend_ops *ride_backend_entry(uint32_t abi, const ride_backend_services *s, ride_error "
+           "*e) { return (const ride_backend_ops *)s->context; }");
+    cr_assert_eq(choose("auto"), RIDE_OK);
+    cr_assert_eq(report.candidates_count, 1);
+    cr_assert(report.candidates[0].chosen && strstr(report.candidates[0].origin, "libride_cuda.so") != NULL);
+}
+
 Test(registry, names_that_are_none_never_reach_a_path) {
     cr_assert_eq(choose("../evil"), RIDE_E_CONFIG);
     cr_assert_eq(choose(""), RIDE_E_CONFIG);
