@@ -44,22 +44,24 @@ void behaviour_free(behaviour *b) {
     memset(b, 0, sizeof *b);
 }
 
+/* Journeys and compromises lie within periods of days; each subject's periods begin on its own day, so that the world
+ * has no day on which everything starts. */
+static uint64_t period_day(uint64_t subject, int64_t day) { return (uint64_t)day + random_mix(subject) % 1024; }
+
 uint32_t behaviour_city(const world *w, uint32_t customer, int64_t day) {
     /* Every 16 days one journey in eight, 2 to 7 days long, inside the 16. */
-    uint64_t s = world_hash(w, WORLD_KEY_TRAVEL, customer, (uint64_t)day / 16);
+    uint64_t now = period_day(customer, day), s = world_hash(w, WORLD_KEY_TRAVEL, customer, now / 16);
     if (s >> 61 != 0) return w->customers[customer].city;
     uint64_t first = random_below(random_next(&s), 10), days = 2 + random_below(random_next(&s), 6);
-    uint64_t today = (uint64_t)day % 16;
-    if (today < first || today >= first + days) return w->customers[customer].city;
+    if (now % 16 < first || now % 16 >= first + days) return w->customers[customer].city;
     return (uint32_t)random_below(random_next(&s), w->cities_count);
 }
 
 bool behaviour_compromised(const world *w, uint32_t terminal, int64_t day) {
-    uint64_t s = world_hash(w, WORLD_KEY_COMPROMISE, terminal, (uint64_t)day / 28);
-    if (!random_ppm(s, 16000)) return false;
-    uint64_t days = 6 + random_below(random_next(&s), 15), first = random_below(random_next(&s), 28 - days + 1);
-    uint64_t today = (uint64_t)day % 28;
-    return today >= first && today < first + days;
+    uint64_t now = period_day(terminal, day), s = world_hash(w, WORLD_KEY_COMPROMISE, terminal, now / 32);
+    if (!random_ppm(s, 7500)) return false;
+    uint64_t days = 10 + random_below(random_next(&s), 19), first = random_below(random_next(&s), 32 - days + 1);
+    return now % 32 >= first && now % 32 < first + days;
 }
 
 /* Puts one transaction of a cardholder where it will arrive. `out` is the list of the hour being made. */
@@ -120,7 +122,7 @@ static bool attack(behaviour *b, draw_list *out, uint32_t customer, uint64_t has
                                           : 4000 + (int64_t)random_below(r, 90000);
                 break;
             case RIDE_FRAUD_QUIET: d.ts_ms += 1800000 + (int64_t)random_below(r, 5 * BEHAVIOUR_HOUR_MS); break;
-            default: d.ts_ms += 60000 + (int64_t)random_below(r, 30 * 60000); break;
+            default: d.ts_ms += 60000 + (int64_t)random_below(r, 14 * 60000); break;
             }
         }
         d.ts_ms = dawn + (int64_t)random_below(random_next(&s), BEHAVIOUR_HOUR_MS);

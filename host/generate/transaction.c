@@ -41,9 +41,11 @@ static uint32_t resale_terminal(const world *w, uint32_t city, uint64_t *s) {
     return terminal;
 }
 
-/* Prices end in 99, 50 or 00 more often than chance; cash comes in tens. */
+/* Prices end in 99, 50 or 00 more often than chance; cash comes in tens, up to the machine's limit. */
 static int64_t price(int64_t amount, uint8_t channel, uint64_t r) {
-    if (channel == RIDE_CHANNEL_ATM) return amount < 1500 ? 2000 : (amount + 500) / 1000 * 1000;
+    if (channel == RIDE_CHANNEL_ATM)
+        return amount < 1500 ? 2000 : amount > 60000 ? 60000 : (amount + 500) / 1000 * 1000;
+    if (amount > 2000000) amount = 2000000; /* no shop here takes more by card */
     uint64_t habit = random_below(r, 10);
     if (amount >= 300 && habit < 3) amount = amount / 100 * 100 + 99;
     else if (amount >= 300 && habit < 5) amount = amount / 50 * 50;
@@ -59,7 +61,7 @@ void transaction_make(const world *w, const draw *d, ride_generated *row) {
     case RIDE_FRAUD_STOLEN: {
         uint32_t city = episode % 100 < 60 ? home : any_city(w, episode);
         t = resale_terminal(w, city, &s);
-        x_q16 = spread(&w->terminals[t], random_next(&s)) + (int64_t)random_below(random_next(&s), 131072) + 10000;
+        x_q16 = spread(&w->terminals[t], random_next(&s)) + (int64_t)random_below(random_next(&s), 131072) + 50000;
         break;
     }
     case RIDE_FRAUD_TESTING:
@@ -82,9 +84,9 @@ void transaction_make(const world *w, const draw *d, ride_generated *row) {
         t = honest_terminal(w, d, &s);
         x_q16 = spread(&w->terminals[t], random_next(&s)) + customer_level(w, d->customer);
         if (random_ppm(random_next(&s), 9000)) x_q16 += 100000 + (int64_t)random_below(random_next(&s), 120000);
-        if (behaviour_compromised(w, t, d->ts_ms / DAY_MS) && random_ppm(random_next(&s), 480000)) {
+        if (behaviour_compromised(w, t, d->ts_ms / DAY_MS) && random_ppm(random_next(&s), 700000)) {
             kind = RIDE_FRAUD_TERMINAL;
-            x_q16 += (int64_t)random_below(random_next(&s), 70000);
+            x_q16 += (int64_t)random_below(random_next(&s), 100000);
         }
         break;
     }
