@@ -24,6 +24,7 @@ RULES = {
     "kernels/layout": ("host/base", "kernels/layout", "host/include/ride"),
     "kernels/row": ("host/base", "kernels/layout", "kernels/row"),
     "kernels/cpu": BASE_LAYOUT_ROW + ("kernels/cpu",),
+    "kernels/reference": BASE_LAYOUT_ROW + ("kernels/reference",),
     "kernels/cuda": BASE_LAYOUT_ROW + ("kernels/cuda",),
     "kernels/emu": BASE_LAYOUT_ROW + ("kernels/emu", "kernels/cuda"),
     "host/include/ride": ("host/base", "kernels/layout", "host/include/ride"),
