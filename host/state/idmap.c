@@ -1,0 +1,132 @@
+/* state/idmap.c: open addressing, linear probing, at most half full; a doubling drops what has expired. */
+#include "state/idmap.h"
+
+#include "base/huge.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct slot {
+    ride_key128 id;
+    int64_t time_us; /* INT64_MIN: empty (event times are within the years 1 … 9999) */
+} slot;
+
+struct ride_idmap {
+    uint8_t *slots;
+    uint32_t slot_bytes, payload_bytes;
+    uint64_t mask, used;
+    int64_t horizon_us;
+};
+
+static slot *slot_at(const ride_idmap *map, uint64_t i) { return (slot *)(map->slots + (i & map->mask) * map->slot_bytes); }
+
+static bool alloc_slots(ride_idmap *map, uint64_t slots) {
+    map->mask = slots - 1;
+    if (ride_huge_alloc(slots * map->slot_bytes, (void **)&map->slots, NULL) != RIDE_OK) return false;
+    for (uint64_t i = 0; i < slots; i++) slot_at(map, i)->time_us = INT64_MIN;
+    map->used = 0;
+    return true;
+}
+
+ride_status ride_idmap_create(uint32_t payload_bytes, int64_t horizon_us, uint64_t ids_expected, ride_idmap **out, ride_error *err) {
+    ride_idmap *map = calloc(1, sizeof *map);
+    if (map == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a map of event ids");
+    map->payload_bytes = payload_bytes;
+    map->slot_bytes = (uint32_t)sizeof(slot) + payload_bytes;
+    map->horizon_us = horizon_us;
+    uint64_t slots = 4096;
+    while (slots < 2 * ids_expected) slots *= 2;
+    if (!alloc_slots(map, slots)) {
+        free(map);
+        return ride_fail(err, RIDE_E_MEMORY, "no memory for a map of %llu event ids", (unsigned long long)ids_expected);
+    }
+    *out = map;
+    return RIDE_OK;
+}
+
+void ride_idmap_destroy(ride_idmap *map) {
+    if (map == NULL) return;
+    ride_huge_free(map->slots, (map->mask + 1) * map->slot_bytes);
+    free(map);
+}
+
+static uint64_t home_of(const ride_idmap *map, ride_key128 id) {
+    uint64_t h = (id.lo ^ id.hi * 0xff51afd7ed558ccdull) * 0x9e3779b97f4a7c15ull;
+    return (h ^ h >> 29) & map->mask;
+}
+
+static slot *find_slot(const ride_idmap *map, ride_key128 id) {
+    for (uint64_t i = home_of(map, id);; i++) {
+        slot *s = slot_at(map, i);
+        if (s->time_us == INT64_MIN || (s->id.lo == id.lo && s->id.hi == id.hi)) return s;
+    }
+}
+
+void *ride_idmap_find(ride_idmap *map, ride_key128 id, int64_t time_us, int64_t *out_time_us) {
+    slot *s = find_slot(map, id);
+    if (s->time_us == INT64_MIN) return NULL;
+    int64_t apart = time_us > s->time_us ? time_us - s->time_us : s->time_us - time_us;
+    if (apart > map->horizon_us) return NULL;
+    if (out_time_us != NULL) *out_time_us = s->time_us;
+    return s + 1;
+}
+
+static bool expired(const ride_idmap *map, int64_t time_us, int64_t clock_us) { return clock_us - time_us > map->horizon_us; }
+
+static bool grow(ride_idmap *map, int64_t clock_us) {
+    ride_idmap old = *map;
+    uint64_t alive = 0, slots = 4096;
+    for (uint64_t i = 0; i <= old.mask; i++)
+        alive += slot_at(&old, i)->time_us != INT64_MIN && !expired(map, slot_at(&old, i)->time_us, clock_us);
+    while (slots < 4 * (alive + 1)) slots *= 2;
+    if (!alloc_slots(map, slots)) {
+        *map = old;
+        return false;
+    }
+    for (uint64_t i = 0; i <= old.mask; i++) {
+        const slot *from = slot_at(&old, i);
+        if (from->time_us == INT64_MIN || expired(map, from->time_us, clock_us)) continue;
+        memcpy(find_slot(map, from->id), from, map->slot_bytes);
+        map->used++;
+    }
+    ride_huge_free(old.slots, (old.mask + 1) * old.slot_bytes);
+    return true;
+}
+
+void *ride_idmap_put(ride_idmap *map, ride_key128 id, int64_t time_us, int64_t clock_us) {
+    slot *s = find_slot(map, id);
+    if (s->time_us == INT64_MIN) {
+        if (2 * (map->used + 1) > map->mask + 1) {
+            if (!grow(map, clock_us)) return NULL;
+            s = find_slot(map, id);
+        }
+        map->used++;
+    }
+    s->id = id;
+    s->time_us = time_us;
+    memset(s + 1, 0, map->payload_bytes);
+    return s + 1;
+}
+
+uint64_t ride_idmap_count(const ride_idmap *map) { return map->used; }
+uint64_t ride_idmap_bytes(const ride_idmap *map) { return (map->mask + 1) * map->slot_bytes; }
+
+static int slot_compare(const void *a_, const void *b_) {
+    const slot *a = *(slot *const *)a_, *b = *(slot *const *)b_;
+    if (a->id.hi != b->id.hi) return a->id.hi < b->id.hi ? -1 : 1;
+    return a->id.lo < b->id.lo ? -1 : a->id.lo > b->id.lo;
+}
+
+ride_status ride_idmap_each(const ride_idmap *map, int64_t clock_us,
+                            ride_status (*each)(void *context, ride_key128 id, int64_t time_us, const void *payload), void *context) {
+    slot **order = malloc((map->used + 1) * sizeof *order);
+    uint64_t count = 0;
+    ride_status st = RIDE_OK;
+    if (order == NULL) return RIDE_E_MEMORY;
+    for (uint64_t i = 0; i <= map->mask; i++)
+        if (slot_at(map, i)->time_us != INT64_MIN && !expired(map, slot_at(map, i)->time_us, clock_us)) order[count++] = slot_at(map, i);
+    qsort(order, count, sizeof(slot *), slot_compare);
+    for (uint64_t i = 0; i < count && st == RIDE_OK; i++) st = each(context, order[i]->id, order[i]->time_us, order[i] + 1);
+    free(order);
+    return st;
+}

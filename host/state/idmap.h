@@ -1,0 +1,30 @@
+/* state/idmap.h: a map from event ids (128-bit identities) to what the engine remembers of the event: its time and its
+ * entity keys. Serves deduplication (was this id seen within the horizon) and labels (which entry does this label mean).
+ *
+ * Decided by timestamps at look-up, never by when something was swept: an id older than the horizon is not there, swept or
+ * not. Grows by doubling when it is half full of ids that have not expired. One thread at a time. */
+#ifndef RIDE_STATE_IDMAP_H
+#define RIDE_STATE_IDMAP_H
+#include "base/error.h"
+#include "base/tile.h"
+
+#include <stdbool.h>
+
+typedef struct ride_idmap ride_idmap;
+
+/* payload_bytes: kept with each id (multiple of 8). horizon_us: ids with time < clock - horizon are gone. */
+ride_status ride_idmap_create(uint32_t payload_bytes, int64_t horizon_us, uint64_t ids_expected, ride_idmap **out, ride_error *err);
+void ride_idmap_destroy(ride_idmap *map); /* NULL is fine */
+
+/* The id's payload when it is there and not further than the horizon from time_us on either side; else NULL. Valid until
+ * the next put. */
+void *ride_idmap_find(ride_idmap *map, ride_key128 id, int64_t time_us, int64_t *out_time_us);
+/* Puts or replaces; returns the payload (zeroed), NULL when memory is out. clock_us: greatest event time so far. */
+void *ride_idmap_put(ride_idmap *map, ride_key128 id, int64_t time_us, int64_t clock_us);
+uint64_t ride_idmap_count(const ride_idmap *map);
+uint64_t ride_idmap_bytes(const ride_idmap *map);
+/* Calls `each` for all ids that have not expired, in the order of the ids; stops at a status other than RIDE_OK. */
+ride_status ride_idmap_each(const ride_idmap *map, int64_t clock_us,
+                            ride_status (*each)(void *context, ride_key128 id, int64_t time_us, const void *payload), void *context);
+
+#endif
