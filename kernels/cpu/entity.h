@@ -96,6 +96,7 @@ typedef struct ride_cpu_rows {
     const ride_key128 *keys;
     uint32_t *record;  /* [64]; RIDE_NO_RECORD = null key or a row to pass over */
     uint64_t *present; /* [lanes]: bit per row: the row has the lane's column and meets its condition (and has a key) */
+    uint64_t *valid;   /* [lanes]: bit per row: the lane's column is not null, whatever key and condition say */
     void *own;         /* WORD [cumulative_words][64]: what each row adds; 0 when not present */
     int64_t *sum_value; /* [lanes][64]: the values of SUM lanes before they are narrowed */
     int64_t *own_value; /* [own_words][64]: values and hash halves */

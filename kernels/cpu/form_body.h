@@ -207,7 +207,6 @@ static void raw_zero(const ride_cpu_entity *entity, ride_cpu_rows *rows, uint32_
 
 static void raw_search(ride_cpu_entity *entity, ride_cpu_rows *rows, uint32_t row, const ride_record *record) {
     int64_t t = rows->time_us[row], cut = ride_time_sub(rows->clock_us[row], entity->retention_us);
-    if (ride_time_sub(t, entity->need_us) < cut) rows->approx |= UINT64_C(1) << row;
     for (uint32_t p = 0; p < entity->plan->edges_count + 1; p++) {
         bool newest =
             p == entity->plan->edges_count; /* upper end at t itself, always there for aggregates without an edge */
@@ -361,11 +360,24 @@ static bool set_reset(ride_cpu_entity *entity, uint64_t entries) {
     return true;
 }
 
+/* peers: 1 when the row's own entry, by now in state, lies in the aggregate's window. */
+static int own_entry_counted(const ride_cpu_entity *entity, const ride_cpu_rows *rows, uint32_t row, const ride_cpu_aggregate *a) {
+    int64_t t = rows->time_us[row];
+    if (!(rows->flags[row] & RIDE_ROW_ENTERS)) return 0;
+    bool passed_lo = a->plan->edge_lo >= 0 && t <= ride_edge_threshold(&entity->edges[a->plan->edge_lo], t, entity->zone, entity->zone_count);
+    bool passed_hi = a->plan->edge_hi < 0 || t <= ride_edge_threshold(&entity->edges[a->plan->edge_hi], t, entity->zone, entity->zone_count);
+    return passed_hi && !passed_lo && t > ride_time_sub(rows->clock_us[row], entity->retention_us);
+}
+
 static void scan_row(ride_cpu_entity *entity, const ride_cpu_rows *rows, uint32_t row, const ride_record *record,
                      const ride_cpu_aggregate *a, bool own_is_in_state) {
     const ride_plan_aggregate *plan = a->plan;
     int64_t t = rows->time_us[row];
-    bool has_own = rows->has_key >> row & 1, skip_own = own_is_in_state && (rows->flags[row] & RIDE_ROW_ENTERS);
+    bool has_own = rows->has_key >> row & 1, own_counted = own_is_in_state && own_entry_counted(entity, rows, row, a), skip_own;
+    if (plan->op == RIDE_AGG_FIRST_SEEN || plan->op == RIDE_AGG_SINCE_LAST) { /* the event is never its own predecessor */
+        skip_own = own_counted;
+        own_counted = false;
+    } else skip_own = own_counted && !plan->current;
     if (a->lane_value >= 0) has_own = rows->present[a->lane_value] >> row & 1;
     int64_t own = a->word_value >= 0 ? rows->own_value[(uint32_t)a->word_value * RIDE_BLOCK_ROWS + row] : 0;
     int64_t own_hi = plan->op == RIDE_AGG_DISTINCT || plan->op == RIDE_AGG_FIRST_SEEN
@@ -380,23 +392,20 @@ static void scan_row(ride_cpu_entity *entity, const ride_cpu_rows *rows, uint32_
                     (plan->op != RIDE_AGG_LAST && plan->op != RIDE_AGG_SINCE_LAST && plan->op != RIDE_AGG_FIRST_SEEN);
     double value = ride_null_f64();
     if (record == NULL || (int32_t)(hi - lo) < 0) hi = lo;
-    if (plan->op == RIDE_AGG_SINCE_FIRST) { /* kept in the record: older than what the ring holds */
-        if (record != NULL && record->last_us != INT64_MIN) {
-            int64_t chain = record->chain_us;
-            uint32_t upto = (uint32_t)raw_at(entity, rows, 0, EDGES)[row];
-            if (t < chain) { /* an older chain: walk it */
-                chain = INT64_MAX;
-                int64_t after = t;
-                for (uint32_t p = upto; p != record->first; p--) {
+    if (plan->op == RIDE_AGG_SINCE_FIRST) { /* the chain of the window's newest entry may be older than the ring: the record knows it */
+        if (hi != lo) {
+            int64_t newest = word_to_time(time_at(entity, record, hi - 1)), chain = record->chain_us;
+            if (newest < chain) { /* an older chain: walk it */
+                chain = newest;
+                for (uint32_t p = hi - 1; p != record->first; p--) {
                     int64_t before = word_to_time(time_at(entity, record, p - 1));
-                    if (ride_time_sub(after, before) > entity->lookback_us) break;
-                    chain = after = before;
+                    if (ride_time_sub(chain, before) > entity->lookback_us) break;
+                    chain = before;
                 }
-            } else if (t >= record->last_us && ride_time_sub(t, record->last_us) > entity->lookback_us)
-                chain = INT64_MAX;
-            if (chain != INT64_MAX) value = ride_seconds(ride_time_sub(t, chain)), n = 1;
+            }
+            if (ride_time_sub(t, newest) <= entity->lookback_us) value = ride_seconds(ride_time_sub(t, chain));
         }
-        rows->features[a - entity->aggregates][row] = ride_window_finish(plan, plan->min_count, value);
+        rows->features[a - entity->aggregates][row] = ride_window_finish(plan, hi - lo + (plan->current && has_own), value);
         return;
     }
     if (plan->op == RIDE_AGG_DISTINCT && !set_reset(entity, hi - lo)) return;
@@ -427,7 +436,7 @@ static void scan_row(ride_cpu_entity *entity, const ride_cpu_rows *rows, uint32_
         }
         n++;
     }
-    if (plan->current && has_own) {
+    if (plan->current && has_own && !own_counted) {
         switch (plan->op) {
         case RIDE_AGG_MIN: best = n == 0 || value_less(a, own, best) ? own : best; break;
         case RIDE_AGG_MAX: best = n == 0 || value_less(a, best, own) ? own : best; break;
@@ -435,14 +444,16 @@ static void scan_row(ride_cpu_entity *entity, const ride_cpu_rows *rows, uint32_
         case RIDE_AGG_DISTINCT: distinct += set_add(entity, (uint64_t)own, (uint64_t)own_hi); break;
         default: break;
         }
-        if (plan->op != RIDE_AGG_SINCE_LAST && plan->op != RIDE_AGG_FIRST_SEEN) n++;
+        n++;
     }
     switch (plan->op) {
     case RIDE_AGG_MIN:
     case RIDE_AGG_MAX:
     case RIDE_AGG_LAST: value = n > 0 ? value_to_f64(a, best) : value; break;
-    case RIDE_AGG_SINCE_LAST: value = n > 0 ? ride_seconds(ride_time_sub(t, newest_us)) : value; break;
-    case RIDE_AGG_FIRST_SEEN: value = has_own ? (seen ? 0.0 : 1.0) : value; break;
+    case RIDE_AGG_SINCE_LAST: value = newest_us != INT64_MIN ? ride_seconds(ride_time_sub(t, newest_us)) : value; break;
+    case RIDE_AGG_FIRST_SEEN:
+        if (rows->valid[a->lane_value] >> row & 1) value = seen ? 0.0 : 1.0;
+        break;
     case RIDE_AGG_DISTINCT: value = (double)distinct; break;
     default: break;
     }
@@ -509,6 +520,8 @@ static void row_other(ride_cpu_entity *entity, ride_cpu_rows *rows, uint32_t row
         return;
     }
     if (rows->flags[row] & RIDE_ROW_SKIP) return;
+    int64_t cut = ride_time_sub(rows->clock_us[row], entity->retention_us);
+    if ((rows->has_key >> row & 1) && ride_time_sub(rows->time_us[row], entity->need_us) < cut) rows->approx |= UINT64_C(1) << row;
     if (record == NULL) {
         raw_zero(entity, rows, row);
         if (entity->any_scan) scan_all(entity, rows, row, NULL, false);
@@ -643,9 +656,8 @@ static void finish_row(const ride_cpu_entity *entity, const ride_cpu_rows *rows,
         sum = (int64_t)(WORD)window_word(entity, rows, 1 + (uint32_t)a->word_sum, a, row);
         if (a->plan->op != RIDE_AGG_RISK)
             sum += own_times * (int64_t)own[(uint32_t)a->word_sum * RIDE_BLOCK_ROWS + row];
-        else if (own_times < 0 || a->plan->peers)
-            sum -=
-                (rows->flags[row] & RIDE_ROW_ENTERS) ? (int64_t)own[(uint32_t)a->word_sum * RIDE_BLOCK_ROWS + row] : 0;
+        else if (a->plan->peers && own_entry_counted(entity, rows, row, a))
+            sum -= (int64_t)own[(uint32_t)a->word_sum * RIDE_BLOCK_ROWS + row];
     }
     if (a->word_sumsq >= 0 && sizeof(WORD) == 8) {
         uint32_t w = (uint32_t)a->word_sumsq;
@@ -709,8 +721,7 @@ static void finish(const ride_cpu_entity *entity, const ride_cpu_rows *rows) {
         for (uint32_t row = 0; row < rows->rows_count; row++) {
             if (rows->flags[row] & (RIDE_ROW_LABEL | RIDE_ROW_SKIP)) continue;
             int times = a->plan->current;
-            if (rows->is_peers && (rows->flags[row] & RIDE_ROW_ENTERS))
-                times -= 1; /* its own entry is already in the window */
+            if (rows->is_peers) times -= own_entry_counted(entity, rows, row, a); /* its entry is in state already */
             finish_row(entity, rows, row, a, times);
         }
     }

@@ -13,6 +13,7 @@ ride_status ride_cpu_rows_create(ride_cpu_rows *rows, const ride_cpu_entity *ent
     size_t edges = layout->edges_padded + 1, words = layout->cumulative_words;
     memset(rows, 0, sizeof *rows);
     rows->present = calloc(layout->lanes_count + 1, sizeof *rows->present);
+    rows->valid = calloc(layout->lanes_count + 1, sizeof *rows->valid);
     rows->own = block_array(words);
     rows->sum_value = block_array(layout->lanes_count);
     rows->own_value = block_array(layout->own_words);
@@ -21,7 +22,7 @@ ride_status ride_cpu_rows_create(ride_cpu_rows *rows, const ride_cpu_entity *ent
     rows->key_word = block_array(1);
     rows->raw = block_array((1 + words) * edges);
     rows->features = calloc(entity->aggregates_count + 1, sizeof *rows->features);
-    if (rows->present == NULL || rows->own == NULL || rows->sum_value == NULL || rows->own_value == NULL ||
+    if (rows->present == NULL || rows->valid == NULL || rows->own == NULL || rows->sum_value == NULL || rows->own_value == NULL ||
         rows->threshold == NULL || rows->time_word == NULL || rows->key_word == NULL || rows->raw == NULL ||
         rows->features == NULL) {
         ride_cpu_rows_destroy(rows);
@@ -36,6 +37,7 @@ ride_status ride_cpu_rows_create(ride_cpu_rows *rows, const ride_cpu_entity *ent
 
 void ride_cpu_rows_destroy(ride_cpu_rows *rows) {
     free(rows->present);
+    free(rows->valid);
     free(rows->own);
     free(rows->sum_value);
     free(rows->own_value);
@@ -90,6 +92,14 @@ static void values_load(int64_t *out, const ride_tile_layout *in_layout, const r
     }
 }
 
+/* Rows of an F64 column that hold a number: NaN is null. */
+static uint64_t numbers_at(const ride_tile_layout *in_layout, const ride_cpu_block *block, uint32_t column) {
+    const double *values = (const double *)ride_tile_values_const(in_layout, block->in_tile, column) + block->row_first;
+    uint64_t bits = 0;
+    for (uint32_t row = 0; row < block->rows_count; row++) bits |= (uint64_t)(values[row] == values[row]) << row;
+    return bits;
+}
+
 static void mask_values(int64_t *values, uint64_t keep, uint32_t rows_count) {
     if (keep == (rows_count == 64 ? UINT64_MAX : (UINT64_C(1) << rows_count) - 1)) return;
     for (uint32_t row = 0; row < rows_count; row++) values[row] = keep >> row & 1 ? values[row] : 0;
@@ -116,9 +126,12 @@ void ride_cpu_rows_fill(ride_cpu_rows *rows, const ride_cpu_entity *entity, cons
     rows->approx = 0;
     for (uint32_t l = 0; l < entity->layout.lanes_count; l++) {
         const ride_plan_lane *lane = &entity->lanes[l];
-        uint64_t present = rows->has_key;
-        if (lane->column >= 0)
-            present &= bits_at(ride_tile_validity_const(in_layout, block->in_tile, (uint32_t)lane->column), first, n);
+        uint64_t valid = rows->is_event;
+        if (lane->column >= 0) valid &= bits_at(ride_tile_validity_const(in_layout, block->in_tile, (uint32_t)lane->column), first, n);
+        if (lane->column >= 0 && in_layout->columns[lane->column].type == RIDE_TYPE_F64)
+            valid &= numbers_at(in_layout, block, (uint32_t)lane->column);
+        rows->valid[l] = valid;
+        uint64_t present = rows->has_key & valid;
         if (lane->condition >= 0) present &= bits_at(conditions[lane->condition], first, n);
         rows->present[l] = present;
         int64_t *value = rows->sum_value + l * RIDE_BLOCK_ROWS,
@@ -145,8 +158,8 @@ void ride_cpu_rows_fill(ride_cpu_rows *rows, const ride_cpu_entity *entity, cons
             break;
         case RIDE_LANE_HASH:
             hash_load(own, own + RIDE_BLOCK_ROWS, in_layout, block, (uint32_t)lane->column);
-            mask_values(own, present, n);
-            mask_values(own + RIDE_BLOCK_ROWS, present, n);
+            mask_values(own, valid, n); /* first_seen asks for the value whether the event itself counts or not */
+            mask_values(own + RIDE_BLOCK_ROWS, valid, n);
             break;
         default: break;
         }

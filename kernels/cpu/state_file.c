@@ -69,7 +69,15 @@ static int saved_key_compare(const void *a_, const void *b_) {
     return a->key.lo < b->key.lo ? -1 : a->key.lo > b->key.lo;
 }
 
-static void record_save(stream *s, const ride_cpu_entity *entity, const ride_record *record, int64_t cut) {
+static int patch_compare(const void *a_, const void *b_) {
+    const ride_label_patch *a = a_, *b = b_;
+    if (a->entry_us != b->entry_us) return a->entry_us < b->entry_us ? -1 : 1;
+    if (a->known_us != b->known_us) return a->known_us < b->known_us ? -1 : 1;
+    if (a->delta != b->delta) return a->delta < b->delta ? -1 : 1;
+    return a->lanes < b->lanes ? -1 : a->lanes > b->lanes;
+}
+
+static ride_status record_save(stream *s, const ride_cpu_entity *entity, const ride_record *record, int64_t cut) {
     const ride_cpu_form *form = ride_cpu_entity_form(entity);
     int64_t time_us, added[RIDE_WORDS_MAX], own[RIDE_WORDS_MAX];
     uint32_t first = record->first, patches = 0;
@@ -90,14 +98,21 @@ static void record_save(stream *s, const ride_cpu_entity *entity, const ride_rec
         put(s, added, entity->layout.cumulative_words * sizeof *added);
         put(s, own, entity->layout.own_words * sizeof *own);
     }
-    for (uint32_t p = record->patches; p != 0; p = entity->patches[p - 1].next) {
-        const ride_label_patch *patch = &entity->patches[p - 1];
-        if (patch->entry_us <= cut) continue;
-        put_i64(s, patch->entry_us);
-        put_i64(s, patch->known_us);
-        put_i64(s, patch->delta);
-        put_i64(s, (int64_t)patch->lanes);
+    if (patches == 0) return RIDE_OK;
+    ride_label_patch *sorted = malloc(patches * sizeof *sorted);
+    if (sorted == NULL) return RIDE_E_MEMORY;
+    uint32_t count = 0;
+    for (uint32_t p = record->patches; p != 0; p = entity->patches[p - 1].next)
+        if (entity->patches[p - 1].entry_us > cut) sorted[count++] = entity->patches[p - 1];
+    qsort(sorted, count, sizeof *sorted, patch_compare); /* the list's own order depends on how it came to be */
+    for (uint32_t p = 0; p < count; p++) {
+        put_i64(s, sorted[p].entry_us);
+        put_i64(s, sorted[p].known_us);
+        put_i64(s, sorted[p].delta);
+        put_i64(s, (int64_t)sorted[p].lanes);
     }
+    free(sorted);
+    return RIDE_OK;
 }
 
 static ride_status entity_save(stream *s, const ride_cpu_entity *entity, uint32_t vnode_first, uint32_t vnodes_count,
@@ -117,10 +132,11 @@ static ride_status entity_save(stream *s, const ride_cpu_entity *entity, uint32_
     qsort(keys, count, sizeof *keys, saved_key_compare);
     put_i64(s, entity->clock_us);
     put_i64(s, (int64_t)count);
-    for (uint64_t i = 0; i < count && s->status == RIDE_OK; i++)
-        record_save(s, entity, ride_cpu_record(entity, keys[i].index), cut);
+    ride_status st = RIDE_OK;
+    for (uint64_t i = 0; i < count && st == RIDE_OK && s->status == RIDE_OK; i++)
+        st = record_save(s, entity, ride_cpu_record(entity, keys[i].index), cut);
     free(keys);
-    return RIDE_OK;
+    return st == RIDE_OK ? RIDE_OK : ride_fail(err, st, "no memory to save a key");
 }
 
 ride_status ride_cpu_state_save(ride_state *state, uint32_t vnode_first, uint32_t vnodes_count, ride_write_fn write,
