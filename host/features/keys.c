@@ -11,8 +11,8 @@ void ride_key_plan_init(ride_key_plan *plan, const ride_spec *spec, const ride_b
     plan->hashes_count = ride_spec_hash_columns(spec, bundle, plan->hashes);
 }
 
-bool ride_key_of_value(const ride_field *field, const ride_tile_layout *layout, const void *tile, uint32_t row, const char *arena,
-                       ride_key128 *out) {
+bool ride_key_of_value(const ride_field *field, const ride_tile_layout *layout, const void *tile, uint32_t row,
+                       const char *arena, ride_key128 *out) {
     const void *values = ride_tile_values_const(layout, tile, field->column);
     *out = (ride_key128){0, 0};
     if (!ride_valid(ride_tile_validity_const(layout, tile, field->column), row)) return false;
@@ -31,8 +31,9 @@ bool ride_key_of_value(const ride_field *field, const ride_tile_layout *layout, 
     return true;
 }
 
-static bool key_of_entity(const ride_source_spec *source, const ride_entity_spec *entity, const ride_tile_layout *layout, const void *tile,
-                          uint32_t row, const char *arena, ride_key128 *out) {
+static bool key_of_entity(const ride_source_spec *source, const ride_entity_spec *entity,
+                          const ride_tile_layout *layout, const void *tile, uint32_t row, const char *arena,
+                          ride_key128 *out) {
     ride_key128 parts[RIDE_KEYS_MAX];
     bool valid = true;
     for (uint32_t k = 0; k < entity->keys_count; k++)
@@ -54,8 +55,8 @@ void ride_keys_fill(const ride_key_plan *plan, ride_batch *batch, uint32_t row_f
             ride_key128 *keys = ride_tile_values(layout, tile, entity->key_column);
             uint8_t *validity = ride_tile_validity(layout, tile, entity->key_column);
             const ride_field *only = &source->fields[entity->keys[0]];
-            if (entity->keys_count == 1 && ride_type_bytes(only->tile_type) == 8 && only->tile_type != RIDE_TYPE_STRING &&
-                layout->columns[only->column].validity_offset == 0) {
+            if (entity->keys_count == 1 && ride_type_bytes(only->tile_type) == 8 &&
+                only->tile_type != RIDE_TYPE_STRING && layout->columns[only->column].validity_offset == 0) {
                 const uint64_t *values = ride_tile_values_const(layout, tile, only->column);
                 for (uint32_t i = row; i < row + n; i++) keys[i] = (ride_key128){values[i], 0};
                 if (validity != NULL)
@@ -72,7 +73,8 @@ void ride_keys_fill(const ride_key_plan *plan, ride_batch *batch, uint32_t row_f
             ride_key128 *keys = ride_tile_values(layout, tile, plan->hashes[h].column);
             uint8_t *validity = ride_tile_validity(layout, tile, plan->hashes[h].column);
             for (uint32_t i = row; i < row + n; i++) {
-                bool valid = ride_key_of_value(&source->fields[plan->hashes[h].field], layout, tile, i, batch->arena, &keys[i]);
+                bool valid =
+                    ride_key_of_value(&source->fields[plan->hashes[h].field], layout, tile, i, batch->arena, &keys[i]);
                 if (validity != NULL) ride_bit_put(validity, i, valid);
             }
         }

@@ -18,7 +18,7 @@ void ride_key_plan_init(ride_key_plan *plan, const ride_spec *spec, const ride_b
 /* Rows row_first … row_first + rows_count - 1 of the batch. */
 void ride_keys_fill(const ride_key_plan *plan, ride_batch *batch, uint32_t row_first, uint32_t rows_count);
 /* Identity of one value: field of the event source, or of a label source (its own layout). false = null. */
-bool ride_key_of_value(const ride_field *field, const ride_tile_layout *layout, const void *tile, uint32_t row_in_tile, const char *arena,
-                       ride_key128 *out);
+bool ride_key_of_value(const ride_field *field, const ride_tile_layout *layout, const void *tile, uint32_t row_in_tile,
+                       const char *arena, ride_key128 *out);
 
 #endif

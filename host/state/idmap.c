@@ -18,7 +18,9 @@ struct ride_idmap {
     int64_t horizon_us;
 };
 
-static slot *slot_at(const ride_idmap *map, uint64_t i) { return (slot *)(map->slots + (i & map->mask) * map->slot_bytes); }
+static slot *slot_at(const ride_idmap *map, uint64_t i) {
+    return (slot *)(map->slots + (i & map->mask) * map->slot_bytes);
+}
 
 static bool alloc_slots(ride_idmap *map, uint64_t slots) {
     map->mask = slots - 1;
@@ -28,7 +30,8 @@ static bool alloc_slots(ride_idmap *map, uint64_t slots) {
     return true;
 }
 
-ride_status ride_idmap_create(uint32_t payload_bytes, int64_t horizon_us, uint64_t ids_expected, ride_idmap **out, ride_error *err) {
+ride_status ride_idmap_create(uint32_t payload_bytes, int64_t horizon_us, uint64_t ids_expected, ride_idmap **out,
+                              ride_error *err) {
     ride_idmap *map = calloc(1, sizeof *map);
     if (map == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a map of event ids");
     map->payload_bytes = payload_bytes;
@@ -71,7 +74,9 @@ void *ride_idmap_find(ride_idmap *map, ride_key128 id, int64_t time_us, int64_t 
     return s + 1;
 }
 
-static bool expired(const ride_idmap *map, int64_t time_us, int64_t clock_us) { return clock_us - time_us > map->horizon_us; }
+static bool expired(const ride_idmap *map, int64_t time_us, int64_t clock_us) {
+    return clock_us - time_us > map->horizon_us;
+}
 
 static bool grow(ride_idmap *map, int64_t clock_us) {
     ride_idmap old = *map;
@@ -118,15 +123,18 @@ static int slot_compare(const void *a_, const void *b_) {
 }
 
 ride_status ride_idmap_each(const ride_idmap *map, int64_t clock_us,
-                            ride_status (*each)(void *context, ride_key128 id, int64_t time_us, const void *payload), void *context) {
+                            ride_status (*each)(void *context, ride_key128 id, int64_t time_us, const void *payload),
+                            void *context) {
     slot **order = malloc((map->used + 1) * sizeof *order);
     uint64_t count = 0;
     ride_status st = RIDE_OK;
     if (order == NULL) return RIDE_E_MEMORY;
     for (uint64_t i = 0; i <= map->mask; i++)
-        if (slot_at(map, i)->time_us != INT64_MIN && !expired(map, slot_at(map, i)->time_us, clock_us)) order[count++] = slot_at(map, i);
+        if (slot_at(map, i)->time_us != INT64_MIN && !expired(map, slot_at(map, i)->time_us, clock_us))
+            order[count++] = slot_at(map, i);
     qsort(order, count, sizeof(slot *), slot_compare);
-    for (uint64_t i = 0; i < count && st == RIDE_OK; i++) st = each(context, order[i]->id, order[i]->time_us, order[i] + 1);
+    for (uint64_t i = 0; i < count && st == RIDE_OK; i++)
+        st = each(context, order[i]->id, order[i]->time_us, order[i] + 1);
     free(order);
     return st;
 }

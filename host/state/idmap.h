@@ -13,7 +13,8 @@
 typedef struct ride_idmap ride_idmap;
 
 /* payload_bytes: kept with each id (multiple of 8). horizon_us: ids with time < clock - horizon are gone. */
-ride_status ride_idmap_create(uint32_t payload_bytes, int64_t horizon_us, uint64_t ids_expected, ride_idmap **out, ride_error *err);
+ride_status ride_idmap_create(uint32_t payload_bytes, int64_t horizon_us, uint64_t ids_expected, ride_idmap **out,
+                              ride_error *err);
 void ride_idmap_destroy(ride_idmap *map); /* NULL is fine */
 
 /* The id's payload when it is there and not further than the horizon from time_us on either side; else NULL. Valid until
@@ -25,6 +26,7 @@ uint64_t ride_idmap_count(const ride_idmap *map);
 uint64_t ride_idmap_bytes(const ride_idmap *map);
 /* Calls `each` for all ids that have not expired, in the order of the ids; stops at a status other than RIDE_OK. */
 ride_status ride_idmap_each(const ride_idmap *map, int64_t clock_us,
-                            ride_status (*each)(void *context, ride_key128 id, int64_t time_us, const void *payload), void *context);
+                            ride_status (*each)(void *context, ride_key128 id, int64_t time_us, const void *payload),
+                            void *context);
 
 #endif

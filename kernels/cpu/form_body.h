@@ -361,11 +361,14 @@ static bool set_reset(ride_cpu_entity *entity, uint64_t entries) {
 }
 
 /* peers: 1 when the row's own entry, by now in state, lies in the aggregate's window. */
-static int own_entry_counted(const ride_cpu_entity *entity, const ride_cpu_rows *rows, uint32_t row, const ride_cpu_aggregate *a) {
+static int own_entry_counted(const ride_cpu_entity *entity, const ride_cpu_rows *rows, uint32_t row,
+                             const ride_cpu_aggregate *a) {
     int64_t t = rows->time_us[row];
     if (!(rows->flags[row] & RIDE_ROW_ENTERS)) return 0;
-    bool passed_lo = a->plan->edge_lo >= 0 && t <= ride_edge_threshold(&entity->edges[a->plan->edge_lo], t, entity->zone, entity->zone_count);
-    bool passed_hi = a->plan->edge_hi < 0 || t <= ride_edge_threshold(&entity->edges[a->plan->edge_hi], t, entity->zone, entity->zone_count);
+    bool passed_lo = a->plan->edge_lo >= 0 &&
+                     t <= ride_edge_threshold(&entity->edges[a->plan->edge_lo], t, entity->zone, entity->zone_count);
+    bool passed_hi = a->plan->edge_hi < 0 ||
+                     t <= ride_edge_threshold(&entity->edges[a->plan->edge_hi], t, entity->zone, entity->zone_count);
     return passed_hi && !passed_lo && t > ride_time_sub(rows->clock_us[row], entity->retention_us);
 }
 
@@ -373,8 +376,10 @@ static void scan_row(ride_cpu_entity *entity, const ride_cpu_rows *rows, uint32_
                      const ride_cpu_aggregate *a, bool own_is_in_state) {
     const ride_plan_aggregate *plan = a->plan;
     int64_t t = rows->time_us[row];
-    bool has_own = rows->has_key >> row & 1, own_counted = own_is_in_state && own_entry_counted(entity, rows, row, a), skip_own;
-    if (plan->op == RIDE_AGG_FIRST_SEEN || plan->op == RIDE_AGG_SINCE_LAST) { /* the event is never its own predecessor */
+    bool has_own = rows->has_key >> row & 1, own_counted = own_is_in_state && own_entry_counted(entity, rows, row, a),
+         skip_own;
+    if (plan->op == RIDE_AGG_FIRST_SEEN ||
+        plan->op == RIDE_AGG_SINCE_LAST) { /* the event is never its own predecessor */
         skip_own = own_counted;
         own_counted = false;
     } else skip_own = own_counted && !plan->current;
@@ -392,7 +397,8 @@ static void scan_row(ride_cpu_entity *entity, const ride_cpu_rows *rows, uint32_
                     (plan->op != RIDE_AGG_LAST && plan->op != RIDE_AGG_SINCE_LAST && plan->op != RIDE_AGG_FIRST_SEEN);
     double value = ride_null_f64();
     if (record == NULL || (int32_t)(hi - lo) < 0) hi = lo;
-    if (plan->op == RIDE_AGG_SINCE_FIRST) { /* the chain of the window's newest entry may be older than the ring: the record knows it */
+    if (plan->op ==
+        RIDE_AGG_SINCE_FIRST) { /* the chain of the window's newest entry may be older than the ring: the record knows it */
         if (hi != lo) {
             int64_t newest = word_to_time(time_at(entity, record, hi - 1)), chain = record->chain_us;
             if (newest < chain) { /* an older chain: walk it */
@@ -405,7 +411,8 @@ static void scan_row(ride_cpu_entity *entity, const ride_cpu_rows *rows, uint32_
             }
             if (ride_time_sub(t, newest) <= entity->lookback_us) value = ride_seconds(ride_time_sub(t, chain));
         }
-        rows->features[a - entity->aggregates][row] = ride_window_finish(plan, hi - lo + (plan->current && has_own), value);
+        rows->features[a - entity->aggregates][row] =
+            ride_window_finish(plan, hi - lo + (plan->current && has_own), value);
         return;
     }
     if (plan->op == RIDE_AGG_DISTINCT && !set_reset(entity, hi - lo)) return;
@@ -521,7 +528,8 @@ static void row_other(ride_cpu_entity *entity, ride_cpu_rows *rows, uint32_t row
     }
     if (rows->flags[row] & RIDE_ROW_SKIP) return;
     int64_t cut = ride_time_sub(rows->clock_us[row], entity->retention_us);
-    if ((rows->has_key >> row & 1) && ride_time_sub(rows->time_us[row], entity->need_us) < cut) rows->approx |= UINT64_C(1) << row;
+    if ((rows->has_key >> row & 1) && ride_time_sub(rows->time_us[row], entity->need_us) < cut)
+        rows->approx |= UINT64_C(1) << row;
     if (record == NULL) {
         raw_zero(entity, rows, row);
         if (entity->any_scan) scan_all(entity, rows, row, NULL, false);

@@ -22,9 +22,9 @@ ride_status ride_cpu_rows_create(ride_cpu_rows *rows, const ride_cpu_entity *ent
     rows->key_word = block_array(1);
     rows->raw = block_array((1 + words) * edges);
     rows->features = calloc(entity->aggregates_count + 1, sizeof *rows->features);
-    if (rows->present == NULL || rows->valid == NULL || rows->own == NULL || rows->sum_value == NULL || rows->own_value == NULL ||
-        rows->threshold == NULL || rows->time_word == NULL || rows->key_word == NULL || rows->raw == NULL ||
-        rows->features == NULL) {
+    if (rows->present == NULL || rows->valid == NULL || rows->own == NULL || rows->sum_value == NULL ||
+        rows->own_value == NULL || rows->threshold == NULL || rows->time_word == NULL || rows->key_word == NULL ||
+        rows->raw == NULL || rows->features == NULL) {
         ride_cpu_rows_destroy(rows);
         return ride_fail(err, RIDE_E_MEMORY, "no memory for the work arrays of an entity");
     }
@@ -127,7 +127,8 @@ void ride_cpu_rows_fill(ride_cpu_rows *rows, const ride_cpu_entity *entity, cons
     for (uint32_t l = 0; l < entity->layout.lanes_count; l++) {
         const ride_plan_lane *lane = &entity->lanes[l];
         uint64_t valid = rows->is_event;
-        if (lane->column >= 0) valid &= bits_at(ride_tile_validity_const(in_layout, block->in_tile, (uint32_t)lane->column), first, n);
+        if (lane->column >= 0)
+            valid &= bits_at(ride_tile_validity_const(in_layout, block->in_tile, (uint32_t)lane->column), first, n);
         if (lane->column >= 0 && in_layout->columns[lane->column].type == RIDE_TYPE_F64)
             valid &= numbers_at(in_layout, block, (uint32_t)lane->column);
         rows->valid[l] = valid;
