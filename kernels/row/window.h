@@ -213,31 +213,36 @@ RIDE_HD static inline int64_t ride_time_sub(int64_t a, int64_t b) {
     return a - b;
 }
 
-/* UTC offset that holds at a UTC time; 0 when there are no transitions. */
-RIDE_HD static inline int64_t ride_zone_offset(const ride_plan_zone *zone, uint32_t transitions_count, int64_t utc_us) {
-    uint32_t lo = 0, hi = transitions_count; /* the last transition with utc_us <= the time */
+/* How many transitions of the zone have happened at a UTC time. */
+RIDE_HD static inline uint32_t ride_zone_past(const ride_plan_zone *zone, uint32_t transitions_count, int64_t utc_us) {
+    uint32_t lo = 0, hi = transitions_count;
     while (lo < hi) {
         const uint32_t middle = lo + (hi - lo) / 2;
         if (zone[middle].utc_us <= utc_us) lo = middle + 1;
         else hi = middle;
     }
-    return lo == 0 ? 0 : zone[lo - 1].offset_us;
+    return lo;
 }
 
-/* Start of the period that contains a UTC time, by the clock on the wall of the zone, as UTC. Periods count from the epoch's local
- * midnight; whole weeks from a Monday. A start that the wall clock skips is the moment of the change. */
+/* Start of the period that contains a UTC time, by the clock on the wall of the zone, as UTC. Periods count from the epoch's
+ * local midnight; whole weeks from a Monday. A start that the wall clock skips is the moment of the change; when the clock
+ * goes back, a period that began before the change goes on. So the start is never after the time and never moves back. */
 RIDE_HD static inline int64_t ride_period_start(int64_t utc_us, int64_t period_us, const ride_plan_zone *zone,
                                                 uint32_t transitions_count) {
     const int64_t day_us = 86400000000, week_us = 7 * day_us;
-    const int64_t offset = ride_zone_offset(zone, transitions_count, utc_us);
     const int64_t monday = period_us % week_us == 0 ? 3 * day_us : 0; /* the epoch was a Thursday */
-    const int64_t local = ride_time_sub(ride_time_sub(utc_us, -offset), -monday);
-    int64_t rest = local % period_us;
-    if (rest < 0) rest += period_us;
-    const int64_t start_local = ride_time_sub(ride_time_sub(local, rest), monday);
-    const int64_t start = ride_time_sub(start_local, offset);
-    const int64_t offset_there = ride_zone_offset(zone, transitions_count, start);
-    return offset_there == offset ? start : ride_time_sub(start_local, offset_there);
+    for (uint32_t past = ride_zone_past(zone, transitions_count, utc_us);; past--) {
+        const int64_t offset = past == 0 ? 0 : zone[past - 1].offset_us;
+        const int64_t local = ride_time_sub(ride_time_sub(utc_us, -offset), -monday);
+        int64_t rest = local % period_us;
+        if (rest < 0) rest += period_us;
+        const int64_t start_local = ride_time_sub(ride_time_sub(local, rest), monday);
+        const int64_t start = ride_time_sub(start_local, offset);
+        if (past < 2 || start >= zone[past - 1].utc_us) return start;
+        const int64_t change_us = zone[past - 1].utc_us; /* it began before the clock was changed */
+        if (start_local >= ride_time_sub(change_us, -zone[past - 2].offset_us)) return change_us;
+        utc_us = change_us - 1;
+    }
 }
 
 /* The threshold T of an edge for the event time t: an entry has passed the edge iff its time <= T. */

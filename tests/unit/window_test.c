@@ -378,6 +378,7 @@ Test(window,
     cr_assert_eq(ride_period_start(autumn + hour / 2, hour, zone, 3), autumn, "the second two o'clock");
     cr_assert_eq(ride_period_start(autumn - hour / 2, hour, zone, 3), autumn - hour, "the first two o'clock");
     cr_assert_eq(ride_period_start(spring + hour / 2, hour, zone, 3), spring);
+    cr_assert_eq(ride_period_start(spring + 28, 700, zone, 3), spring, "a start that the clock skipped");
     int64_t before = INT64_MIN; /* later events never have an earlier start: windows only move forward */
     for (int64_t t = autumn - 2 * day; t < autumn + 2 * day; t += hour / 4) {
         const int64_t start = ride_period_start(t, 6 * hour, zone, 3);
