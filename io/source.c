@@ -16,9 +16,8 @@
 #include <unistd.h>
 
 struct ride_source_private {
-    uint8_t *buffer;    /* data = buffer + padding */
-    size_t record_room; /* unread bytes beyond which a fill is RIDE_FULL */
-    int fd;             /* -1: memory */
+    uint8_t *buffer; /* data = buffer + padding */
+    int fd;          /* -1: memory */
     const uint8_t *memory;
     size_t memory_bytes;
     uint64_t raw_offset; /* bytes of the file that were read */
@@ -150,7 +149,7 @@ ride_status ride_source_fill(ride_source *source, ride_error *err) {
     if (source->at_end) return RIDE_OK;
     if (p->failed != RIDE_OK) return failed(source, err);
     size_t unread = ride_source_unread(source);
-    if (unread > p->record_room) return RIDE_FULL;
+    if (unread > source->record_bytes_max) return RIDE_FULL;
     memmove(source->data, source->data + source->begin, unread);
     source->begin = 0;
     source->end = unread;
@@ -234,7 +233,7 @@ static ride_status source_create(const char *path, size_t record_bytes_max, ride
     source->private_data = p;
     p->fd = -1;
     p->frame_end = true;
-    p->record_room = record_bytes_max;
+    source->record_bytes_max = record_bytes_max;
     source->path = strdup(path);
     p->buffer = calloc(1, 2 * RIDE_SOURCE_PADDING + record_bytes_max + RIDE_SOURCE_CHUNK_BYTES);
     if (source->path == NULL || p->buffer == NULL) {

@@ -26,12 +26,13 @@ typedef struct ride_position {
 typedef enum ride_compression { RIDE_PLAIN = 0, RIDE_GZIP, RIDE_ZSTD } ride_compression;
 
 typedef struct ride_source {
-    uint8_t *data;         /* the buffer, behind its front padding */
-    size_t begin, end;     /* unread bytes of it */
-    uint64_t begin_offset; /* of data[begin] in the decompressed stream; kept by consume */
-    bool at_end;           /* nothing follows data[end] */
-    bool is_stream;        /* a pipe, terminal or socket: a fill may wait */
-    char *path;            /* for messages: the path, or "<stdin>" */
+    uint8_t *data;           /* the buffer, behind its front padding */
+    size_t begin, end;       /* unread bytes of it */
+    uint64_t begin_offset;   /* of data[begin] in the decompressed stream; kept by consume */
+    bool at_end;             /* nothing follows data[end] */
+    bool is_stream;          /* a pipe, terminal or socket: a fill may wait */
+    size_t record_bytes_max; /* the longest record, its line feed not counted */
+    char *path;              /* for messages: the path, or "<stdin>" */
     ride_compression compression;
     struct ride_source_private *private_data;
 } ride_source;

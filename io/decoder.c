@@ -1,0 +1,225 @@
+/* io/decoder.c: the table of decoders and what they share. */
+#include "io/decoder_internal.h"
+
+#include "base/assert.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const reject_words[RIDE_REJECT_COUNT] = {
+#define WORD(name, word, text) word,
+    RIDE_REJECT_LIST(WORD)
+#undef WORD
+};
+static const char *const reject_texts[RIDE_REJECT_COUNT] = {
+#define TEXT(name, word, text) text,
+    RIDE_REJECT_LIST(TEXT)
+#undef TEXT
+};
+const char *ride_reject_word(ride_reject_reason reason) {
+    return (unsigned)reason < RIDE_REJECT_COUNT ? reject_words[reason] : "unknown";
+}
+const char *ride_reject_text(ride_reject_reason reason) {
+    return (unsigned)reason < RIDE_REJECT_COUNT ? reject_texts[reason] : "unknown reason";
+}
+
+static void add_step(ride_decoder *decoder, uint32_t field_index, uint32_t type, uint32_t column, bool is_time) {
+    const ride_field *field = &decoder->spec->fields[field_index];
+    ride_step *step = &decoder->steps[decoder->steps_count];
+    *step = (ride_step){.field = field,
+                        .type = type,
+                        .unit = is_time ? decoder->spec->time_unit : field->unit,
+                        .position = field_index,
+                        .column = column,
+                        .column_also = RIDE_COLUMN_NONE,
+                        .is_time = is_time,
+                        .nullable = field->nullable && !is_time};
+    if (is_time) {
+        decoder->step_time = decoder->steps_count;
+        if (column == RIDE_COLUMN_NONE) step->column = RIDE_COLUMN_TIME;
+        else if (column != RIDE_COLUMN_TIME) step->column_also = RIDE_COLUMN_TIME;
+    }
+    ride_step_bounds(step);
+    decoder->steps_count++;
+}
+
+static void build_program(ride_decoder *decoder) {
+    const ride_source_spec *spec = decoder->spec;
+    for (uint32_t i = 0; i < spec->fields_count; i++) {
+        const ride_field *field = &spec->fields[i];
+        bool is_time = (int32_t)i == spec->field_time;
+        add_step(decoder, i, field->type, field->column, is_time && field->type == RIDE_FIELD_TIMESTAMP);
+        if (is_time && field->type != RIDE_FIELD_TIMESTAMP)
+            add_step(decoder, i, RIDE_FIELD_TIMESTAMP, RIDE_COLUMN_TIME, true);
+        decoder->has_sensitive |= field->sensitive;
+    }
+}
+
+ride_status ride_decoder_open(const ride_decoder_options *options, ride_source *source, ride_decoder **out,
+                              ride_error *err) {
+    const ride_source_spec *spec = options->spec;
+    RIDE_ASSERT(spec->fields_count <= RIDE_FIELDS_MAX);
+    RIDE_ASSERT(spec->field_time >= 0 && (uint32_t)spec->field_time < spec->fields_count);
+    ride_decoder *decoder = calloc(1, sizeof *decoder);
+    if (decoder == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for the decoder of %s", source->path);
+    decoder->options = *options;
+    decoder->spec = spec;
+    decoder->source = source;
+    decoder->zone = (ride_zone_rule){options->local_to_utc, options->zone, spec->zone_offset_us};
+    decoder->line = 1;
+    build_program(decoder);
+    switch (options->format != 0 ? options->format : spec->format) {
+    case RIDE_FORMAT_NDJSON: decoder->ops = &ride_decoder_ndjson; break;
+    case RIDE_FORMAT_BINARY: decoder->ops = &ride_decoder_binary; break;
+    default: decoder->ops = &ride_decoder_csv; break;
+    }
+    ride_status st = decoder->ops->open(decoder, err);
+    if (st != RIDE_OK) {
+        ride_decoder_close(decoder);
+        return st;
+    }
+    *out = decoder;
+    return RIDE_OK;
+}
+
+void ride_decoder_close(ride_decoder *decoder) {
+    if (decoder == NULL) return;
+    decoder->ops->close(decoder);
+    free(decoder);
+}
+
+ride_status ride_decoder_decode(ride_decoder *decoder, ride_batch *batch, uint32_t rows_max, int64_t time_stop_us,
+                                ride_row_origin *origins, ride_error *err) {
+    decoder->held = false;
+    return decoder->ops->decode(decoder, batch, rows_max, time_stop_us, origins, err);
+}
+
+bool ride_decoder_held(const ride_decoder *decoder, int64_t *time_us) {
+    if (decoder->held) *time_us = decoder->held_time;
+    return decoder->held;
+}
+
+ride_position ride_decoder_position(const ride_decoder *decoder) {
+    return (ride_position){decoder->source->begin_offset, decoder->line};
+}
+
+ride_status ride_decoder_resume(ride_decoder *decoder, ride_position position, ride_error *err) {
+    if (position.offset < decoder->source->begin_offset)
+        return ride_fail(err, RIDE_E_DATA, "the place to go on at (byte %llu) lies within the header of %s",
+                         (unsigned long long)position.offset, decoder->source->path);
+    RIDE_TRY(ride_source_skip_to(decoder->source, position.offset, err));
+    decoder->line = position.line;
+    return RIDE_OK;
+}
+
+const ride_decoder_stats *ride_decoder_get_stats(const ride_decoder *decoder) { return &decoder->stats; }
+
+void ride_decoder_store(const ride_step *step, ride_batch *batch, uint32_t row, const ride_value *value) {
+    void *tile = ride_batch_tile(batch, row / RIDE_TILE_ROWS);
+    uint32_t at = row % RIDE_TILE_ROWS, columns[2] = {step->column, step->column_also};
+    for (int i = 0; i < 2; i++) {
+        uint32_t column = columns[i];
+        if (column == RIDE_COLUMN_NONE) continue;
+        void *values = ride_tile_values(batch->layout, tile, column);
+        uint8_t *validity = ride_tile_validity(batch->layout, tile, column);
+        if (validity != NULL) ride_bit_put(validity, at, !value->is_null);
+        switch (batch->layout->columns[column].type) {
+        case RIDE_TYPE_BOOL: ((uint8_t *)values)[at] = value->is_null ? 0 : (uint8_t)value->i; break;
+        case RIDE_TYPE_F64: ((double *)values)[at] = value->is_null ? 0 : value->f; break;
+        case RIDE_TYPE_U64: ((uint64_t *)values)[at] = value->is_null ? 0 : value->u; break;
+        case RIDE_TYPE_STRING: {
+            ride_slice slice = {batch->arena_bytes, value->is_null ? 0 : value->s.bytes};
+            if (slice.bytes > 0) memcpy(batch->arena + slice.offset, value->s.text, slice.bytes);
+            batch->arena_bytes += slice.bytes;
+            ((ride_slice *)values)[at] = slice;
+            break;
+        }
+        default: ((int64_t *)values)[at] = value->is_null ? 0 : value->i; break;
+        }
+    }
+}
+
+ride_put ride_decoder_put(ride_decoder *decoder, ride_batch *batch, int64_t time_stop_us, ride_row_origin *origins,
+                          const void *raw, size_t raw_bytes) {
+    int64_t time = decoder->values[decoder->step_time].i;
+    if (time > time_stop_us) {
+        decoder->held = true;
+        decoder->held_time = time;
+        return RIDE_PUT_HELD;
+    }
+    bool keep = decoder->options.keep_raw && origins != NULL;
+    uint64_t bytes = keep ? raw_bytes : 0;
+    for (uint32_t i = 0; i < decoder->steps_count; i++) {
+        const ride_step *step = &decoder->steps[i];
+        if (step->type == RIDE_FIELD_STRING && step->column != RIDE_COLUMN_NONE && !decoder->values[i].is_null)
+            bytes += decoder->values[i].s.bytes;
+    }
+    if (bytes > batch->arena_bytes_max) return RIDE_PUT_REFUSED;
+    if (bytes > batch->arena_bytes_max - batch->arena_bytes) return RIDE_PUT_FULL;
+    uint32_t row = batch->rows_count;
+    for (uint32_t i = 0; i < decoder->steps_count; i++)
+        ride_decoder_store(&decoder->steps[i], batch, row, &decoder->values[i]);
+    if (origins != NULL) {
+        origins[row] = (ride_row_origin){decoder->line, 0, 0};
+        if (keep) {
+            memcpy(batch->arena + batch->arena_bytes, raw, raw_bytes);
+            origins[row].raw_offset = batch->arena_bytes;
+            origins[row].raw_bytes = (uint32_t)raw_bytes;
+            batch->arena_bytes += (uint32_t)raw_bytes;
+        }
+    }
+    batch->rows_count++;
+    decoder->stats.accepted++;
+    return RIDE_PUT_DONE;
+}
+
+void ride_decoder_refuse(ride_decoder *decoder, ride_reject_reason reason, uint32_t column, const ride_field *field,
+                         const void *raw, size_t raw_bytes, bool redact_all) {
+    decoder->stats.rejected++;
+    decoder->stats.by_reason[reason]++;
+    if (decoder->options.on_reject == NULL) return;
+    ride_reject reject = {.reason = reason,
+                          .line = decoder->line,
+                          .offset = decoder->source->begin_offset,
+                          .column = column,
+                          .file = decoder->source->path,
+                          .field = field != NULL ? field->name : NULL,
+                          .raw = raw,
+                          .raw_bytes = (uint32_t)raw_bytes,
+                          .sensitive = decoder->spans,
+                          .sensitive_count = redact_all ? 0 : decoder->spans_count,
+                          .redact_all = redact_all && decoder->has_sensitive};
+    decoder->options.on_reject(decoder->options.reject_context, &reject);
+}
+
+ride_status ride_decoder_drop_line(ride_decoder *decoder, ride_error *err) {
+    ride_source *source = decoder->source;
+    for (;;) {
+        size_t unread = ride_source_unread(source);
+        const uint8_t *from = source->data + source->begin;
+        const uint8_t *feed = unread > 0 ? memchr(from, '\n', unread) : NULL;
+        if (feed != NULL) {
+            ride_source_consume(source, (size_t)(feed - from) + 1);
+            decoder->line++;
+            return RIDE_OK;
+        }
+        ride_source_consume(source, unread);
+        if (source->at_end) {
+            decoder->line++;
+            return RIDE_END;
+        }
+        RIDE_TRY(ride_source_fill(source, err));
+    }
+}
+
+void ride_list_add(char *list, size_t list_bytes_max, const char *name, size_t name_bytes) {
+    size_t used = strlen(list);
+    size_t need = (used > 0 ? 2 : 0) + name_bytes;
+    if (used >= 4 && strcmp(list + used - 4, " ...") == 0) return;
+    if (used + need + 5 > list_bytes_max) { /* keep room for the dots */
+        snprintf(list + used, list_bytes_max - used, " ...");
+        return;
+    }
+    snprintf(list + used, list_bytes_max - used, "%s%.*s", used > 0 ? ", " : "", (int)name_bytes, name);
+}
