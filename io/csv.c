@@ -33,6 +33,7 @@ typedef struct csv {
     uint32_t block_rows;
     bool has_strings;
     ride_csv_block block;
+    ride_csv_shape shapes[1 << RIDE_CSV_SHAPES_LOG];
     int64_t unstored[RIDE_TILE_ROWS]; /* values of steps that store nothing */
 } csv;
 
@@ -252,10 +253,12 @@ static ride_status csv_open(ride_decoder *decoder, ride_error *err) {
         state->has_strings |= decoder->steps[i].type == RIDE_FIELD_STRING;
     }
     state->block_rows = RIDE_CSV_BLOCK_ROWS;
+    for (size_t i = 0; i < 1u << RIDE_CSV_SHAPES_LOG; i++)
+        memset(state->shapes[i].places, 64, sizeof state->shapes[i].places);
     state->block.decoder = decoder;
     state->block.bounds = state->bounds;
     state->block.stride = (uint32_t)stride;
-    RIDE_ASSERT(ride_csv_date(&state->block, (const uint8_t *)"1970-01-01"));
+    RIDE_ASSERT(ride_csv_date(&state->block, (const uint8_t *)"1970-01-01T"));
     return RIDE_OK;
 }
 
@@ -412,7 +415,7 @@ static uint32_t block_rows(ride_decoder *decoder, ride_batch *batch, uint32_t ro
     uint32_t most = rows_max < in_tile ? rows_max : in_tile;
     if (most > state->block_rows) most = state->block_rows;
     uint32_t rows = state->kernels->split(source->data, source->begin, window_limit(source), most, state->fields_count,
-                                          source->record_bytes_max, state->bounds, state->ends);
+                                          source->record_bytes_max, state->shapes, state->bounds, state->ends);
     if (rows == 0) return 0;
     uint32_t arena_before = batch->arena_bytes;
     uint32_t good = good_rows(decoder, batch, rows, time_stop_us);

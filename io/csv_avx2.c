@@ -23,8 +23,21 @@ AVX2 static inline uint64_t mask64(__m256i lo, __m256i hi, __m256i byte) {
     return a | (uint64_t)b << 32;
 }
 
+/* Rows of one file have few shapes: the places of the commas of a mask that was met before are looked up, eight bytes of
+ * them, which is a quarter of the work of taking the bits out one by one. */
+AVX2 static inline void put_places(ride_csv_shape *shapes, uint64_t commas, uint32_t at, uint32_t *to) {
+    ride_csv_shape *shape = &shapes[commas * UINT64_C(0x9E3779B97F4A7C15) >> (64 - RIDE_CSV_SHAPES_LOG)];
+    if (RIDE_UNLIKELY(shape->commas != commas)) {
+        uint64_t rest = commas;
+        for (int k = 0; k < 8; k++, rest = _blsr_u64(rest)) shape->places[k] = (uint8_t)_tzcnt_u64(rest);
+        shape->commas = commas;
+    }
+    __m256i places = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)shape->places));
+    _mm256_storeu_si256((__m256i *)to, _mm256_add_epi32(places, _mm256_set1_epi32((int32_t)at)));
+}
+
 AVX2 static uint32_t split(const uint8_t *text, size_t begin, size_t limit, uint32_t rows_max, uint32_t fields,
-                           size_t record_bytes_max, uint32_t *bounds, uint32_t *ends) {
+                           size_t record_bytes_max, ride_csv_shape *shapes, uint32_t *bounds, uint32_t *ends) {
     const __m256i comma = _mm256_set1_epi8(','), quote = _mm256_set1_epi8('"'), feed = _mm256_set1_epi8('\n');
     for (uint32_t rows = 0; rows < rows_max; rows++) {
         uint32_t found = 0;
@@ -38,16 +51,10 @@ AVX2 static uint32_t split(const uint8_t *text, size_t begin, size_t limit, uint
             commas &= within;
             uint32_t count = (uint32_t)__builtin_popcountll(commas);
             if (RIDE_UNLIKELY((quotes & within) != 0 || found + count >= fields)) return rows;
-            /* Eight at once, without asking how many there are: places too many are overwritten, or lie in the slack. */
             uint32_t *to = bounds + 1 + found;
-            for (uint32_t i = 0;;) {
-                for (int k = 0; k < 8; k++) {
-                    to[i + (uint32_t)k] = (uint32_t)at + (uint32_t)_tzcnt_u64(commas);
-                    commas = _blsr_u64(commas);
-                }
-                i += 8;
-                if (RIDE_LIKELY(i >= count)) break;
-            }
+            if (RIDE_LIKELY(count <= 8)) put_places(shapes, commas, (uint32_t)at, to);
+            else
+                for (; commas != 0; commas = _blsr_u64(commas)) *to++ = (uint32_t)at + (uint32_t)_tzcnt_u64(commas);
             found += count;
             if (RIDE_LIKELY(feeds != 0)) {
                 end = at + (size_t)_tzcnt_u64(feeds);
@@ -168,20 +175,19 @@ AVX2 static uint32_t column_time(ride_csv_block *block, uint32_t rows_count) {
     int64_t *values = block->values;
     const int64_t lo = block->step->lo, hi = block->step->hi;
     const ride_zone_rule *zone = &block->decoder->zone;
-    for (uint32_t row = 0; row < rows_count; row++) {
-        uint32_t bytes;
-        const uint8_t *text = ride_csv_text(block, row, &bytes);
-        uint64_t word, time;
-        uint16_t tail;
-        memcpy(&word, text, sizeof word);
-        memcpy(&tail, text + 8, sizeof tail);
+    const uint32_t *bound = block->bounds + block->step->position;
+    for (uint32_t row = 0; row < rows_count; row++, bound += block->stride) {
+        const uint8_t *text = block->text + (bound[0] + 1);
+        uint64_t time;
         memcpy(&time, text + 11, sizeof time);
         time ^= UINT64_C(0x30303A30303A3030); /* digits to 0 … 9, colons to 0 */
         uint64_t over = (time | (time + UINT64_C(0x767A7F767A7F767D))) & UINT64_C(0x8080808080808080);
         uint64_t pairs = time * 10 + (time >> 8); /* bytes 0, 3, 6: hours, minutes, seconds */
-        uint64_t hours = pairs & 0xFF, minutes = pairs >> 24 & 0xFF, seconds = pairs >> 48 & 0xFF;
-        bool known = ((word ^ block->date_word) | (uint64_t)(tail ^ block->date_tail)) == 0;
-        if (RIDE_LIKELY(bytes == 19 && over == 0 && hours < 24 && (text[10] == ' ' || text[10] == 'T') &&
+        uint32_t hours = pairs & 0xFF, minutes = pairs >> 24 & 0xFF, seconds = pairs >> 48 & 0xFF;
+        __m128i same =
+            _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)text), _mm_loadu_si128((const __m128i *)block->date_text));
+        bool known = (~_mm_movemask_epi8(same) & 0x7FF) == 0;
+        if (RIDE_LIKELY(bound[1] - bound[0] == 20 && over == 0 && hours < 24 &&
                         (known || ride_csv_date(block, text)))) {
             int64_t local = block->date_us + (int64_t)(hours * 3600 + minutes * 60 + seconds) * 1000000;
             int64_t value =

@@ -8,9 +8,9 @@
 bool ride_csv_date(ride_csv_block *block, const uint8_t *text) {
     int64_t local_us, offset_us;
     bool has_offset;
+    if (text[10] != ' ' && text[10] != 'T') return false;
     if (!ride_time_from_iso8601((const char *)text, 10, &local_us, &has_offset, &offset_us)) return false;
-    memcpy(&block->date_word, text, sizeof block->date_word);
-    memcpy(&block->date_tail, text + 8, sizeof block->date_tail);
+    memcpy(block->date_text, text, 11);
     block->date_us = local_us;
     return true;
 }
@@ -106,7 +106,8 @@ static uint32_t column_boolean(ride_csv_block *block, uint32_t rows_count) {
 }
 
 static uint32_t split(const uint8_t *text, size_t begin, size_t limit, uint32_t rows_max, uint32_t fields,
-                      size_t record_bytes_max, uint32_t *bounds, uint32_t *ends) {
+                      size_t record_bytes_max, ride_csv_shape *shapes, uint32_t *bounds, uint32_t *ends) {
+    (void)shapes;
     uint32_t rows = 0;
     while (rows < rows_max) {
         uint32_t found = 0;

@@ -25,8 +25,6 @@
 #include "features/schema.h"
 #include "io/source.h"
 
-#define RIDE_COLUMN_NONE UINT32_MAX
-
 /* X(NAME, word of the counters and dead letters, text for people) */
 #define RIDE_REJECT_LIST(X)                                                                                            \
     X(TOO_FEW_FIELDS, "too_few_fields", "fewer fields than the header has")                                            \

@@ -211,8 +211,8 @@ ride_reject_reason ride_value_check(const ride_step *step, const ride_value *val
     case RIDE_FIELD_F32:
     case RIDE_FIELD_F64:
         if (!(value->f - value->f == 0)) return RIDE_REJECT_NOT_FINITE;
-        if (domain && field->has_min && value->f < (double)field->min) return RIDE_REJECT_BELOW_MIN;
-        if (domain && field->has_max && value->f > (double)field->max) return RIDE_REJECT_ABOVE_MAX;
+        if (domain && field->has_min && value->f < field->min_real) return RIDE_REJECT_BELOW_MIN;
+        if (domain && field->has_max && value->f > field->max_real) return RIDE_REJECT_ABOVE_MAX;
         return RIDE_REJECT_NONE;
     case RIDE_FIELD_U64:
         if (domain && field->has_min && field->min > 0 && value->u < (uint64_t)field->min) return RIDE_REJECT_BELOW_MIN;

@@ -1,0 +1,52 @@
+/* lib/json.h: one JSON object of a line, member by member, strictly checked; the one home of simdjson. Numbers are given as
+ * their text, so that a decimal stays exact. The parser is made once for texts up to a size and allocates nothing later.
+ * One thread at a time. */
+#ifndef RIDE_LIB_JSON_H
+#define RIDE_LIB_JSON_H
+#include "base/error.h"
+
+#include <stdbool.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { RIDE_JSON_PADDING = 64, RIDE_JSON_DEPTH_MAX = 64 };
+
+typedef enum ride_json_type {
+    RIDE_JSON_NULL = 1,
+    RIDE_JSON_BOOL,   /* text is "true" or "false" */
+    RIDE_JSON_NUMBER, /* text is the number as written */
+    RIDE_JSON_STRING, /* text is the string without escapes; it may hold zero bytes */
+    RIDE_JSON_NESTED, /* an object or array; text is NULL */
+} ride_json_type;
+
+/* Strings live until the next call with the same parser. */
+typedef struct ride_json_member {
+    ride_json_type type;
+    const char *key, *text;
+    uint32_t key_bytes, bytes;
+    uint32_t offset, raw_bytes; /* of the value in the text as written; raw_bytes is 0 for NESTED */
+} ride_json_member;
+typedef void (*ride_json_member_fn)(void *context, const ride_json_member *member);
+
+typedef enum ride_json_result {
+    RIDE_JSON_OK = 0,
+    RIDE_JSON_BAD,        /* not JSON, or nested too deep */
+    RIDE_JSON_NOT_OBJECT, /* JSON perhaps, but no object */
+    RIDE_JSON_BAD_UTF8,
+} ride_json_result;
+
+typedef struct ride_json_parser ride_json_parser;
+
+ride_status ride_json_parser_create(size_t text_bytes_max, ride_json_parser **out, ride_error *err);
+void ride_json_parser_destroy(ride_json_parser *parser); /* NULL is fine */
+/* Reads the object that text[0, bytes) is, white space around it allowed. RIDE_JSON_PADDING bytes behind the text must be
+ * readable. Members are told in their order as they are met: a bad object is known only at the end. */
+ride_json_result ride_json_object(ride_json_parser *parser, const char *text, size_t bytes, ride_json_member_fn member,
+                                  void *context);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
