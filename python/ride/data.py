@@ -1,0 +1,65 @@
+"""Reading what the `ride` program wrote, and joining it on the event id."""
+import hashlib
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+
+DAY_MS = 86_400_000
+
+
+def program():
+    """The `ride` program: $RIDE_BIN, the release build of this tree, or the PATH."""
+    built = Path(__file__).resolve().parents[2] / "build" / "release" / "bin" / "ride"
+    found = os.environ.get("RIDE_BIN") or (str(built) if built.exists() else shutil.which("ride"))
+    if not found:
+        raise FileNotFoundError("no ride program: build it (cmake --preset release && ninja -C build/release)")
+    return found
+
+
+def run_features(spec, events, output):
+    """Has the engine compute the features of a file of events."""
+    command = [program(), "features", "run", "--spec", str(spec), "--input", str(events), "--output", str(output)]
+    done = subprocess.run(command, check=False)
+    if done.returncode != 0:
+        raise ValueError(f"{' '.join(command)} ended with {done.returncode}")
+    return command
+
+
+def sha256(path):
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def read_events(path, id_name="tx_id"):
+    """Id, time, card, amount and truth of each distinct event, in the order of arrival."""
+    frame = pd.read_csv(path, usecols=[id_name, "ts", "card", "terminal", "amount", "is_fraud"])
+    return frame.drop_duplicates(id_name).reset_index(drop=True)
+
+
+def read_features(path, id_name="tx_id"):
+    """Features as the engine wrote them: an empty field is null, which XGBoost takes as missing."""
+    frame = pd.read_csv(path)
+    if frame.columns[0] != id_name:
+        raise ValueError(f"{path}: the first column is {frame.columns[0]}, not {id_name}")
+    return frame
+
+
+def read_labels(path, id_name="tx_id"):
+    """When which fraud became known."""
+    frame = pd.read_csv(path)
+    return frame[frame.is_fraud == 1].drop_duplicates(id_name)
+
+
+def join(events, features, id_name="tx_id"):
+    """Events beside their features. Every row of features must have its event."""
+    joined = features.merge(events.rename(columns={"amount": "event_amount", "terminal": "event_terminal"}),
+                            on=id_name, how="inner", validate="one_to_one")
+    if len(joined) != len(features):
+        raise ValueError(f"{len(features) - len(joined)} rows of features have no event")
+    return joined
