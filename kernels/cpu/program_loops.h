@@ -151,12 +151,6 @@ static inline void unpack_bits(const uint64_t *bits, uint32_t n, uint8_t *flags)
         LOOP2(TYPE, ((TYPE *)slot)[i] = flags[i] ? x : y);                                                             \
         WORDS out->valid[w] = a.valid[w] | b.valid[w];                                                                 \
         break
-#define CASE_CALENDAR(OP, EXPR)                                                                                        \
-    case RIDE_OP_##OP:                                                                                                 \
-        WORDS out->valid[w] = a.valid[w];                                                                              \
-        if (zone_localize(run, &a, slot, &offset)) LOOP1(int64_t, s[i] = EXPR(ride_local_us(x, offset)));              \
-        else LOOP1(int64_t, s[i] = EXPR(x));                                                                           \
-        break
 
 /* Doubles where a whole number was null: null. */
 static inline void null_where_invalid(const uint64_t *valid, uint32_t n, uint8_t *flags, double *f) {
@@ -172,12 +166,12 @@ static inline void doubles_of_bits(const uint64_t *bits, const uint64_t *valid, 
     null_where_invalid(valid, n, flags, f);
 }
 
-/* The zone's offset, when one is in force for all rows of the tile: true. Else local times go to `local` and become a. */
-static inline bool zone_localize(const ride_cpu_program_run *run, operand *a, void *local, int64_t *offset) {
+/* One offset when one is in force for all rows of the tile. Else local times go to `local` and become a, and the offset is 0. */
+static inline void zone_localize(const ride_cpu_program_run *run, operand *a, void *local, int64_t *offset) {
     const ride_cpu_program_scratch *scratch = run->scratch;
     const int64_t *utc = a->values;
     *offset = 0;
-    if (scratch->zone_count == 0) return true;
+    if (scratch->zone_count == 0) return;
     int64_t first = utc[0], last = utc[0];
     for (uint32_t i = 1; i < run->inputs->rows_count; i++) {
         first = utc[i] < first ? utc[i] : first;
@@ -192,13 +186,56 @@ static inline bool zone_localize(const ride_cpu_program_run *run, operand *a, vo
             count = later ? count - half : half;
         }
     *offset = scratch->zone[k].offset_us;
-    if (k + 1 == scratch->zone_count || last < scratch->zone[k + 1].utc_us) return true;
+    if (k + 1 == scratch->zone_count || last < scratch->zone[k + 1].utc_us) return;
     int64_t *out = local;
     for (uint32_t i = 0; i < run->n; i++)
         out[i] = ride_local_us(utc[i], ride_zone_offset_row(scratch->zone, scratch->zone_count, utc[i]));
     a->values = local;
-    return false;
+    *offset = 0;
 }
+
+/* Calendar by vectors. Integer division has no SIMD instruction, but a time in units of 256 microseconds is below 2^52 for 36,500
+ * years, where doubles divide exactly: multiply by the inverse, round, and correct by the remainder. CALENDAR_BIAS makes every
+ * time positive; it is a whole number of weeks (and 256 microseconds divide a minute), so it changes no answer. */
+#define CALENDAR_BIAS (INT64_C(604800000000) * 953150) /* about 2^59 */
+static inline bool calendar_fits(const int64_t *utc, uint32_t n, int64_t offset) {
+#if defined(__AVX2__)
+    uint64_t all = 0;
+    for (uint32_t i = 0; i < n; i++) all |= (uint64_t)utc[i] + (uint64_t)offset + (uint64_t)CALENDAR_BIAS;
+    return all >> 60 == 0;
+#else /* two lanes are slower than multiplying by the inverse one by one */
+    (void)utc, (void)n, (void)offset;
+    return false;
+#endif
+}
+static inline double calendar_units(int64_t utc, int64_t offset) {
+    const uint64_t units = ((uint64_t)utc + (uint64_t)offset + (uint64_t)CALENDAR_BIAS) >> 8;
+    return ride_f64_of_bits(units | UINT64_C(0x4330000000000000)) - 0x1p52;
+}
+static inline double whole_div(double v, double by, double inverse) {
+    const double q = (v * inverse + 0x1p52) - 0x1p52, less = q - 1.0;
+    return v - q * by < 0.0 ? less : q;
+}
+static inline double whole_mod(double v, double by, double inverse) { return v - whole_div(v, by, inverse) * by; }
+static inline double hour_units(double v) {
+    return whole_mod(whole_div(v, 14062500.0, 1.0 / 14062500.0), 24.0, 1.0 / 24.0);
+}
+static inline double minute_units(double v) {
+    return whole_mod(whole_div(v, 234375.0, 1.0 / 234375.0), 60.0, 1.0 / 60.0);
+}
+static inline double weekday_units(double v) {
+    return whole_mod(whole_div(v, 337500000.0, 1.0 / 337500000.0) + 3.0, 7.0, 1.0 / 7.0);
+}
+static inline int64_t small_whole(double v) { /* 0 <= v < 2^51 */
+    return (int64_t)(ride_bits_of_f64(v + 0x1p52) ^ UINT64_C(0x4330000000000000));
+}
+#define CASE_CALENDAR(OP, EXPR, UNITS)                                                                                 \
+    case RIDE_OP_##OP:                                                                                                 \
+        WORDS out->valid[w] = a.valid[w];                                                                              \
+        zone_localize(run, &a, slot, &offset);                                                                         \
+        if (calendar_fits(a.values, n, offset)) LOOP1(int64_t, s[i] = small_whole(UNITS(calendar_units(x, offset))));  \
+        else LOOP1(int64_t, s[i] = EXPR(ride_local_us(x, offset)));                                                    \
+        break
 
 static inline void validity_words(const ride_tile_layout *layout, const void *tile, uint32_t column, uint64_t *words) {
     const uint8_t *bits = ride_tile_validity_const(layout, tile, column);

@@ -69,14 +69,18 @@ static inline void step_whole(const ride_cpu_program_run *run, const ride_instru
         CASE_WHOLE2(MAX_U64, uint64_t, x > y ? x : y);
         CASE_WHOLE1_GOOD(NEG_I64, int64_t, ride_neg_i64_row(x, &flags[i]));
         CASE_WHOLE1_GOOD(ABS_I64, int64_t, ride_abs_i64_row(x, &flags[i]));
-        CASE_CALENDAR(HOUR, ride_hour_row);
-        CASE_CALENDAR(MINUTE, ride_minute_row);
-        CASE_CALENDAR(WEEKDAY, ride_weekday_row);
-        CASE_CALENDAR(DAY_OF_MONTH, ride_day_of_month_row);
+        CASE_CALENDAR(HOUR, ride_hour_row, hour_units);
+        CASE_CALENDAR(MINUTE, ride_minute_row, minute_units);
+        CASE_CALENDAR(WEEKDAY, ride_weekday_row, weekday_units);
         CASE_SELECT(SELECT_I64, int64_t);
         CASE_SELECT(SELECT_U64, uint64_t);
         CASE_COALESCE(COALESCE_I64, int64_t);
         CASE_COALESCE(COALESCE_U64, uint64_t);
+    case RIDE_OP_DAY_OF_MONTH:
+        WORDS out->valid[w] = a.valid[w];
+        zone_localize(run, &a, slot, &offset);
+        LOOP1(int64_t, s[i] = ride_day_of_month_row(ride_local_us(x, offset)));
+        break;
     case RIDE_OP_MOVE_I64:
     case RIDE_OP_MOVE_U64: {
         const uint64_t *pa = a.values;
@@ -140,9 +144,10 @@ static inline void step_bool(const ride_cpu_program_run *run, const ride_instruc
         WORDS out->bits[w] = packed[w] & out->valid[w];
         break;
     case RIDE_OP_WEEKEND:
-        if (zone_localize(run, &a, slot, &offset))
-            LOOP1(int64_t, flags[i] = (uint8_t)ride_weekend_row(ride_local_us(x, offset)));
-        else LOOP1(int64_t, flags[i] = (uint8_t)ride_weekend_row(x));
+        zone_localize(run, &a, slot, &offset);
+        if (calendar_fits(a.values, n, offset))
+            LOOP1(int64_t, flags[i] = weekday_units(calendar_units(x, offset)) >= 5.0);
+        else LOOP1(int64_t, flags[i] = (uint8_t)ride_weekend_row(ride_local_us(x, offset)));
         pack_bits(flags, n, packed);
         WORDS {
             out->valid[w] = a.valid[w];

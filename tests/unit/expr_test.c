@@ -157,6 +157,38 @@ Test(expr, the_calendar_follows_the_zone) {
     ground_destroy(g);
 }
 
+Test(expr, the_calendar_is_the_same_in_loops_and_rows_at_every_time) {
+    static const char *const texts[] = {"hour(ts)", "minute(ts)", "weekday(ts)", "weekend(ts)", "day_of_month(ts)"};
+    static const int64_t step[] = {1, 60000000, 3600000000, 86400000000, 604800000000};
+    ground *g = ground_create(11);
+    g->rows_count = RIDE_TILE_ROWS;
+    for (uint32_t round = 0; round < 400; round++) {
+        for (uint32_t row = 0; row < RIDE_TILE_ROWS; row++) { /* a step before, at and after borders; and anywhere */
+            uint64_t z = ground_random(g);
+            int64_t border = ((int64_t)(z >> 8) % 20000 - 10000) * step[z % 5];
+            set_i64(g, G_TIME, row, round % 40 == 39 ? (int64_t)z : border + (int64_t)(z >> 40) % 3 - 1);
+        }
+        g->zone_count = round % 3;
+        g->zone[0] = (ride_plan_zone){INT64_MIN, 20700 * INT64_C(1000000)};
+        g->zone[1] = (ride_plan_zone){INT64_C(1000000000000000), -3600 * INT64_C(1000000)};
+        for (uint32_t i = 0; i < 5; i++)
+            for (uint32_t row = 0; row < RIDE_TILE_ROWS; row += 255) (void)value(g, texts[i], row);
+        for (uint32_t i = 0; i < 5; i++) {
+            double fast[RIDE_TILE_ROWS], plain[RIDE_TILE_ROWS];
+            uint8_t bits[32];
+            (void)value(g, texts[i], 0);
+            ground_run_tile(g, NULL, fast, bits);
+            ground_run_tile(g, ride_cpu_program_eval_baseline, plain, bits);
+            for (uint32_t row = 0; row < RIDE_TILE_ROWS; row++) {
+                double slow = ground_run_row(g, row);
+                cr_assert(slow == fast[row] && slow == plain[row], "%s of %ld: %g %g %g", texts[i],
+                          ((int64_t *)ground_cells(g, G_TIME))[row], slow, fast[row], plain[row]);
+            }
+        }
+    }
+    ground_destroy(g);
+}
+
 Test(expr, findings_say_where_and_what_to_write) {
     static const struct {
         const char *text;
