@@ -40,21 +40,25 @@ def add_arguments(parser):
     parser.add_argument("--output", required=True, help="the page")
 
 
-def cell(value, kind="td"):
+class Markup(str):
+    """Text that is HTML already, made here; everything else is escaped, for an event may hold any text."""
+
+
+def cell(value):
     numeric = isinstance(value, (int, float)) and not isinstance(value, bool)
     shown = f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if numeric else str(value)
-    return f'<{kind}{" class=n" if numeric else ""}>{shown if str(value).startswith("<") else html.escape(shown)}</{kind}>'
+    return f'<td{" class=n" if numeric else ""}>{shown if isinstance(value, Markup) else html.escape(shown)}</td>'
 
 
 def table(header, rows):
     numeric = [bool(rows) and isinstance(v, (int, float)) for v in (rows[0] if rows else header)]
     head = "".join(f'<th{" class=n" if n else ""}>{html.escape(h)}</th>' for h, n in zip(header, numeric))
-    return f'<div class="box"><table><tr>{head}</tr>' + "".join("<tr>" + "".join(map(cell, row)) + "</tr>" for row in rows) + "</table></div>"
+    return '<div class="box"><table>' + (f"<tr>{head}</tr>" if any(header) else "") + "".join("<tr>" + "".join(map(cell, row)) + "</tr>" for row in rows) + "</table></div>"
 
 
 def tag(decision):
     name = html.escape(str(decision))
-    return f'<span class="tag {name}">{name}</span>'
+    return Markup(f'<span class="tag {name}">{name}</span>')
 
 
 def tiles(pairs):
@@ -76,7 +80,7 @@ def score_plot(probability, truth):
 
 def precision_recall_plot(truth, probability):
     precision, recall, _ = metrics.curve(truth, probability)
-    keep = np.unique(np.linspace(0, len(recall) - 1, min(600, len(recall))).astype(int))
+    keep = np.unique(np.searchsorted(recall, np.linspace(0, 1, 500)).clip(0, len(recall) - 1))
     plot = Plot(f"Precision and recall (area {metrics.average_precision(truth, probability):.3f})", "recall", "precision", (0, 1), (0, 1))
     plot.line(recall[keep], precision[keep], "good", "model")
     plot.line([0, 1], [truth.mean()] * 2, "mid", f"chance ({truth.mean():.4f})")
@@ -104,7 +108,7 @@ def alerts_table(alerts, truth):
         why = ", ".join(f"{f['name']} = {f['value']:.4g}" if isinstance(f["value"], (int, float)) else f["name"] for f in alert.get("features", []))
         when = pd.to_datetime(alert["time_ms"], unit="ms").strftime("%Y-%m-%d %H:%M:%S")
         row = [str(alert["event_id"]), when, str(alert.get("key", "")), float(alert["probability"]), tag(alert["decision"]),
-               str(alert.get("rule", "")), f'<span class="why">{html.escape(why)}</span>']
+               str(alert.get("rule", "")), Markup(f'<span class="why">{html.escape(why)}</span>')]
         if truth is not None:
             known = truth.get(alert["event_id"])
             row.append("" if known is None else "fraud" if known else "honest")
