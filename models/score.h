@@ -1,0 +1,16 @@
+/* models/score.h: rows scored one by one by the obvious loop over kernels/row/tree.h: what `ride score` uses, and what the fast
+ * paths are compared with. */
+#ifndef RIDE_MODELS_SCORE_H
+#define RIDE_MODELS_SCORE_H
+#include "models/ir.h"
+
+typedef struct ride_model_scorer ride_model_scorer; /* one thread at a time: it holds a row */
+
+/* Compiles the model for rows whose column i is input i. The scorer keeps nothing of the model. The caller owns *out. */
+ride_status ride_model_scorer_create(const ride_model *model, ride_model_scorer **out, ride_diagnostics *findings);
+void ride_model_scorer_destroy(ride_model_scorer *scorer); /* NULL is fine */
+const ride_forest *ride_model_scorer_forest(const ride_model_scorer *scorer);
+/* x: inputs_count values, NaN = missing. out: outputs_count margins, or answers (probabilities) when not raw. */
+void ride_model_score_row(ride_model_scorer *scorer, const double *x, bool raw, double *out);
+
+#endif
