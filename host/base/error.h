@@ -11,6 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct ride_error {
     ride_status status;
     char what[140];  /* "cannot open the model" */
@@ -58,5 +62,9 @@ ride_status ride_diagnostics_status(const ride_diagnostics *list);
 ride_status ride_diagnostics_error(const ride_diagnostics *list, ride_error *err);
 /* Nearest of `names` to `word` by edit distance, or NULL when none is near enough: for "did you mean". */
 const char *ride_nearest(const char *word, const char *const *names, size_t names_count);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -35,11 +35,19 @@ typedef enum ride_status {
         RIDE_STATUS_COUNT
 } ride_status;
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* All four accept any value; an unknown one gives "unknown status", false and 70. Any thread. */
 const char *ride_status_name(ride_status status); /* "E_DATA" */
 const char *ride_status_text(ride_status status); /* "bad data" */
 bool ride_status_retryable(ride_status status);
 int ride_status_exit_code(ride_status status);
+
+#ifdef __cplusplus
+}
+#endif
 
 /* Return early, or jump to the unwinding label, when a call fails. `st` must be a ride_status in scope. */
 #define RIDE_TRY(call)                                                                                                 \

@@ -1,0 +1,148 @@
+/* support/io_case.h: a small source with a field of every kind, decoders over text in memory, and rows as text: what the tests and
+ * fuzz targets of io share. */
+#ifndef RIDE_TESTS_IO_CASE_H
+#define RIDE_TESTS_IO_CASE_H
+#include "io/decoder.h"
+#include "kernels/layout/plan.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CASE_ROWS = 1024, CASE_ARENA = 1 << 16, CASE_LOG = 1 << 16 };
+
+typedef struct io_case {
+    ride_source_spec spec;
+    ride_tile_layout layout;
+    ride_batch *batch;
+    char log[CASE_LOG]; /* refused rows: "line:reason:column:field;" */
+    size_t log_bytes;
+} io_case;
+
+static const char *const case_categories[] = {"chip", "swipe", "online"};
+
+static inline ride_field *case_field(io_case *c, const char *name, uint32_t type, ride_type tile_type, bool nullable) {
+    ride_field *field = &c->spec.fields[c->spec.fields_count++];
+    snprintf(field->name, sizeof field->name, "%s", name);
+    field->type = type;
+    field->tile_type = tile_type;
+    field->nullable = nullable;
+    field->column = ride_tile_layout_add(&c->layout, tile_type, nullable);
+    return field;
+}
+
+/* id u64 (the event id), t timestamp iso8601 (the event time), customer u32, amount decimal 2 with min 0, fraud bool, note string? ,
+ * kind category?, score f64?, level i8?, card string (sensitive)? */
+static inline void case_begin(io_case *c, bool all_kinds) {
+    memset(c, 0, sizeof *c);
+    c->spec.format = RIDE_FORMAT_CSV;
+    c->spec.time_unit = RIDE_UNIT_ISO8601;
+    ride_tile_layout_begin(&c->layout);
+    ride_tile_layout_add(&c->layout, RIDE_TYPE_TIMESTAMP, 0);
+    ride_tile_layout_add(&c->layout, RIDE_TYPE_TIMESTAMP, 0);
+    ride_tile_layout_add(&c->layout, RIDE_TYPE_U32, 0);
+    case_field(c, "id", RIDE_FIELD_U64, RIDE_TYPE_U64, false);
+    case_field(c, "t", RIDE_FIELD_TIMESTAMP, RIDE_TYPE_TIMESTAMP, false);
+    c->spec.field_time = 1;
+    case_field(c, "customer", RIDE_FIELD_U32, RIDE_TYPE_I64, false);
+    ride_field *amount = case_field(c, "amount", RIDE_FIELD_DECIMAL, RIDE_TYPE_DECIMAL, false);
+    amount->scale = 2;
+    amount->has_min = true;
+    case_field(c, "fraud", RIDE_FIELD_BOOL, RIDE_TYPE_BOOL, false);
+    if (all_kinds) {
+        case_field(c, "note", RIDE_FIELD_STRING, RIDE_TYPE_STRING, true);
+        ride_field *kind = case_field(c, "kind", RIDE_FIELD_CATEGORY, RIDE_TYPE_I64, true);
+        kind->categories = case_categories;
+        kind->categories_count = 3;
+        case_field(c, "score", RIDE_FIELD_F64, RIDE_TYPE_F64, true);
+        case_field(c, "level", RIDE_FIELD_I8, RIDE_TYPE_I64, true);
+        case_field(c, "card", RIDE_FIELD_STRING, RIDE_TYPE_STRING, true)->sensitive = true;
+    }
+    ride_tile_layout_finish(&c->layout);
+    if (ride_batch_create(&c->layout, CASE_ROWS, CASE_ARENA, &c->batch, NULL) != RIDE_OK) abort();
+}
+static inline void case_end(io_case *c) { ride_batch_destroy(c->batch); }
+
+static inline void case_on_reject(void *context, const ride_reject *reject) {
+    io_case *c = context;
+    int n = snprintf(c->log + c->log_bytes, sizeof c->log - c->log_bytes, "%" PRIu64 ":%s:%u:%s;", reject->line,
+                     ride_reject_word(reject->reason), reject->column, reject->field != NULL ? reject->field : "");
+    if (n > 0 && c->log_bytes + (size_t)n < sizeof c->log) c->log_bytes += (size_t)n;
+}
+
+/* A row as text, for comparison: fields joined by '|', null as '-'. */
+static inline size_t case_row_text(const io_case *c, const ride_batch *batch, uint32_t row, char *text, size_t room) {
+    void *tile = ride_batch_tile(batch, row / RIDE_TILE_ROWS);
+    uint32_t at = row % RIDE_TILE_ROWS;
+    size_t n =
+        (size_t)snprintf(text, room, "%" PRId64, ((int64_t *)ride_tile_values(&c->layout, tile, RIDE_COLUMN_TIME))[at]);
+    for (uint32_t i = 0; i < c->spec.fields_count && n < room; i++) {
+        const ride_field *field = &c->spec.fields[i];
+        const void *values = ride_tile_values(&c->layout, tile, field->column);
+        if (!ride_valid(ride_tile_validity(&c->layout, tile, field->column), at)) {
+            n += (size_t)snprintf(text + n, room - n, "|-");
+            continue;
+        }
+        switch (field->tile_type) {
+        case RIDE_TYPE_BOOL: n += (size_t)snprintf(text + n, room - n, "|%u", ((const uint8_t *)values)[at]); break;
+        case RIDE_TYPE_U64:
+            n += (size_t)snprintf(text + n, room - n, "|%" PRIu64, ((const uint64_t *)values)[at]);
+            break;
+        case RIDE_TYPE_F64: n += (size_t)snprintf(text + n, room - n, "|%a", ((const double *)values)[at]); break;
+        case RIDE_TYPE_STRING: {
+            ride_slice slice = ((const ride_slice *)values)[at];
+            n += (size_t)snprintf(text + n, room - n, "|%.*s", (int)slice.bytes, batch->arena + slice.offset);
+            break;
+        }
+        default: n += (size_t)snprintf(text + n, room - n, "|%" PRId64, ((const int64_t *)values)[at]); break;
+        }
+    }
+    return n < room ? n : room - 1;
+}
+
+typedef struct case_run {
+    ride_format format;
+    bool portable_only;
+    uint32_t rows_max;       /* per call; 0 = all */
+    size_t record_bytes_max; /* 0 = default */
+} case_run;
+
+/* Decodes the text; all rows as lines in `rows` (malloc'ed, the caller frees), refused ones in c->log. Returns the status
+ * of the open, or of the last decode. */
+static inline ride_status case_decode(io_case *c, const case_run *run, const void *text, size_t bytes, char **rows,
+                                      ride_decoder_stats *stats, ride_error *err) {
+    ride_source *source = NULL;
+    ride_decoder *decoder = NULL;
+    ride_decoder_options options = {.spec = &c->spec,
+                                    .format = run->format,
+                                    .on_reject = case_on_reject,
+                                    .reject_context = c,
+                                    .portable_only = run->portable_only};
+    size_t used = 0, room = 4 * bytes + (1 << 16);
+    *rows = calloc(1, room);
+    c->log_bytes = 0;
+    c->log[0] = '\0';
+    ride_status st = ride_source_open_memory("case", text, bytes, run->record_bytes_max, &source, err);
+    if (st == RIDE_OK) st = ride_decoder_open(&options, source, &decoder, err);
+    while (st == RIDE_OK) {
+        ride_batch_clear(c->batch);
+        st = ride_decoder_decode(decoder, c->batch, run->rows_max != 0 ? run->rows_max : UINT32_MAX, INT64_MAX, NULL,
+                                 err);
+        for (uint32_t row = 0; row < c->batch->rows_count; row++) {
+            if (room - used < (1 << 13) + CASE_ARENA) {
+                room *= 2;
+                *rows = realloc(*rows, room);
+            }
+            used += case_row_text(c, c->batch, row, *rows + used, room - used - 2);
+            (*rows)[used++] = '\n';
+            (*rows)[used] = '\0';
+        }
+    }
+    if (decoder != NULL && stats != NULL) *stats = *ride_decoder_get_stats(decoder);
+    ride_decoder_close(decoder);
+    ride_source_close(source);
+    return st;
+}
+
+#endif
