@@ -3,8 +3,9 @@
 
 #include "base/assert.h"
 
-#define RIDE_PROGRAM_EVAL ride_cpu_program_eval_baseline
 #include "kernels/cpu/program_step.h"
+
+void ride_cpu_program_eval_baseline(const ride_cpu_program_run *run) { program_eval(run); }
 
 static uint32_t registers_max(const ride_bundle *bundle) {
     const ride_program *programs = ride_bundle_array(bundle, RIDE_SECTION_PROGRAMS, ride_program);

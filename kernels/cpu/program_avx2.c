@@ -5,7 +5,8 @@
 #if defined(__x86_64__)
 #pragma GCC push_options
 #pragma GCC target("avx2")
-#define RIDE_PROGRAM_EVAL ride_cpu_program_eval_avx2
 #include "kernels/cpu/program_step.h"
+
+void ride_cpu_program_eval_avx2(const ride_cpu_program_run *run) { program_eval(run); }
 #pragma GCC pop_options
 #endif

@@ -1,5 +1,7 @@
-/* kernels/cpu/program_step.h: the operations as loops, and the run of a program. Included with RIDE_PROGRAM_EVAL naming the
- * function to define; see program_loops.h. */
+/* kernels/cpu/program_step.h: the operations as loops, and the run of a program. Compiled once per instruction set; see
+ * program_loops.h. */
+#ifndef RIDE_KERNELS_CPU_PROGRAM_STEP_H
+#define RIDE_KERNELS_CPU_PROGRAM_STEP_H
 #include "kernels/cpu/program_loops.h"
 
 static inline void step_f64(const ride_instruction *code, operand a, const operand b, const ride_cpu_register *c,
@@ -211,7 +213,7 @@ static inline void step(const ride_cpu_program_run *run, const ride_instruction 
     out->values = slot; /* last: a may be the same register */
 }
 
-void RIDE_PROGRAM_EVAL(const ride_cpu_program_run *run) {
+static inline void program_eval(const ride_cpu_program_run *run) {
     ride_cpu_program_scratch *scratch = run->scratch;
     const uint32_t n = run->n;
     for (uint32_t pc = 0; pc < run->program->code_count; pc++) step(run, &run->code[pc]);
@@ -225,3 +227,5 @@ void RIDE_PROGRAM_EVAL(const ride_cpu_program_run *run) {
     double *values = run->values;
     _Pragma("GCC ivdep") for (uint32_t i = 0; i < n; i++) values[i] = ride_f64_settle(x[i]) + 0.0;
 }
+
+#endif
