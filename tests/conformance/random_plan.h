@@ -230,7 +230,8 @@ static inline void plan_aggregate(rnd *r, random_plan *p, uint32_t entity) {
         a.is_decimal = p->columns[a.column].type == RIDE_TYPE_DECIMAL && value_kind != RIDE_LANE_HASH;
     }
     const ride_plan_lane lane = {.column = a.column, .condition = a.condition};
-    if (a.condition >= 0 || (a.column >= 0 && p->columns[a.column].nullable) || rnd_one_in(r, 4)) {
+    const int reads_entries = a.op > RIDE_AGG_STD_POP && a.op != RIDE_AGG_RISK && rnd_one_in(r, 2);
+    if (!reads_entries && (a.condition >= 0 || (a.column >= 0 && p->columns[a.column].nullable) || rnd_one_in(r, 4))) {
         ride_plan_lane count = lane;
         count.kind = RIDE_LANE_COUNT;
         a.lane_count = plan_lane(p, e, count);

@@ -113,11 +113,11 @@ def load(path):
     vector = expand_vector(node["vector"], [f.name for f in features])
     spec = Spec(sources, events, labels, node["entities"], features, vector, zone)
     for name, entity in spec.entities.items():
-        longest = max([(f.window or 0) + f.delay + f.hop for f in features if f.entity == name] or [0])
-        horizon = duration(entity.get("horizon", "0s"))
-        keeps_left = any(f.entity == name and f.closed in ("left", "both") for f in features)
-        longest += 1 if keeps_left else 0  # an event exactly as old as the window is still needed
+        own = [f for f in features if f.entity == name]
+        # An event exactly as old as a window that keeps its left end is still needed, hence the microsecond.
+        longest = max([(f.window or 0) + f.delay + f.hop + (f.closed in ("left", "both") or f.kind != "sliding")
+                       for f in own] or [0])
         late = events.bound + events.lateness
-        spec.lookback[name] = max(longest, horizon)
-        spec.retention[name] = max(longest + late, horizon)
+        spec.lookback[name] = max(longest + late, duration(entity.get("horizon", "0s")))
+        spec.retention[name] = spec.lookback[name] + (late if any(f.window is None for f in own) else 0)
     return spec
