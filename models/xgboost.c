@@ -1,7 +1,8 @@
 /* models/xgboost.c: the head of an XGBoost model: objective, parameters, base score, names.
  *
  * What the file's form does not say (XGBoost's own sources and files of 1.7, 2.1, 3.0 and 3.2 do): every parameter is a string;
- * base_score is a probability for the logistic objectives, and the margin that a sum starts from is -logf(1 / p - 1) in float; from
+ * base_score is a probability for the logistic objectives (for binary:logitraw it
+ * is the margin itself), and the margin that a sum starts from is -logf(1 / p - 1) in float; from
  * 3.1 on it is a list, one entry or one per output; DART keeps its booster in `gbtree` and its weights beside it, or in the
  * model. */
 #include "models/xgboost.h"
@@ -21,7 +22,7 @@ typedef struct objective {
 
 static const objective objectives[] = {
     {"binary:logistic", RIDE_FOREST_LINK_SIGMOID, true}, {"reg:logistic", RIDE_FOREST_LINK_SIGMOID, true},
-    {"binary:logitraw", RIDE_FOREST_LINK_NONE, true},    {"reg:squarederror", RIDE_FOREST_LINK_NONE, false},
+    {"binary:logitraw", RIDE_FOREST_LINK_NONE, false},   {"reg:squarederror", RIDE_FOREST_LINK_NONE, false},
     {"reg:linear", RIDE_FOREST_LINK_NONE, false},        {"multi:softprob", RIDE_FOREST_LINK_SOFTMAX, false},
 };
 static const char objectives_known[] =

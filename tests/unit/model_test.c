@@ -1,0 +1,167 @@
+/* Models: margins against files and values that XGBoost 1.7, 2.1, 3.0 and 3.2 wrote themselves (tests/golden/models), and what a
+ * damaged or hostile file does. */
+#include "base/number.h"
+#include "kernels/cpu/score.h"
+#include "kernels/row/tree.h"
+#include "models/compile.h"
+#include "models/score.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROWS_MAX = 100, INPUTS = 4, OUTPUTS_MAX = 3 };
+static const char *const versions[] = {"1.7.6", "2.1.4", "3.0.5", "3.2.0"};
+
+static const char *golden(const char *version, const char *tag, const char *ending) {
+    static char path[2][512];
+    static int turn;
+    const char *top = getenv("RIDE_SOURCE_DIR");
+    turn = !turn;
+    snprintf(path[turn], sizeof path[turn], "%s/tests/golden/models/xgboost-%s-%s.%s", top != NULL ? top : ".", version,
+             tag, ending);
+    return path[turn];
+}
+
+static char *slurp(const char *path, size_t *bytes) {
+    FILE *file = fopen(path, "rb");
+    cr_assert_not_null(file, "%s", path);
+    fseek(file, 0, SEEK_END);
+    *bytes = (size_t)ftell(file);
+    rewind(file);
+    char *data = malloc(*bytes + 1);
+    cr_assert(data != NULL && fread(data, 1, *bytes, file) == *bytes);
+    fclose(file);
+    return data;
+}
+
+/* Rows of a golden CSV: inputs (empty = NaN), then margins. */
+static uint32_t read_rows(const char *path, uint32_t outputs, double *x, double *margins) {
+    char line[512];
+    uint32_t rows = 0;
+    FILE *file = fopen(path, "r");
+    cr_assert(file != NULL && fgets(line, sizeof line, file) != NULL, "%s", path);
+    while (fgets(line, sizeof line, file) != NULL && rows < ROWS_MAX) {
+        char *at = line;
+        for (uint32_t k = 0; k < INPUTS + outputs; k++) {
+            char *cell = strsep(&at, ",\n");
+            double value = *cell != '\0' ? strtod(cell, NULL) : NAN;
+            if (k < INPUTS) x[rows * INPUTS + k] = value;
+            else margins[rows * outputs + k - INPUTS] = value;
+        }
+        rows++;
+    }
+    fclose(file);
+    return rows;
+}
+
+static void check_golden(const char *version, const char *tag, const char *ending, uint32_t outputs) {
+    static double x[ROWS_MAX * INPUTS], want[ROWS_MAX * OUTPUTS_MAX], block[ROWS_MAX * OUTPUTS_MAX];
+    ride_diagnostics findings;
+    ride_model *model = NULL;
+    ride_model_scorer *scorer = NULL;
+    double got[OUTPUTS_MAX];
+    ride_diagnostics_init(&findings);
+    cr_assert_eq(ride_model_load(golden(version, tag, ending), NULL, &model, &findings), RIDE_OK, "%s %s: %s", version,
+                 tag, findings.count > 0 ? findings.items[0].message : "");
+    cr_assert_eq(model->outputs_count, outputs);
+    cr_assert_eq(ride_model_scorer_create(model, &scorer, &findings), RIDE_OK);
+    uint32_t rows = read_rows(golden(version, tag, "csv"), outputs, x, want);
+    cr_assert_eq(rows, 60);
+    for (uint32_t r = 0; r < rows; r++) {
+        ride_model_score_row(scorer, &x[r * INPUTS], true, got);
+        for (uint32_t k = 0; k < outputs; k++)
+            cr_assert_eq(got[k], (double)(float)want[r * outputs + k], "%s %s row %u output %u: %.9g, XGBoost %.9g",
+                         version, tag, r, k, got[k], want[r * outputs + k]);
+    }
+    /* The CPU's block scorer: the same bits, also for a part of a block. */
+    for (uint32_t i = 0; i < rows * INPUTS; i++) x[i] = ride_forest_input(x[i], RIDE_FOREST_F32);
+    for (uint32_t count = 1; count <= rows; count += 13) {
+        ride_cpu_forest_rows(ride_model_scorer_forest(scorer), x, INPUTS, count, block);
+        for (uint32_t i = 0; i < count * outputs; i++) cr_assert_eq(block[i], (double)(float)want[i]);
+    }
+    ride_model_scorer_destroy(scorer);
+    ride_model_destroy(model);
+    ride_diagnostics_free(&findings);
+}
+
+Test(model, margins_are_those_of_xgboost_bit_for_bit) {
+    for (size_t v = 0; v < 4; v++) {
+        check_golden(versions[v], "plain", "json", 1);
+        check_golden(versions[v], "dart", "json", 1);
+        check_golden(versions[v], "dart", "ubj", 1);
+        check_golden(versions[v], "multi", "json", 3);
+    }
+}
+
+/* Parses, and compiles when that went well; exact-size copy, so that a sanitizer sees a read past the end. */
+static ride_status try_bytes(const char *data, size_t bytes) {
+    ride_diagnostics findings;
+    ride_model *model = NULL;
+    ride_diagnostics_init(&findings);
+    char *copy = malloc(bytes > 0 ? bytes : 1);
+    cr_assert_not_null(copy);
+    memcpy(copy, data, bytes);
+    ride_status st = ride_model_parse("m", copy, bytes, NULL, &model, &findings);
+    cr_assert_eq(st == RIDE_OK, model != NULL);
+    cr_assert_eq(st == RIDE_OK, findings.count == 0);
+    if (model != NULL) {
+        ride_model_scorer *scorer = NULL;
+        double row[256] = {0}, out[RIDE_FOREST_OUTPUTS_MAX];
+        if (ride_model_scorer_create(model, &scorer, &findings) == RIDE_OK && model->inputs_count <= 256)
+            ride_model_score_row(scorer, row, false, out);
+        ride_model_scorer_destroy(scorer);
+    }
+    ride_model_destroy(model);
+    ride_diagnostics_free(&findings);
+    free(copy);
+    return st;
+}
+
+Test(model, every_truncation_is_refused) {
+    static const char *const endings[] = {"json", "ubj"};
+    for (int e = 0; e < 2; e++) {
+        size_t bytes;
+        char *data = slurp(golden("3.2.0", "dart", endings[e]), &bytes);
+        cr_assert_eq(try_bytes(data, bytes), RIDE_OK);
+        for (size_t n = 0; n < bytes; n++) cr_assert_eq(try_bytes(data, n), RIDE_E_MODEL, "%zu bytes", n);
+        free(data);
+    }
+}
+
+Test(model, a_changed_byte_never_crashes) {
+    size_t bytes;
+    char *data = slurp(golden("3.2.0", "dart", "json"), &bytes);
+    static const char with[] = "09-]}\",.eN";
+    for (size_t n = 0; n < bytes; n++) {
+        char was = data[n];
+        data[n] = with[n % (sizeof with - 1)];
+        try_bytes(data, bytes);
+        data[n] = was;
+    }
+    free(data);
+}
+
+Test(model, names_meet_the_vector_in_any_order_and_a_mismatch_lists_both_sides) {
+    ride_diagnostics findings;
+    ride_model *model = NULL;
+    ride_error err;
+    ride_diagnostics_init(&findings);
+    cr_assert_eq(ride_model_load(golden("3.2.0", "plain", "json"), NULL, &model, &findings), RIDE_OK);
+    const ride_model_source good[] = {
+        {.name = "kind"}, {.name = "extra"}, {.name = "gap"}, {.name = "amount"}, {.name = "age"}};
+    const ride_model_source bad[] = {{.name = "kind"}, {.name = "gaps"}, {.name = "amount"}, {.name = "age"}};
+    ride_bundle_builder *builder = NULL;
+    cr_assert_eq(ride_bundle_builder_create(&builder, &err), RIDE_OK);
+    cr_assert_eq(ride_model_to_bundle(model, good, 5, builder, &findings), RIDE_OK);
+    ride_bundle_builder_destroy(builder);
+    cr_assert_eq(ride_bundle_builder_create(&builder, &err), RIDE_OK);
+    cr_assert_eq(ride_model_to_bundle(model, bad, 4, builder, &findings), RIDE_E_MODEL);
+    cr_assert_not_null(strstr(findings.items[0].message, "amount, age, gap, kind"));
+    cr_assert_not_null(strstr(findings.items[0].message, "kind, gaps, amount, age"));
+    ride_bundle_builder_destroy(builder);
+    ride_model_destroy(model);
+    ride_diagnostics_free(&findings);
+}
