@@ -12,6 +12,8 @@ typedef struct cli_verb {
 
 extern const cli_verb cli_verbs[]; /* ends with a NULL name */
 
+int cli_features(int argc, char **argv);
+extern const char cli_features_help[];
 int cli_generate(int argc, char **argv);
 extern const char cli_generate_help[];
 int cli_version(int argc, char **argv);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 const cli_verb cli_verbs[] = {
+    {"features", "compute the features of events", cli_features, cli_features_help},
     {"generate", "make a reproducible stream of card transactions", cli_generate, cli_generate_help},
     {"version", "print the version", cli_version, cli_version_help},
     {NULL, NULL, NULL, NULL},

@@ -1,0 +1,66 @@
+/* engine/read.c: the inputs, merged by (event time, order given): rows of the event source and label rows in one batch. */
+#include "engine/pipeline.h"
+
+static ride_status decode(pipeline *p, input *in, ride_batch *batch, uint32_t rows_max, int64_t stop_us,
+                          ride_error *err) {
+    uint64_t rejected = ride_decoder_get_stats(in->decoder)->rejected, before = batch->rows_count;
+    ride_status st = ride_decoder_decode(in->decoder, batch, rows_max, stop_us, NULL, err);
+    rejected = ride_decoder_get_stats(in->decoder)->rejected - rejected;
+    if (!in->is_labels) p->summary->received += batch->rows_count - before + rejected, p->summary->rejected += rejected;
+    if (st == RIDE_END) in->at_end = true;
+    return st == RIDE_END ? RIDE_OK : st;
+}
+
+/* Time of the input's next row; INT64_MAX at its end. */
+static ride_status head_time(pipeline *p, input *in, int64_t *out, ride_error *err) {
+    ride_batch *batch = in->is_labels ? p->label_batch : p->batch;
+    *out = INT64_MAX;
+    while (!in->at_end && !ride_decoder_held(in->decoder, out)) RIDE_TRY(decode(p, in, batch, 1, INT64_MIN, err));
+    return RIDE_OK;
+}
+
+static ride_status read_labels(pipeline *p, input *in, int64_t stop_us, uint32_t room, ride_error *err) {
+    ride_batch_clear(p->label_batch);
+    RIDE_TRY(decode(p, in, p->label_batch, room < RIDE_TILE_ROWS ? room : RIDE_TILE_ROWS, stop_us, err));
+    for (uint32_t row = 0; row < p->label_batch->rows_count; row++) RIDE_TRY(pipeline_label(p, in->spec, row, err));
+    return RIDE_OK;
+}
+
+ride_status pipeline_read(pipeline *p, ride_error *err) {
+    uint32_t rows_max = p->options->batch_rows_max;
+    ride_batch_clear(p->batch);
+    if (p->inputs_count == 1) {
+        input *in = &p->inputs[0];
+        if (in->at_end) return RIDE_END;
+        RIDE_TRY(decode(p, in, p->batch, rows_max, INT64_MAX, err));
+        ride_batch_set_rows(p->batch, p->batch->rows_count, p->sequence);
+        return pipeline_stamp(p, 0, err);
+    }
+    while (p->batch->rows_count < rows_max) {
+        int64_t best_us = INT64_MAX, other_us = INT64_MAX;
+        input *best = NULL;
+        for (uint32_t i = 0; i < p->inputs_count; i++) {
+            int64_t t;
+            RIDE_TRY(head_time(p, &p->inputs[i], &t, err));
+            if (p->inputs[i].at_end) continue;
+            if (best == NULL || t < best_us) {
+                if (best != NULL) other_us = best_us - (best < &p->inputs[i] ? 1 : 0);
+                best = &p->inputs[i];
+                best_us = t;
+            } else if (t < other_us) other_us = t;
+        }
+        if (best == NULL) return p->batch->rows_count > 0 ? RIDE_OK : RIDE_END;
+        /* up to the other's head; an equal time goes to the input that was named first */
+        int64_t stop_us = other_us == INT64_MAX ? INT64_MAX : other_us > best_us ? other_us - 1 : best_us;
+        uint32_t first = p->batch->rows_count;
+        if (best->is_labels) {
+            RIDE_TRY(read_labels(p, best, stop_us, rows_max - first, err));
+            continue;
+        }
+        RIDE_TRY(decode(p, best, p->batch, (rows_max - first + 1) / 2, stop_us,
+                        err)); /* half: labels that waited need room */
+        ride_batch_set_rows(p->batch, p->batch->rows_count, p->sequence);
+        RIDE_TRY(pipeline_stamp(p, first, err));
+    }
+    return RIDE_OK;
+}

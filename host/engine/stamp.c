@@ -1,0 +1,152 @@
+/* engine/stamp.c: what the engine knows of a row before any feature: keys, duplicate, watermark, late, its labels. Decided by
+ * event times in arrival order only, so a replay decides the same. */
+#include "engine/pipeline.h"
+
+#include <string.h>
+
+static uint8_t *tile_of(const pipeline *p, uint32_t row) { return ride_batch_tile(p->batch, row / RIDE_TILE_ROWS); }
+static int64_t *times(const pipeline *p, uint32_t row, uint32_t column) {
+    return (int64_t *)ride_tile_values(&p->in_layout, tile_of(p, row), column) + row % RIDE_TILE_ROWS;
+}
+static uint32_t *flags_of(const pipeline *p, uint32_t row) {
+    return (uint32_t *)ride_tile_values(&p->in_layout, tile_of(p, row), RIDE_COLUMN_FLAGS) + row % RIDE_TILE_ROWS;
+}
+
+static bool event_identity(const pipeline *p, uint32_t row, ride_key128 *id) {
+    if (p->events->field_id < 0) return false;
+    return ride_key_of_value(&p->events->fields[p->events->field_id], &p->in_layout, tile_of(p, row),
+                             row % RIDE_TILE_ROWS, p->batch->arena, id);
+}
+
+/* Label rows carry the keys of the event they are about. */
+static void label_row_write(pipeline *p, int64_t event_us, int64_t known_us, const known_event *event, bool value) {
+    uint32_t row = p->batch->rows_count;
+    ride_batch_set_rows(p->batch, row + 1, p->sequence);
+    uint8_t *tile = tile_of(p, row);
+    *times(p, row, RIDE_COLUMN_TIME) = event_us;
+    *times(p, row, RIDE_COLUMN_CLOCK) = known_us;
+    *flags_of(p, row) = RIDE_ROW_LABEL;
+    for (uint32_t e = 0; e < p->spec->entities_count; e++) {
+        uint32_t column = p->spec->entities[e].key_column;
+        ((ride_key128 *)ride_tile_values(&p->in_layout, tile, column))[row % RIDE_TILE_ROWS] = event->keys[e];
+        uint8_t *validity = ride_tile_validity(&p->in_layout, tile, column);
+        if (validity != NULL) ride_bit_put(validity, row % RIDE_TILE_ROWS, !(event->null_keys >> e & 1));
+    }
+    ((uint8_t *)ride_tile_values(&p->in_layout, tile, (uint32_t)p->spec->column_label))[row % RIDE_TILE_ROWS] = value;
+    p->summary->labels++;
+}
+
+ride_status pipeline_label(pipeline *p, const ride_source_spec *source, uint32_t row, ride_error *err) {
+    const uint8_t *tile = ride_batch_tile(p->label_batch, row / RIDE_TILE_ROWS);
+    uint32_t r = row % RIDE_TILE_ROWS;
+    ride_key128 id, value;
+    int64_t known_us = ((const int64_t *)ride_tile_values_const(&p->label_layout, tile, RIDE_COLUMN_TIME))[r],
+            event_us = 0;
+    bool valid = ride_key_of_value(&source->fields[source->field_label_key], &p->label_layout, tile, r,
+                                   p->label_batch->arena, &id);
+    if (!valid || !ride_key_of_value(&source->fields[source->field_label_value], &p->label_layout, tile, r,
+                                     p->label_batch->arena, &value))
+        return RIDE_OK;
+    known_event *event = ride_idmap_find(p->labels, id, known_us, &event_us);
+    if (event != NULL && event->is_event) {
+        label_row_write(p, event_us, known_us, event, value.lo != 0);
+        return RIDE_OK;
+    }
+    p->summary->labels_unknown++;
+    event = ride_idmap_put(p->labels, id, known_us, p->clock_us > known_us ? p->clock_us : known_us);
+    if (event == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for labels that wait for their events");
+    event->pending_label = 1;
+    event->pending_value = value.lo != 0;
+    return RIDE_OK;
+}
+
+/* Remembers the event for its labels; tells a label that was there first. */
+static ride_status remember(pipeline *p, uint32_t row, ride_key128 id, int64_t t, bool *pending, bool *value,
+                            ride_error *err) {
+    const known_event *before = ride_idmap_find(p->labels, id, t, NULL);
+    *pending = before != NULL && before->pending_label;
+    *value = *pending && before->pending_value != 0;
+    known_event *event = ride_idmap_put(p->labels, id, t, p->clock_us);
+    if (event == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for the events that labels may come for");
+    const uint8_t *tile = tile_of(p, row);
+    event->is_event = 1;
+    for (uint32_t e = 0; e < p->spec->entities_count; e++) {
+        uint32_t column = p->spec->entities[e].key_column;
+        event->keys[e] =
+            ((const ride_key128 *)ride_tile_values_const(&p->in_layout, tile, column))[row % RIDE_TILE_ROWS];
+        if (!ride_valid(ride_tile_validity_const(&p->in_layout, tile, column), row % RIDE_TILE_ROWS))
+            event->null_keys |= UINT64_C(1) << e;
+    }
+    return RIDE_OK;
+}
+
+static ride_status stamp_row(pipeline *p, uint32_t row, ride_error *err) {
+    int64_t t = *times(p, row, RIDE_COLUMN_TIME);
+    ride_key128 id;
+    bool has_id = (p->dedup != NULL || p->labels != NULL) && event_identity(p, row, &id);
+    if (p->dedup != NULL && has_id) {
+        if (ride_idmap_find(p->dedup, id, t, NULL) != NULL) {
+            *flags_of(p, row) = RIDE_ROW_SKIP;
+            *times(p, row, RIDE_COLUMN_CLOCK) = p->clock_us;
+            p->summary->duplicates++;
+            return RIDE_OK;
+        }
+        if (ride_idmap_put(p->dedup, id, t, p->clock_us > t ? p->clock_us : t) == NULL)
+            return ride_fail(err, RIDE_E_MEMORY, "no memory for the ids of the dedup horizon");
+    }
+    if (t > p->clock_us) p->clock_us = t;
+    int64_t watermark = p->clock_us - p->events->bound_us;
+    uint32_t flags = t < watermark ? RIDE_ROW_LATE : 0;
+    if (t >= watermark - p->events->allowed_lateness_us) flags |= RIDE_ROW_ENTERS;
+    else p->summary->too_late++;
+    p->summary->late += t < watermark;
+    p->summary->accepted++;
+    *flags_of(p, row) = flags;
+    *times(p, row, RIDE_COLUMN_CLOCK) = p->clock_us;
+    return RIDE_OK;
+}
+
+ride_status pipeline_stamp(pipeline *p, uint32_t first, ride_error *err) {
+    uint32_t end = p->batch->rows_count;
+    ride_keys_fill(&p->keys, p->batch, first, end - first);
+    if (p->dedup == NULL && p->labels == NULL &&
+        p->events->order == RIDE_ORDER_ARRIVAL) { /* the plain case, tile by tile */
+        int64_t clock = p->clock_us, bound = p->events->bound_us, lateness = p->events->allowed_lateness_us;
+        uint64_t late = 0, too_late = 0;
+        for (uint32_t row = first; row < end;) {
+            uint32_t n = RIDE_TILE_ROWS - row % RIDE_TILE_ROWS;
+            if (n > end - row) n = end - row;
+            const int64_t *t = times(p, row, RIDE_COLUMN_TIME);
+            int64_t *clocks = times(p, row, RIDE_COLUMN_CLOCK);
+            uint32_t *flags = flags_of(p, row);
+            for (uint32_t i = 0; i < n; i++) {
+                clock = t[i] > clock ? t[i] : clock;
+                bool is_late = t[i] < clock - bound, is_too_late = t[i] < clock - bound - lateness;
+                clocks[i] = clock;
+                flags[i] = (is_late ? RIDE_ROW_LATE : 0) | (is_too_late ? 0 : RIDE_ROW_ENTERS);
+                late += is_late;
+                too_late += is_too_late;
+            }
+            row += n;
+        }
+        p->clock_us = clock;
+        p->summary->late += late;
+        p->summary->too_late += too_late;
+        p->summary->accepted += end - first;
+        return RIDE_OK;
+    }
+    for (uint32_t row = first; row < end; row++) {
+        RIDE_TRY(stamp_row(p, row, err));
+        ride_key128 id;
+        bool pending = false, value = false;
+        if (p->labels == NULL || !(*flags_of(p, row) & RIDE_ROW_ENTERS) || !event_identity(p, row, &id)) continue;
+        RIDE_TRY(remember(p, row, id, *times(p, row, RIDE_COLUMN_TIME), &pending, &value, err));
+        known_event *event = ride_idmap_find(p->labels, id, *times(p, row, RIDE_COLUMN_TIME), NULL);
+        if (pending && p->batch->rows_count < ride_batch_rows_count_max(p->batch))
+            label_row_write(p, *times(p, row, RIDE_COLUMN_TIME), *times(p, row, RIDE_COLUMN_TIME), event, value);
+    }
+    for (uint32_t row = first; p->events->order == RIDE_ORDER_EVENT_TIME && row < end; row++)
+        if (row + 1 == end || *times(p, row, RIDE_COLUMN_TIME) != *times(p, row + 1, RIDE_COLUMN_TIME))
+            *flags_of(p, row) |= RIDE_ROW_PEERS;
+    return RIDE_OK;
+}
