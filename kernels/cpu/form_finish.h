@@ -1,0 +1,122 @@
+/* kernels/cpu/form_finish.h: aggregates that are differences of prefixes, finished column by column. */
+#ifndef RIDE_KERNELS_CPU_FORM_FINISH_H
+#define RIDE_KERNELS_CPU_FORM_FINISH_H
+#include "kernels/cpu/form_scan.h"
+
+/* ---- aggregates that are differences of prefixes ---- */
+
+static inline double finish_value(const ride_cpu_aggregate *a, uint64_t n, int64_t sum, ride_u128 sumsq) {
+    const ride_plan_aggregate *plan = a->plan;
+    double value = ride_null_f64();
+    switch (plan->op) {
+    case RIDE_AGG_COUNT: value = (double)n; break;
+    case RIDE_AGG_SUM: value = ride_decimal_to_f64(sum, plan->is_decimal ? plan->scale : 0); break;
+    case RIDE_AGG_MEAN: value = ride_window_mean(n, sum, plan->is_decimal ? plan->scale : 0); break;
+    case RIDE_AGG_RISK: value = ride_window_risk(n, (uint64_t)sum); break;
+    case RIDE_AGG_VAR:
+    case RIDE_AGG_VAR_POP:
+        value = ride_window_var(n, sum, sumsq, plan->is_decimal ? plan->scale : 0, plan->op == RIDE_AGG_VAR_POP);
+        break;
+    case RIDE_AGG_STD:
+    case RIDE_AGG_STD_POP:
+        value = ride_window_std(n, sum, sumsq, plan->is_decimal ? plan->scale : 0, plan->op == RIDE_AGG_STD_POP);
+        break;
+    default: break;
+    }
+    return ride_window_finish(plan, n, value);
+}
+
+static inline UWORD window_word(const ride_cpu_entity *entity, const ride_cpu_rows *rows, uint32_t w,
+                                const ride_cpu_aggregate *a, uint32_t row) {
+    const WORD *lo = raw_at(entity, rows, w, a->slot_lo < 0 ? EDGES : (uint32_t)a->slot_lo);
+    const WORD *hi = raw_at(entity, rows, w, a->slot_hi < 0 ? EDGES : (uint32_t)a->slot_hi);
+    return (UWORD)hi[row] - (UWORD)lo[row];
+}
+
+static inline void finish_row(const ride_cpu_entity *entity, const ride_cpu_rows *rows, uint32_t row,
+                              const ride_cpu_aggregate *a, int own_times) {
+    const WORD *own = rows->own;
+    uint64_t n = a->word_count < 0 ? (uint64_t)(uint32_t)window_word(entity, rows, 0, a, row)
+                                   : (uint64_t)window_word(entity, rows, 1 + (uint32_t)a->word_count, a, row);
+    n += (uint64_t)(int64_t)own_times * (a->word_count < 0
+                                             ? (rows->has_key >> row & 1)
+                                             : (uint64_t)own[(uint32_t)a->word_count * RIDE_BLOCK_ROWS + row]);
+    int64_t sum = 0;
+    ride_u128 sumsq = 0;
+    if (a->word_sum >= 0) {
+        sum = (int64_t)(WORD)window_word(entity, rows, 1 + (uint32_t)a->word_sum, a, row);
+        if (a->plan->op != RIDE_AGG_RISK)
+            sum += own_times * (int64_t)own[(uint32_t)a->word_sum * RIDE_BLOCK_ROWS + row];
+        else if (a->plan->peers && own_entry_counted(entity, rows, row, a))
+            sum -= (int64_t)own[(uint32_t)a->word_sum * RIDE_BLOCK_ROWS + row];
+    }
+    if (a->word_sumsq >= 0 && sizeof(WORD) == 8) {
+        uint32_t w = (uint32_t)a->word_sumsq;
+        const WORD *lo = raw_at(entity, rows, 1 + w, a->slot_lo < 0 ? EDGES : (uint32_t)a->slot_lo);
+        const WORD *hi = raw_at(entity, rows, 1 + w, a->slot_hi < 0 ? EDGES : (uint32_t)a->slot_hi);
+        uint32_t next = (EDGES + 1) * RIDE_BLOCK_ROWS;
+        ride_u128 upper = ((ride_u128)(uint64_t)hi[next + row] << 64) + (uint64_t)hi[row];
+        ride_u128 lower = ((ride_u128)(uint64_t)lo[next + row] << 64) + (uint64_t)lo[row];
+        ride_u128 mine = ((ride_u128)(uint64_t)own[(w + 1) * RIDE_BLOCK_ROWS + row] << 64) +
+                         (uint64_t)own[w * RIDE_BLOCK_ROWS + row];
+        sumsq = upper - lower + (own_times > 0 ? mine : 0) - (own_times < 0 ? mine : 0);
+    }
+    rows->features[a - entity->aggregates][row] = finish_value(a, n, sum, sumsq);
+}
+
+/* count, mean and risk of whole columns at once: the divisions are exact-integer divisions that fit 53 bits, rounded once. */
+static inline bool finish_column(const ride_cpu_entity *entity, const ride_cpu_rows *rows,
+                                 const ride_cpu_aggregate *a) {
+    const ride_plan_aggregate *plan = a->plan;
+    if (plan->min_count > 0 || sizeof(WORD) == 8) return false;
+    if (plan->op != RIDE_AGG_COUNT && plan->op != RIDE_AGG_MEAN && plan->op != RIDE_AGG_RISK) return false;
+    if (plan->op == RIDE_AGG_MEAN && plan->is_decimal && plan->scale > 6) return false;
+    double *restrict out = rows->features[a - entity->aggregates];
+    const WORD *own = rows->own;
+    uint32_t lo = a->slot_lo < 0 ? EDGES : (uint32_t)a->slot_lo, hi = a->slot_hi < 0 ? EDGES : (uint32_t)a->slot_hi;
+    const WORD *n_lo = raw_at(entity, rows, (uint32_t)(a->word_count + 1), lo),
+               *n_hi = raw_at(entity, rows, (uint32_t)(a->word_count + 1), hi);
+    int32_t n[RIDE_BLOCK_ROWS];
+    for (uint32_t row = 0; row < RIDE_BLOCK_ROWS; row++) n[row] = (int32_t)((UWORD)n_hi[row] - (UWORD)n_lo[row]);
+    if (plan->current) {
+        const WORD *one =
+            a->word_count < 0 ? (const WORD *)rows->key_word : own + (uint32_t)a->word_count * RIDE_BLOCK_ROWS;
+        for (uint32_t row = 0; row < RIDE_BLOCK_ROWS; row++) n[row] += (int32_t)one[row];
+    }
+    uint32_t rows_count = rows->rows_count;
+    if (plan->op == RIDE_AGG_COUNT) {
+        for (uint32_t row = 0; row < rows_count; row++) out[row] = (double)n[row];
+        return true;
+    }
+    const WORD *s_lo = raw_at(entity, rows, (uint32_t)(a->word_sum + 1), lo),
+               *s_hi = raw_at(entity, rows, (uint32_t)(a->word_sum + 1), hi);
+    int32_t sum[RIDE_BLOCK_ROWS];
+    for (uint32_t row = 0; row < RIDE_BLOCK_ROWS; row++) sum[row] = (int32_t)((UWORD)s_hi[row] - (UWORD)s_lo[row]);
+    if (plan->current && plan->op == RIDE_AGG_MEAN) {
+        const WORD *mine = own + (uint32_t)a->word_sum * RIDE_BLOCK_ROWS;
+        for (uint32_t row = 0; row < RIDE_BLOCK_ROWS; row++) sum[row] += (int32_t)mine[row];
+    }
+    double divisor = plan->op == RIDE_AGG_MEAN ? a->divisor : 1.0,
+           empty = plan->has_empty ? plan->empty : ride_null_f64();
+    for (uint32_t row = 0; row < rows_count; row++) {
+        double denominator = (double)n[row] * divisor, quotient = (double)sum[row] / (n[row] == 0 ? 1.0 : denominator);
+        out[row] = n[row] == 0 ? empty : quotient;
+    }
+    return true;
+}
+
+static inline void finish(const ride_cpu_entity *entity, const ride_cpu_rows *rows) {
+    for (uint32_t i = 0; i < entity->aggregates_count; i++) {
+        const ride_cpu_aggregate *a = &entity->aggregates[i];
+        if (a->scans || (a->plan->peers != 0) != rows->is_peers) continue;
+        if (!rows->is_peers && finish_column(entity, rows, a)) continue;
+        for (uint32_t row = 0; row < rows->rows_count; row++) {
+            if (rows->flags[row] & (RIDE_ROW_LABEL | RIDE_ROW_SKIP)) continue;
+            int times = a->plan->current;
+            if (rows->is_peers) times -= own_entry_counted(entity, rows, row, a); /* its entry is in state already */
+            finish_row(entity, rows, row, a, times);
+        }
+    }
+}
+
+#endif
