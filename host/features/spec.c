@@ -92,7 +92,8 @@ void spec_check_memory(spec_builder *b) {
                     (unsigned long long)events, (unsigned long long)need, (unsigned long long)most);
         }
         if (b->spec->memory_bytes_max != 0 && total > b->spec->memory_bytes_max)
-            ride_yaml_fault(&b->reader, b->root, "raise `memory`, or lower expected_keys or max_events",
+            ride_yaml_fault(&b->reader, ride_yaml_get(b->root, "memory"),
+                            "raise `memory`, or lower expected_keys or max_events",
                             "the entities need %llu bytes together, the budget is %llu", (unsigned long long)total,
                             (unsigned long long)b->spec->memory_bytes_max);
     }

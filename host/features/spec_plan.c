@@ -1,7 +1,9 @@
 /* features/spec_plan.c: features → lanes, edges and aggregates of the plan (kernels/layout/plan.h has the words), and
  * expressions → programs. Equal lanes and edges of an entity are shared. */
+#include "features/duration.h"
 #include "features/spec_internal.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 static bool is_identity(ride_aggregate_op op) { return op == RIDE_AGG_FIRST_SEEN || op == RIDE_AGG_DISTINCT; }
@@ -21,19 +23,26 @@ static void plan_retention(spec_builder *b, uint32_t entity) {
     ride_plan_entity *plan = &b->priv->entities[entity];
     int64_t slack = events->bound_us + events->allowed_lateness_us, need = 0, longest = 0,
             horizon = b->horizon_us[entity];
+    const spec_feature *longest_of = NULL;
     bool unbounded = false;
     for (uint32_t i = 0; i < b->spec->features_count; i++) {
         const spec_feature *f = &b->priv->features[i];
         if (f->is_expression || f->entity != entity) continue;
+        int64_t span = f->window_us + f->delay_us + (f->kind == SPEC_HOPPING ? f->hop_us : 0);
         unbounded |= f->window_text == NULL;
         if (reach(b, f) > need) need = reach(b, f);
-        if (f->window_us + f->delay_us > longest) longest = f->window_us + f->delay_us;
+        if (span > longest) longest = span, longest_of = f;
     }
-    if (b->entity_horizons[entity] != NULL && horizon < longest)
-        ride_yaml_fault(&b->reader, b->entity_horizons[entity],
-                        "make it the longest window plus its delay, or leave it out",
-                        "the horizon of entity `%s` is shorter than its longest window and delay",
-                        b->spec->entities[entity].name);
+    if (b->entity_horizons[entity] != NULL && horizon < longest) {
+        char window[32], delay[32], total[32];
+        ride_yaml_fault(&b->reader, b->entity_horizons[entity], "lengthen it, or leave it out",
+                        "the horizon of `%s` is shorter than a feature at line %u needs: window %s + delay %s%s = %s",
+                        b->spec->entities[entity].name, longest_of->node->line,
+                        ride_duration_text(longest_of->window_us, window, sizeof window),
+                        ride_duration_text(longest_of->delay_us, delay, sizeof delay),
+                        longest_of->kind == SPEC_HOPPING ? " + one hop" : "",
+                        ride_duration_text(longest, total, sizeof total));
+    }
     if (unbounded && need == 0 && horizon == 0)
         ride_yaml_fault(&b->reader, b->entity_nodes[entity], "horizon: 30d",
                         "entity `%s` has a feature without a window: it needs a `horizon`",
@@ -131,9 +140,11 @@ static void plan_lanes(spec_builder *b, const spec_feature *f, ride_plan_aggrega
     if (f->op == RIDE_AGG_RISK) a->lane_sum = lane_of(b, f, RIDE_LANE_LABEL, -1, false);
     if (is_value(f->op)) a->lane_value = lane_of(b, f, RIDE_LANE_VALUE, a->column, is_u64);
     if (is_identity(f->op)) a->lane_value = lane_of(b, f, RIDE_LANE_HASH, a->column, false);
-    if (f->op == RIDE_AGG_SINCE_LAST && f->condition >= 0) a->lane_value = lane_of(b, f, RIDE_LANE_PRESENT, -1, false);
-    if (f->op == RIDE_AGG_SINCE_FIRST && f->condition >= 0)
-        ride_yaml_fault(&b->reader, f->node, NULL, "`since_first` with `where` is not supported yet");
+    if (f->op == RIDE_AGG_SINCE_LAST && some)
+        a->lane_value = lane_of(b, f, RIDE_LANE_PRESENT, field != NULL && field->nullable ? a->column : -1, false);
+    if (f->op == RIDE_AGG_SINCE_FIRST && some)
+        ride_yaml_fault(&b->reader, f->node, NULL,
+                        "`since_first` with a `where` or a nullable column is not supported yet");
 }
 
 void spec_plan_features(spec_builder *b) {
@@ -158,17 +169,64 @@ void spec_plan_features(spec_builder *b) {
     }
 }
 
-/* Sums are 64 bits and squares 128: a value beyond 2^42 minor units, a million of which still fit, is a rejected row. */
-void spec_bound_sums(spec_builder *b) {
-    const int64_t bound = INT64_C(1) << 42;
-    for (uint32_t i = 0; i < b->spec->features_count; i++) {
-        const spec_feature *f = &b->priv->features[i];
-        if (f->is_expression || f->op < RIDE_AGG_SUM || f->op > RIDE_AGG_STD_POP || f->field < 0) continue;
-        ride_field *field = &spec_events(b)->fields[f->field];
-        if (!field->has_min || field->min < -bound) field->min = field->tile_type == RIDE_TYPE_U64 ? 0 : -bound;
-        if (!field->has_max || field->max > bound) field->max = bound;
-        field->has_min = field->has_max = true;
+/* Greatest magnitude that a field's declaration admits; 0 when only its 64 bits bound it. */
+static uint64_t declared_magnitude(const ride_field *field) {
+    uint64_t low = field->min < 0 ? 0 - (uint64_t)field->min : (uint64_t)field->min;
+    uint64_t high = field->max < 0 ? 0 - (uint64_t)field->max : (uint64_t)field->max;
+    if (field->has_min && field->has_max) return low > high ? low : high;
+    switch (field->type) {
+    case RIDE_FIELD_U8: return UINT8_MAX;
+    case RIDE_FIELD_U16: return UINT16_MAX;
+    case RIDE_FIELD_U32: return UINT32_MAX;
+    case RIDE_FIELD_I8: return 1u << 7;
+    case RIDE_FIELD_I16: return 1u << 15;
+    case RIDE_FIELD_I32: return 1u << 31;
+    default: return 0;
     }
+}
+
+/* A window's sum must fit in 64 bits: events of a key × greatest value < 2^63 (then squares fit in 128). What the declaration
+ * bounds is checked; a 64-bit column without bounds gets the domain that is safe, and values outside are rejected rows. */
+static void bound_sum(spec_builder *b, const spec_feature *f) {
+    ride_field *field = &spec_events(b)->fields[f->field];
+    uint32_t max_events = b->priv->entities[f->entity].max_events;
+    int64_t events = max_events != 0 ? max_events : SPEC_EVENTS_DEFAULT, safe = INT64_MAX / events;
+    uint64_t declared = declared_magnitude(field);
+    uint64_t low = field->has_min ? (field->min < 0 ? 0 - (uint64_t)field->min : (uint64_t)field->min) : 0;
+    uint64_t high = field->has_max ? (field->max < 0 ? 0 - (uint64_t)field->max : (uint64_t)field->max) : 0;
+    uint64_t greatest = declared > low ? declared : low;
+    if (high > greatest) greatest = high;
+    if (greatest > (uint64_t)safe) {
+        ride_yaml_fault(&b->reader, f->node, "narrow `min` and `max` of the field, or give the entity `max_events`",
+                        "sums of `%s` by `%s` can overflow: %" PRId64 " events x %" PRIu64 " > 2^63 - 1", field->name,
+                        b->spec->entities[f->entity].name, events, greatest);
+        return;
+    }
+    if (declared != 0) return;
+    if (!field->has_min) field->min = field->tile_type == RIDE_TYPE_U64 ? 0 : -safe;
+    if (!field->has_max) field->max = safe;
+    field->has_min = field->has_max = true;
+}
+
+void spec_bound_sums(spec_builder *b) {
+    /* the entity with the most events first, so that a domain made here is the narrowest */
+    uint32_t most_first[RIDE_ENTITIES_MAX], count = b->spec->entities_count;
+    for (uint32_t e = 0; e < count; e++) {
+        uint32_t at = e, own = b->priv->entities[e].max_events;
+        uint64_t events = own != 0 ? own : SPEC_EVENTS_DEFAULT;
+        for (; at > 0; at--) {
+            uint32_t other = b->priv->entities[most_first[at - 1]].max_events;
+            if ((other != 0 ? other : SPEC_EVENTS_DEFAULT) >= events) break;
+            most_first[at] = most_first[at - 1];
+        }
+        most_first[at] = e;
+    }
+    for (uint32_t e = 0; e < count; e++)
+        for (uint32_t i = 0; i < b->spec->features_count; i++) {
+            const spec_feature *f = &b->priv->features[i];
+            if (f->is_expression || f->field < 0 || f->entity != most_first[e]) continue;
+            if (f->op >= RIDE_AGG_SUM && f->op <= RIDE_AGG_STD_POP) bound_sum(b, f);
+        }
 }
 
 void spec_compile_expressions(spec_builder *b) {
