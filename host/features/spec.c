@@ -60,47 +60,6 @@ static void read_sections(spec_builder *b) {
     spec_check_memory(b);
 }
 
-/* The budget: expected keys, each with max_events entries (100 when not said). */
-void spec_check_memory(spec_builder *b) {
-    ride_bundle_builder *builder = NULL;
-    uint8_t *image = NULL;
-    uint64_t bytes = 0, total = 0;
-    ride_bundle bundle;
-    ride_error err = {0};
-    if (ride_bundle_builder_create(&builder, &err) != RIDE_OK ||
-        ride_spec_to_bundle(b->spec, NULL, 0, builder, b->reader.findings) != RIDE_OK ||
-        ride_bundle_builder_build(builder, &image, &bytes, &err) != RIDE_OK ||
-        ride_bundle_open(image, bytes, &bundle, &err) != RIDE_OK) {
-        if (b->reader.findings->count == 0) ride_yaml_fault(&b->reader, b->root, NULL, "%s", err.what);
-    } else {
-        for (uint32_t e = 0; e < b->spec->entities_count; e++) {
-            ride_state_layout layout;
-            if (ride_state_layout_make(&bundle, e, 1, &layout, &err) != RIDE_OK) {
-                ride_yaml_fault(&b->reader, b->entity_nodes[e], NULL, "%s", err.what);
-                continue;
-            }
-            const ride_plan_entity *plan = &b->priv->entities[e];
-            uint64_t events = plan->max_events != 0 ? plan->max_events : 100,
-                     key = ride_state_key_bytes(&layout, events);
-            uint64_t need = plan->expected_keys * key, most = b->priv->entity_memory_max[e];
-            total += need;
-            if (most != 0 && need > most)
-                ride_yaml_fault(
-                    &b->reader, b->entity_nodes[e], "raise `memory`, or lower expected_keys or max_events",
-                    "entity `%s` needs %llu keys x %llu bytes (%llu events each) = %llu bytes, its budget is %llu",
-                    b->spec->entities[e].name, (unsigned long long)plan->expected_keys, (unsigned long long)key,
-                    (unsigned long long)events, (unsigned long long)need, (unsigned long long)most);
-        }
-        if (b->spec->memory_bytes_max != 0 && total > b->spec->memory_bytes_max)
-            ride_yaml_fault(&b->reader, ride_yaml_get(b->root, "memory"),
-                            "raise `memory`, or lower expected_keys or max_events",
-                            "the entities need %llu bytes together, the budget is %llu", (unsigned long long)total,
-                            (unsigned long long)b->spec->memory_bytes_max);
-    }
-    ride_bundle_image_free(image);
-    ride_bundle_builder_destroy(builder);
-}
-
 static ride_status load(const char *path, ride_yaml *yaml, ride_spec **out, ride_diagnostics *findings) {
     ride_error err = {0};
     ride_arena *arena = NULL;

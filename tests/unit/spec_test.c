@@ -1,9 +1,11 @@
 /* What a feature spec compiles to, and what it is refused for: every rule of the grammar with its place. The plan's numbers
  * are written out by hand from the definition of the windows. */
+#include "features/explain.h"
 #include "features/spec.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define D INT64_C(86400000000)
@@ -414,6 +416,28 @@ Test(spec, a_budget_that_is_too_small_is_told_with_the_arithmetic) {
     ride_spec *spec = parse(SOURCE("") "memory: 64GiB\nentities: {k: {keys: [k], expected_keys: 1000, max_events: "
                                        "16}}\nfeatures: [{entity: k, agg: count, windows: 1d}]\n");
     ride_spec_destroy(spec);
+}
+
+Test(spec, explain_adds_up_and_names_every_feature) {
+    ride_spec *spec =
+        parse(SOURCE("") "memory: 64GiB\nentities: {k: {keys: [k], expected_keys: 1000, max_events: 16}}\n"
+                         "features: [{entity: k, agg: count, windows: 1d}]\n");
+    ride_explain_entity x[RIDE_ENTITIES_MAX];
+    ride_error err = {0};
+    char *text = NULL, expected[128];
+    cr_assert_eq(ride_explain_memory(spec, x, &err), RIDE_OK, "%s", err.what);
+    cr_expect_eq(x[0].total_bytes_max, 1000 * x[0].key_bytes_wide);
+    cr_expect(x[0].key_bytes_once > 0 && x[0].key_bytes_once <= x[0].key_bytes &&
+              x[0].key_bytes <= x[0].key_bytes_wide);
+    cr_assert_eq(ride_explain_text(spec, &text, &err), RIDE_OK);
+    snprintf(expected, sizeof expected, "1000 keys x %llu bytes = %llu bytes at most",
+             (unsigned long long)x[0].key_bytes_wide, (unsigned long long)x[0].total_bytes_max);
+    cr_expect_not_null(strstr(text, expected), "%s", text);
+    cr_expect_not_null(strstr(text, "exact k_count_1d = count() over 1d by k"), "%s", text);
+    free(text);
+    ride_spec_destroy(spec);
+    refuse(SOURCE("") "entities: {k: {keys: [k], memory: 1GiB}}\nfeatures: [{entity: k, agg: count, windows: 1d}]\n",
+           "4:35: `memory` of entity `k` needs `expected_keys`");
 }
 
 Test(spec, all_findings_are_told_at_once) {
