@@ -23,10 +23,11 @@ from windows import aggregate
 
 def row_names(spec, event):
     """What expressions of this event know: fields in their major unit, and ts."""
-    names = {"ts": event.time}
+    names = {}
     for name, value in event.values.items():
         scale = spec.events.fields[name].get("scale", 0)
         names[name] = value / 10**scale if scale and value is not None else value
+    names["ts"] = event.time  # in microseconds, also where a field of that name counts otherwise
     return names
 
 
