@@ -321,6 +321,14 @@ Test(spec, the_hash_ignores_form_and_sees_meaning) {
     cr_expect_arr_eq(b->hash, same->hash, 32);
     cr_expect_neq(memcmp(b->hash, other->hash, 32), 0);
     ride_spec_destroy(a), ride_spec_destroy(b), ride_spec_destroy(same), ride_spec_destroy(other);
+    /* an expression is another one when a feature that it names is another one */
+    a = parse(SOURCE("") "entities: {k: {keys: [k]}}\nfeatures: [{name: r, expr: n + 1}, {name: q, expr: a + 1}, {agg: "
+                         "count, entity: k, windows: 1d, name: n}]\n");
+    b = parse(SOURCE("") "entities: {k: {keys: [k]}}\nfeatures: [{name: r, expr: n + 1}, {name: q, expr: a + 1}, {agg: "
+                         "count, entity: k, windows: 2d, name: n}]\n");
+    cr_expect_neq(memcmp(a->features[0].id, b->features[0].id, 16), 0);
+    cr_expect_arr_eq(a->features[1].id, b->features[1].id, 16);
+    ride_spec_destroy(a), ride_spec_destroy(b);
 }
 
 Test(spec, unknown_keys_are_errors_with_a_suggestion) {
