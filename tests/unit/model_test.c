@@ -4,6 +4,7 @@
 #include "kernels/cpu/score.h"
 #include "kernels/row/tree.h"
 #include "models/compile.h"
+#include "models/info.h"
 #include "models/score.h"
 
 #include <criterion/criterion.h>
@@ -164,4 +165,19 @@ Test(model, names_meet_the_vector_in_any_order_and_a_mismatch_lists_both_sides) 
     ride_bundle_builder_destroy(builder);
     ride_model_destroy(model);
     ride_diagnostics_free(&findings);
+}
+
+Test(model, info_tells_what_the_file_holds) {
+    ride_diagnostics findings;
+    ride_model *model = NULL;
+    ride_diagnostics_init(&findings);
+    cr_assert_eq(ride_model_load(golden("1.7.6", "dart", "json"), NULL, &model, &findings), RIDE_OK);
+    char *json = ride_model_info(model, RIDE_INFO_JSON), *text = ride_model_info(model, RIDE_INFO_TEXT);
+    cr_assert(json != NULL && text != NULL);
+    cr_assert_not_null(strstr(json, "\"written_by\":\"1.7.6\",\"booster\":\"dart\",\"objective\":\"binary:logistic\""));
+    cr_assert_not_null(strstr(json, "{\"name\":\"kind\",\"category\":true}]}"));
+    cr_assert_not_null(strstr(text, "amount, age, gap, kind\n"));
+    free(json);
+    free(text);
+    ride_model_destroy(model);
 }
