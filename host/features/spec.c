@@ -41,8 +41,7 @@ static void read_sections(spec_builder *b) {
     if (b->spec->sources_count == 0) return;
     if (entities != NULL && ride_yaml_need(&b->reader, entities, "`entities`", RIDE_YAML_MAPPING) == RIDE_OK)
         spec_read_entities(b, entities);
-    if (b->reader.findings->count > 0) return; /* what follows would only repeat it */
-    spec_assign_columns(b);
+    spec_assign_columns(b); /* also after findings: one load tells those of the features too */
     b->spec->features = ride_arena_new(b->priv->arena, ride_feature_spec, SPEC_FEATURES_MAX);
     if (b->spec->features == NULL) {
         b->no_memory = true;

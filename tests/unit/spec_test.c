@@ -455,6 +455,10 @@ Test(spec, all_findings_are_told_at_once) {
     cr_assert_eq(ride_spec_parse("t.yaml", text, strlen(text), &spec, &findings), RIDE_E_SPEC);
     cr_expect_eq(findings.count, 4);
     ride_diagnostics_free(&findings);
+    text = SOURCE(", dedup: 1h") "entities: {k: {keys: [q]}}\nfeatures: [{entity: k, agg: count, windows: 1x}]\n";
+    cr_assert_eq(ride_spec_parse("t.yaml", text, strlen(text), &spec, &findings), RIDE_E_SPEC);
+    cr_expect_eq(findings.count, 3); /* of the source, the entity and the feature */
+    ride_diagnostics_free(&findings);
 }
 
 Test(zone, named_zones_follow_their_rules_to_2100) {
