@@ -1,0 +1,98 @@
+/* The forest's check: a good forest opens, and every single damage is refused (scorers index without tests). */
+#include "kernels/layout/forest.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <string.h>
+
+typedef struct parts {
+    struct {
+        ride_forest_header header;
+        double base;
+    } head;
+    ride_forest_tree tree;
+    ride_forest_node nodes[5];
+    uint32_t words[1];
+} parts;
+
+/* 0 tests input 1; 1 is a leaf; 2 tests a category set; 3 and 4 are leaves. */
+static parts good(void) {
+    parts p;
+    memset(&p, 0, sizeof p);
+    p.head.header = (ride_forest_header){.forest_version = RIDE_FOREST_VERSION,
+                                         .trees_count = 1,
+                                         .nodes_count = 5,
+                                         .inputs_count = 2,
+                                         .outputs_count = 1,
+                                         .category_words_count = 1,
+                                         .input_number = RIDE_FOREST_F32,
+                                         .sum_number = RIDE_FOREST_F32,
+                                         .link = RIDE_FOREST_LINK_SIGMOID,
+                                         .depth_max = 2};
+    p.head.base = 0.5;
+    p.tree = (ride_forest_tree){.nodes_count = 5, .depth = 2};
+    p.nodes[0] = (ride_forest_node){.u.threshold = 1.5, .input = 1, .left = 1};
+    p.nodes[1] = (ride_forest_node){.u.leaf = 0.25, .input = RIDE_NODE_LEAF};
+    p.nodes[2] = (ride_forest_node){.u.set = {0, 1}, .input = RIDE_NODE_SET, .left = 3};
+    p.nodes[3] = p.nodes[4] = p.nodes[1];
+    return p;
+}
+
+static ride_status open_parts(const parts *p) {
+    ride_bundle bundle;
+    ride_forest forest;
+    ride_error err;
+    memset(&bundle, 0, sizeof bundle);
+    bundle.sections[RIDE_SECTION_FOREST] = &p->head;
+    bundle.sections_bytes[RIDE_SECTION_FOREST] = sizeof p->head;
+    bundle.sections[RIDE_SECTION_FOREST_TREES] = &p->tree;
+    bundle.sections_bytes[RIDE_SECTION_FOREST_TREES] = sizeof p->tree;
+    bundle.sections[RIDE_SECTION_FOREST_NODES] = p->nodes;
+    bundle.sections_bytes[RIDE_SECTION_FOREST_NODES] = sizeof p->nodes;
+    bundle.sections[RIDE_SECTION_FOREST_CATEGORIES] = p->words;
+    bundle.sections_bytes[RIDE_SECTION_FOREST_CATEGORIES] = sizeof p->words;
+    return ride_forest_open(&bundle, &forest, &err);
+}
+
+#define REFUSED(change)                                                                                                \
+    do {                                                                                                               \
+        parts p = good();                                                                                              \
+        change;                                                                                                        \
+        cr_assert_eq(open_parts(&p), RIDE_E_CORRUPT, #change);                                                         \
+    } while (0)
+
+Test(forest, a_good_one_opens_and_every_damage_is_refused) {
+    parts fine = good();
+    cr_assert_eq(open_parts(&fine), RIDE_OK);
+    fine.head.header.forest_version++;
+    cr_assert_eq(open_parts(&fine), RIDE_E_VERSION);
+    REFUSED(p.head.header.trees_count = 2);
+    REFUSED(p.head.header.nodes_count = 4);
+    REFUSED(p.head.header.outputs_count = 0);
+    REFUSED(p.head.header.outputs_count = 2);
+    REFUSED(p.head.header.depth_max = 3);
+    REFUSED(p.head.header.link = 9);
+    REFUSED(p.head.header.flags = 1);
+    REFUSED(p.head.header.reserved[4] = 1);
+    REFUSED(p.head.header.category_words_count = 0);
+    REFUSED(memset(p.head.header.format, 'x', sizeof p.head.header.format));
+    REFUSED(p.head.base = NAN);
+    REFUSED(p.head.base = 0.1); /* no float */
+    REFUSED(p.tree.nodes_first = 1);
+    REFUSED(p.tree.nodes_count = 3);
+    REFUSED(p.tree.output = 1);
+    REFUSED(p.tree.depth = 1);
+    REFUSED(p.nodes[0].left = 0); /* a cycle */
+    REFUSED(p.nodes[2].left = 1); /* shared children */
+    REFUSED(p.nodes[2].left = 4);
+    REFUSED(p.nodes[2].input = RIDE_NODE_LEAF); /* two nodes that nothing reaches */
+    REFUSED(p.nodes[4].input = 0);              /* children beyond the tree */
+    REFUSED(p.nodes[0].input = 2);
+    REFUSED(p.nodes[0].input |= 0x80000000u);
+    REFUSED(p.nodes[0].input |= RIDE_NODE_SET_LEFT);
+    REFUSED(p.nodes[0].u.threshold = NAN);
+    REFUSED(p.nodes[1].u.leaf = INFINITY);
+    REFUSED(p.nodes[1].left = 1);
+    REFUSED(p.nodes[2].u.set.words_count = 2);
+    REFUSED(p.nodes[2].u.set.words_first = UINT32_MAX);
+}
