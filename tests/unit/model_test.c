@@ -181,3 +181,23 @@ Test(model, info_tells_what_the_file_holds) {
     free(text);
     ride_model_destroy(model);
 }
+
+Test(model, best_iteration_is_an_option_and_all_trees_the_default) {
+    size_t bytes;
+    char *data = slurp(golden("1.7.6", "plain", "json"), &bytes);
+    data[bytes] = '\0';
+    char *at = strstr(data, "\"best_iteration\":\"3\"");
+    cr_assert_not_null(at);
+    at[18] = '1';
+    for (int option = 0; option < 2; option++) {
+        ride_diagnostics findings;
+        ride_model *model = NULL;
+        ride_model_options options = {.best_iteration = option == 1};
+        ride_diagnostics_init(&findings);
+        cr_assert_eq(ride_model_parse("m", data, bytes, &options, &model, &findings), RIDE_OK);
+        cr_assert_eq(model->trees_count, option == 1 ? 2 : 4);
+        cr_assert_eq(model->best_iteration, 1);
+        ride_model_destroy(model);
+    }
+    free(data);
+}
