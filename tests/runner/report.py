@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 SYNTHESIS = re.compile(r"Synthesis: Tested: (\d+) \| Passing: (\d+) \| Failing: (\d+) \| Crashing: (\d+)")
-CRITERION_SKIP = re.compile(r"^\[SKIP\]\s*(.+?)(?::\s*(.*))?$", re.M)
+CRITERION_SKIP = re.compile(r"^\[SKIP\]\s*(\w+::\w+)(?::[ \t]*(.*))?$", re.M)
 
 
 @dataclass
