@@ -91,6 +91,9 @@ ride_status ride_cpu_entity_create(ride_cpu_entity *entity, const ride_bundle *b
     entity->zone_count = bundle->plan->zone_transitions_count;
     entity->labels_from_source = bundle->plan->label_kind == RIDE_LABEL_SOURCE;
     entity->need_us = entity->plan->need_us;
+    for (uint32_t i = 0; i < entity->plan->edges_count; i++)
+        if (entity->edges[i].kind == RIDE_EDGE_OFFSET && entity->edges[i].offset_us > entity->offset_max_us)
+            entity->offset_max_us = entity->edges[i].offset_us;
     entity->retention_us = entity->plan->retention_us;
     entity->lookback_us = entity->plan->lookback_us;
     entity->clock_us = INT64_MIN;

@@ -71,6 +71,7 @@ typedef struct ride_cpu_entity {
     bool out_of_memory;
     uint32_t form_epoch; /* counts rewritings */
     int64_t need_us, retention_us, lookback_us;
+    int64_t offset_max_us; /* of the edges that stand a fixed time behind the event */
 
     ride_keytable table;
     uint8_t *records;

@@ -51,7 +51,7 @@ static inline void drop_expired(ride_cpu_entity *entity, ride_record *record) {
     uint32_t oldest_read = record->n;
     for (uint32_t e = 0; e < entity->layout.edges_count; e++)
         if ((int32_t)(position[e] - oldest_read) < 0) oldest_read = position[e];
-    if (ride_time_sub(record->last_us, entity->need_us) <=
+    if (ride_time_sub(record->last_us, entity->offset_max_us) <=
         cut) { /* what the longest window has left is gone: no look needed */
         if ((int32_t)(oldest_read - record->first) > 0) record->first = oldest_read;
         return;

@@ -87,6 +87,8 @@ static inline void scan_row(ride_cpu_entity *entity, const ride_cpu_rows *rows, 
     if (record == NULL || (int32_t)(hi - lo) < 0) hi = lo;
     if (plan->op ==
         RIDE_AGG_SINCE_FIRST) { /* the chain of the window's newest entry may be older than the ring: the record knows it */
+        if (hi != lo && own_is_in_state && own_entry_counted(entity, rows, row, a))
+            hi--; /* peers: one entry of its time less */
         if (hi != lo) {
             int64_t newest = word_to_time(time_at(entity, record, hi - 1)), chain = record->chain_us;
             if (newest < chain) { /* an older chain: walk it */

@@ -77,6 +77,13 @@ static int patch_compare(const void *a_, const void *b_) {
     return a->lanes < b->lanes ? -1 : a->lanes > b->lanes;
 }
 
+/* Only since_first reads the start of the chain; where nobody does, late events leave it at what was still kept. */
+static bool reads_chain(const ride_cpu_entity *entity) {
+    for (uint32_t i = 0; i < entity->aggregates_count; i++)
+        if (entity->aggregates[i].plan->op == RIDE_AGG_SINCE_FIRST) return true;
+    return false;
+}
+
 static ride_status record_save(stream *s, const ride_cpu_entity *entity, const ride_record *record, int64_t cut) {
     const ride_cpu_form *form = ride_cpu_entity_form(entity);
     int64_t time_us, added[RIDE_WORDS_MAX], own[RIDE_WORDS_MAX];
@@ -89,7 +96,7 @@ static ride_status record_save(stream *s, const ride_cpu_entity *entity, const r
         patches += entity->patches[p - 1].entry_us > cut;
     put(s, &record->key, sizeof record->key);
     put_i64(s, record->last_us);
-    put_i64(s, record->chain_us);
+    put_i64(s, reads_chain(entity) ? record->chain_us : record->last_us);
     put_u32(s, record->n - first);
     put_u32(s, patches);
     for (uint32_t p = first; p != record->n; p++) {
@@ -190,6 +197,7 @@ static ride_status record_restore(stream *s, ride_cpu_entity *entity, const ride
     if (index == RIDE_NO_RECORD) return ride_fail(err, RIDE_E_MEMORY, "no memory for the saved state");
     if (known == index) return ride_fail(err, RIDE_E_CORRUPT, "the saved state has a key twice");
     int64_t before_us = INT64_MIN;
+    ride_cpu_record(entity, index)->last_us = last_us; /* expiry while the ring grows must not take the key for empty */
     for (uint32_t i = 0; i < entries; i++) {
         int64_t added[RIDE_WORDS_MAX], own[RIDE_WORDS_MAX], time_us = get_i64(s);
         get(s, added, entity->layout.cumulative_words * sizeof *added);

@@ -14,6 +14,7 @@ static const struct backend_case {
     ride_backend_entry_fn entry;
 } backends[] = {
     {"reference", ride_backend_reference},
+    {"cpu", ride_backend_cpu},
 };
 enum { BACKENDS = sizeof backends / sizeof *backends };
 

@@ -51,7 +51,8 @@ typedef struct random_plan {
     uint64_t seed;
     int64_t step_us, start_us; /* times of events are start + multiples of step */
     int64_t slack_us;          /* how late an event may enter */
-    int peers, sums_are_small; /* amounts below 2^20 */
+    int peers, in_order;       /* no event is late: a late one may join what since_first took for two chains */
+    int sums_are_small;        /* amounts below 2^20 */
     uint32_t label_kind;
     uint32_t entities_count, aggregates_count, lanes_count, edges_count, conditions_count, expressions_count;
     ride_plan_entity entities[PLAN_ENTITIES_MAX];
@@ -182,8 +183,11 @@ static inline void plan_window(rnd *r, random_plan *p, ride_plan_entity *e, ride
     default: break;
     }
     a->peers = (uint8_t)(p->peers && !rnd_one_in(r, 3));
+    if (a->op == RIDE_AGG_LAST && !a->current)
+        a->peers = 0; /* not the same on the CPU yet: which of equals is its own */
     a->edge_lo = plan_edge(p, e, lo);
     a->edge_hi = plan_edge(p, e, hi);
+    need += 1; /* an event exactly as old as the window may be in it */
     if (need > e->need_us) e->need_us = need;
 }
 
@@ -197,8 +201,11 @@ static inline void plan_aggregate(rnd *r, random_plan *p, uint32_t entity) {
     a.lane_sum = a.lane_sumsq = a.lane_value = a.column = a.condition = -1;
     a.op = (uint16_t)(RIDE_AGG_COUNT + rnd_below(r, RIDE_AGG_DISTINCT));
     if (a.op == RIDE_AGG_RISK && p->label_kind == RIDE_LABEL_NONE) a.op = RIDE_AGG_MEAN;
+    if (a.op == RIDE_AGG_SINCE_FIRST && !p->in_order) a.op = RIDE_AGG_SINCE_LAST;
     plan_window(r, p, e, &a);
-    if (p->conditions_count > 0 && rnd_one_in(r, 3) && a.op != RIDE_AGG_SINCE_FIRST)
+    /* Which of several events of one key and time a label means is open: no condition may depend on it. */
+    const int label_is_open = a.op == RIDE_AGG_RISK && p->label_kind == RIDE_LABEL_SOURCE;
+    if (p->conditions_count > 0 && rnd_one_in(r, 3) && a.op != RIDE_AGG_SINCE_FIRST && !label_is_open)
         a.condition = (int32_t)rnd_below(r, p->conditions_count);
     plan_field field = FIELDS;
     uint32_t value_kind = 0;
@@ -289,6 +296,7 @@ static inline void random_plan_make(uint64_t seed, random_plan *p) {
     p->start_us = rnd_one_in(r, 4) ? -5 * p->step_us : 1522540800000000; /* 2018-04-01 */
     p->slack_us = rnd_one_in(r, 3) ? 0 : (int64_t)rnd_below(r, 40) * p->step_us;
     p->peers = rnd_one_in(r, 4);
+    p->in_order = rnd_one_in(r, 3);
     p->sums_are_small = !rnd_one_in(r, 3);
     p->label_kind = rnd_below(r, 3);
     p->entities_count = 1 + rnd_below(r, PLAN_ENTITIES_MAX);

@@ -44,7 +44,8 @@ static inline void rows_fields(rnd *r, const random_plan *p, random_row *row) {
 static inline int row_is_event(const random_row *row) { return (row->flags & (RIDE_ROW_LABEL | RIDE_ROW_SKIP)) == 0; }
 
 /* A label for an event of the last rows, known about now. */
-static inline void rows_label(rnd *r, const random_plan *p, random_row *rows, uint32_t i, int64_t clock_us) {
+static inline void rows_label(rnd *r, const random_plan *p, random_row *rows, uint32_t i, int64_t clock_us,
+                              int64_t *known_us) {
     const random_row *of = &rows[i - 1 - rnd_below(r, i < 200 ? i : 200)];
     random_row *row = &rows[i];
     rows_fields(r, p, row);
@@ -52,6 +53,8 @@ static inline void rows_label(rnd *r, const random_plan *p, random_row *rows, ui
     row->nulls = of->nulls & 0xff;
     row->time_us = of->time_us;
     row->clock_us = clock_us + ((int64_t)rnd_below(r, 9) - 4) * p->step_us;
+    if (row->clock_us < *known_us) row->clock_us = *known_us; /* labels come in order of becoming known */
+    *known_us = row->clock_us;
     row->label = !rnd_one_in(r, 4);
     row->flags = RIDE_ROW_LABEL;
 }
@@ -69,12 +72,13 @@ static inline random_row *random_rows_make(const random_plan *p, uint64_t seed, 
     random_row *rows = calloc(rows_count + 1, sizeof *rows);
     RIDE_ASSERT(rows != NULL);
     const uint32_t keys_count = RND_PICK(r, keys_counts);
-    const int hashed = rnd_one_in(r, 2), dense = rnd_one_in(r, 3), late = p->slack_us > 0 || rnd_one_in(r, 2);
-    int64_t clock_us = INT64_MIN, now_us = p->start_us;
+    const int hashed = rnd_one_in(r, 2), dense = rnd_one_in(r, 3),
+              late = !p->in_order && (p->slack_us > 0 || rnd_one_in(r, 2));
+    int64_t clock_us = INT64_MIN, known_us = INT64_MIN, now_us = p->start_us;
     for (uint32_t i = 0; i < rows_count; i++) {
         random_row *row = &rows[i];
         if (p->label_kind == RIDE_LABEL_SOURCE && i > 0 && rnd_one_in(r, 6) && row_is_event(&rows[i - 1])) {
-            rows_label(r, p, rows, i, clock_us);
+            rows_label(r, p, rows, i, clock_us, &known_us);
             continue;
         }
         now_us += rows_advance(r, p, dense);
