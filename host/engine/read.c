@@ -57,8 +57,9 @@ ride_status pipeline_read(pipeline *p, ride_error *err) {
             RIDE_TRY(read_labels(p, best, stop_us, rows_max - first, err));
             continue;
         }
-        RIDE_TRY(decode(p, best, p->batch, (rows_max - first + 1) / 2, stop_us,
-                        err)); /* half: labels that waited need room */
+        /* while labels wait, row by row: a label must follow its event at once, whatever the batch size */
+        uint32_t rows = p->labels_waiting > 0 ? 1 : rows_max - first;
+        RIDE_TRY(decode(p, best, p->batch, rows, stop_us, err));
         ride_batch_set_rows(p->batch, p->batch->rows_count, p->sequence);
         RIDE_TRY(pipeline_stamp(p, first, err));
     }

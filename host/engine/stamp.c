@@ -1,5 +1,6 @@
 /* engine/stamp.c: what the engine knows of a row before any feature: keys, duplicate, watermark, late, its labels. Decided by
  * event times in arrival order only, so a replay decides the same. */
+#include "base/assert.h"
 #include "engine/pipeline.h"
 
 #include <string.h>
@@ -52,7 +53,8 @@ ride_status pipeline_label(pipeline *p, const ride_source_spec *source, uint32_t
         label_row_write(p, event_us, known_us, event, value.lo != 0);
         return RIDE_OK;
     }
-    p->summary->labels_unknown++;
+    p->summary->labels_unknown += event == NULL;
+    p->labels_waiting += event == NULL;
     event = ride_idmap_put(p->labels, id, known_us, p->clock_us > known_us ? p->clock_us : known_us);
     if (event == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for labels that wait for their events");
     event->pending_label = 1;
@@ -142,8 +144,12 @@ ride_status pipeline_stamp(pipeline *p, uint32_t first, ride_error *err) {
         if (p->labels == NULL || !(*flags_of(p, row) & RIDE_ROW_ENTERS) || !event_identity(p, row, &id)) continue;
         RIDE_TRY(remember(p, row, id, *times(p, row, RIDE_COLUMN_TIME), &pending, &value, err));
         known_event *event = ride_idmap_find(p->labels, id, *times(p, row, RIDE_COLUMN_TIME), NULL);
-        if (pending && p->batch->rows_count < ride_batch_rows_count_max(p->batch))
+        if (pending) { /* pipeline_read decodes row by row while labels wait: this one follows its event at once */
+            RIDE_ASSERT(row + 1 == end && p->batch->rows_count < ride_batch_rows_count_max(p->batch));
             label_row_write(p, *times(p, row, RIDE_COLUMN_TIME), *times(p, row, RIDE_COLUMN_TIME), event, value);
+            p->labels_waiting--;
+            p->summary->labels_unknown--;
+        }
     }
     for (uint32_t row = first; p->events->order == RIDE_ORDER_EVENT_TIME && row < end; row++)
         if (row + 1 == end || *times(p, row, RIDE_COLUMN_TIME) != *times(p, row + 1, RIDE_COLUMN_TIME))
