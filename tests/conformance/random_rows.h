@@ -53,7 +53,8 @@ static inline void rows_label(rnd *r, const random_plan *p, random_row *rows, ui
     row->nulls = of->nulls & 0xff;
     row->time_us = of->time_us;
     row->clock_us = clock_us + ((int64_t)rnd_below(r, 9) - 4) * p->step_us;
-    if (row->clock_us < *known_us) row->clock_us = *known_us; /* labels come in order of becoming known */
+    if (p->without_gaps && row->clock_us < *known_us)
+        row->clock_us = *known_us; /* labels come in order of becoming known */
     *known_us = row->clock_us;
     row->label = !rnd_one_in(r, 4);
     row->flags = RIDE_ROW_LABEL;
