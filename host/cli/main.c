@@ -1,47 +1,42 @@
 /* cli/main.c: finds the verb and answers --help; all else is the verb's. */
 #include "cli/cli.h"
 
-#include <signal.h>
-#include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-const cli_verb cli_verbs[] = {
-    {"features", "compute the features of events", cli_features, cli_features_help},
+static const cli_verb verbs[] = {
+    {"doctor", "tell what this machine can run", cli_doctor, cli_doctor_help},
+    {"features", "compute the features of events, or explain a spec", cli_features, cli_features_help},
     {"generate", "make a reproducible stream of card transactions", cli_generate, cli_generate_help},
+    {"model", "tell what a model file holds, or check it", cli_model, cli_model_help},
+    {"score", "score the rows of a file with a model", cli_score, cli_score_help},
+    {"verify", "compare the fast path with the slow reference", cli_verify, cli_verify_help},
     {"version", "print the version", cli_version, cli_version_help},
-    {NULL, NULL, NULL, NULL},
 };
+enum { VERBS = sizeof verbs / sizeof verbs[0] };
 
 const char cli_version_help[] = "usage: ride version\n"
-                                "Prints the program's version. Example: ride version\n";
+                                "Prints the program's version.\n"
+                                "Example: ride version\n";
 
 int cli_version(int argc, char **argv) {
     if (argc > 1) return cli_usage("version", "takes no argument, not `%s`", argv[1]);
-    return puts("ride 0.1.0") < 0 ? ride_status_exit_code(RIDE_E_IO) : 0;
-}
-
-int cli_usage(const char *verb, const char *format, ...) {
-    va_list args;
-    fprintf(stderr, "ride %s: ", verb);
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fprintf(stderr, " (ride %s --help)\n", verb);
-    return ride_status_exit_code(RIDE_E_USAGE);
-}
-
-int cli_failed(const char *verb, const ride_error *err) {
-    char text[512];
-    fprintf(stderr, "ride %s: %s\n", verb, ride_error_text(err, text, sizeof text));
-    return ride_status_exit_code(err->status);
+    return cli_print("ride " CLI_VERSION "\n");
 }
 
 static void print_verbs(FILE *to) {
     fputs("usage: ride VERB [options]\n\n", to);
-    for (const cli_verb *verb = cli_verbs; verb->name != NULL; verb++)
-        fprintf(to, "  %-12s %s\n", verb->name, verb->summary);
-    fputs("\n`ride VERB --help` tells more.\n", to);
+    for (size_t i = 0; i < VERBS; i++) fprintf(to, "  %-12s %s\n", verbs[i].name, verbs[i].summary);
+    fputs("\nExamples:\n"
+          "  ride generate --events 100000 --output tx.csv\n"
+          "  ride features run --spec examples/card-fraud/features.yaml --input tx.csv --output features.csv\n"
+          "\n`ride VERB --help` tells more.\n",
+          to);
+}
+
+static bool asks_for_help(const char *argument) {
+    return strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0;
 }
 
 int main(int argc, char **argv) {
@@ -50,21 +45,20 @@ int main(int argc, char **argv) {
         print_verbs(stderr);
         return ride_status_exit_code(RIDE_E_USAGE);
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+    if (asks_for_help(argv[1]) || strcmp(argv[1], "help") == 0) {
         print_verbs(stdout);
-        return 0;
+        return cli_print("");
     }
-    const char *names[64];
-    size_t count = 0;
-    for (const cli_verb *verb = cli_verbs; verb->name != NULL; verb++) {
-        names[count++] = verb->name;
-        if (strcmp(argv[1], verb->name) != 0) continue;
-        for (int i = 2; i < argc; i++)
-            if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
-                return fputs(verb->help, stdout) < 0 ? 74 : 0;
-        return verb->run(argc - 1, argv + 1);
+    if (strcmp(argv[1], "--version") == 0) return cli_version(1, argv);
+    const char *names[VERBS];
+    for (size_t i = 0; i < VERBS; i++) {
+        names[i] = verbs[i].name;
+        if (strcmp(argv[1], verbs[i].name) != 0) continue;
+        for (int a = 2; a < argc; a++)
+            if (asks_for_help(argv[a])) return cli_print(verbs[i].help);
+        return verbs[i].run(argc - 1, argv + 1);
     }
-    const char *near = ride_nearest(argv[1], names, count);
+    const char *near = ride_nearest(argv[1], names, VERBS);
     fprintf(stderr, "ride: there is no verb `%s`%s%s%s (ride --help)\n", argv[1],
             near != NULL ? "; did you mean `" : "", near != NULL ? near : "", near != NULL ? "`?" : "");
     return ride_status_exit_code(RIDE_E_USAGE);

@@ -1,0 +1,32 @@
+/* cli/doctor.c: `ride doctor`: which backends can run here, and why the others cannot. */
+#include "backend/registry.h"
+#include "cli/cli.h"
+
+#include <stdio.h>
+
+const char cli_doctor_help[] = "usage: ride doctor\n"
+                               "Prints the version and every backend that `auto` tries, in its order: whether it can "
+                               "run on this machine, and if not,\n"
+                               "why. Exit 0 when one can run, 69 when none can.\n"
+                               "Example: ride doctor\n";
+
+int cli_doctor(int argc, char **argv) {
+    if (argc > 1) return cli_usage("doctor", "takes no argument, not `%s`", argv[1]);
+    static ride_backend_report report;
+    ride_backend_services services;
+    const ride_backend_ops *chosen = NULL;
+    ride_error err = {.status = RIDE_OK};
+    ride_backend_services_init(&services, ride_clock_real());
+    ride_status st = ride_backend_select("auto", NULL, &services, &chosen, &report, &err);
+    printf("ride %s\n", CLI_VERSION);
+    for (uint32_t i = 0; i < report.candidates_count; i++) {
+        const ride_backend_candidate *c = &report.candidates[i];
+        printf("backend %-6s ", c->name);
+        if (c->status == RIDE_OK)
+            printf("can run: %u device%s, %s%s\n", c->devices_count, c->devices_count == 1 ? "" : "s", c->origin,
+                   c->chosen ? "; auto takes it" : "");
+        else printf("cannot run: %s\n", c->why);
+    }
+    int written = cli_print("");
+    return st != RIDE_OK ? cli_failed("doctor", &err) : written;
+}

@@ -1,0 +1,63 @@
+/* cli/report.c: how errors and findings are told, and the flag that Ctrl-C sets. */
+#include "cli/cli.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+int cli_usage(const char *verb, const char *format, ...) {
+    va_list args;
+    fprintf(stderr, "ride %s: ", verb);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    size_t first = 0;
+    while (verb[first] != '\0' && verb[first] != ' ') first++;
+    fprintf(stderr, " (ride %.*s --help)\n", (int)first, verb);
+    return ride_status_exit_code(RIDE_E_USAGE);
+}
+
+int cli_unknown_word(const char *verb, const char *word, const char *const *words, size_t words_count) {
+    if (word == NULL) return cli_usage(verb, "say what: `ride %s %s`", verb, words[0]);
+    const char *near = ride_nearest(word, words, words_count);
+    return cli_usage(verb, "there is no `%s`%s%s%s", word, near != NULL ? "; did you mean `" : "",
+                     near != NULL ? near : "", near != NULL ? "`?" : "");
+}
+
+int cli_failed(const char *verb, const ride_error *err) {
+    char text[512];
+    fprintf(stderr, "ride %s: %s\n", verb, ride_error_text(err, text, sizeof text));
+    return ride_status_exit_code(err->status);
+}
+
+int cli_findings(ride_diagnostics *findings) {
+    for (uint32_t i = 0; i < findings->count; i++) {
+        const ride_diagnostic *d = &findings->items[i];
+        if (d->line > 0) fprintf(stderr, "%s:%u:%u: ", d->file != NULL ? d->file : "", d->line, d->column);
+        else if (d->file != NULL) fprintf(stderr, "%s: ", d->file);
+        fprintf(stderr, "%s%s%s%s\n", d->message, d->advice != NULL ? " (" : "", d->advice != NULL ? d->advice : "",
+                d->advice != NULL ? ")" : "");
+    }
+    if (findings->dropped > 0) fprintf(stderr, "… and %u more\n", findings->dropped);
+    int code = ride_status_exit_code(ride_diagnostics_status(findings));
+    ride_diagnostics_free(findings);
+    return code;
+}
+
+int cli_print(const char *text) {
+    if (fputs(text, stdout) >= 0 && fflush(stdout) == 0) return 0;
+    fputs("ride: the standard output cannot be written\n", stderr);
+    return ride_status_exit_code(RIDE_E_IO);
+}
+
+static volatile sig_atomic_t stop_requested;
+
+static void on_signal(int number) {
+    stop_requested = 1;
+    signal(number, SIG_DFL);
+}
+
+volatile sig_atomic_t *cli_stop(void) {
+    signal(SIGINT, on_signal);
+    signal(SIGTERM, on_signal);
+    return &stop_requested;
+}

@@ -1,0 +1,40 @@
+/* cli/score.c: `ride score`. */
+#include "cli/cli.h"
+#include "cli/options.h"
+#include "engine/score_file.h"
+
+const char cli_score_help[] =
+    "usage: ride score --model FILE --input FILE|- --output FILE|- [--raw]\n"
+    "Scores every row: one line out per row in, no header; several outputs are separated by commas.\n"
+    "  --model FILE     XGBoost model, JSON or UBJSON\n"
+    "  --input FILE|-   CSV with a header of names, or libsvm: a label, then index:value from index 0 on; absent "
+    "values\n"
+    "                   are missing. Plain, .gz or .zst\n"
+    "  --output FILE|-  where the lines go\n"
+    "  --raw            margins; without it the model's answer, such as a probability\n"
+    "Example: ride score --model model.json --input rows.csv --output margins.txt --raw\n";
+
+int cli_score(int argc, char **argv) {
+    const char *model_path = NULL, *input = NULL, *output = NULL;
+    bool raw = false;
+    const cli_option options[] = {
+        {"--model", CLI_TEXT, &model_path, true, 0},
+        {"--input", CLI_TEXT, &input, true, 0},
+        {"--output", CLI_TEXT, &output, true, 0},
+        {"--raw", CLI_SWITCH, &raw, false, 0},
+    };
+    int wrong = cli_options_read("score", argc, argv, options, sizeof options / sizeof options[0]);
+    if (wrong != 0) return wrong;
+    static ride_diagnostics findings;
+    ride_model *model = NULL;
+    ride_error err = {.status = RIDE_OK};
+    ride_diagnostics_init(&findings);
+    ride_status st = ride_model_load(model_path, NULL, &model, &findings);
+    if (st != RIDE_OK) {
+        int code = cli_findings(&findings);
+        return code != 0 ? code : ride_status_exit_code(st);
+    }
+    st = ride_score_file(model, input, output, raw, NULL, &err);
+    ride_model_destroy(model);
+    return st != RIDE_OK ? cli_failed("score", &err) : 0;
+}

@@ -1,0 +1,138 @@
+/* cli/verify.c: `ride verify`: the same events through the fast backend and through the reference, byte for byte. Each run
+ * writes CSV into a folder of its own that is removed afterwards. */
+#include "cli/cli.h"
+#include "cli/options.h"
+#include "engine/engine.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const char cli_verify_help[] =
+    "usage: ride verify --spec FILE --input [NAME=]FILE [--backend NAME]\n"
+    "Computes the features twice, with the fast backend and with the reference (slow and obvious), and compares the "
+    "rows\n"
+    "byte for byte. Prints how many rows are equal, or the first difference. Exit 70 when they differ.\n"
+    "  --spec FILE            feature spec (YAML)\n"
+    "  --input [NAME=]FILE    as in `ride features run`, but not the standard input: it is read twice\n"
+    "  --backend NAME         what is compared with the reference (cpu)\n"
+    "Example: ride verify --spec examples/card-fraud/features.yaml --input tx.csv\n";
+
+static char *cell(char **row) { return strsep(row, ","); }
+
+/* Prints the first cell in which two lines differ; they are cut in place. */
+static void tell_difference(uint64_t line, char *header, char *fast, char *slow) {
+    char *names = header, *a = fast, *b = slow;
+    for (uint32_t column = 1; a != NULL || b != NULL; column++) {
+        const char *name = cell(&names), *fast_cell = cell(&a), *slow_cell = cell(&b);
+        if (fast_cell != NULL && slow_cell != NULL && strcmp(fast_cell, slow_cell) == 0) continue;
+        printf("first difference: line %llu, column %u (%s): `%s`, the reference has `%s`\n", (unsigned long long)line,
+               column, name != NULL ? name : "past the header", fast_cell != NULL ? fast_cell : "nothing",
+               slow_cell != NULL ? slow_cell : "nothing");
+        return;
+    }
+}
+
+/* 1: equal, 0: told how they differ, -1: a file cannot be read. Lines hold a final LF or are the last. */
+static int compare(FILE *fast, FILE *slow, uint64_t *rows) {
+    char *header = NULL, *a = NULL, *b = NULL;
+    size_t header_room = 0, a_room = 0, b_room = 0;
+    int result = 1;
+    for (uint64_t line = 1; result == 1; line++) {
+        errno = 0;
+        ssize_t a_bytes = getline(&a, &a_room, fast), b_bytes = getline(&b, &b_room, slow);
+        if (a_bytes < 0 && b_bytes < 0) break;
+        if (a_bytes == b_bytes && memcmp(a, b, (size_t)a_bytes) == 0) {
+            if (line == 1 && (header = strdup(a)) == NULL) result = -1;
+            header_room = header != NULL ? strlen(header) : 0;
+            if (header_room > 0 && header[header_room - 1] == '\n') header[header_room - 1] = '\0';
+            *rows += line > 1;
+            continue;
+        }
+        if (a_bytes < 0 || b_bytes < 0)
+            printf("first difference: line %llu: only %s has it\n", (unsigned long long)line,
+                   a_bytes < 0 ? "the reference" : "the fast path");
+        else {
+            a[strcspn(a, "\n")] = b[strcspn(b, "\n")] = '\0';
+            tell_difference(line, header, a, b);
+        }
+        result = 0;
+    }
+    if (ferror(fast) || ferror(slow)) result = -1;
+    free(header);
+    free(a);
+    free(b);
+    return result;
+}
+
+static int compare_files(const char *fast_path, const char *slow_path) {
+    FILE *fast = fopen(fast_path, "r"), *slow = fopen(slow_path, "r");
+    uint64_t rows = 0;
+    int result = fast != NULL && slow != NULL ? compare(fast, slow, &rows) : -1;
+    if (fast != NULL) fclose(fast);
+    if (slow != NULL) fclose(slow);
+    if (result < 0) {
+        fprintf(stderr, "ride verify: what was computed cannot be read back: %s\n", strerror(errno));
+        return ride_status_exit_code(RIDE_E_IO);
+    }
+    if (result == 1) printf("%llu rows are equal, byte for byte\n", (unsigned long long)rows);
+    int written = cli_print("");
+    return written != 0 ? written : result == 1 ? 0 : ride_status_exit_code(RIDE_E_INTERNAL);
+}
+
+/* One run into `path`; 0 or the exit code of what was told. */
+static int run_once(ride_features_options *options, const char *backend, const char *path) {
+    static ride_features_summary summary;
+    static ride_diagnostics findings;
+    ride_error err = {.status = RIDE_OK};
+    options->backend = backend;
+    options->output_path = path;
+    ride_diagnostics_init(&findings);
+    ride_status st = ride_features_run(options, &summary, &findings, &err);
+    if (findings.count > 0) return cli_findings(&findings);
+    if (st == RIDE_INTERRUPTED) {
+        fputs("ride verify: interrupted\n", stderr);
+        return 128 + SIGINT;
+    }
+    return st != RIDE_OK ? cli_failed("verify", &err) : 0;
+}
+
+int cli_verify(int argc, char **argv) {
+    static ride_input_option items[RIDE_SOURCES_MAX];
+    cli_inputs inputs = {.items = items};
+    ride_features_options run = {.spec_path = NULL};
+    const char *backend = "cpu";
+    const cli_option options[] = {
+        {"--spec", CLI_TEXT, &run.spec_path, true, 0},
+        {"--input", CLI_INPUTS, &inputs, true, 0},
+        {"--backend", CLI_TEXT, &backend, false, 0},
+    };
+    int wrong = cli_options_read("verify", argc, argv, options, sizeof options / sizeof options[0]);
+    if (wrong != 0) return wrong;
+    for (uint32_t i = 0; i < inputs.count; i++)
+        if (strcmp(items[i].path, "-") == 0) return cli_usage("verify", "--input is read twice: a file, not `-`");
+    run.inputs = items;
+    run.inputs_count = inputs.count;
+    run.stop = cli_stop();
+    const char *parent = getenv("TMPDIR");
+    char folder[PATH_MAX - 16], fast[PATH_MAX], slow[PATH_MAX];
+    int length = snprintf(folder, sizeof folder, "%s/ride-verify-XXXXXX", parent != NULL && *parent ? parent : "/tmp");
+    if (length < 0 || (size_t)length >= sizeof folder || mkdtemp(folder) == NULL) {
+        ride_error err;
+        ride_fail(&err, RIDE_E_IO, "cannot make a folder for the two runs");
+        ride_error_advice(&err, "set TMPDIR");
+        return cli_failed("verify", &err);
+    }
+    snprintf(fast, sizeof fast, "%s/fast.csv", folder);
+    snprintf(slow, sizeof slow, "%s/slow.csv", folder);
+    int code = run_once(&run, backend, fast);
+    if (code == 0) code = run_once(&run, "reference", slow);
+    if (code == 0) code = compare_files(fast, slow);
+    unlink(fast);
+    unlink(slow);
+    rmdir(folder);
+    return code;
+}
