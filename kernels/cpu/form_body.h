@@ -177,4 +177,16 @@ static inline void entry_append(ride_cpu_entity *entity, ride_record *record, in
     slot_fill(entity, record, time_to_word(time_us), words, 1, SHIFT, WORDS);
 }
 
+const ride_cpu_form FORM_TABLE = {
+    .record_init = record_init,
+    .thresholds = thresholds,
+    .prefetch = prefetch,
+    .apply = apply,
+    .finish = finish,
+    .peers = peers,
+    .entry_read = entry_read,
+    .entry_append = entry_append,
+    .edges_refresh = edges_refresh,
+};
+
 #endif

@@ -19,15 +19,3 @@ static inline WORD time_to_word(int64_t us) { return us == INT64_MAX ? INT64_MAX
 static inline int64_t word_to_time(WORD word) { return word; }
 
 #include "kernels/cpu/form_body.h"
-
-const ride_cpu_form FORM_TABLE = {
-    .record_init = record_init,
-    .thresholds = thresholds,
-    .prefetch = prefetch,
-    .apply = apply,
-    .finish = finish,
-    .peers = peers,
-    .entry_read = entry_read,
-    .entry_append = entry_append,
-    .edges_refresh = edges_refresh,
-};

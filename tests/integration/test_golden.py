@@ -84,6 +84,9 @@ def main():
             if not has(*verb):
                 missing.append(f"{name} (no `ride {' '.join(verb)}` yet)")
                 continue
+            if name == "margins" and importlib.util.find_spec("numpy") is None:
+                missing.append("margins (numpy is not installed: scripts/setup --dev)")
+                continue
             found = check()
             failed += bool(found)
             print(f"{name}: {'ok' if not found else f'{len(found)} differences'}")

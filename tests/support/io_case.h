@@ -145,4 +145,21 @@ static inline ride_status case_decode(io_case *c, const case_run *run, const voi
     return st;
 }
 
+/* What a fuzz target checks of a format: the same rows and refusals however the calls are cut. */
+static inline void case_fuzz_cuts(ride_format format, const uint8_t *data, size_t size) {
+    static io_case whole, cut;
+    char *whole_rows, *cut_rows;
+    if (whole.batch == NULL) {
+        case_begin(&whole, true);
+        case_begin(&cut, true);
+    }
+    case_run run = {.format = format, .record_bytes_max = 4096};
+    ride_status a = case_decode(&whole, &run, data, size, &whole_rows, NULL, NULL);
+    run.rows_max = 1;
+    ride_status b = case_decode(&cut, &run, data, size, &cut_rows, NULL, NULL);
+    if (a != b || strcmp(whole_rows, cut_rows) != 0 || strcmp(whole.log, cut.log) != 0) abort();
+    free(whole_rows);
+    free(cut_rows);
+}
+
 #endif
