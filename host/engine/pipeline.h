@@ -41,7 +41,7 @@ typedef struct pipeline {
     uint32_t rows_ready; /* rows of the batch that are complete (a whole number of peers groups) */
     ride_idmap *dedup, *labels;
     uint64_t labels_waiting; /* labels that came before their event, or whose event never came */
-    int64_t clock_us; /* greatest event time */
+    int64_t clock_us;        /* greatest event time */
     ride_backend_services services;
     const ride_backend_ops *ops;
     ride_device *device;
