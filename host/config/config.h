@@ -1,0 +1,83 @@
+/* config/config.h: the configuration of a run, read from YAML, the environment and --set by one option table.
+ *
+ * Precedence: default < file < environment (RIDE__SCHEDULER__MAX_BATCH=8192) < --set scheduler.max_batch=8192. Every value is
+ * checked; all findings are told at once, with file:line:column (or "environment", "--set") and "did you mean".
+ *
+ *     spec: features.yaml                      # or spec: {path: …}
+ *     model: {path: model.json, best_iteration: false}
+ *     rules:                                   # in order; the first that holds decides; none holds: approve
+ *       - {id: high-score, when: "probability >= 0.9", decision: decline}
+ *     inputs: {tx: {path: tx.csv.zst}, chargebacks: {path: labels.csv}}    # by source of the spec
+ *     outputs:
+ *       decisions: {path: decisions.csv, format: csv, vector: false}
+ *       rejects: {path: rejects.ndjson}
+ *       late: {path: late.csv}
+ *       summary: {path: summary.json}
+ *     backend: {name: auto, path: "", memory: 8GiB}                        # or backend: cpu
+ *     state: {dir: state}
+ *     scheduler: {max_batch: 4096}
+ *     log: {level: info, format: auto}
+ *
+ * Relative paths of the file are relative to the file's folder; those of the environment and of --set to the working folder.
+ * `-` is the standard input or output. A config owns all its strings; immutable after load; then any thread. */
+#ifndef RIDE_CONFIG_CONFIG_H
+#define RIDE_CONFIG_CONFIG_H
+#include "base/error.h"
+#include "base/log.h"
+#include "features/schema.h"
+#include "features/spec.h"
+
+enum { RIDE_CONFIG_RULES_MAX = 1024 };
+
+typedef struct ride_config_input {
+    const char *source; /* name of a source of the spec */
+    const char *path;   /* resolved */
+    ride_format format; /* 0 = as the spec says */
+} ride_config_input;
+
+typedef struct ride_config {
+    const char *path; /* of the file, as given */
+    const char *spec; /* resolved path; never NULL after a good load */
+    const char *model; /* resolved path, NULL = no model: rules alone decide */
+    bool model_best_iteration;
+    ride_rule_spec *rules; /* `file`, `line` and `column` place the text of `when` */
+    uint32_t rules_count;
+    ride_config_input inputs[RIDE_SOURCES_MAX];
+    uint32_t inputs_count;
+    struct {
+        const char *path; /* NULL = none */
+        ride_format format;
+        bool vector; /* the features behind the decision */
+    } decisions;
+    const char *rejects; /* paths, NULL = none */
+    const char *late;
+    const char *summary;
+    const char *backend;      /* "auto", "cpu", … */
+    const char *backend_path; /* folder or plugin file, NULL = none */
+    uint64_t backend_memory;  /* bytes of window state, 0 = no bound but the machine */
+    const char *state_dir;    /* NULL = nothing is kept */
+    uint32_t max_batch;       /* rows per batch */
+    ride_log_level log_level;
+    ride_log_format log_format;
+    void *private_data; /* origins and strings: config.c's own */
+} ride_config;
+
+/* Reads and checks. sets: "key=value" texts of --set, in order. environment: as environ, NULL = none. On any finding *out is NULL
+ * and the status RIDE_E_CONFIG (RIDE_E_NO_INPUT when the file cannot be read, RIDE_E_USAGE for a --set without `=`). */
+ride_status ride_config_load(const char *path, const char *const *sets, uint32_t sets_count,
+                             const char *const *environment, ride_config **out, ride_diagnostics *findings);
+/* The same with the file's text given; `path` is for messages and for relative paths. For tests and fuzzing. */
+ride_status ride_config_parse(const char *path, const char *text, size_t text_bytes, const char *const *sets,
+                              uint32_t sets_count, const char *const *environment, ride_config **out,
+                              ride_diagnostics *findings);
+void ride_config_destroy(ride_config *config); /* NULL is fine */
+
+/* Texts for `ride config`. The caller frees *out_text with free(). */
+/* Every option with its value as YAML; with_origin: a comment says where each comes from (default, file:line, environment, --set). */
+ride_status ride_config_show(const ride_config *config, bool with_origin, char **out_text, ride_error *err);
+/* What one option is: type, unit, bounds, default, text. key: "scheduler.max_batch" or a group; RIDE_E_USAGE with "did you mean". */
+ride_status ride_config_explain(const char *key, char **out_text, ride_error *err);
+ride_status ride_config_schema(char **out_text, ride_error *err);    /* JSON Schema (draft 2020-12) */
+ride_status ride_config_reference(char **out_text, ride_error *err); /* docs/CONFIGURATION.md */
+
+#endif
