@@ -60,6 +60,9 @@ ride_status ride_encoder_open(const ride_encoder_options *options, ride_sink *si
  * Returns RIDE_OK or the sink's failure. */
 ride_status ride_encoder_write(ride_encoder *encoder, const ride_encoder_set *sets, const uint32_t *rows,
                                uint32_t row_first, uint32_t rows_count);
+/* `text` as CSV or JSON writes it, with its quotes; returns its bytes. `to` has room for 2 + 2 or 6 bytes for each. */
+size_t ride_csv_quote(const char *text, size_t bytes, char *to);
+size_t ride_json_quote(const char *text, size_t bytes, char *to);
 void ride_encoder_close(ride_encoder *encoder); /* frees; the sink stays open. NULL is fine */
 
 #endif

@@ -73,9 +73,6 @@ ride_status ride_encode_binary(ride_encoder *encoder, const uint8_t *rows, uint3
 void ride_encode_text_open(ride_encoder *encoder); /* fills the table of whole numbers */
 ride_status ride_encode_csv_header(ride_encoder *encoder);
 ride_status ride_encode_binary_open(ride_encoder *encoder, bool no_header, ride_error *err);
-/* `text` as CSV or JSON writes it; returns its bytes. `to` has room for 2 + 2 or 6 bytes for each. */
-size_t ride_csv_quote(const char *text, size_t bytes, char *to);
-size_t ride_json_quote(const char *text, size_t bytes, char *to);
 
 static inline bool ride_cell_valid(const ride_out_column *column, uint32_t row) {
     return column->validity == NULL || ride_bit_get(column->validity, row);

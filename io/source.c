@@ -295,3 +295,11 @@ void ride_source_close(ride_source *source) {
     free(source->path);
     free(source);
 }
+
+void ride_source_progress(const ride_source *source, uint64_t *bytes_read, uint64_t *bytes_total) {
+    const struct ride_source_private *p = source->private_data;
+    struct stat info;
+    *bytes_read = p->raw_offset;
+    *bytes_total = p->memory_bytes;
+    if (p->fd >= 0) *bytes_total = fstat(p->fd, &info) == 0 && S_ISREG(info.st_mode) ? (uint64_t)info.st_size : 0;
+}

@@ -64,6 +64,8 @@ static inline void ride_source_consume(ride_source *source, size_t bytes) {
     source->begin += bytes;
     source->begin_offset += bytes;
 }
+/* How far the input has been read, as it is on disk (compressed), and how long it is; total 0 = not known (a pipe). */
+void ride_source_progress(const ride_source *source, uint64_t *bytes_read, uint64_t *bytes_total);
 /* Goes on at `offset` of the decompressed stream (not before the current place): a seek in a plain file, else the bytes
  * between are read and dropped. RIDE_E_DATA when the input ends before it. */
 ride_status ride_source_skip_to(ride_source *source, uint64_t offset, ride_error *err);

@@ -1,8 +1,7 @@
 /* cli/features.c: `ride features run|explain`. */
-#include "base/clock.h"
 #include "cli/cli.h"
 #include "cli/options.h"
-#include "engine/engine.h"
+#include "cli/run_report.h"
 #include "features/explain.h"
 
 #include <stdio.h>
@@ -30,37 +29,12 @@ const char cli_features_help[] =
     "  ride features run --spec examples/handbook/features.yaml --input tx.csv.zst --output features.csv\n"
     "  ride features explain --spec examples/card-fraud/features.yaml\n";
 
-static void show_progress(void *context, const ride_features_summary *s) {
-    static uint64_t last_ns, start_ns;
-    (void)context;
-    uint64_t now_ns = ride_clock_now_ns(ride_clock_real());
-    if (start_ns == 0) start_ns = now_ns;
-    if (now_ns - last_ns < 200000000) return;
-    last_ns = now_ns;
-    double seconds = (double)(now_ns - start_ns) / 1e9;
-    fprintf(stderr, "\r%llu events, %.2f M/s, batch p50 %.0f us p99 %.0f us   ", (unsigned long long)s->accepted,
-            seconds > 0 ? (double)s->accepted / seconds / 1e6 : 0.0,
-            (double)ride_histogram_quantile(&s->batch_ns, 0.5) / 1e3,
-            (double)ride_histogram_quantile(&s->batch_ns, 0.99) / 1e3);
-}
-
 static const char run_name[] = "features run";
-
-static void print_summary(const ride_features_summary *s, bool interrupted) {
-    double us = (double)s->elapsed_ns / 1e3;
-    fprintf(stderr,
-            "%s%llu events (%llu late, %llu of them too late), %llu rejected, %llu duplicates, %llu labels (%llu "
-            "without their event) in %.2f s: %.2f M events/s\n",
-            interrupted ? "interrupted: " : "", (unsigned long long)s->accepted, (unsigned long long)s->late,
-            (unsigned long long)s->too_late, (unsigned long long)s->rejected, (unsigned long long)s->duplicates,
-            (unsigned long long)s->labels, (unsigned long long)s->labels_unknown, us / 1e6,
-            us > 0 ? (double)s->accepted / us : 0.0);
-}
 
 static int run(int argc, char **argv) {
     static ride_input_option items[RIDE_SOURCES_MAX];
     cli_inputs inputs = {.items = items};
-    ride_features_options r = {.inputs = items};
+    ride_run_options r = {.inputs = items};
     bool strict = false, quiet = false, progress = false;
     const cli_option options[] = {
         {"--spec", CLI_TEXT, &r.spec_path, true, 0},        {"--input", CLI_INPUTS, &inputs, true, 0},
@@ -75,16 +49,16 @@ static int run(int argc, char **argv) {
     r.inputs_count = inputs.count;
     r.stop = cli_stop();
     progress = progress || (!quiet && isatty(STDERR_FILENO));
-    if (progress) r.progress = show_progress;
-    static ride_features_summary summary;
+    if (progress) r.progress = cli_progress;
+    static ride_run_summary summary;
     static ride_diagnostics findings;
     ride_error err = {.status = RIDE_OK};
     ride_diagnostics_init(&findings);
-    ride_status st = ride_features_run(&r, &summary, &findings, &err);
-    if (progress) fputs("\r\033[K", stderr);
+    ride_status st = ride_run(&r, &summary, &findings, &err);
+    if (progress) cli_progress_end();
     if (findings.count > 0) return cli_findings(&findings);
     if (st != RIDE_OK && st != RIDE_INTERRUPTED) return cli_failed(run_name, &err);
-    if (!quiet) print_summary(&summary, st == RIDE_INTERRUPTED);
+    if (!quiet) cli_features_report(&summary, st == RIDE_INTERRUPTED);
     return strict && summary.rejected > 0 ? ride_status_exit_code(RIDE_E_DATA) : 0;
 }
 

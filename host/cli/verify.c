@@ -84,14 +84,14 @@ static int compare_files(const char *fast_path, const char *slow_path) {
 }
 
 /* One run into `path`; 0 or the exit code of what was told. */
-static int run_once(ride_features_options *options, const char *backend, const char *path) {
-    static ride_features_summary summary;
+static int run_once(ride_run_options *options, const char *backend, const char *path) {
+    static ride_run_summary summary;
     static ride_diagnostics findings;
     ride_error err = {.status = RIDE_OK};
     options->backend = backend;
     options->output_path = path;
     ride_diagnostics_init(&findings);
-    ride_status st = ride_features_run(options, &summary, &findings, &err);
+    ride_status st = ride_run(options, &summary, &findings, &err);
     if (findings.count > 0) return cli_findings(&findings);
     if (st == RIDE_INTERRUPTED) {
         fputs("ride verify: interrupted\n", stderr);
@@ -103,7 +103,7 @@ static int run_once(ride_features_options *options, const char *backend, const c
 int cli_verify(int argc, char **argv) {
     static ride_input_option items[RIDE_SOURCES_MAX];
     cli_inputs inputs = {.items = items};
-    ride_features_options run = {.spec_path = NULL};
+    ride_run_options run = {.spec_path = NULL};
     const char *backend = "cpu";
     const cli_option options[] = {
         {"--spec", CLI_TEXT, &run.spec_path, true, 0},

@@ -9,7 +9,7 @@
 
 static ride_status compute(pipeline *p, ride_error *err) {
     ride_ticket ticket;
-    ride_work work = {.stages = RIDE_STAGE_FEATURES,
+    ride_work work = {.stages = p->stages,
                       .rows_count = p->batch->rows_count,
                       .in_tiles = p->batch->tiles,
                       .out_tiles = p->out_tiles,
@@ -25,25 +25,18 @@ static ride_status compute(pipeline *p, ride_error *err) {
     return st;
 }
 
-/* Rows whose flags, masked, are as wanted. */
-static uint32_t select_rows(pipeline *p, uint32_t mask, uint32_t wanted) {
-    uint32_t count = 0;
-    for (uint32_t row = 0; row < p->batch->rows_count; row++) {
-        const uint32_t *flags =
-            ride_tile_values(&p->in_layout, ride_batch_tile(p->batch, row / RIDE_TILE_ROWS), RIDE_COLUMN_FLAGS);
-        if ((flags[row % RIDE_TILE_ROWS] & mask) == wanted) p->rows[count++] = row;
+static void bytes_count(pipeline *p) {
+    uint64_t done = 0, total = 0;
+    bool known = true;
+    for (uint32_t i = 0; i < p->inputs_count; i++) {
+        uint64_t bytes, of;
+        ride_source_progress(p->inputs[i].source, &bytes, &of);
+        done += bytes;
+        total += of;
+        known = known && of > 0;
     }
-    return count;
-}
-
-static ride_status write_rows(pipeline *p) {
-    ride_encoder_set sets[RIDE_ENCODER_SETS_MAX] = {{p->batch->tiles, p->batch->arena}, {p->out_tiles, NULL}};
-    uint32_t count = select_rows(p, RIDE_ROW_SKIP | RIDE_ROW_LABEL, 0);
-    ride_status st = count == p->batch->rows_count ? ride_encoder_write(p->encoder, sets, NULL, 0, count)
-                                                   : ride_encoder_write(p->encoder, sets, p->rows, 0, count);
-    if (st != RIDE_OK || p->late_encoder == NULL) return st;
-    count = select_rows(p, RIDE_ROW_SKIP | RIDE_ROW_LABEL | RIDE_ROW_ENTERS, 0);
-    return ride_encoder_write(p->late_encoder, sets, p->rows, 0, count);
+    p->summary->bytes_done = done;
+    p->summary->bytes_total = known ? total : 0;
 }
 
 static ride_status run_batches(pipeline *p, ride_error *err) {
@@ -55,39 +48,49 @@ static ride_status run_batches(pipeline *p, ride_error *err) {
         if (st != RIDE_OK) return st;
         if (p->batch->rows_count > 0) {
             RIDE_TRY(compute(p, err));
-            p->sequence += p->batch->rows_count;
-            st = write_rows(p);
+            verdicts_make(p);
+            alerts_batch(p);
+            st = outputs_write(p);
             if (st != RIDE_OK) return ride_fail(err, st, "the output cannot be written"); /* close tells the cause */
-            ride_histogram_record(&p->summary->batch_ns, ride_clock_now_ns(clock) - start_ns);
+            p->sequence += p->batch->rows_count;
+            uint64_t now_ns = ride_clock_now_ns(clock);
+            observe_batch(p, now_ns - start_ns, now_ns);
         }
+        bytes_count(p);
         if (p->options->progress != NULL) p->options->progress(p->options->progress_context, p->summary);
         if (p->options->stop != NULL && *p->options->stop) return RIDE_INTERRUPTED;
     }
 }
 
-ride_status ride_features_run(const ride_features_options *given, ride_features_summary *out,
-                              ride_diagnostics *findings, ride_error *err) {
-    ride_features_options options = *given;
+ride_status ride_run(const ride_run_options *given, ride_run_summary *out, ride_diagnostics *findings,
+                     ride_error *err) {
+    ride_run_options options = *given;
     if (options.batch_rows_max == 0) options.batch_rows_max = 4096;
     if (options.format == 0) options.format = RIDE_FORMAT_CSV;
-    pipeline *p = calloc(1, sizeof *p);
-    if (p == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a run");
     memset(out, 0, sizeof *out);
     ride_histogram_init(&out->batch_ns);
+    pipeline *p = calloc(1, sizeof *p);
+    if (p == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a run");
     p->options = &options;
     p->summary = out;
-    uint64_t start_ns = ride_clock_now_ns(ride_clock_real());
-    ride_status st = pipeline_open(p, findings, err);
-    if (st == RIDE_OK && p->spec->has_peers) { /* a group of one timestamp must not be divided between batches */
-        st = ride_fail(err, RIDE_E_UNSUPPORTED,
-                       "`ties: peers` in `order: event_time` is not supported yet by `features run`");
-        ride_error_advice(err, "use ties: arrival or exclude");
-    }
+    uint64_t opened_ns = ride_clock_now_ns(ride_clock_real());
+    ride_status st = options.rules_count <= RIDE_RULES_MAX
+                         ? pipeline_open(p, findings, err)
+                         : ride_fail(err, RIDE_E_CONFIG, "more than %d rules", RIDE_RULES_MAX);
+    observe_start(p);
+    out->setup_ns = p->start_ns - opened_ns;
     if (st == RIDE_OK) st = run_batches(p, err);
+    observe_end(p, ride_clock_now_ns(ride_clock_real()));
     ride_error failure;
-    ride_status closed = pipeline_close(p, &failure);
-    if (closed != RIDE_OK && (st == RIDE_OK || st == RIDE_E_IO)) st = closed, *err = failure;
-    out->elapsed_ns = ride_clock_now_ns(ride_clock_real()) - start_ns;
+    ride_status closed = pipeline_close(p, st == RIDE_OK || st == RIDE_INTERRUPTED, &failure);
+    bool told = st == RIDE_OK || st == RIDE_INTERRUPTED || st == RIDE_E_IO; /* the close knows why a write failed */
+    if (closed != RIDE_OK && told) st = closed, *err = failure;
+    out->elapsed_ns = ride_clock_now_ns(ride_clock_real()) - opened_ns;
     free(p);
     return st;
+}
+
+void ride_run_summary_free(ride_run_summary *summary) {
+    free(summary->vector_names);
+    summary->vector_names = NULL;
 }

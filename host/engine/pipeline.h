@@ -8,8 +8,10 @@
 #include "io/encoder.h"
 #include "io/reject.h"
 #include "state/idmap.h"
+#include "state/snapshot.h"
 
-enum { ARENA_BYTES = 16 << 20, GROUP_ROWS_MAX = 65536 };
+enum { ARENA_BYTES = 16 << 20, GROUP_ROWS_MAX = 65536, MODELS_KNOWN_MAX = 64, RULES_KNOWN_MAX = 2 * RIDE_RULES_MAX };
+#define RULE_NONE UINT32_MAX
 
 /* What is remembered of an event for its labels. */
 typedef struct known_event {
@@ -18,27 +20,71 @@ typedef struct known_event {
     uint8_t is_event, pending_label, pending_value; /* a label that came before its event waits */
 } known_event;
 
+/* How an event ended: a row of the engine's own tiles, and what dedup keeps with an id for repeated answers. */
+typedef struct verdict {
+    uint64_t sequence; /* row of the run that it belongs to */
+    double margin, probability;
+    uint32_t rule;    /* index into rule_names, RULE_NONE = none */
+    uint8_t decision; /* ride_decision */
+    uint8_t approx, late;
+    uint8_t model; /* index into models_known, MODELS_KNOWN_MAX = none */
+} verdict;
+
+/* Columns of the engine's own tiles, beside the input and output tiles of a batch. */
+enum {
+    VERDICT_MARGIN = 0,
+    VERDICT_PROBABILITY,
+    VERDICT_DECISION,
+    VERDICT_RULE,
+    VERDICT_END,
+    VERDICT_APPROX,
+    VERDICT_LATE,
+    VERDICT_MODEL,
+    VERDICT_COLUMNS,
+};
+
+/* Ends of a row that is written. */
+enum { END_SCORED = 0, END_DEGRADED, END_DUPLICATE, ENDS };
+
 typedef struct input {
     ride_source *source;
     ride_decoder *decoder;
     const ride_source_spec *spec;
+    const char *path;
     bool is_labels, at_end;
 } input;
 
+/* One of the run's outputs. */
+typedef struct output {
+    ride_sink *sink;
+    ride_encoder *encoder; /* NULL for the dead letters */
+    const char *path;      /* NULL = this output is not there */
+    uint64_t offset;       /* where it ended, once closed */
+} output;
+enum { OUTPUT_MAIN = 0, OUTPUT_LATE, OUTPUT_REJECTS, OUTPUTS };
+
+/* Running mean and squared deviations of the vector's entries, for "what stands out" (alerts.c). */
+typedef struct moments {
+    double mean, squares;
+    uint64_t count;
+} moments;
+
 typedef struct pipeline {
-    const ride_features_options *options;
-    ride_features_summary *summary;
+    const ride_run_options *options;
+    ride_run_summary *summary;
     ride_spec *spec;
     const ride_source_spec *events;
     uint8_t *image;
     ride_bundle bundle;
-    ride_tile_layout in_layout, out_layout, label_layout;
+    ride_tile_layout in_layout, out_layout, label_layout, verdict_layout;
     ride_key_plan keys;
     input inputs[RIDE_SOURCES_MAX];
     uint32_t inputs_count;
     ride_batch *batch, *label_batch;
-    uint8_t *out_tiles;
-    uint32_t rows_ready; /* rows of the batch that are complete (a whole number of peers groups) */
+    uint8_t *out_tiles, *verdict_tiles;
+    uint32_t
+        *answered_by; /* per row of the batch, of a duplicate: the row that it repeats, or UINT32_MAX: filled already */
+    uint32_t duplicates_in_batch;
     ride_idmap *dedup, *labels;
     uint64_t labels_waiting; /* labels that came before their event, or whose event never came */
     int64_t clock_us;        /* greatest event time */
@@ -48,19 +94,82 @@ typedef struct pipeline {
     ride_program_dev *program;
     ride_state *state;
     ride_queue *queue;
-    ride_sink *output, *rejects, *late;
-    ride_encoder *encoder, *late_encoder;
+    uint32_t stages;
+    output outputs[OUTPUTS];
     uint32_t *rows; /* scratch: rows to write */
     uint64_t sequence;
+    /* decisions */
+    const char *rule_names[RULES_KNOWN_MAX]; /* this run's rules (borrowed), then older ones of kept verdicts (owned) */
+    uint32_t rules_known;
+    char model_hashes[MODELS_KNOWN_MAX][65]; /* this run's model, and those whose verdicts came with the saved state */
+    const char *models_known[MODELS_KNOWN_MAX];
+    uint32_t models_count, model_now;
+    char spec_hash_text[65];
+    char key_names[RIDE_KEYS_MAX][RIDE_NAME_BYTES + 8]; /* of the record's key columns */
+    /* observations */
+    moments *vector_moments;
+    double *alert_vectors; /* [RIDE_ALERTS_MAX][features_count] */
+    ride_histogram interval_ns;
+    uint64_t start_ns, interval_start_ns;
+    double interval_seconds;
+    /* saved state */
+    ride_snapshot_dir *snapshots;
 } pipeline;
 
 ride_status pipeline_open(pipeline *p, ride_diagnostics *findings, ride_error *err);
-ride_status pipeline_close(pipeline *p, ride_error *err);
+/* Flushes and closes the outputs and then, when `keep`, saves the state; frees everything in any case. */
+ride_status pipeline_close(pipeline *p, bool keep, ride_error *err);
 /* Reads the next rows into the batch, labels among them, and stamps them. RIDE_END when the inputs are at their end. */
 ride_status pipeline_read(pipeline *p, ride_error *err);
 /* Stamps rows [first, batch->rows_count): keys, duplicates, watermark. */
 ride_status pipeline_stamp(pipeline *p, uint32_t first, ride_error *err);
+/* In order: event_time: flags the last row of each group of one timestamp. The batch ends with a whole group. */
+void pipeline_mark_groups(pipeline *p);
 /* A decoded label row → a row of the event batch. */
 ride_status pipeline_label(pipeline *p, const ride_source_spec *source, uint32_t row, ride_error *err);
+
+/* outputs.c: the outputs with their columns; resumed ones go on at their offset. */
+ride_status outputs_open(pipeline *p, ride_error *err);
+ride_status outputs_write(pipeline *p);
+ride_status outputs_close(pipeline *p, ride_error *err);
+
+/* verdicts.c: from the backend's output tiles to ends, decisions and what duplicates are answered with. */
+ride_status verdicts_open(pipeline *p, ride_error *err);
+void verdicts_make(pipeline *p);
+void verdicts_close(pipeline *p);
+/* Of a duplicate row, while it is stamped: `known` is what dedup has of the id. */
+void verdict_repeat(pipeline *p, uint32_t row, const verdict *known);
+void verdict_write(pipeline *p, uint32_t row, const verdict *v, uint32_t end);
+
+/* observe.c: timeline; alerts.c: the highest scores and what stands out. */
+void observe_start(pipeline *p);
+void observe_batch(pipeline *p, uint64_t batch_ns, uint64_t now_ns);
+void observe_end(pipeline *p, uint64_t now_ns);
+ride_status alerts_open(pipeline *p, ride_error *err);
+void alerts_batch(pipeline *p);
+void alerts_end(pipeline *p);
+
+/* resume.c: what a run saves at a clean end and a later one goes on from. */
+ride_status resume_load(pipeline *p, ride_error *err);
+ride_status resume_save(pipeline *p, ride_error *err);
+
+/* Rows of tiles, as every file here reads them. */
+static inline uint8_t *batch_tile(const pipeline *p, uint32_t row) {
+    return ride_batch_tile(p->batch, row / RIDE_TILE_ROWS);
+}
+static inline int64_t *row_time(const pipeline *p, uint32_t row, uint32_t column) {
+    return (int64_t *)ride_tile_values(&p->in_layout, batch_tile(p, row), column) + row % RIDE_TILE_ROWS;
+}
+static inline uint32_t *row_flags(const pipeline *p, uint32_t row) {
+    return (uint32_t *)ride_tile_values(&p->in_layout, batch_tile(p, row), RIDE_COLUMN_FLAGS) + row % RIDE_TILE_ROWS;
+}
+static inline uint8_t *out_tile(const pipeline *p, uint32_t row) {
+    return p->out_tiles + (size_t)(row / RIDE_TILE_ROWS) * p->out_layout.tile_bytes;
+}
+static inline uint8_t *verdict_tile(const pipeline *p, uint32_t row) {
+    return p->verdict_tiles + (size_t)(row / RIDE_TILE_ROWS) * p->verdict_layout.tile_bytes;
+}
+/* The event's id, when the spec has one and it is not null. */
+bool event_identity(const pipeline *p, uint32_t row, ride_key128 *id);
 
 #endif

@@ -26,15 +26,47 @@ static ride_status read_labels(pipeline *p, input *in, int64_t stop_us, uint32_t
     return RIDE_OK;
 }
 
+/* Without labels the rows come straight from the one input; rows were stamped up to `first`. */
+static ride_status read_events(pipeline *p, input *in, uint32_t rows_max, int64_t stop_us, ride_error *err) {
+    uint32_t first = p->batch->rows_count;
+    RIDE_TRY(decode(p, in, p->batch, rows_max, stop_us, err));
+    ride_batch_set_rows(p->batch, p->batch->rows_count, p->sequence);
+    return pipeline_stamp(p, first, err);
+}
+
+/* A group of one timestamp is not divided between batches: reads on while the next event has the time of the last. Every
+ * label that is due before has been read by then. */
+static ride_status finish_group(pipeline *p, ride_error *err) {
+    uint32_t room = ride_batch_rows_count_max(p->batch);
+    input *in = NULL;
+    for (uint32_t i = 0; i < p->inputs_count; i++)
+        if (!p->inputs[i].is_labels) in = &p->inputs[i];
+    for (uint32_t last = p->batch->rows_count; in != NULL && last > 0;) {
+        if (*row_flags(p, --last) & RIDE_ROW_LABEL) continue;
+        int64_t next_us, time_us = *row_time(p, last, RIDE_COLUMN_TIME);
+        RIDE_TRY(head_time(p, in, &next_us, err));
+        if (in->at_end || next_us != time_us) break;
+        if (p->batch->rows_count + 2 > room) {
+            ride_fail(err, RIDE_E_UNSUPPORTED, "more than %d events of one timestamp", GROUP_ROWS_MAX);
+            ride_error_advice(err, "use ties: arrival or exclude");
+            return RIDE_E_UNSUPPORTED;
+        }
+        uint32_t rows = p->labels_waiting > 0 ? 1 : room - p->batch->rows_count;
+        RIDE_TRY(read_events(p, in, rows, time_us, err));
+        last = p->batch->rows_count;
+    }
+    pipeline_mark_groups(p);
+    return RIDE_OK;
+}
+
 ride_status pipeline_read(pipeline *p, ride_error *err) {
     uint32_t rows_max = p->options->batch_rows_max;
     ride_batch_clear(p->batch);
+    p->duplicates_in_batch = 0;
     if (p->inputs_count == 1) {
-        input *in = &p->inputs[0];
-        if (in->at_end) return RIDE_END;
-        RIDE_TRY(decode(p, in, p->batch, rows_max, INT64_MAX, err));
-        ride_batch_set_rows(p->batch, p->batch->rows_count, p->sequence);
-        return pipeline_stamp(p, 0, err);
+        if (p->inputs[0].at_end) return RIDE_END;
+        RIDE_TRY(read_events(p, &p->inputs[0], rows_max, INT64_MAX, err));
+        return p->spec->has_peers ? finish_group(p, err) : RIDE_OK;
     }
     while (p->batch->rows_count < rows_max) {
         int64_t best_us = INT64_MAX, other_us = INT64_MAX;
@@ -49,19 +81,16 @@ ride_status pipeline_read(pipeline *p, ride_error *err) {
                 best_us = t;
             } else if (t < other_us) other_us = t;
         }
-        if (best == NULL) return p->batch->rows_count > 0 ? RIDE_OK : RIDE_END;
+        if (best == NULL) {
+            if (p->batch->rows_count == 0) return RIDE_END;
+            break;
+        }
         /* up to the other's head; an equal time goes to the input that was named first */
         int64_t stop_us = other_us == INT64_MAX ? INT64_MAX : other_us > best_us ? other_us - 1 : best_us;
-        uint32_t first = p->batch->rows_count;
-        if (best->is_labels) {
-            RIDE_TRY(read_labels(p, best, stop_us, rows_max - first, err));
-            continue;
-        }
+        uint32_t room = rows_max - p->batch->rows_count;
+        if (best->is_labels) RIDE_TRY(read_labels(p, best, stop_us, room, err));
         /* while labels wait, row by row: a label must follow its event at once, whatever the batch size */
-        uint32_t rows = p->labels_waiting > 0 ? 1 : rows_max - first;
-        RIDE_TRY(decode(p, best, p->batch, rows, stop_us, err));
-        ride_batch_set_rows(p->batch, p->batch->rows_count, p->sequence);
-        RIDE_TRY(pipeline_stamp(p, first, err));
+        else RIDE_TRY(read_events(p, best, p->labels_waiting > 0 ? 1 : room, stop_us, err));
     }
-    return RIDE_OK;
+    return p->spec->has_peers ? finish_group(p, err) : RIDE_OK;
 }

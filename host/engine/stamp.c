@@ -5,17 +5,9 @@
 
 #include <string.h>
 
-static uint8_t *tile_of(const pipeline *p, uint32_t row) { return ride_batch_tile(p->batch, row / RIDE_TILE_ROWS); }
-static int64_t *times(const pipeline *p, uint32_t row, uint32_t column) {
-    return (int64_t *)ride_tile_values(&p->in_layout, tile_of(p, row), column) + row % RIDE_TILE_ROWS;
-}
-static uint32_t *flags_of(const pipeline *p, uint32_t row) {
-    return (uint32_t *)ride_tile_values(&p->in_layout, tile_of(p, row), RIDE_COLUMN_FLAGS) + row % RIDE_TILE_ROWS;
-}
-
-static bool event_identity(const pipeline *p, uint32_t row, ride_key128 *id) {
+bool event_identity(const pipeline *p, uint32_t row, ride_key128 *id) {
     if (p->events->field_id < 0) return false;
-    return ride_key_of_value(&p->events->fields[p->events->field_id], &p->in_layout, tile_of(p, row),
+    return ride_key_of_value(&p->events->fields[p->events->field_id], &p->in_layout, batch_tile(p, row),
                              row % RIDE_TILE_ROWS, p->batch->arena, id);
 }
 
@@ -23,10 +15,10 @@ static bool event_identity(const pipeline *p, uint32_t row, ride_key128 *id) {
 static void label_row_write(pipeline *p, int64_t event_us, int64_t known_us, const known_event *event, bool value) {
     uint32_t row = p->batch->rows_count;
     ride_batch_set_rows(p->batch, row + 1, p->sequence);
-    uint8_t *tile = tile_of(p, row);
-    *times(p, row, RIDE_COLUMN_TIME) = event_us;
-    *times(p, row, RIDE_COLUMN_CLOCK) = known_us;
-    *flags_of(p, row) = RIDE_ROW_LABEL;
+    uint8_t *tile = batch_tile(p, row);
+    *row_time(p, row, RIDE_COLUMN_TIME) = event_us;
+    *row_time(p, row, RIDE_COLUMN_CLOCK) = known_us;
+    *row_flags(p, row) = RIDE_ROW_LABEL;
     for (uint32_t e = 0; e < p->spec->entities_count; e++) {
         uint32_t column = p->spec->entities[e].key_column;
         ((ride_key128 *)ride_tile_values(&p->in_layout, tile, column))[row % RIDE_TILE_ROWS] = event->keys[e];
@@ -70,7 +62,7 @@ static ride_status remember(pipeline *p, uint32_t row, ride_key128 id, int64_t t
     *value = *pending && before->pending_value != 0;
     known_event *event = ride_idmap_put(p->labels, id, t, p->clock_us);
     if (event == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for the events that labels may come for");
-    const uint8_t *tile = tile_of(p, row);
+    const uint8_t *tile = batch_tile(p, row);
     event->is_event = 1;
     for (uint32_t e = 0; e < p->spec->entities_count; e++) {
         uint32_t column = p->spec->entities[e].key_column;
@@ -83,18 +75,21 @@ static ride_status remember(pipeline *p, uint32_t row, ride_key128 id, int64_t t
 }
 
 static ride_status stamp_row(pipeline *p, uint32_t row, ride_error *err) {
-    int64_t t = *times(p, row, RIDE_COLUMN_TIME);
+    int64_t t = *row_time(p, row, RIDE_COLUMN_TIME);
     ride_key128 id;
     bool has_id = (p->dedup != NULL || p->labels != NULL) && event_identity(p, row, &id);
     if (p->dedup != NULL && has_id) {
-        if (ride_idmap_find(p->dedup, id, t, NULL) != NULL) {
-            *flags_of(p, row) = RIDE_ROW_SKIP;
-            *times(p, row, RIDE_COLUMN_CLOCK) = p->clock_us;
+        const verdict *known = ride_idmap_find(p->dedup, id, t, NULL);
+        if (known != NULL) {
+            *row_flags(p, row) = RIDE_ROW_SKIP;
+            *row_time(p, row, RIDE_COLUMN_CLOCK) = p->clock_us;
             p->summary->duplicates++;
+            if (p->verdict_tiles != NULL) verdict_repeat(p, row, known);
             return RIDE_OK;
         }
-        if (ride_idmap_put(p->dedup, id, t, p->clock_us > t ? p->clock_us : t) == NULL)
-            return ride_fail(err, RIDE_E_MEMORY, "no memory for the ids of the dedup horizon");
+        verdict *mine = ride_idmap_put(p->dedup, id, t, p->clock_us > t ? p->clock_us : t);
+        if (mine == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for the ids of the dedup horizon");
+        if (p->verdict_tiles != NULL) mine->sequence = p->sequence + row;
     }
     if (t > p->clock_us) p->clock_us = t;
     int64_t watermark = p->clock_us - p->events->bound_us;
@@ -103,24 +98,23 @@ static ride_status stamp_row(pipeline *p, uint32_t row, ride_error *err) {
     else p->summary->too_late++;
     p->summary->late += t < watermark;
     p->summary->accepted++;
-    *flags_of(p, row) = flags;
-    *times(p, row, RIDE_COLUMN_CLOCK) = p->clock_us;
+    *row_flags(p, row) = flags;
+    *row_time(p, row, RIDE_COLUMN_CLOCK) = p->clock_us;
     return RIDE_OK;
 }
 
 ride_status pipeline_stamp(pipeline *p, uint32_t first, ride_error *err) {
     uint32_t end = p->batch->rows_count;
     ride_keys_fill(&p->keys, p->batch, first, end - first);
-    if (p->dedup == NULL && p->labels == NULL &&
-        p->events->order == RIDE_ORDER_ARRIVAL) { /* the plain case, tile by tile */
+    if (p->dedup == NULL && p->labels == NULL) { /* the plain case, tile by tile */
         int64_t clock = p->clock_us, bound = p->events->bound_us, lateness = p->events->allowed_lateness_us;
         uint64_t late = 0, too_late = 0;
         for (uint32_t row = first; row < end;) {
             uint32_t n = RIDE_TILE_ROWS - row % RIDE_TILE_ROWS;
             if (n > end - row) n = end - row;
-            const int64_t *t = times(p, row, RIDE_COLUMN_TIME);
-            int64_t *clocks = times(p, row, RIDE_COLUMN_CLOCK);
-            uint32_t *flags = flags_of(p, row);
+            const int64_t *t = row_time(p, row, RIDE_COLUMN_TIME);
+            int64_t *clocks = row_time(p, row, RIDE_COLUMN_CLOCK);
+            uint32_t *flags = row_flags(p, row);
             for (uint32_t i = 0; i < n; i++) {
                 clock = t[i] > clock ? t[i] : clock;
                 bool is_late = t[i] < clock - bound, is_too_late = t[i] < clock - bound - lateness;
@@ -141,18 +135,26 @@ ride_status pipeline_stamp(pipeline *p, uint32_t first, ride_error *err) {
         RIDE_TRY(stamp_row(p, row, err));
         ride_key128 id;
         bool pending = false, value = false;
-        if (p->labels == NULL || !(*flags_of(p, row) & RIDE_ROW_ENTERS) || !event_identity(p, row, &id)) continue;
-        RIDE_TRY(remember(p, row, id, *times(p, row, RIDE_COLUMN_TIME), &pending, &value, err));
-        known_event *event = ride_idmap_find(p->labels, id, *times(p, row, RIDE_COLUMN_TIME), NULL);
+        if (p->labels == NULL || !(*row_flags(p, row) & RIDE_ROW_ENTERS) || !event_identity(p, row, &id)) continue;
+        RIDE_TRY(remember(p, row, id, *row_time(p, row, RIDE_COLUMN_TIME), &pending, &value, err));
+        known_event *event = ride_idmap_find(p->labels, id, *row_time(p, row, RIDE_COLUMN_TIME), NULL);
         if (pending) { /* pipeline_read decodes row by row while labels wait: this one follows its event at once */
             RIDE_ASSERT(row + 1 == end && p->batch->rows_count < ride_batch_rows_count_max(p->batch));
-            label_row_write(p, *times(p, row, RIDE_COLUMN_TIME), *times(p, row, RIDE_COLUMN_TIME), event, value);
+            label_row_write(p, *row_time(p, row, RIDE_COLUMN_TIME), *row_time(p, row, RIDE_COLUMN_TIME), event, value);
             p->labels_waiting--;
             p->summary->labels_unknown--;
         }
     }
-    for (uint32_t row = first; p->events->order == RIDE_ORDER_EVENT_TIME && row < end; row++)
-        if (row + 1 == end || *times(p, row, RIDE_COLUMN_TIME) != *times(p, row + 1, RIDE_COLUMN_TIME))
-            *flags_of(p, row) |= RIDE_ROW_PEERS;
     return RIDE_OK;
+}
+
+void pipeline_mark_groups(pipeline *p) {
+    uint32_t last = UINT32_MAX;
+    for (uint32_t row = 0; row < p->batch->rows_count; row++) {
+        if (*row_flags(p, row) & RIDE_ROW_LABEL) continue;
+        if (last != UINT32_MAX && *row_time(p, last, RIDE_COLUMN_TIME) != *row_time(p, row, RIDE_COLUMN_TIME))
+            *row_flags(p, last) |= RIDE_ROW_PEERS;
+        last = row;
+    }
+    if (last != UINT32_MAX) *row_flags(p, last) |= RIDE_ROW_PEERS;
 }

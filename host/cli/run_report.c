@@ -1,0 +1,109 @@
+/* cli/run_report.c: see run_report.h. */
+#include "cli/run_report.h"
+
+#include "base/clock.h"
+#include "io/time_text.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { NUMBER_TEXT = 32, PROGRESS_EVERY_NS = 200000000 };
+
+/* "2,004,000"; text holds NUMBER_TEXT. */
+static const char *grouped(uint64_t value, char *text) {
+    char digits[NUMBER_TEXT];
+    int count = snprintf(digits, sizeof digits, "%" PRIu64, value), at = 0;
+    for (int i = 0; i < count; i++) {
+        if (i > 0 && (count - i) % 3 == 0) text[at++] = ',';
+        text[at++] = digits[i];
+    }
+    text[at] = '\0';
+    return text;
+}
+
+/* "850 us", "1.25 ms", "2.1 s" */
+static const char *duration(double ns, char *text) {
+    if (ns < 1e6) snprintf(text, NUMBER_TEXT, "%.0f us", ns / 1e3);
+    else if (ns < 1e9) snprintf(text, NUMBER_TEXT, "%.2f ms", ns / 1e6);
+    else snprintf(text, NUMBER_TEXT, "%.2f s", ns / 1e9);
+    return text;
+}
+
+static double quantile(const ride_run_summary *s, double q) { return (double)ride_histogram_quantile(&s->batch_ns, q); }
+
+void cli_progress(void *context, const ride_run_summary *s) {
+    static uint64_t last_ns, start_ns, start_done;
+    char events[NUMBER_TEXT], rate[NUMBER_TEXT], p50[NUMBER_TEXT], p99[NUMBER_TEXT], share[64] = "";
+    (void)context;
+    uint64_t now_ns = ride_clock_now_ns(ride_clock_real());
+    if (start_ns == 0) start_ns = now_ns, start_done = s->bytes_done;
+    if (now_ns - last_ns < PROGRESS_EVERY_NS) return;
+    last_ns = now_ns;
+    double seconds = (double)(now_ns - start_ns) / 1e9;
+    if (s->bytes_total > 0) {
+        double done = (double)s->bytes_done / (double)s->bytes_total;
+        double speed = seconds > 0 ? (double)(s->bytes_done - start_done) / seconds : 0;
+        int used = snprintf(share, sizeof share, "%3.0f %%  ", done < 1 ? done * 100 : 100.0);
+        if (speed > 0 && used > 0)
+            snprintf(share + used, sizeof share - (size_t)used, "ETA %.0f s  ",
+                     (double)(s->bytes_total - s->bytes_done) / speed);
+    }
+    uint64_t count = s->received - s->resumed_events;
+    fprintf(stderr, "\r\033[K%s%s events  %s/s  batch p50 %s p99 %s", share, grouped(s->received, events),
+            grouped(seconds > 0 ? (uint64_t)((double)count / seconds) : 0, rate), duration(quantile(s, 0.5), p50),
+            duration(quantile(s, 0.99), p99));
+}
+
+void cli_progress_end(void) { fputs("\r\033[K", stderr); }
+
+void cli_features_report(const ride_run_summary *s, bool interrupted) {
+    double us = (double)s->elapsed_ns / 1e3;
+    fprintf(stderr,
+            "%s%" PRIu64 " events (%" PRIu64 " late, %" PRIu64 " of them too late), %" PRIu64 " rejected, %" PRIu64
+            " duplicates, %" PRIu64 " labels (%" PRIu64 " without their event) in %.2f s: %.2f M events/s\n",
+            interrupted ? "interrupted: " : "", s->accepted, s->late, s->too_late, s->rejected, s->duplicates,
+            s->labels, s->labels_unknown, us / 1e6, us > 0 ? (double)s->accepted / us : 0.0);
+}
+
+static void print_alert(const ride_run_summary *s, const ride_alert *a, const ride_summary_facts *facts) {
+    char when[RIDE_TIME_BYTES + 1], probability[NUMBER_TEXT] = "-";
+    when[ride_time_to_iso8601(a->time_us, when)] = '\0';
+    when[when[0] != '\0' && strlen(when) > 19 ? 19 : strlen(when)] = '\0';
+    if (!isnan(a->probability)) snprintf(probability, sizeof probability, "%.4f", a->probability);
+    fprintf(stderr, "  %-11s %-8s %-18s %-12s %-14s %s  ", probability, ride_decision_text(a->decision),
+            a->rule < facts->rules_count ? facts->rule_ids[a->rule] : "", a->event_id, a->key, when);
+    for (uint32_t f = 0; f < a->features_count && f < 3; f++)
+        fprintf(stderr, "%s%s %.4g", f > 0 ? ", " : "", s->vector_names[a->features[f].vector_index],
+                a->features[f].value);
+    fputc('\n', stderr);
+}
+
+void cli_run_report(const ride_run_summary *s, const ride_summary_facts *facts) {
+    char a[NUMBER_TEXT], b[NUMBER_TEXT], c[NUMBER_TEXT], d[NUMBER_TEXT], e[NUMBER_TEXT];
+    double seconds = (double)(s->elapsed_ns - s->setup_ns) / 1e9;
+    uint64_t events = s->received - s->resumed_events;
+    fprintf(stderr, "%s%s events in %.2f s (start %.2f s): %s events/s, %u features each, backend %s\n",
+            facts->interrupted ? "interrupted: " : "", grouped(events, a), seconds, (double)s->setup_ns / 1e9,
+            grouped(seconds > 0 ? (uint64_t)((double)events / seconds) : 0, b), s->features_count, s->backend);
+    if (s->resumed_events > 0)
+        fprintf(stderr, "  resumed    after %s events; the counts below are of all\n", grouped(s->resumed_events, a));
+    fprintf(stderr, "  ended      %s scored, %s duplicates, %s rejected; %s late (%s of them too late for windows)\n",
+            grouped(s->accepted, a), grouped(s->duplicates, b), grouped(s->rejected, c), grouped(s->late, d),
+            grouped(s->too_late, e));
+    if (s->labels + s->labels_unknown > 0)
+        fprintf(stderr, "  labels     %s, %s without their event\n", grouped(s->labels, a),
+                grouped(s->labels_unknown, b));
+    fprintf(stderr, "  latency    of a batch: p50 %s, p90 %s, p99 %s, max %s\n", duration(quantile(s, 0.5), a),
+            duration(quantile(s, 0.9), b), duration(quantile(s, 0.99), c), duration((double)s->batch_ns.max, d));
+    fprintf(stderr, "  decisions  approve %s, review %s, decline %s\n", grouped(s->decisions[RIDE_DECISION_APPROVE], a),
+            grouped(s->decisions[RIDE_DECISION_REVIEW], b), grouped(s->decisions[RIDE_DECISION_DECLINE], c));
+    for (uint32_t r = 0; r < facts->rules_count; r++)
+        fprintf(stderr, "  %-10s %-18s %-8s %s\n", r == 0 ? "rules" : "", facts->rule_ids[r],
+                ride_decision_text(facts->rule_decisions[r]), grouped(s->rules[r], a));
+    if (s->alerts_count == 0) return;
+    fprintf(stderr, "top alerts\n  %-11s %-8s %-18s %-12s %-14s %-19s  %s\n", "probability", "decision", "rule",
+            "event", "key", "time (UTC)", "what stands out");
+    for (uint32_t i = 0; i < s->alerts_count; i++) print_alert(s, &s->alerts[i], facts);
+}

@@ -1,0 +1,56 @@
+/* engine/compile.c: spec, rules and model → one bundle image. Here the spec meets the model. */
+#include "models/compile.h"
+#include "engine/engine.h"
+#include "kernels/layout/bundle.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The vector's entries with the names of their categories, for the model's inputs. NULL when memory is out. */
+static ride_model_source *vector_sources(const ride_spec *spec) {
+    const ride_source_spec *events = &spec->sources[spec->source_events];
+    ride_model_source *sources = calloc(spec->vector_count + 1, sizeof *sources);
+    for (uint32_t v = 0; sources != NULL && v < spec->vector_count; v++) {
+        sources[v].name = spec->vector_names[v];
+        for (uint32_t f = 0; f < events->fields_count; f++)
+            if (events->fields[f].type == RIDE_FIELD_CATEGORY &&
+                strcmp(events->fields[f].name, spec->vector_names[v]) == 0) {
+                sources[v].categories = events->fields[f].categories;
+                sources[v].categories_count = events->fields[f].categories_count;
+            }
+    }
+    return sources;
+}
+
+static ride_status add_model(const ride_run_options *options, const ride_spec *spec, ride_bundle_builder *builder,
+                             ride_diagnostics *findings, ride_error *err) {
+    ride_model *model = NULL;
+    ride_model_options load = {.best_iteration = options->model_best_iteration};
+    RIDE_TRY(ride_model_load(options->model_path, &load, &model, findings));
+    ride_model_source *sources = vector_sources(spec);
+    ride_status st = sources == NULL ? ride_fail(err, RIDE_E_MEMORY, "no memory for the vector's names")
+                                     : ride_model_to_bundle(model, sources, spec->vector_count, builder, findings);
+    ride_bundle_builder_hashes(builder, spec->hash, model->hash);
+    free(sources);
+    ride_model_destroy(model);
+    return st;
+}
+
+ride_status ride_compile(const ride_run_options *options, ride_spec **out_spec, uint8_t **image, uint64_t *image_bytes,
+                         ride_diagnostics *findings, ride_error *err) {
+    ride_spec *spec = NULL;
+    ride_bundle_builder *builder = NULL;
+    ride_status st = ride_spec_load(options->spec_path, &spec, findings);
+    if (st == RIDE_OK) st = ride_bundle_builder_create(&builder, err);
+    if (st == RIDE_OK) st = ride_spec_to_bundle(spec, options->rules, options->rules_count, builder, findings);
+    if (spec != NULL && builder != NULL &&
+        options->model_path != NULL) { /* also after bad rules: tell it all at once */
+        ride_status model_st = add_model(options, spec, builder, findings, err);
+        if (st == RIDE_OK) st = model_st;
+    }
+    if (st == RIDE_OK) st = ride_bundle_builder_build(builder, image, image_bytes, err);
+    ride_bundle_builder_destroy(builder);
+    if (st == RIDE_OK && out_spec != NULL) *out_spec = spec;
+    else ride_spec_destroy(spec);
+    return st;
+}

@@ -1,0 +1,150 @@
+/* engine/outputs.c: what goes out, and where: the record of an event (features, or the decision: docs/run.md), the same for rows
+ * that came too late, and the dead letters. */
+#include "engine/pipeline.h"
+#include "lib/hash.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SET_IN = 0, SET_OUT, SET_VERDICT, COLUMNS_MAX = RIDE_ENCODER_COLUMNS_MAX };
+
+static const char *const decision_texts[RIDE_DECISIONS] = {"approve", "review", "decline"};
+static const char *const end_texts[ENDS] = {"scored", "degraded", "duplicate"};
+
+typedef struct record {
+    ride_encoder_column columns[COLUMNS_MAX];
+    uint32_t count;
+} record;
+
+static ride_encoder_column *add(record *r, const char *name, uint32_t set, uint32_t column) {
+    if (r->count == COLUMNS_MAX) return &r->columns[COLUMNS_MAX - 1]; /* the caller sees count and refuses */
+    r->columns[r->count] = (ride_encoder_column){.name = name, .set = set, .column = column};
+    return &r->columns[r->count++];
+}
+
+static void add_field(record *r, const char *name, const ride_field *field) {
+    ride_encoder_column *c = add(r, name, SET_IN, field->column);
+    c->field_type = field->type;
+    c->scale = field->scale;
+    if (field->type == RIDE_FIELD_TIMESTAMP) c->unit = field->unit;
+    if (field->type == RIDE_FIELD_CATEGORY) {
+        c->encoding = RIDE_ENCODING_TEXTS;
+        c->texts = field->categories;
+        c->texts_count = field->categories_count;
+    }
+}
+
+static void add_texts(record *r, const char *name, uint32_t column, const char *const *texts, uint32_t texts_count) {
+    ride_encoder_column *c = add(r, name, SET_VERDICT, column);
+    c->encoding = RIDE_ENCODING_TEXTS;
+    c->texts = texts;
+    c->texts_count = texts_count;
+}
+
+static void add_vector(const pipeline *p, record *r) {
+    const ride_plan_vector *vector = ride_bundle_array(&p->bundle, RIDE_SECTION_VECTOR, ride_plan_vector);
+    const ride_plan_column *columns = ride_bundle_array(&p->bundle, RIDE_SECTION_COLUMNS, ride_plan_column);
+    for (uint32_t v = 0; v < p->spec->vector_count; v++) {
+        ride_encoder_column *c =
+            add(r, p->spec->vector_names[v], vector[v].is_feature ? SET_OUT : SET_IN, vector[v].index);
+        if (!vector[v].is_feature) c->scale = columns[vector[v].index].scale;
+    }
+}
+
+static void add_decision(pipeline *p, record *r) {
+    if (p->spec->entities_count > 0) {
+        const ride_entity_spec *entity = &p->spec->entities[0];
+        for (uint32_t k = 0; k < entity->keys_count; k++) {
+            const ride_field *field = &p->events->fields[entity->keys[k]];
+            char *name = p->key_names[k];
+            if (entity->keys_count == 1) strcpy(name, "key");
+            else snprintf(name, sizeof p->key_names[k], "key_%s", field->name);
+            if (field->column != RIDE_COLUMN_NONE) add_field(r, name, field);
+        }
+    }
+    add(r, "event_time", SET_IN, RIDE_COLUMN_TIME);
+    add(r, "margin", SET_VERDICT, VERDICT_MARGIN);
+    add(r, "probability", SET_VERDICT, VERDICT_PROBABILITY);
+    add_texts(r, "decision", VERDICT_DECISION, decision_texts, RIDE_DECISIONS);
+    add_texts(r, "rule", VERDICT_RULE, p->rule_names, p->rules_known);
+    add_texts(r, "end", VERDICT_END, end_texts, ENDS);
+    add(r, "approx", SET_VERDICT, VERDICT_APPROX);
+    add(r, "late", SET_VERDICT, VERDICT_LATE);
+    add_texts(r, "model_hash", VERDICT_MODEL, p->models_known, p->models_count);
+    add(r, "spec_hash", RIDE_ENCODER_CONSTANT, 0)->constant =
+        ride_hex(p->spec->hash, sizeof p->spec->hash, p->spec_hash_text);
+}
+
+static ride_status open_encoder(pipeline *p, output *out, bool resumed, ride_error *err) {
+    record *r = calloc(1, sizeof *r);
+    if (r == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for the output");
+    bool decisions = p->options->record == RIDE_RECORD_DECISION;
+    if (p->events->field_id >= 0) {
+        const ride_field *id = &p->events->fields[p->events->field_id];
+        add_field(r, id->name, id);
+    }
+    if (decisions) add_decision(p, r);
+    if (!decisions || p->options->vector) add_vector(p, r);
+    ride_encoder_options options = {.format = p->options->format,
+                                    .columns = r->columns,
+                                    .columns_count = r->count,
+                                    .layouts = {&p->in_layout, &p->out_layout, decisions ? &p->verdict_layout : NULL},
+                                    .no_header = resumed};
+    ride_status st = r->count == COLUMNS_MAX
+                         ? ride_fail(err, RIDE_E_UNSUPPORTED, "more than %d columns of output", COLUMNS_MAX - 1)
+                         : ride_encoder_open(&options, out->sink, &out->encoder, err);
+    free(r);
+    return st;
+}
+
+ride_status outputs_open(pipeline *p, ride_error *err) {
+    for (uint32_t i = 0; i < OUTPUTS; i++) {
+        output *out = &p->outputs[i];
+        if (out->path == NULL) continue;
+        bool resumed = out->offset > 0;
+        ride_sink_options options = {.resume = resumed,
+                                     .resume_offset = out->offset,
+                                     .sync = p->options->state_dir != NULL};
+        RIDE_TRY(ride_sink_open(out->path, &options, &out->sink, err));
+        if (i != OUTPUT_REJECTS) RIDE_TRY(open_encoder(p, out, resumed, err));
+    }
+    return RIDE_OK;
+}
+
+/* Rows whose flags, masked, are as wanted. */
+static uint32_t select_rows(pipeline *p, uint32_t mask, uint32_t wanted) {
+    uint32_t count = 0;
+    for (uint32_t row = 0; row < p->batch->rows_count; row++)
+        if ((*row_flags(p, row) & mask) == wanted) p->rows[count++] = row;
+    return count;
+}
+
+ride_status outputs_write(pipeline *p) {
+    ride_encoder_set sets[RIDE_ENCODER_SETS_MAX] = {{p->batch->tiles, p->batch->arena},
+                                                    {p->out_tiles, NULL},
+                                                    {p->verdict_tiles, NULL}};
+    bool decisions = p->options->record == RIDE_RECORD_DECISION; /* duplicates are answered */
+    uint32_t count = select_rows(p, decisions ? RIDE_ROW_LABEL : RIDE_ROW_SKIP | RIDE_ROW_LABEL, 0);
+    ride_encoder *encoder = p->outputs[OUTPUT_MAIN].encoder, *late = p->outputs[OUTPUT_LATE].encoder;
+    RIDE_TRY(ride_encoder_write(encoder, sets, count == p->batch->rows_count ? NULL : p->rows, 0, count));
+    if (late == NULL) return RIDE_OK;
+    count = select_rows(p, RIDE_ROW_SKIP | RIDE_ROW_LABEL | RIDE_ROW_ENTERS, 0);
+    return ride_encoder_write(late, sets, p->rows, 0, count);
+}
+
+ride_status outputs_close(pipeline *p, ride_error *err) {
+    ride_status st = RIDE_OK;
+    for (uint32_t i = 0; i < OUTPUTS; i++) {
+        output *out = &p->outputs[i];
+        ride_error failure;
+        ride_encoder_close(out->encoder);
+        out->encoder = NULL;
+        if (out->sink == NULL) continue;
+        out->offset = ride_sink_offset(out->sink);
+        ride_status closed = ride_sink_close(out->sink, &failure);
+        out->sink = NULL;
+        if (closed != RIDE_OK && st == RIDE_OK) st = closed, *err = failure;
+    }
+    return st;
+}
