@@ -117,6 +117,7 @@ static unsigned edit_distance(const char *a, const char *b) {
 
 const char *ride_nearest(const char *word, const char *const *names, size_t names_count) {
     const char *best = NULL;
+    if (strlen(word) >= 64) return NULL; /* edit_distance's room: so long a word is no slip of the hand */
     unsigned best_distance = (unsigned)strlen(word) / 3 + 2; /* must be nearer than this */
     for (size_t i = 0; i < names_count; i++) {
         unsigned distance = edit_distance(word, names[i]);

@@ -18,6 +18,9 @@
  *     scheduler: {max_batch: 4096}
  *     log: {level: info, format: auto}
  *
+ * In place of a mapping the value of its main member may stand, in the file and with --set: `backend: cpu` is
+ * `backend: {name: cpu}`, `inputs: {tx: FILE}` names a path. An empty value (`--set outputs.late.path=`) unsets.
+ *
  * Relative paths of the file are relative to the file's folder; those of the environment and of --set to the working folder.
  * `-` is the standard input or output. A config owns all its strings; immutable after load; then any thread. */
 #ifndef RIDE_CONFIG_CONFIG_H
@@ -36,8 +39,8 @@ typedef struct ride_config_input {
 } ride_config_input;
 
 typedef struct ride_config {
-    const char *path; /* of the file, as given */
-    const char *spec; /* resolved path; never NULL after a good load */
+    const char *path;  /* of the file, as given */
+    const char *spec;  /* resolved path; never NULL after a good load */
     const char *model; /* resolved path, NULL = no model: rules alone decide */
     bool model_best_iteration;
     ride_rule_spec *rules; /* `file`, `line` and `column` place the text of `when` */
@@ -71,6 +74,24 @@ ride_status ride_config_parse(const char *path, const char *text, size_t text_by
                               uint32_t sets_count, const char *const *environment, ride_config **out,
                               ride_diagnostics *findings);
 void ride_config_destroy(ride_config *config); /* NULL is fine */
+
+/* Where an option's value comes from: to place a finding that only a later step can make. */
+typedef enum ride_config_layer {
+    RIDE_CONFIG_DEFAULT = 0,
+    RIDE_CONFIG_FILE,
+    RIDE_CONFIG_ENVIRONMENT,
+    RIDE_CONFIG_SET,
+} ride_config_layer;
+typedef struct ride_config_origin {
+    ride_config_layer layer;
+    const char *name;      /* for ride_diagnose's `file`: the file's path, "environment", "--set" or "default" */
+    uint32_t line, column; /* 0 but for the file */
+} ride_config_origin;
+/* key: "scheduler.max_batch", "inputs.tx.path". A key that is no option, or has no value, is a default. Borrowed from config. */
+ride_config_origin ride_config_origin_of(const ride_config *config, const char *key);
+/* The index-th key as --set takes it, NULL past the last: "outputs.late.path"; "inputs." where the source's name follows. Options
+ * that are not supported yet are left out. *words: what it can be, ended by NULL; NULL = anything. */
+const char *ride_config_key(uint32_t index, const char *const **words);
 
 /* Texts for `ride config`. The caller frees *out_text with free(). */
 /* Every option with its value as YAML; with_origin: a comment says where each comes from (default, file:line, environment, --set). */
