@@ -1,0 +1,183 @@
+#!/usr/bin/env python3
+# ride-test: timeout=600
+"""`ride run` as a user starts it: the example's configuration, margins against XGBoost's own, decisions against the rules, the summary's
+sums, and a run that is stopped (SIGTERM) and killed (SIGKILL) again and again: its outputs are the bytes of one that was not."""
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xgboost as xgb
+
+TOP = Path(os.environ.get("RIDE_SOURCE_DIR") or Path(__file__).resolve().parents[2])
+RIDE = os.environ.get("RIDE_BIN") or str(TOP / "build/release/bin/ride")
+CONFIG = TOP / "examples/card-fraud/ride.yaml"
+
+
+def arguments(folder, name, events, **settings):
+    """`ride run` of the example with inputs and outputs in `folder`; settings: option=value with __ for dots."""
+    values = {"inputs.tx.path": events, "log.level": "warn", "outputs.vector": None}
+    for output, ending in (("decisions", "csv"), ("rejects", "ndjson"), ("late", "csv"), ("summary", "json")):
+        values[f"outputs.{output}.path"] = folder / f"{name}-{output}.{ending}"
+    values.update({key.replace("__", "."): value for key, value in settings.items()})
+    return [RIDE, "run", "--config", str(CONFIG), "--quiet",
+            *[a for key, value in values.items() if value is not None for a in ("--set", f"{key}={value}")]]
+
+
+def run(*args, **kwargs):
+    subprocess.run(arguments(*args, **kwargs), check=True)
+
+
+def outputs(folder, name):
+    return [(folder / f"{name}-{o}").read_bytes() for o in ("decisions.csv", "rejects.ndjson", "late.csv")]
+
+
+def check_scores(folder, events):
+    """Features by `ride features run`, margins by XGBoost on them, decisions by the rules said once more in pandas."""
+    run(folder, "whole", events, outputs__decisions__vector="true")
+    features = folder / "features.csv"
+    subprocess.run([RIDE, "features", "run", "--spec", TOP / "examples/card-fraud/features.yaml", "--input", events, "--output", features, "--quiet"],
+                   check=True)
+    answered = pd.read_csv(folder / "whole-decisions.csv", dtype={"rule": str}, keep_default_na=False, na_values=[""], float_precision="round_trip")
+    scored = answered[answered.end == "scored"].reset_index(drop=True)
+    table = pd.read_csv(features, float_precision="round_trip")
+    names = [c for c in table.columns if c != "tx_id"]
+    assert (scored.tx_id == table.tx_id).all() and len(scored) == len(table)
+    assert scored[names].equals(table[names].astype(scored[names].dtypes.to_dict())), "the vector is that of `features run`"
+    booster = xgb.Booster(model_file=TOP / "examples/card-fraud/model/model.json")
+    matrix = xgb.DMatrix(table[booster.feature_names].astype(np.float32))
+    margins = booster.predict(matrix, output_margin=True)
+    assert (scored.margin.astype(np.float32).to_numpy() == margins).all(), "margins are XGBoost's, bit for bit"
+    probabilities = booster.predict(matrix)
+    apart = np.abs(scored.probability.astype(np.float32).to_numpy().view(np.int32).astype(np.int64) - probabilities.view(np.int32).astype(np.int64))
+    assert apart.max() <= 2, f"probabilities are {apart.max()} ulp apart"
+    p = scored.probability
+    rules = [("sure", "decline", p >= 0.5), ("likely-resold", "decline", (p >= 0.3) & (scored.resold == 1) & (scored.amount > 100)),
+             ("likely", "review", p >= 0.1), ("bad-terminal", "review", (scored.terminal_risk_7d >= 0.5) & (scored.terminal_count_7d >= 5)),
+             ("card-testing", "review", scored.card_small_count_1h >= 4)]
+    rule = np.select([r[2] for r in rules], [r[0] for r in rules], default="")
+    decision = np.select([r[2] for r in rules], [r[1] for r in rules], default="approve")
+    assert (scored.rule.fillna("") == rule).all() and (scored.decision == decision).all()
+    hits = {r[0]: int((rule == r[0]).sum()) for r in rules}
+    assert hits["sure"] > 0 and hits["likely"] > 0 and hits["bad-terminal"] > 0, hits
+    first = answered[answered.end == "scored"].set_index("tx_id")
+    repeats = answered[answered.end == "duplicate"].set_index("tx_id")
+    assert len(repeats) > 50
+    for column in ("margin", "probability", "decision", "rule", "approx", "late", "model_hash"):
+        assert repeats[column].fillna("").equals(first.loc[repeats.index, column].fillna("")), f"duplicates repeat {column}"
+    print(f"{len(scored)} decisions: margins are XGBoost's, decisions the rules' ({hits}), {len(repeats)} duplicates repeat theirs")
+    return answered, hits
+
+
+def check_summary(folder, answered, hits):
+    summary = json.loads((folder / "whole-summary.json").read_text())
+    ends = summary["events"]
+    assert ends["received"] == sum(ends[e] for e in ("scored", "degraded", "duplicate", "rejected", "shed")), ends
+    assert ends["scored"] == (answered.end == "scored").sum() and ends["duplicate"] == (answered.end == "duplicate").sum()
+    scored = answered[answered.end == "scored"]
+    assert summary["decisions"] == {d: int((scored.decision == d).sum()) for d in ("approve", "review", "decline")}
+    assert {r["id"]: r["count"] for r in summary["rules"]} == hits
+    top = scored[scored.decision != "approve"].sort_values("probability", ascending=False, kind="stable").head(10)
+    assert [a["event_id"] for a in summary["alerts"]] == top.tx_id.tolist()
+    assert all(3 <= len(a["features"]) <= 5 for a in summary["alerts"])
+    values = scored.set_index("tx_id")
+    for alert in summary["alerts"]:
+        for feature in alert["features"]:
+            assert values.loc[alert["event_id"], feature["name"]] == feature["value"], (alert, feature)
+        assert str(values.loc[alert["event_id"], "key"]) not in json.dumps(alert), "a sensitive key is not told in full"
+    assert summary["timeline"][-1]["events"] == ends["received"] and len(summary["spec_hash"]) == 64
+    print("the summary's counts, rules and alerts are those of the decisions")
+
+
+def check_stops(folder, events):
+    """Stopped and killed at random places, with other batch sizes each time."""
+    whole = outputs(folder, "plain")
+    chance, stops, kills, done = random.Random(3), 0, 0, False
+    for attempt in range(200):
+        started = subprocess.Popen(arguments(folder, "cut", events, state__dir=folder / "state", scheduler__max_batch=chance.choice([64, 300, 4096])),
+                                   stderr=subprocess.PIPE, text=True)
+        hard = attempt % 3 == 2
+        try:
+            started.wait(chance.uniform(0.02, 0.12))
+        except subprocess.TimeoutExpired:
+            started.send_signal(signal.SIGKILL if hard else signal.SIGTERM)
+        told = started.communicate()[1]
+        summary = folder / "cut-summary.json"
+        if started.returncode == -signal.SIGKILL:
+            kills += 1
+            continue
+        assert started.returncode in (0, -signal.SIGTERM), told  # before it listens, a signal ends it as any program
+        if started.returncode != 0:
+            continue
+        state = json.loads(summary.read_text())
+        if not state["interrupted"]:
+            done = True
+            break
+        stops += 1
+    assert done and stops > 2 and kills > 1, (done, stops, kills)
+    for name, a, b in zip(("decisions", "rejects", "late"), whole, outputs(folder, "cut")):
+        assert a == b, f"{name} of the run that was stopped differ"
+    counts = [json.loads((folder / f"{n}-summary.json").read_text()) for n in ("plain", "cut")]
+    for member in ("decisions", "rules"):
+        assert counts[0][member] == counts[1][member], member
+    for end in ("received", "scored", "duplicate", "rejected", "late"):
+        assert counts[0]["events"][end] == counts[1]["events"][end], end
+    print(f"stopped {stops} times and killed {kills} times: the same bytes as at one go")
+
+
+def check_labels(folder, events, labels):
+    """The same with labels from a source of their own."""
+    spec = (TOP / "examples/card-fraud/features.yaml").read_text()
+    spec = spec.replace("    label: is_fraud                              # read by `risk` only, `delay` after its event\n", "")
+    spec = spec.replace("entities:", "  chargebacks:\n    format: csv\n    event_time: {field: reported_at, unit: ms}\n"
+                        "    labels: {source: tx, key: tx_id, value: is_fraud}\nentities:", 1)
+    spec = spec.replace("      is_fraud: bool\n", "")
+    (folder / "labels.yaml").write_text(spec)
+    more = {"spec.path": folder / "labels.yaml", "inputs.chargebacks.path": labels}
+    whole = subprocess.run(arguments(folder, "labelled", events, **more), check=False, stderr=subprocess.PIPE, text=True)
+    assert whole.returncode == 0, whole.stderr
+    for attempt in range(100):
+        started = subprocess.Popen(arguments(folder, "pieces", events, state__dir=folder / "state-labels", scheduler__max_batch=500, **more))
+        try:
+            started.wait(0.15)
+        except subprocess.TimeoutExpired:
+            started.send_signal(signal.SIGTERM)
+        started.wait()
+        path = folder / "pieces-summary.json"
+        if started.returncode == 0 and path.exists() and not json.loads(path.read_text())["interrupted"]:
+            break
+    assert attempt > 1, "it was never stopped"
+    for a, b in zip(outputs(folder, "labelled"), outputs(folder, "pieces")):
+        assert a == b
+    print(f"with a source of labels, stopped {attempt} times: the same bytes")
+
+
+def main():
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        events, labels = folder / "events.csv", folder / "labels.csv"
+        subprocess.run([RIDE, "generate", "--events", "120000", "--customers", "900", "--terminals", "450", "--seed", "5", "--late-rate", "1%",
+                        "--duplicate-rate", "0.5%", "--labels", labels, "--output", events], check=True)
+        lines = events.read_text().splitlines(keepends=True)
+        for at in (100, 5000, 77777):  # rows that cannot be read
+            lines[at] = lines[at].replace(",", ";", 3)
+        events.write_text("".join(lines))
+        answered, hits = check_scores(folder, events)
+        check_summary(folder, answered, hits)
+        started = time.monotonic()
+        run(folder, "plain", events)
+        print(f"one run takes {time.monotonic() - started:.2f} s")
+        check_stops(folder, events)
+        check_labels(folder, events, labels)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
