@@ -80,9 +80,10 @@ static ride_status open_state(pipeline *p, ride_error *err) {
     int64_t longest = 0;
     for (uint32_t e = 0; e < p->bundle.plan->entities_count; e++)
         if (entities[e].retention_us > longest) longest = entities[e].retention_us;
-    if (p->events->dedup_us > 0) RIDE_TRY(ride_idmap_create(0, p->events->dedup_us, 1 << 16, &p->dedup, err));
+    int64_t dedup_us = p->events->dedup_us, late_us = p->events->bound_us + p->events->allowed_lateness_us;
+    if (dedup_us > 0) RIDE_TRY(ride_idmap_create(0, dedup_us, dedup_us + late_us, 1 << 16, &p->dedup, err));
     if (p->spec->source_labels >= 0)
-        RIDE_TRY(ride_idmap_create(sizeof(known_event), longest, 1 << 12, &p->labels, err));
+        RIDE_TRY(ride_idmap_create(sizeof(known_event), longest, longest, 1 << 12, &p->labels, err));
     p->clock_us = INT64_MIN / 2;
     ride_backend_services_init(&p->services, ride_clock_real());
     const char *name = p->options->backend != NULL ? p->options->backend : "cpu";
