@@ -15,6 +15,7 @@ enum { ARENA_BYTES = 16 << 20, GROUP_ROWS_MAX = 65536 };
 typedef struct known_event {
     ride_key128 keys[RIDE_ENTITIES_MAX];
     uint64_t null_keys;
+    uint64_t sequence;                              /* its arrival number */
     uint8_t is_event, pending_label, pending_value; /* a label that came before its event waits */
 } known_event;
 
