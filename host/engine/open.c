@@ -91,10 +91,10 @@ static ride_status open_maps(pipeline *p, ride_error *err) {
     int64_t longest = 0;
     for (uint32_t e = 0; e < p->bundle.plan->entities_count; e++)
         if (entities[e].retention_us > longest) longest = entities[e].retention_us;
-    if (p->events->dedup_us > 0)
-        RIDE_TRY(ride_idmap_create(payload_bytes, p->events->dedup_us, 1 << 16, &p->dedup, err));
+    int64_t dedup_us = p->events->dedup_us, late_us = p->events->bound_us + p->events->allowed_lateness_us;
+    if (dedup_us > 0) RIDE_TRY(ride_idmap_create(payload_bytes, dedup_us, dedup_us + late_us, 1 << 16, &p->dedup, err));
     if (p->spec->source_labels >= 0)
-        RIDE_TRY(ride_idmap_create(sizeof(known_event), longest, 1 << 12, &p->labels, err));
+        RIDE_TRY(ride_idmap_create(known_event_bytes(p), longest, longest, 1 << 12, &p->labels, err));
     return RIDE_OK;
 }
 

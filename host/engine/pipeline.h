@@ -15,9 +15,11 @@ enum { ARENA_BYTES = 16 << 20, GROUP_ROWS_MAX = 65536, MODELS_KNOWN_MAX = 64, RU
 
 /* What is remembered of an event for its labels. */
 typedef struct known_event {
-    ride_key128 keys[RIDE_ENTITIES_MAX];
     uint64_t null_keys;
+    uint64_t sequence;                              /* its arrival number */
     uint8_t is_event, pending_label, pending_value; /* a label that came before its event waits */
+    uint8_t reserved[5];
+    ride_key128 keys[]; /* by entity */
 } known_event;
 
 /* How an event ended: a row of the engine's own tiles, and what dedup keeps with an id for repeated answers. */
@@ -168,6 +170,9 @@ static inline uint8_t *out_tile(const pipeline *p, uint32_t row) {
 }
 static inline uint8_t *verdict_tile(const pipeline *p, uint32_t row) {
     return p->verdict_tiles + (size_t)(row / RIDE_TILE_ROWS) * p->verdict_layout.tile_bytes;
+}
+static inline uint32_t known_event_bytes(const pipeline *p) {
+    return (uint32_t)(sizeof(known_event) + p->spec->entities_count * sizeof(ride_key128));
 }
 /* The event's id, when the spec has one and it is not null. */
 bool event_identity(const pipeline *p, uint32_t row, ride_key128 *id);

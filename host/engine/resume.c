@@ -187,7 +187,7 @@ ride_status resume_save(pipeline *p, ride_error *err) {
         st = p->ops->state_save(p->state, 0, RIDE_VNODES, ride_snapshot_write, s->writer, err);
     }
     if (written == RIDE_OK && st == RIDE_OK) written = save_ids(s, SECTION_DEDUP, p->dedup, dedup_payload_bytes(p));
-    if (written == RIDE_OK && st == RIDE_OK) written = save_ids(s, SECTION_LABELS, p->labels, sizeof(known_event));
+    if (written == RIDE_OK && st == RIDE_OK) written = save_ids(s, SECTION_LABELS, p->labels, known_event_bytes(p));
     if (written == RIDE_E_MEMORY) st = ride_fail(err, RIDE_E_MEMORY, "no memory to save the state");
     if (st == RIDE_OK || st == RIDE_E_IO) st = ride_snapshot_commit(s->writer, err);
     else ride_snapshot_drop(s->writer);
@@ -331,7 +331,7 @@ static ride_status load_ids(pipeline *p, ride_snapshot_reader *reader, uint32_t 
                             uint32_t payload_bytes, const name_maps *maps, ride_error *err) {
     uint32_t saved_bytes;
     uint64_t count;
-    _Alignas(known_event) uint8_t payload[sizeof(known_event)];
+    _Alignas(known_event) uint8_t payload[sizeof(known_event) + RIDE_ENTITIES_MAX * sizeof(ride_key128)];
     if (ride_snapshot_section(reader, section) != RIDE_OK ||
         ride_snapshot_read(reader, &saved_bytes, sizeof saved_bytes) != RIDE_OK || saved_bytes != payload_bytes ||
         ride_snapshot_read(reader, &count, sizeof count) != RIDE_OK || (count > 0 && map == NULL))
@@ -365,7 +365,7 @@ static ride_status load_all(pipeline *p, ride_snapshot_reader *reader, name_maps
     if (ride_snapshot_section(reader, SECTION_STATE) != RIDE_OK) return damaged(reader, err);
     RIDE_TRY(p->ops->state_restore(p->state, ride_snapshot_read, reader, err));
     RIDE_TRY(load_ids(p, reader, SECTION_DEDUP, p->dedup, dedup_payload_bytes(p), maps, err));
-    return load_ids(p, reader, SECTION_LABELS, p->labels, sizeof(known_event), NULL, err);
+    return load_ids(p, reader, SECTION_LABELS, p->labels, known_event_bytes(p), NULL, err);
 }
 
 ride_status resume_load(pipeline *p, ride_error *err) {

@@ -11,7 +11,7 @@ bool event_identity(const pipeline *p, uint32_t row, ride_key128 *id) {
                              row % RIDE_TILE_ROWS, p->batch->arena, id);
 }
 
-/* Label rows carry the keys of the event they are about. */
+/* Label rows carry the keys and the arrival number of the event they are about. */
 static void label_row_write(pipeline *p, int64_t event_us, int64_t known_us, const known_event *event, bool value) {
     uint32_t row = p->batch->rows_count;
     ride_batch_set_rows(p->batch, row + 1, p->sequence);
@@ -26,6 +26,8 @@ static void label_row_write(pipeline *p, int64_t event_us, int64_t known_us, con
         if (validity != NULL) ride_bit_put(validity, row % RIDE_TILE_ROWS, !(event->null_keys >> e & 1));
     }
     ((uint8_t *)ride_tile_values(&p->in_layout, tile, (uint32_t)p->spec->column_label))[row % RIDE_TILE_ROWS] = value;
+    ((uint64_t *)ride_tile_values(&p->in_layout, tile, p->spec->column_sequence))[row % RIDE_TILE_ROWS] =
+        event->sequence;
     p->summary->labels++;
 }
 
@@ -40,30 +42,32 @@ ride_status pipeline_label(pipeline *p, const ride_source_spec *source, uint32_t
     if (!valid || !ride_key_of_value(&source->fields[source->field_label_value], &p->label_layout, tile, r,
                                      p->label_batch->arena, &value))
         return RIDE_OK;
-    known_event *event = ride_idmap_find(p->labels, id, known_us, &event_us);
+    int64_t clock_us = p->clock_us > known_us ? p->clock_us : known_us;
+    known_event *event = ride_idmap_find(p->labels, id, known_us, clock_us, &event_us);
     if (event != NULL && event->is_event) {
         label_row_write(p, event_us, known_us, event, value.lo != 0);
         return RIDE_OK;
     }
     p->summary->labels_unknown += event == NULL;
     p->labels_waiting += event == NULL;
-    event = ride_idmap_put(p->labels, id, known_us, p->clock_us > known_us ? p->clock_us : known_us);
+    event = ride_idmap_put(p->labels, id, known_us, clock_us);
     if (event == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for labels that wait for their events");
     event->pending_label = 1;
     event->pending_value = value.lo != 0;
     return RIDE_OK;
 }
 
-/* Remembers the event for its labels; tells a label that was there first. */
+/* Remembers the event for its labels; tells a label that was there first, and since when that was known. */
 static ride_status remember(pipeline *p, uint32_t row, ride_key128 id, int64_t t, bool *pending, bool *value,
-                            ride_error *err) {
-    const known_event *before = ride_idmap_find(p->labels, id, t, NULL);
+                            int64_t *known_us, ride_error *err) {
+    const known_event *before = ride_idmap_find(p->labels, id, t, p->clock_us, known_us);
     *pending = before != NULL && before->pending_label;
     *value = *pending && before->pending_value != 0;
     known_event *event = ride_idmap_put(p->labels, id, t, p->clock_us);
     if (event == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for the events that labels may come for");
     const uint8_t *tile = batch_tile(p, row);
     event->is_event = 1;
+    event->sequence = p->sequence + row;
     for (uint32_t e = 0; e < p->spec->entities_count; e++) {
         uint32_t column = p->spec->entities[e].key_column;
         event->keys[e] =
@@ -79,7 +83,8 @@ static ride_status stamp_row(pipeline *p, uint32_t row, ride_error *err) {
     ride_key128 id;
     bool has_id = (p->dedup != NULL || p->labels != NULL) && event_identity(p, row, &id);
     if (p->dedup != NULL && has_id) {
-        const verdict *known = ride_idmap_find(p->dedup, id, t, NULL);
+        int64_t clock_us = p->clock_us > t ? p->clock_us : t;
+        const verdict *known = ride_idmap_find(p->dedup, id, t, clock_us, NULL);
         if (known != NULL) {
             *row_flags(p, row) = RIDE_ROW_SKIP;
             *row_time(p, row, RIDE_COLUMN_CLOCK) = p->clock_us;
@@ -87,7 +92,7 @@ static ride_status stamp_row(pipeline *p, uint32_t row, ride_error *err) {
             if (p->verdict_tiles != NULL) verdict_repeat(p, row, known);
             return RIDE_OK;
         }
-        verdict *mine = ride_idmap_put(p->dedup, id, t, p->clock_us > t ? p->clock_us : t);
+        verdict *mine = ride_idmap_put(p->dedup, id, t, clock_us);
         if (mine == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for the ids of the dedup horizon");
         if (p->verdict_tiles != NULL) mine->sequence = p->sequence + row;
     }
@@ -135,12 +140,13 @@ ride_status pipeline_stamp(pipeline *p, uint32_t first, ride_error *err) {
         RIDE_TRY(stamp_row(p, row, err));
         ride_key128 id;
         bool pending = false, value = false;
+        int64_t known_us = 0;
         if (p->labels == NULL || !(*row_flags(p, row) & RIDE_ROW_ENTERS) || !event_identity(p, row, &id)) continue;
-        RIDE_TRY(remember(p, row, id, *row_time(p, row, RIDE_COLUMN_TIME), &pending, &value, err));
-        known_event *event = ride_idmap_find(p->labels, id, *row_time(p, row, RIDE_COLUMN_TIME), NULL);
+        RIDE_TRY(remember(p, row, id, *row_time(p, row, RIDE_COLUMN_TIME), &pending, &value, &known_us, err));
+        known_event *event = ride_idmap_find(p->labels, id, *row_time(p, row, RIDE_COLUMN_TIME), p->clock_us, NULL);
         if (pending) { /* pipeline_read decodes row by row while labels wait: this one follows its event at once */
             RIDE_ASSERT(row + 1 == end && p->batch->rows_count < ride_batch_rows_count_max(p->batch));
-            label_row_write(p, *row_time(p, row, RIDE_COLUMN_TIME), *row_time(p, row, RIDE_COLUMN_TIME), event, value);
+            label_row_write(p, *row_time(p, row, RIDE_COLUMN_TIME), known_us, event, value);
             p->labels_waiting--;
             p->summary->labels_unknown--;
         }

@@ -34,6 +34,7 @@ typedef struct ride_spec {
     int32_t
         column_label; /* hidden BOOL column of the input tile when labels come from a label source; label rows carry the
                              label there. -1 otherwise */
+    uint32_t column_sequence;  /* hidden U64 column beside it: the arrival number of the labelled event. 0 otherwise */
     uint64_t memory_bytes_max; /* `memory:`; 0 = no budget */
     uint8_t hash[32];   /* SHA-256 of the canonical form: comments, order of keys and white space do not matter */
     bool has_peers;     /* some feature uses ties: peers with order: event_time */

@@ -136,6 +136,7 @@ static ride_status add_all(const ride_spec *spec, const bundle_parts *parts, uin
                              .features_count = spec->features_count,
                              .vector_count = spec->vector_count,
                              .column_label = p->label_column,
+                             .column_sequence = spec->column_sequence,
                              .label_kind = p->label_kind,
                              .zone_transitions_count = spec->zone_table.count,
                              .rules_count = rules_count};

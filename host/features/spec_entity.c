@@ -111,10 +111,12 @@ void spec_assign_columns(spec_builder *b) {
         field->column = add_column(p, field->tile_type, field->nullable, field->scale, field->name);
     }
     spec->column_label = p->label_column = -1;
+    spec->column_sequence = 0;
     p->label_kind = RIDE_LABEL_NONE;
     if (spec->source_labels >= 0) {
         p->label_kind = RIDE_LABEL_SOURCE;
         spec->column_label = p->label_column = (int32_t)add_column(p, RIDE_TYPE_BOOL, false, 0, "");
+        spec->column_sequence = add_column(p, RIDE_TYPE_U64, false, 0, "");
     } else if (events->field_label >= 0) {
         p->label_kind = RIDE_LABEL_IN_EVENT;
         p->label_column = (int32_t)events->fields[events->field_label].column;

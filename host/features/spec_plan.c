@@ -140,11 +140,8 @@ static void plan_lanes(spec_builder *b, const spec_feature *f, ride_plan_aggrega
     if (f->op == RIDE_AGG_RISK) a->lane_sum = lane_of(b, f, RIDE_LANE_LABEL, -1, false);
     if (is_value(f->op)) a->lane_value = lane_of(b, f, RIDE_LANE_VALUE, a->column, is_u64);
     if (is_identity(f->op)) a->lane_value = lane_of(b, f, RIDE_LANE_HASH, a->column, false);
-    if (f->op == RIDE_AGG_SINCE_LAST && some)
+    if ((f->op == RIDE_AGG_SINCE_LAST || f->op == RIDE_AGG_SINCE_FIRST) && some)
         a->lane_value = lane_of(b, f, RIDE_LANE_PRESENT, field != NULL && field->nullable ? a->column : -1, false);
-    if (f->op == RIDE_AGG_SINCE_FIRST && some)
-        ride_yaml_fault(&b->reader, f->node, NULL,
-                        "`since_first` with a `where` or a nullable column is not supported yet");
 }
 
 void spec_plan_features(spec_builder *b) {

@@ -1,6 +1,7 @@
 /* state/idmap.c: open addressing, linear probing, at most half full; a doubling drops what has expired. */
 #include "state/idmap.h"
 
+#include "base/assert.h"
 #include "base/huge.h"
 
 #include <stdlib.h>
@@ -15,7 +16,7 @@ struct ride_idmap {
     uint8_t *slots;
     uint32_t slot_bytes, payload_bytes;
     uint64_t mask, used;
-    int64_t horizon_us;
+    int64_t horizon_us, keep_us;
 };
 
 static slot *slot_at(const ride_idmap *map, uint64_t i) {
@@ -30,13 +31,15 @@ static bool alloc_slots(ride_idmap *map, uint64_t slots) {
     return true;
 }
 
-ride_status ride_idmap_create(uint32_t payload_bytes, int64_t horizon_us, uint64_t ids_expected, ride_idmap **out,
-                              ride_error *err) {
+ride_status ride_idmap_create(uint32_t payload_bytes, int64_t horizon_us, int64_t keep_us, uint64_t ids_expected,
+                              ride_idmap **out, ride_error *err) {
+    RIDE_ASSERT(keep_us >= horizon_us);
     ride_idmap *map = calloc(1, sizeof *map);
     if (map == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a map of event ids");
     map->payload_bytes = payload_bytes;
     map->slot_bytes = (uint32_t)sizeof(slot) + payload_bytes;
     map->horizon_us = horizon_us;
+    map->keep_us = keep_us;
     uint64_t slots = 4096;
     while (slots < 2 * ids_expected) slots *= 2;
     if (!alloc_slots(map, slots)) {
@@ -65,17 +68,22 @@ static slot *find_slot(const ride_idmap *map, ride_key128 id) {
     }
 }
 
-void *ride_idmap_find(ride_idmap *map, ride_key128 id, int64_t time_us, int64_t *out_time_us) {
-    slot *s = find_slot(map, id);
-    if (s->time_us == INT64_MIN) return NULL;
-    int64_t apart = time_us > s->time_us ? time_us - s->time_us : s->time_us - time_us;
-    if (apart > map->horizon_us) return NULL;
-    if (out_time_us != NULL) *out_time_us = s->time_us;
-    return s + 1;
+/* a - b for a >= b, as far as an int64 goes. */
+static int64_t apart(int64_t a, int64_t b) {
+    uint64_t distance = (uint64_t)a - (uint64_t)b;
+    return distance > INT64_MAX ? INT64_MAX : (int64_t)distance;
 }
 
 static bool expired(const ride_idmap *map, int64_t time_us, int64_t clock_us) {
-    return clock_us - time_us > map->horizon_us;
+    return clock_us > time_us && apart(clock_us, time_us) > map->keep_us;
+}
+
+void *ride_idmap_find(ride_idmap *map, ride_key128 id, int64_t time_us, int64_t clock_us, int64_t *out_time_us) {
+    slot *s = find_slot(map, id);
+    if (s->time_us == INT64_MIN || expired(map, s->time_us, clock_us)) return NULL;
+    if ((time_us > s->time_us ? apart(time_us, s->time_us) : apart(s->time_us, time_us)) > map->horizon_us) return NULL;
+    if (out_time_us != NULL) *out_time_us = s->time_us;
+    return s + 1;
 }
 
 static bool grow(ride_idmap *map, int64_t clock_us) {

@@ -1,8 +1,10 @@
 /* state/idmap.h: a map from event ids (128-bit identities) to what the engine remembers of the event: its time and its
  * entity keys. Serves deduplication (was this id seen within the horizon) and labels (which entry does this label mean).
  *
- * Decided by timestamps at look-up, never by when something was swept: an id older than the horizon is not there, swept or
- * not. Grows by doubling when it is half full of ids that have not expired. One thread at a time. */
+ * Decided by timestamps at look-up, never by when something was swept: an id is found iff the two event times are no
+ * further apart than the horizon and it is no further behind the greatest event time than `keep`, swept or not. Where keep is the
+ * horizon and the lateness allowed, the second never decides about an event that enters state. Grows by doubling when it
+ * is half full of ids that are kept. One thread at a time. */
 #ifndef RIDE_STATE_IDMAP_H
 #define RIDE_STATE_IDMAP_H
 #include "base/error.h"
@@ -12,15 +14,15 @@
 
 typedef struct ride_idmap ride_idmap;
 
-/* payload_bytes: kept with each id (multiple of 8). horizon_us: ids with time < clock - horizon are gone. */
-ride_status ride_idmap_create(uint32_t payload_bytes, int64_t horizon_us, uint64_t ids_expected, ride_idmap **out,
-                              ride_error *err);
+/* payload_bytes: kept with each id (multiple of 8). keep_us >= horizon_us: ids with time < clock - keep are gone. */
+ride_status ride_idmap_create(uint32_t payload_bytes, int64_t horizon_us, int64_t keep_us, uint64_t ids_expected,
+                              ride_idmap **out, ride_error *err);
 void ride_idmap_destroy(ride_idmap *map); /* NULL is fine */
 
 /* The id's payload when it is there and not further than the horizon from time_us on either side; else NULL. Valid until
- * the next put. */
-void *ride_idmap_find(ride_idmap *map, ride_key128 id, int64_t time_us, int64_t *out_time_us);
-/* Puts or replaces; returns the payload (zeroed), NULL when memory is out. clock_us: greatest event time so far. */
+ * the next put. clock_us: greatest event time so far, this event's included. */
+void *ride_idmap_find(ride_idmap *map, ride_key128 id, int64_t time_us, int64_t clock_us, int64_t *out_time_us);
+/* Puts or replaces; returns the payload (zeroed), NULL when memory is out. clock_us: as above. */
 void *ride_idmap_put(ride_idmap *map, ride_key128 id, int64_t time_us, int64_t clock_us);
 uint64_t ride_idmap_count(const ride_idmap *map);
 uint64_t ride_idmap_bytes(const ride_idmap *map);

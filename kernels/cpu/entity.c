@@ -48,6 +48,7 @@ static ride_status aggregates_make(ride_cpu_entity *entity, ride_error *err) {
         a->is_u64 = a->plan->lane_value >= 0 ? entity->lanes[a->plan->lane_value].is_u64 : 0;
         a->divisor = a->plan->is_decimal ? (double)ride_pow10_u64(a->plan->scale) : 1.0;
         a->scans = op_scans(a->plan->op);
+        while (a->plan->op == RIDE_AGG_SINCE_FIRST && entity->layout.chain_lane[a->chain] != a->lane_value) a->chain++;
         entity->any_scan = entity->any_scan || a->scans;
         entity->any_peers = entity->any_peers || a->plan->peers != 0;
     }
@@ -89,7 +90,8 @@ ride_status ride_cpu_entity_create(ride_cpu_entity *entity, const ride_bundle *b
     entity->edges = ride_bundle_array(bundle, RIDE_SECTION_EDGES, ride_plan_edge) + entity->plan->edges_first;
     entity->zone = ride_bundle_array(bundle, RIDE_SECTION_ZONE, ride_plan_zone);
     entity->zone_count = bundle->plan->zone_transitions_count;
-    entity->labels_from_source = bundle->plan->label_kind == RIDE_LABEL_SOURCE;
+    for (uint32_t l = 0; l < entity->plan->lanes_count && bundle->plan->label_kind == RIDE_LABEL_SOURCE; l++)
+        entity->labels_from_source = entity->labels_from_source || entity->lanes[l].kind == RIDE_LANE_LABEL;
     entity->need_us = entity->plan->need_us;
     for (uint32_t i = 0; i < entity->plan->edges_count; i++)
         if (entity->edges[i].kind == RIDE_EDGE_OFFSET && entity->edges[i].offset_us > entity->offset_max_us)
@@ -110,7 +112,7 @@ void ride_cpu_entity_destroy(ride_cpu_entity *entity) {
     ride_keytable_destroy(&entity->table);
     storage_destroy(entity);
     free(entity->aggregates);
-    free(entity->patches);
+    free(entity->notes);
     free(entity->distinct_set);
     memset(entity, 0, sizeof *entity);
 }
@@ -187,8 +189,10 @@ static void record_copy(const ride_cpu_entity *from, const ride_record *source, 
         write->entry_append(to, target, time_us, added, own);
     }
     target->last_us = source->last_us;
-    target->chain_us = source->chain_us;
     target->patches = source->patches;
+    target->ties = source->ties;
+    target->group = source->group;
+    memcpy(ride_cpu_chains(to, target), ride_cpu_chains(from, source), to->layout.chains_count * sizeof(ride_chain));
     write->edges_refresh(to, target);
 }
 
@@ -220,59 +224,87 @@ ride_status ride_cpu_entity_widen(ride_cpu_entity *entity, ride_error *err) {
     return entity->out_of_memory ? ride_fail(err, RIDE_E_MEMORY, "no memory for the wide form of the state") : RIDE_OK;
 }
 
-static void patches_free(ride_cpu_entity *entity, uint32_t list) {
-    while (list != 0) {
-        uint32_t next = entity->patches[list - 1].next;
-        entity->patches[list - 1].next = entity->patches_free;
-        entity->patches_free = list;
-        list = next;
+/* Moves the notes from *list on to the free list. */
+static void notes_free(ride_cpu_entity *entity, uint32_t *list) {
+    while (*list != 0) {
+        uint32_t at = *list;
+        *list = entity->notes[at - 1].next;
+        entity->notes[at - 1].next = entity->notes_free;
+        entity->notes_free = at;
     }
 }
 
-uint32_t ride_cpu_patch_add(ride_cpu_entity *entity, ride_record *record, int64_t entry_us, int64_t known_us,
-                            int32_t delta, uint64_t lanes) {
-    /* what no event may be late enough to miss is forgotten: those of expired entries */
-    int64_t cut = ride_time_sub(entity->clock_us, entity->retention_us);
-    for (uint32_t *link = &record->patches; *link != 0;) {
-        uint32_t at = *link;
-        if (entity->patches[at - 1].entry_us > cut) {
-            link = &entity->patches[at - 1].next;
-            continue;
-        }
-        *link = entity->patches[at - 1].next;
-        entity->patches[at - 1].next = 0;
-        patches_free(entity, at);
-    }
-    uint32_t at = entity->patches_free;
-    if (at != 0) entity->patches_free = entity->patches[at - 1].next;
+/* Takes the note that *link leads to out of its list. */
+static void note_drop(ride_cpu_entity *entity, uint32_t *link) {
+    uint32_t at = *link;
+    *link = entity->notes[at - 1].next;
+    entity->notes[at - 1].next = 0;
+    notes_free(entity, &at);
+}
+
+/* No event can be late enough to read what has expired. */
+static void notes_prune(ride_cpu_entity *entity, uint32_t *list) {
+    int64_t cut = ride_cpu_entity_cut(entity);
+    for (uint32_t *link = list; *link != 0;)
+        if (entity->notes[*link - 1].entry_us <= cut) note_drop(entity, link);
+        else link = &entity->notes[*link - 1].next;
+}
+
+/* A copy of the note, in no list; 0 when memory is out. */
+static uint32_t note_new(ride_cpu_entity *entity, const ride_note *note) {
+    uint32_t at = entity->notes_free;
+    if (at != 0) entity->notes_free = entity->notes[at - 1].next;
     else {
-        if (entity->patches_used == entity->patches_max) { /* labels are rare: grows by doubling */
-            uint32_t wanted = entity->patches_max == 0 ? 1024 : 2 * entity->patches_max;
-            ride_label_patch *grown = realloc(entity->patches, wanted * sizeof *grown);
+        if (entity->notes_used == entity->notes_max) { /* labels and ties are rare: grows by doubling */
+            uint32_t wanted = entity->notes_max == 0 ? 1024 : 2 * entity->notes_max;
+            ride_note *grown = realloc(entity->notes, wanted * sizeof *grown);
             if (grown == NULL) {
                 entity->out_of_memory = true;
-                return record->patches;
+                return 0;
             }
-            entity->patches = grown;
-            entity->patches_max = wanted;
+            entity->notes = grown;
+            entity->notes_max = wanted;
         }
-        at = ++entity->patches_used;
+        at = ++entity->notes_used;
     }
-    ride_label_patch *patch = &entity->patches[at - 1];
-    *patch = (ride_label_patch){
-        .entry_us = entry_us, .known_us = known_us, .delta = delta, .lanes = lanes, .next = record->patches};
-    /* the head of the list is the one known last: one comparison tells that a row sees them all */
-    if (record->patches != 0 && entity->patches[record->patches - 1].known_us > known_us) {
-        ride_label_patch *head = &entity->patches[record->patches - 1];
-        patch->next = head->next;
-        head->next = at;
-        return record->patches;
-    }
+    entity->notes[at - 1] = *note;
     return at;
 }
 
+void ride_cpu_tie_add(ride_cpu_entity *entity, ride_record *record, const ride_note *note) {
+    notes_prune(entity, &record->ties);
+    uint32_t at = note_new(entity, note);
+    if (at == 0) return;
+    entity->notes[at - 1].next = record->ties;
+    record->ties = at;
+}
+
+void ride_cpu_patch_add(ride_cpu_entity *entity, ride_record *record, const ride_note *note) {
+    notes_prune(entity, &record->patches);
+    uint32_t at = note_new(entity, note);
+    if (at == 0) return;
+    uint32_t *link = &record->patches; /* the latest is the head: one comparison tells that a row sees them all */
+    while (*link != 0 && entity->notes[*link - 1].known_us > note->known_us) link = &entity->notes[*link - 1].next;
+    entity->notes[at - 1].next = *link;
+    *link = at;
+}
+
+int32_t ride_cpu_patches_cut(ride_cpu_entity *entity, ride_record *record, int64_t entry_us, uint32_t ordinal,
+                             int64_t known_us) {
+    int32_t sum = 0;
+    for (uint32_t *link = &record->patches; *link != 0 && entity->notes[*link - 1].known_us >= known_us;) {
+        const ride_note *note = &entity->notes[*link - 1];
+        if (note->entry_us != entry_us || note->ordinal != ordinal) link = &entity->notes[*link - 1].next;
+        else {
+            sum += note->delta;
+            note_drop(entity, link);
+        }
+    }
+    return sum;
+}
+
 void ride_cpu_entity_sweep(ride_cpu_entity *entity, uint32_t records_count) {
-    int64_t cut = ride_time_sub(entity->clock_us, entity->retention_us);
+    int64_t cut = ride_cpu_entity_cut(entity);
     if (entity->records_used == 0 || entity->clock_us == INT64_MIN) return;
     for (uint32_t i = 0; i < records_count; i++) {
         uint32_t index = entity->sweep_at;
@@ -283,7 +315,8 @@ void ride_cpu_entity_sweep(ride_cpu_entity *entity, uint32_t records_count) {
         ride_keytable_remove(&entity->table, ride_key_hash(record->key), index, entity->records,
                              entity->layout.record_bytes);
         ride_slab_give(&entity->slab, record->ring, record->ring_class);
-        patches_free(entity, record->patches);
+        notes_free(entity, &record->patches);
+        notes_free(entity, &record->ties);
         memset(record, 0, entity->layout.record_bytes);
         record->ring = entity->free_record;
         entity->free_record = index + 1;
@@ -294,5 +327,5 @@ void ride_cpu_entity_sweep(ride_cpu_entity *entity, uint32_t records_count) {
 uint64_t ride_cpu_entity_bytes(const ride_cpu_entity *entity) {
     return (uint64_t)(entity->records_used - entity->records_free) * entity->layout.record_bytes +
            ride_slab_bytes(&entity->slab) + ride_keytable_bytes(&entity->table) +
-           entity->patches_max * sizeof *entity->patches;
+           entity->notes_max * sizeof *entity->notes;
 }

@@ -22,25 +22,43 @@ enum {
 
 typedef struct ride_record {
     ride_key128 key;
-    int64_t last_us;  /* time of the newest entry; INT64_MIN: none yet */
-    int64_t chain_us; /* first event since a gap longer than the lookback */
-    uint32_t n;       /* position the next entry gets; the slot exists and its time word is the maximum */
-    uint32_t first;   /* position of the oldest kept entry */
-    uint32_t ring;    /* slab line of the ring, 0 = none */
+    int64_t last_us; /* time of the newest entry; INT64_MIN: none yet */
+    uint32_t ties;   /* newest tie note of this key + 1; 0 = none */
+    uint32_t group;  /* peers: entries of the running timestamp group whose rows are still to be read */
+    uint32_t n;      /* position the next entry gets; the slot exists and its time word is the maximum */
+    uint32_t first;  /* position of the oldest kept entry */
+    uint32_t ring;   /* slab line of the ring, 0 = none */
     uint32_t ring_class, ring_blocks;
     uint32_t base_block; /* block l lies at ring index l - base_block, less ring_blocks when past the end */
-    uint32_t patches;    /* newest label patch of this key + 1; 0 = none */
+    uint32_t patches;    /* label patch of this key that became known last + 1; 0 = none */
     uint32_t reserved;
 } ride_record;
 RIDE_STATIC_ASSERT(sizeof(ride_record) == RIDE_STATE_RECORD_HEAD_BYTES, "head of a record is one line");
 
-/* A label that became known after its event: an event older than `known_us` must not see it. */
-typedef struct ride_label_patch {
-    int64_t entry_us, known_us;
-    int32_t delta;
-    uint32_t next;  /* + 1; 0 = end */
-    uint64_t lanes; /* bit l: lane l changed */
-} ride_label_patch;
+/* Notes beside the entries of a key, in two lists. Only plans with a label source have any. An entry is named by its time and
+ * its place among the entries of that time, which late events of the same time only join behind.
+ * patch: the entry's label changes by `delta` at known_us; an event before that must not see it. Ordered by known_us, latest first.
+ * tie: the arrival number of an entry that is not the first of its time, so that a label finds it. Newest first. */
+typedef struct ride_note {
+    int64_t entry_us;
+    union {
+        int64_t known_us;  /* patch */
+        uint64_t sequence; /* tie */
+    };
+    uint64_t lanes;   /* patch: bit l: lane l changes */
+    uint32_t ordinal; /* of the entry among those of its time */
+    int32_t delta;    /* patch */
+    uint32_t next;    /* + 1; 0 = end */
+    uint32_t reserved;
+} ride_note;
+
+/* since_first: where the chain begins that the newest of the counted events belongs to. A chain is events no further apart than the
+ * lookback. What of it has been dropped from the ring is summed up in the last two. INT64_MIN: none. */
+typedef struct ride_chain {
+    int64_t last_us, start_us;           /* newest counted entry, and the first of its chain */
+    int64_t gone_last_us, gone_start_us; /* the same of the entries before record->first */
+} ride_chain;
+RIDE_STATIC_ASSERT(sizeof(ride_chain) == RIDE_STATE_CHAIN_BYTES, "the layout makes room for it");
 
 /* What the finish needs of an aggregate, in terms of the layout. slot -1 = newest entry. */
 typedef struct ride_cpu_aggregate {
@@ -52,6 +70,7 @@ typedef struct ride_cpu_aggregate {
     uint32_t is_u64;
     double divisor; /* 10^scale */
     bool scans;     /* reads entries, not prefixes */
+    uint32_t chain; /* since_first: which */
 } ride_cpu_aggregate;
 
 typedef struct ride_cpu_entity {
@@ -64,7 +83,8 @@ typedef struct ride_cpu_entity {
     ride_state_layout layout;
     ride_cpu_aggregate *aggregates;
     uint32_t aggregates_count;
-    bool any_scan, any_peers, labels_from_source;
+    bool any_scan, any_peers;
+    bool labels_from_source; /* and a lane counts them */
     int32_t label_count_word
         [RIDE_STATE_LANES_MAX];       /* for LABEL lane l: the COUNT word of its condition, -1 = every entry */
     bool word_is_low[RIDE_WORDS_MAX]; /* cumulative word w and w + 1 are one 128-bit number */
@@ -79,9 +99,9 @@ typedef struct ride_cpu_entity {
     uint32_t records_used, records_max, records_free, sweep_at;
     uint32_t free_record; /* index + 1 of a free record, chained through ring; 0 = none */
     ride_slab slab;
-    ride_label_patch *patches;
-    uint32_t patches_used, patches_max, patches_free;
-    int64_t largest;   /* narrow: largest |value| of a SUM lane so far */
+    ride_note *notes;
+    uint32_t notes_used, notes_max, notes_free;
+    int64_t largest;   /* largest |value| of a SUM lane so far; INT64_MAX also for INT64_MIN */
     uint32_t live_max; /* narrow: most entries that any key has held */
     int64_t clock_us;  /* greatest clock seen */
     ride_state_stats stats;
@@ -108,6 +128,8 @@ typedef struct ride_cpu_rows {
     void *
         raw; /* WORD [1 + cumulative_words][edges_padded + 1][64]: position, then prefixes, at each edge; the last edge is the newest entry */
     int64_t label[RIDE_BLOCK_ROWS]; /* label rows: 0 or 1 */
+    const uint64_t *about;          /* label rows: the arrival number of the event */
+    uint64_t sequence_first;        /* arrival number of row 0 */
     uint64_t has_key;               /* bit per row: an event with a key (before fill: any row with a key) */
     uint64_t is_event;              /* bit per row: neither a label nor passed over */
     uint32_t form_epoch;            /* of the entity when thresholds were made */
@@ -122,6 +144,7 @@ typedef struct ride_cpu_form {
     void (*prefetch)(const ride_cpu_entity *entity, const ride_cpu_rows *rows);
     void (*apply)(ride_cpu_entity *entity, ride_cpu_rows *rows);
     void (*finish)(const ride_cpu_entity *entity, const ride_cpu_rows *rows);
+    void (*peers_count)(ride_cpu_entity *entity, const ride_cpu_rows *rows);
     void (*peers)(ride_cpu_entity *entity, ride_cpu_rows *rows);
     /* One kept entry, oldest first from record->first: its time, what it adds to each cumulative word, its own words. */
     void (*entry_read)(const ride_cpu_entity *entity, const ride_record *record, uint32_t position, int64_t *time_us,
@@ -153,8 +176,18 @@ bool ride_cpu_entity_fits_narrow(ride_cpu_entity *entity, const ride_cpu_rows *r
 /* Frees keys whose entries have all expired; looks at `records_count` records and goes on there next time. */
 void ride_cpu_entity_sweep(ride_cpu_entity *entity, uint32_t records_count);
 uint64_t ride_cpu_entity_bytes(const ride_cpu_entity *entity);
-/* Label row: sets the label of the entry at entry_us (both forms, through the form's words). */
-uint32_t ride_cpu_patch_add(ride_cpu_entity *entity, ride_record *record, int64_t entry_us, int64_t known_us,
-                            int32_t delta, uint64_t lanes);
+/* Puts a note at the head of a list, or in its place by known_us among patches; forgets those of expired entries. */
+void ride_cpu_tie_add(ride_cpu_entity *entity, ride_record *record, const ride_note *note);
+void ride_cpu_patch_add(ride_cpu_entity *entity, ride_record *record, const ride_note *note);
+/* Takes out the entry's patches that are known at known_us or later; returns the sum of their deltas. */
+int32_t ride_cpu_patches_cut(ride_cpu_entity *entity, ride_record *record, int64_t entry_us, uint32_t ordinal,
+                             int64_t known_us);
+/* Time before or at which no reader sees an entry any more. */
+static inline int64_t ride_cpu_entity_cut(const ride_cpu_entity *entity) {
+    return ride_time_sub(entity->clock_us, entity->retention_us);
+}
+static inline ride_chain *ride_cpu_chains(const ride_cpu_entity *entity, const ride_record *record) {
+    return (ride_chain *)((uint8_t *)record + entity->layout.offset_chain);
+}
 
 #endif

@@ -17,7 +17,8 @@ static inline bool is_plain(const ride_cpu_entity *entity, const ride_cpu_rows *
                             const ride_record *record) {
     int64_t t = rows->time_us[row];
     if (!(rows->flags[row] & RIDE_ROW_ENTERS) || t < record->last_us) return false;
-    if (record->patches != 0 && entity->patches[record->patches - 1].known_us > t) return false;
+    if (entity->labels_from_source && t == record->last_us) return false;
+    if (record->patches != 0 && entity->notes[record->patches - 1].known_us > t) return false;
     return ride_time_sub(t, entity->need_us) >= ride_time_sub(rows->clock_us[row], entity->retention_us);
 }
 
@@ -40,7 +41,7 @@ RIDE_INLINE void row_plain(ride_cpu_entity *entity, ride_cpu_rows *rows, uint32_
         for (uint32_t e = 0; e < edges; e++) raw[e * RIDE_BLOCK_ROWS] = prefix[w * edges + e];
         raw[edges * RIDE_BLOCK_ROWS] = total[w];
     }
-    if (entity->any_scan) scan_all(entity, rows, row, record, false);
+    if (entity->any_scan) scan_all(entity, rows, row, record, false, -1);
     WORD time_word = ((const WORD *)rows->time_word)[row];
     for (uint32_t e = 0; e < edges; e++)
         word[e] = word[e] == WORD_END ? time_word : word[e]; /* an edge at the end meets the entry */
@@ -61,12 +62,13 @@ static inline void row_other(ride_cpu_entity *entity, ride_cpu_rows *rows, uint3
         rows->approx |= UINT64_C(1) << row;
     if (record == NULL) {
         raw_zero(entity, rows, row);
-        if (entity->any_scan) scan_all(entity, rows, row, NULL, false);
+        if (entity->any_scan) scan_all(entity, rows, row, NULL, false, -1);
         return;
     }
     raw_search(entity, rows, row, record);
-    if (entity->any_scan) scan_all(entity, rows, row, record, false);
-    if (!(rows->flags[row] & RIDE_ROW_ENTERS)) return;
+    if (entity->any_scan) scan_all(entity, rows, row, record, false, -1);
+    if (!(rows->flags[row] & RIDE_ROW_ENTERS) || rows->time_us[row] <= cut) return; /* or is gone at once */
+    if (entity->labels_from_source) tie_add(entity, rows, row, record);
     if (rows->time_us[row] < record->last_us) {
         insert_late(entity, rows, row, record);
         return;
@@ -100,6 +102,15 @@ static inline void apply(ride_cpu_entity *entity, ride_cpu_rows *rows) {
     else rows_apply(entity, rows, SHIFT, WORDS, EDGES);
 }
 
+/* Before the rows of a timestamp group are read with `peers`: how many entries of each key are theirs. They are the key's last of
+ * that time, in the order of the rows. */
+static inline void peers_count(ride_cpu_entity *entity, const ride_cpu_rows *rows) {
+    for (uint32_t row = 0; row < rows->rows_count; row++)
+        if ((rows->flags[row] & (RIDE_ROW_ENTERS | RIDE_ROW_LABEL | RIDE_ROW_SKIP)) == RIDE_ROW_ENTERS &&
+            rows->record[row] != RIDE_NO_RECORD)
+            ride_cpu_record(entity, rows->record[row])->group++;
+}
+
 /* Reads peers aggregates of rows whose whole group is in state. */
 static inline void peers(ride_cpu_entity *entity, ride_cpu_rows *rows) {
     for (uint32_t row = 0; row < rows->rows_count; row++) {
@@ -107,7 +118,10 @@ static inline void peers(ride_cpu_entity *entity, ride_cpu_rows *rows) {
         ride_record *record = rows->record[row] == RIDE_NO_RECORD ? NULL : ride_cpu_record(entity, rows->record[row]);
         if (record != NULL) raw_search(entity, rows, row, record);
         else raw_zero(entity, rows, row);
-        scan_all(entity, rows, row, record, true);
+        int64_t own_at = -1;
+        if (record != NULL && (rows->flags[row] & RIDE_ROW_ENTERS))
+            own_at = (int64_t)position_search(entity, record, time_to_word(rows->time_us[row])) - record->group--;
+        scan_all(entity, rows, row, record, true, own_at);
     }
 }
 
@@ -174,6 +188,7 @@ static inline void entry_append(ride_cpu_entity *entity, ride_record *record, in
     for (uint32_t w = 0; w < WORDS; w++) words[w] = (WORD)added[w];
     for (uint32_t w = 0; w < entity->layout.own_words; w++)
         block[((1 + WORDS + w) << SHIFT) + (record->n & ((1u << SHIFT) - 1))] = (WORD)own[w];
+    chain_extend(entity, record, time_us);
     slot_fill(entity, record, time_to_word(time_us), words, 1, SHIFT, WORDS);
 }
 
@@ -183,6 +198,7 @@ const ride_cpu_form FORM_TABLE = {
     .prefetch = prefetch,
     .apply = apply,
     .finish = finish,
+    .peers_count = peers_count,
     .peers = peers,
     .entry_read = entry_read,
     .entry_append = entry_append,

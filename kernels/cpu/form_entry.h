@@ -29,6 +29,15 @@ static inline WORD time_at(const ride_cpu_entity *entity, const ride_record *rec
     return block_at(entity, record, position >> SHIFT)[position & ((1u << SHIFT) - 1)];
 }
 
+static inline bool entry_present(const ride_cpu_entity *entity, const WORD *block, uint32_t slot, int32_t lane) {
+    if (lane < 0 || entity->layout.presence_word < 0) return true;
+    return (uint64_t)block[((1 + WORDS + (uint32_t)entity->layout.presence_word) << SHIFT) + slot] >> lane & 1;
+}
+static inline bool present_at(const ride_cpu_entity *entity, const ride_record *record, uint32_t position,
+                              int32_t lane) {
+    return entry_present(entity, block_at(entity, record, position >> SHIFT), position & ((1u << SHIFT) - 1), lane);
+}
+
 /* total += added, with carries between the halves of 128-bit words. */
 static inline void words_add(const ride_cpu_entity *entity, WORD *total, uint32_t total_stride, const WORD *added,
                              uint32_t added_stride, uint32_t words) {
@@ -42,26 +51,84 @@ static inline void words_add(const ride_cpu_entity *entity, WORD *total, uint32_
     }
 }
 
+/* ---- chains: since_first ---- */
+
+static inline void chain_join(const ride_cpu_entity *entity, int64_t t, int64_t *last_us, int64_t *start_us) {
+    if (*last_us == INT64_MIN || ride_time_sub(t, *last_us) > entity->lookback_us) *start_us = t;
+    *last_us = t;
+}
+
+/* The entry in the slot that is filled next, its own words written, joins the chains. */
+static inline void chain_extend(const ride_cpu_entity *entity, ride_record *record, int64_t t) {
+    for (uint32_t c = 0; c < entity->layout.chains_count; c++) {
+        ride_chain *chain = &ride_cpu_chains(entity, record)[c];
+        if (present_at(entity, record, record->n, entity->layout.chain_lane[c]))
+            chain_join(entity, t, &chain->last_us, &chain->start_us);
+    }
+}
+
+/* Sums up the entries before position `to`, which are about to be dropped. */
+static inline void chains_fold(const ride_cpu_entity *entity, ride_record *record, uint32_t to) {
+    for (uint32_t c = 0; c < entity->layout.chains_count; c++) {
+        ride_chain *chain = &ride_cpu_chains(entity, record)[c];
+        for (uint32_t p = record->first; p != to; p++)
+            if (present_at(entity, record, p, entity->layout.chain_lane[c]))
+                chain_join(entity, word_to_time(time_at(entity, record, p)), &chain->gone_last_us,
+                           &chain->gone_start_us);
+    }
+}
+
+/* First time of the chain that the counted entry at `position` belongs to, by going back from it. */
+static inline int64_t chain_walk(const ride_cpu_entity *entity, const ride_record *record, uint32_t c,
+                                 uint32_t position) {
+    const ride_chain *chain = &ride_cpu_chains(entity, record)[c];
+    int64_t start = word_to_time(time_at(entity, record, position));
+    for (uint32_t p = position; p != record->first; p--) {
+        if (!present_at(entity, record, p - 1, entity->layout.chain_lane[c])) continue;
+        int64_t before = word_to_time(time_at(entity, record, p - 1));
+        if (ride_time_sub(start, before) > entity->lookback_us) return start;
+        start = before;
+    }
+    if (chain->gone_last_us == INT64_MIN || ride_time_sub(start, chain->gone_last_us) > entity->lookback_us)
+        return start;
+    return chain->gone_start_us;
+}
+
+/* A late entry is in its place: it may be the newest that counts, or begin the newest chain and join an older one to it. */
+static inline void chains_insert(const ride_cpu_entity *entity, ride_record *record, uint32_t position) {
+    int64_t t = word_to_time(time_at(entity, record, position));
+    for (uint32_t c = 0; c < entity->layout.chains_count; c++) {
+        ride_chain *chain = &ride_cpu_chains(entity, record)[c];
+        if (!present_at(entity, record, position, entity->layout.chain_lane[c])) continue;
+        if (chain->last_us == INT64_MIN || t >= chain->last_us)
+            chain_join(entity, t, &chain->last_us, &chain->start_us);
+        else if (t < chain->start_us && ride_time_sub(chain->start_us, t) <= entity->lookback_us)
+            chain->start_us = chain_walk(entity, record, c, position);
+    }
+}
+
 /* ---- expiry and growth ---- */
 
 /* Moves `first` past entries that no reader may see any more. */
 static inline void drop_expired(ride_cpu_entity *entity, ride_record *record) {
     const uint32_t *position = record_positions(entity, record);
-    int64_t cut = ride_time_sub(entity->clock_us, entity->retention_us);
-    uint32_t oldest_read = record->n;
+    int64_t cut = ride_cpu_entity_cut(entity);
+    uint32_t oldest_read = record->n, first = record->first;
     for (uint32_t e = 0; e < entity->layout.edges_count; e++)
         if ((int32_t)(position[e] - oldest_read) < 0) oldest_read = position[e];
     if (ride_time_sub(record->last_us, entity->offset_max_us) <=
         cut) { /* what the longest window has left is gone: no look needed */
-        if ((int32_t)(oldest_read - record->first) > 0) record->first = oldest_read;
-        return;
+        if ((int32_t)(oldest_read - first) > 0) first = oldest_read;
+    } else {
+        WORD cut_word = time_to_word(cut);
+        while ((first >> SHIFT) < (oldest_read >> SHIFT)) {
+            uint32_t block = first >> SHIFT;
+            if (block_at(entity, record, block)[(1u << SHIFT) - 1] > cut_word) break;
+            first = (block + 1) << SHIFT;
+        }
     }
-    WORD cut_word = time_to_word(cut);
-    while ((record->first >> SHIFT) < (oldest_read >> SHIFT)) {
-        uint32_t block = record->first >> SHIFT;
-        if (block_at(entity, record, block)[(1u << SHIFT) - 1] > cut_word) break;
-        record->first = (block + 1) << SHIFT;
-    }
+    if (entity->layout.chains_count > 0) chains_fold(entity, record, first);
+    record->first = first;
 }
 
 /* A ring with one more class of room; blocks move to its beginning in order. */
@@ -121,6 +188,8 @@ static inline void record_init(ride_cpu_entity *entity, ride_record *record) {
     WORD *word = record_words(record, entity->layout.offset_word);
     for (uint32_t e = 0; e < EDGES; e++) word[e] = WORD_END;
     record->last_us = INT64_MIN;
+    for (uint32_t c = 0; c < entity->layout.chains_count; c++)
+        ride_cpu_chains(entity, record)[c] = (ride_chain){INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN};
     block_open(entity, record);
 }
 
@@ -219,8 +288,8 @@ static inline void raw_search(ride_cpu_entity *entity, ride_cpu_rows *rows, uint
         for (uint32_t w = 0; w < WORDS; w++)
             raw_at(entity, rows, 1 + w, e)[row] = prefix_at(entity, record, position, w);
         for (uint32_t i = record->patches; i != 0;
-             i = entity->patches[i - 1].next) { /* labels that were not known at t */
-            const ride_label_patch *patch = &entity->patches[i - 1];
+             i = entity->notes[i - 1].next) { /* labels that were not known at t */
+            const ride_note *patch = &entity->notes[i - 1];
             if (patch->known_us <= t || patch->entry_us > threshold || patch->entry_us <= cut) continue;
             for (uint32_t l = 0; l < entity->layout.lanes_count; l++)
                 if (patch->lanes >> l & 1)
@@ -240,8 +309,19 @@ static inline void own_words_write(const ride_cpu_entity *entity, ride_record *r
         block[((1 + WORDS + w) << SHIFT) + slot] = (WORD)rows->own_value[w * RIDE_BLOCK_ROWS + row];
 }
 
-static inline void chain_extend(const ride_cpu_entity *entity, ride_record *record, int64_t t) {
-    if (record->last_us == INT64_MIN || ride_time_sub(t, record->last_us) > entity->lookback_us) record->chain_us = t;
+/* The event's time is known to the key already: labels must be able to tell the entries of that time apart. */
+static inline void tie_add(ride_cpu_entity *entity, const ride_cpu_rows *rows, uint32_t row, ride_record *record) {
+    int64_t t = rows->time_us[row];
+    WORD time_word = time_to_word(t);
+    uint32_t end = position_search(entity, record, time_word), ordinal = 1;
+    if (end == record->first || time_at(entity, record, end - 1) != time_word) return;
+    for (uint32_t i = record->ties; i != 0; i = entity->notes[i - 1].next)
+        if (entity->notes[i - 1].entry_us == t) {
+            ordinal = entity->notes[i - 1].ordinal + 1;
+            break;
+        }
+    ride_cpu_tie_add(entity, record,
+                     &(ride_note){.entry_us = t, .sequence = rows->sequence_first + row, .ordinal = ordinal});
 }
 
 /* A late event: appended, then moved down to its place; entries behind it get its amounts into their prefixes. */
@@ -267,51 +347,68 @@ static inline void insert_late(ride_cpu_entity *entity, ride_cpu_rows *rows, uin
     WORD *slot = block_at(entity, record, at >> SHIFT) + (at & mask);
     slot[0] = time_word;
     for (uint32_t w = 0; w < own; w++) slot[(1 + WORDS + w) << SHIFT] = own_saved[w];
-    if (t < record->chain_us) { /* becomes the first of the chain; an older chain may reach it */
-        int64_t chain = t;
-        for (uint32_t p = at; p != record->first; p--) {
-            int64_t before = word_to_time(time_at(entity, record, p - 1));
-            if (ride_time_sub(chain, before) > entity->lookback_us) break;
-            chain = before;
-        }
-        if (ride_time_sub(record->chain_us, t) <= entity->lookback_us) record->chain_us = chain;
-    }
+    chains_insert(entity, record, at);
     edges_refresh(entity, record);
     entity->stats.late_inserts++;
 }
 
-/* A label became known: the earliest entry of that time that does not have it yet. */
-static inline void label_apply(ride_cpu_entity *entity, ride_cpu_rows *rows, uint32_t row, ride_record *record) {
-    int64_t t = rows->time_us[row];
+/* Position of the entry that a label row is about, and its place among those of its time; n: it is not there. */
+static inline uint32_t label_find(const ride_cpu_entity *entity, const ride_record *record, int64_t t,
+                                  uint64_t sequence, uint32_t *ordinal) {
     WORD time_word = time_to_word(t);
-    if (word_to_time(time_word) != t || record->last_us == INT64_MIN) return;
-    uint32_t end = position_search(entity, record, time_word), start = end, mask = (1u << SHIFT) - 1;
+    *ordinal = 0;
+    if (word_to_time(time_word) != t || record->last_us == INT64_MIN || t <= ride_cpu_entity_cut(entity))
+        return record->n;
+    uint32_t end = position_search(entity, record, time_word), start = end;
     while (start != record->first && time_at(entity, record, start - 1) == time_word) start--;
+    for (uint32_t i = record->ties; i != 0; i = entity->notes[i - 1].next)
+        if (entity->notes[i - 1].entry_us == t && entity->notes[i - 1].sequence == sequence)
+            *ordinal = entity->notes[i - 1].ordinal;
+    return start + *ordinal < end ? start + *ordinal : record->n;
+}
+
+/* Label lanes that count the entry. */
+static inline uint64_t label_lanes(const ride_cpu_entity *entity, const ride_record *record, uint32_t position) {
+    uint64_t lanes = 0;
+    for (uint32_t l = 0; l < entity->layout.lanes_count; l++) {
+        int32_t count = entity->label_count_word[l];
+        if (entity->lanes[l].kind == RIDE_LANE_LABEL &&
+            (count < 0 || prefix_at(entity, record, position + 1, (uint32_t)count) !=
+                              prefix_at(entity, record, position, (uint32_t)count)))
+            lanes |= UINT64_C(1) << l;
+    }
+    return lanes;
+}
+
+/* A label became known. The entry's label as a function of time is what the prefixes say, less the patches that are not
+ * known yet; from known_us on it is now the label row's. */
+static inline void label_apply(ride_cpu_entity *entity, ride_cpu_rows *rows, uint32_t row, ride_record *record) {
+    int64_t t = rows->time_us[row], known_us = rows->clock_us[row];
+    uint32_t ordinal, at = label_find(entity, record, t, rows->about[row], &ordinal), mask = (1u << SHIFT) - 1;
+    uint64_t lanes = at != record->n ? label_lanes(entity, record, at) : 0;
+    if (lanes == 0) return;
+    uint32_t word = (uint32_t)entity->layout.lane_word[__builtin_ctzll(lanes)];
+    int32_t now = prefix_at(entity, record, at + 1, word) != prefix_at(entity, record, at, word);
+    int32_t before = now - ride_cpu_patches_cut(entity, record, t, ordinal, known_us);
+    int32_t value = rows->label[row] != 0, change = value - now;
     WORD *prefix = record_words(record, entity->layout.offset_prefix),
          *total = record_words(record, entity->layout.offset_total);
     const uint32_t *position = record_positions(entity, record);
-    int32_t delta = rows->label[row] != 0 ? 1 : -1;
-    uint64_t changed = 0;
-    for (uint32_t l = 0; l < entity->layout.lanes_count; l++) {
-        if (entity->lanes[l].kind != RIDE_LANE_LABEL) continue;
-        uint32_t w = (uint32_t)entity->layout.lane_word[l];
-        int32_t condition = entity->label_count_word[l];
-        uint32_t p = start;
-        for (; p != end; p++) {
-            bool meets = condition < 0 || prefix_at(entity, record, p + 1, (uint32_t)condition) !=
-                                              prefix_at(entity, record, p, (uint32_t)condition);
-            bool has = prefix_at(entity, record, p + 1, w) != prefix_at(entity, record, p, w);
-            if (meets && has == (delta < 0)) break;
-        }
-        if (p == end) continue;
-        changed |= UINT64_C(1) << l;
-        for (uint32_t q = p + 1; q != record->n + 1; q++)
-            block_at(entity, record, q >> SHIFT)[((1 + w) << SHIFT) + (q & mask)] += (WORD)delta;
-        total[w] += (WORD)delta;
+    for (uint64_t rest = change != 0 ? lanes : 0; rest != 0; rest &= rest - 1) {
+        uint32_t w = (uint32_t)entity->layout.lane_word[__builtin_ctzll(rest)];
+        for (uint32_t q = at + 1; q != record->n + 1; q++)
+            block_at(entity, record, q >> SHIFT)[((1 + w) << SHIFT) + (q & mask)] += (WORD)change;
+        total[w] += (WORD)change;
         for (uint32_t e = 0; e < entity->layout.edges_count; e++)
-            if ((int32_t)(position[e] - p) > 0) prefix[w * EDGES + e] += (WORD)delta;
+            if ((int32_t)(position[e] - at) > 0) prefix[w * EDGES + e] += (WORD)change;
     }
-    if (changed != 0) record->patches = ride_cpu_patch_add(entity, record, t, rows->clock_us[row], delta, changed);
+    if (value != before)
+        ride_cpu_patch_add(entity, record,
+                           &(ride_note){.entry_us = t,
+                                        .known_us = known_us,
+                                        .lanes = lanes,
+                                        .ordinal = ordinal,
+                                        .delta = value - before});
 }
 
 #endif

@@ -5,11 +5,6 @@
 
 /* ---- aggregates that read entries ---- */
 
-static inline bool entry_present(const ride_cpu_entity *entity, const WORD *block, uint32_t slot, int32_t lane) {
-    if (lane < 0 || entity->layout.presence_word < 0) return true;
-    return (uint64_t)block[((1 + WORDS + (uint32_t)entity->layout.presence_word) << SHIFT) + slot] >> lane & 1;
-}
-
 static inline double value_to_f64(const ride_cpu_aggregate *aggregate, int64_t value) {
     if (aggregate->plan->is_decimal) return ride_decimal_to_f64(value, aggregate->plan->scale);
     return aggregate->is_u64 ? (double)(uint64_t)value : (double)value;
@@ -60,11 +55,33 @@ static inline int own_entry_counted(const ride_cpu_entity *entity, const ride_cp
     return passed_hi && !passed_lo && t > ride_time_sub(rows->clock_us[row], entity->retention_us);
 }
 
+/* Seconds since the first event of the chain that the window's newest event belongs to. own_at: an entry to pass over. */
+static inline double since_first(ride_cpu_entity *entity, const ride_cpu_rows *rows, uint32_t row,
+                                 const ride_record *record, const ride_cpu_aggregate *a, uint32_t lo, uint32_t hi,
+                                 int64_t own_at) {
+    uint64_t n = 0, enough = a->plan->min_count > 1 ? a->plan->min_count : 1;
+    uint32_t newest = hi;
+    for (uint32_t p = hi; p != lo && n < enough; p--) {
+        if ((int64_t)p - 1 == own_at || !present_at(entity, record, p - 1, a->lane_value)) continue;
+        if (n++ == 0) newest = p - 1;
+    }
+    double value = ride_null_f64();
+    if (n > 0) {
+        int64_t t = rows->time_us[row], newest_us = word_to_time(time_at(entity, record, newest)),
+                start_us = ride_cpu_chains(entity, record)[a->chain].start_us;
+        if (newest_us < start_us) start_us = chain_walk(entity, record, a->chain, newest); /* an older chain */
+        if (ride_time_sub(t, newest_us) <= entity->lookback_us) value = ride_seconds(ride_time_sub(t, start_us));
+    }
+    bool has_own = (a->lane_value >= 0 ? rows->present[a->lane_value] : rows->has_key) >> row & 1;
+    return ride_window_finish(a->plan, n + (a->plan->current && has_own), value);
+}
+
+/* own_at: position of the row's own entry when that is in state already (peers); else -1. */
 static inline void scan_row(ride_cpu_entity *entity, const ride_cpu_rows *rows, uint32_t row, const ride_record *record,
-                            const ride_cpu_aggregate *a, bool own_is_in_state) {
+                            const ride_cpu_aggregate *a, int64_t own_at) {
     const ride_plan_aggregate *plan = a->plan;
     int64_t t = rows->time_us[row];
-    bool has_own = rows->has_key >> row & 1, own_counted = own_is_in_state && own_entry_counted(entity, rows, row, a),
+    bool has_own = rows->has_key >> row & 1, own_counted = own_at >= 0 && own_entry_counted(entity, rows, row, a),
          skip_own;
     if (plan->op == RIDE_AGG_FIRST_SEEN ||
         plan->op == RIDE_AGG_SINCE_LAST) { /* the event is never its own predecessor */
@@ -85,29 +102,14 @@ static inline void scan_row(ride_cpu_entity *entity, const ride_cpu_rows *rows, 
                     (plan->op != RIDE_AGG_LAST && plan->op != RIDE_AGG_SINCE_LAST && plan->op != RIDE_AGG_FIRST_SEEN);
     double value = ride_null_f64();
     if (record == NULL || (int32_t)(hi - lo) < 0) hi = lo;
-    if (plan->op ==
-        RIDE_AGG_SINCE_FIRST) { /* the chain of the window's newest entry may be older than the ring: the record knows it */
-        if (hi != lo && own_is_in_state && own_entry_counted(entity, rows, row, a))
-            hi--; /* peers: one entry of its time less */
-        if (hi != lo) {
-            int64_t newest = word_to_time(time_at(entity, record, hi - 1)), chain = record->chain_us;
-            if (newest < chain) { /* an older chain: walk it */
-                chain = newest;
-                for (uint32_t p = hi - 1; p != record->first; p--) {
-                    int64_t before = word_to_time(time_at(entity, record, p - 1));
-                    if (ride_time_sub(chain, before) > entity->lookback_us) break;
-                    chain = before;
-                }
-            }
-            if (ride_time_sub(t, newest) <= entity->lookback_us) value = ride_seconds(ride_time_sub(t, chain));
-        }
-        rows->features[a - entity->aggregates][row] =
-            ride_window_finish(plan, hi - lo + (plan->current && has_own), value);
+    if (plan->op == RIDE_AGG_SINCE_FIRST) {
+        rows->features[a - entity->aggregates][row] = since_first(entity, rows, row, record, a, lo, hi, own_at);
         return;
     }
     if (plan->op == RIDE_AGG_DISTINCT && !set_reset(entity, hi - lo)) return;
     uint32_t mask = (1u << SHIFT) - 1;
     for (uint32_t p = hi; p != lo && (take_all || n == 0 || (plan->op == RIDE_AGG_FIRST_SEEN && !seen)); p--) {
+        if (skip_own && (int64_t)p - 1 == own_at) continue;
         const WORD *block = block_at(entity, record, (p - 1) >> SHIFT);
         uint32_t slot = (p - 1) & mask;
         if (!entry_present(entity, block, slot, a->lane_value)) continue;
@@ -117,11 +119,6 @@ static inline void scan_row(ride_cpu_entity *entity, const ride_cpu_rows *rows, 
         int64_t entry_hi = 0;
         if (plan->op == RIDE_AGG_DISTINCT || plan->op == RIDE_AGG_FIRST_SEEN)
             entry_hi = (int64_t)block[((2 + WORDS + (uint32_t)a->word_value) << SHIFT) + slot];
-        if (skip_own && has_own && entry_us == t && entry == own &&
-            entry_hi == own_hi) { /* peers: any one equal to it stands for it */
-            skip_own = false;
-            continue;
-        }
         if (n == 0) newest_us = entry_us;
         switch (plan->op) {
         case RIDE_AGG_MIN: best = n == 0 || value_less(a, entry, best) ? entry : best; break;
@@ -158,10 +155,10 @@ static inline void scan_row(ride_cpu_entity *entity, const ride_cpu_rows *rows, 
 }
 
 static inline void scan_all(ride_cpu_entity *entity, const ride_cpu_rows *rows, uint32_t row, const ride_record *record,
-                            bool peers) {
+                            bool peers, int64_t own_at) {
     for (uint32_t i = 0; i < entity->aggregates_count; i++) {
         const ride_cpu_aggregate *a = &entity->aggregates[i];
-        if (a->scans && (a->plan->peers != 0) == peers) scan_row(entity, rows, row, record, a, peers);
+        if (a->scans && (a->plan->peers != 0) == peers) scan_row(entity, rows, row, record, a, own_at);
     }
 }
 

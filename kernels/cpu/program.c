@@ -44,7 +44,7 @@ static ride_cpu_program_run run_of(ride_cpu_program_scratch *scratch, uint32_t p
         .scratch = scratch,
         .program = head,
         .code = scratch->code + head->code_first,
-        .constants = scratch->constants + head->constants_first,
+        .constants = head->constants_count > 0 ? scratch->constants + head->constants_first : NULL,
         .inputs = inputs,
         .n = (inputs->rows_count + 15) & ~UINT32_C(15),
         .values = values,

@@ -65,6 +65,7 @@ void ride_cpu_rows_point(ride_cpu_rows *rows, const ride_cpu_entity *entity, con
                          const ride_cpu_block *block) {
     uint32_t first = block->row_first;
     rows->rows_count = block->rows_count;
+    rows->sequence_first = ride_tile_head_const(block->in_tile)->sequence_first + first;
     rows->time_us = (const int64_t *)ride_tile_values_const(in_layout, block->in_tile, RIDE_COLUMN_TIME) + first;
     rows->clock_us = (const int64_t *)ride_tile_values_const(in_layout, block->in_tile, RIDE_COLUMN_CLOCK) + first;
     rows->flags = (const uint32_t *)ride_tile_values_const(in_layout, block->in_tile, RIDE_COLUMN_FLAGS) + first;
@@ -148,7 +149,7 @@ void ride_cpu_rows_fill(ride_cpu_rows *rows, const ride_cpu_entity *entity, cons
             break;
         case RIDE_LANE_LABEL:
             memset(value, 0, n * sizeof *value);
-            if (entity->labels_from_source || label_column < 0) break;
+            if (entity->bundle->plan->label_kind != RIDE_LABEL_IN_EVENT) break;
             present &= bits_at(ride_tile_validity_const(in_layout, block->in_tile, (uint32_t)label_column), first, n);
             values_load(value, in_layout, block, (uint32_t)label_column);
             mask_values(value, present, n);
@@ -173,8 +174,12 @@ void ride_cpu_rows_fill(ride_cpu_rows *rows, const ride_cpu_entity *entity, cons
             presence[row] = (int64_t)bits;
         }
     }
-    if (entity->labels_from_source && label_column >= 0)
-        values_load(rows->label, in_layout, block, (uint32_t)label_column);
+    if (!entity->labels_from_source) return;
+    uint32_t about = entity->bundle->plan->column_sequence;
+    rows->about = (const uint64_t *)ride_tile_values_const(in_layout, block->in_tile, about) + first;
+    values_load(rows->label, in_layout, block, (uint32_t)label_column);
+    mask_values(rows->label,
+                bits_at(ride_tile_validity_const(in_layout, block->in_tile, (uint32_t)label_column), first, n), n);
 }
 
 void ride_cpu_rows_words(ride_cpu_rows *rows, const ride_cpu_entity *entity) {

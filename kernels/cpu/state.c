@@ -264,28 +264,43 @@ static ride_status rows_run(ride_state *state, ride_cpu_program_scratch *scratch
     return RIDE_OK;
 }
 
+/* The block as an entity sees it, for rows that have been worked: they make no key. */
+static ride_cpu_rows *rows_again(ride_state *state, uint32_t e, const ride_cpu_block *block) {
+    ride_cpu_rows *rows = &state->rows[2 * e];
+    ride_cpu_rows_point(rows, &state->entities[e], &state->program->in_layout, block);
+    rows->record = found_at(state, e, 0);
+    for (uint32_t row = 0; row < block->rows_count; row++)
+        if (rows->record[row] != RIDE_NO_RECORD)
+            rows->record[row] = find_only(&state->entities[e], rows->keys[row], hash_at(state, e, 0)[row]);
+    return rows;
+}
+
 /* The peers aggregates of a group's rows, now that all of the group is in state. */
 static ride_status peers_run(ride_state *state, ride_cpu_program_scratch *scratch, range r) {
     ride_cpu_block block;
+    for (range all = r; range_block(&all, &block);) {
+        stage_slots(state, &block, 0);
+        stage_records(state, &block, 0);
+        for (uint32_t e = 0; e < state->entities_count; e++)
+            if (state->entities[e].any_peers)
+                ride_cpu_entity_form(&state->entities[e])
+                    ->peers_count(&state->entities[e], rows_again(state, e, &block));
+    }
     while (range_block(&r, &block)) {
         stage_slots(state, &block, 0);
         stage_records(state, &block, 0);
         conditions_run(state, scratch, &block);
         for (uint32_t e = 0; e < state->entities_count; e++) {
             ride_cpu_entity *entity = &state->entities[e];
-            ride_cpu_rows *rows = &state->rows[2 * e];
             if (!entity->any_peers) continue;
-            ride_cpu_rows_point(rows, entity, &state->program->in_layout, &block);
-            rows->record = found_at(state, e, 0);
-            for (uint32_t row = 0; row < block.rows_count; row++)
-                if (rows->record[row] != RIDE_NO_RECORD)
-                    rows->record[row] = find_only(entity, rows->keys[row], hash_at(state, e, 0)[row]);
+            ride_cpu_rows *rows = rows_again(state, e, &block);
             ride_cpu_rows_fill(rows, entity, &state->program->in_layout, &block, state->conditions);
             ride_cpu_rows_words(rows, entity);
             outputs_point(state, rows, entity, &block);
             rows->is_peers = true;
             ride_cpu_entity_form(entity)->peers(entity, rows);
             ride_cpu_entity_form(entity)->finish(entity, rows);
+            if (entity->out_of_memory) return RIDE_E_MEMORY;
         }
     }
     return RIDE_OK;

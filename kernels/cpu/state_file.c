@@ -1,9 +1,10 @@
 /* kernels/cpu/state_file.c: a state as bytes.
  *
  * Little-endian: magic "RIDEVNOD", u32 version, u32 entities, spec hash (32), u32 first vnode, u32 vnodes; per entity: i64
- * clock, u64 keys, then the keys in order of (vnode, hi, lo): key, i64 newest time, i64 start of the chain, u32 entries, u32
- * label patches, the entries (i64 time, what it adds to every cumulative word, its own words) and the patches; at the end the
- * CRC-32C of everything before. What has expired is not written, sums are written as what each entry adds, and nothing
+ * clock, u64 keys, then the keys in order of (vnode, hi, lo): key, i64 newest time, u32 entries, u32 label patches, u32 ties,
+ * u32 0, per chain of since_first i64 newest and i64 first time of what came before the entries, the entries (i64 time, what
+ * it adds to every cumulative word, its own words), the patches (i64 entry, u64 place among its time, i64 known, i64 change, u64
+ * lanes) and the ties (i64 entry, u64 place, u64 arrival number); at the end the CRC-32C of everything before. What has expired is not written, sums are written as what each entry adds, and nothing
  * of the layout in memory shows: equal histories give equal bytes. */
 #include "kernels/cpu/state.h"
 
@@ -12,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STATE_FILE_VERSION = 1, BUFFER_BYTES = 1 << 16 };
+enum { STATE_FILE_VERSION = 2, BUFFER_BYTES = 1 << 16 };
 static const char magic[8] = {'R', 'I', 'D', 'E', 'V', 'N', 'O', 'D'};
 
 typedef struct stream {
@@ -69,56 +70,87 @@ static int saved_key_compare(const void *a_, const void *b_) {
     return a->key.lo < b->key.lo ? -1 : a->key.lo > b->key.lo;
 }
 
-static int patch_compare(const void *a_, const void *b_) {
-    const ride_label_patch *a = a_, *b = b_;
+static int note_compare(const void *a_, const void *b_) {
+    const ride_note *a = a_, *b = b_;
     if (a->entry_us != b->entry_us) return a->entry_us < b->entry_us ? -1 : 1;
-    if (a->known_us != b->known_us) return a->known_us < b->known_us ? -1 : 1;
-    if (a->delta != b->delta) return a->delta < b->delta ? -1 : 1;
-    return a->lanes < b->lanes ? -1 : a->lanes > b->lanes;
+    if (a->ordinal != b->ordinal) return a->ordinal < b->ordinal ? -1 : 1;
+    return a->known_us < b->known_us ? -1 : a->known_us > b->known_us;
 }
 
-/* Only since_first reads the start of the chain; where nobody does, late events leave it at what was still kept. */
-static bool reads_chain(const ride_cpu_entity *entity) {
-    for (uint32_t i = 0; i < entity->aggregates_count; i++)
-        if (entity->aggregates[i].plan->op == RIDE_AGG_SINCE_FIRST) return true;
-    return false;
+/* Copies a list's notes of kept entries, in order; counts them when there is no room. */
+static uint32_t notes_of(const ride_cpu_entity *entity, uint32_t list, int64_t cut, ride_note *out) {
+    uint32_t count = 0;
+    for (uint32_t i = list; i != 0; i = entity->notes[i - 1].next) {
+        if (entity->notes[i - 1].entry_us <= cut) continue;
+        if (out != NULL) out[count] = entity->notes[i - 1];
+        count++;
+    }
+    if (out != NULL)
+        qsort(out, count, sizeof *out, note_compare); /* the list's own order depends on how it came to be */
+    return count;
+}
+
+/* What a chain has before position `first`, or nothing where no event can reach it any more: equal for every way in which entries
+ * were dropped. */
+static ride_chain chain_before(const ride_cpu_entity *entity, const ride_record *record, uint32_t c, uint32_t first,
+                               int64_t cut) {
+    const ride_cpu_form *form = ride_cpu_entity_form(entity);
+    ride_chain chain = ride_cpu_chains(entity, record)[c];
+    int64_t time_us, added[RIDE_WORDS_MAX], own[RIDE_WORDS_MAX];
+    for (uint32_t p = record->first; p != record->n; p++) {
+        form->entry_read(entity, record, p, &time_us, added, own);
+        int32_t lane = entity->layout.chain_lane[c], presence = entity->layout.presence_word;
+        if (lane >= 0 && !((uint64_t)own[presence] >> lane & 1)) continue;
+        bool near =
+            chain.gone_last_us != INT64_MIN && ride_time_sub(time_us, chain.gone_last_us) <= entity->lookback_us;
+        if ((int32_t)(p - first) >= 0 && near) return chain; /* the first that is kept goes on with it */
+        if ((int32_t)(p - first) >= 0) break;
+        if (!near) chain.gone_start_us = time_us;
+        chain.gone_last_us = time_us;
+    }
+    if (chain.gone_last_us < cut) chain.gone_last_us = chain.gone_start_us = INT64_MIN;
+    return chain;
 }
 
 static ride_status record_save(stream *s, const ride_cpu_entity *entity, const ride_record *record, int64_t cut) {
     const ride_cpu_form *form = ride_cpu_entity_form(entity);
     int64_t time_us, added[RIDE_WORDS_MAX], own[RIDE_WORDS_MAX];
-    uint32_t first = record->first, patches = 0;
+    uint32_t first = record->first;
     for (; first != record->n; first++) {
         form->entry_read(entity, record, first, &time_us, added, own);
         if (time_us > cut) break;
     }
-    for (uint32_t p = record->patches; p != 0; p = entity->patches[p - 1].next)
-        patches += entity->patches[p - 1].entry_us > cut;
+    uint32_t patches = notes_of(entity, record->patches, cut, NULL), ties = notes_of(entity, record->ties, cut, NULL);
+    ride_note *notes = malloc(((size_t)patches + ties + 1) * sizeof *notes);
+    if (notes == NULL) return RIDE_E_MEMORY;
+    notes_of(entity, record->patches, cut, notes);
+    notes_of(entity, record->ties, cut, notes + patches);
     put(s, &record->key, sizeof record->key);
     put_i64(s, record->last_us);
-    put_i64(s, reads_chain(entity) ? record->chain_us : record->last_us);
     put_u32(s, record->n - first);
     put_u32(s, patches);
+    put_u32(s, ties);
+    put_u32(s, 0);
+    for (uint32_t c = 0; c < entity->layout.chains_count; c++) {
+        ride_chain chain = chain_before(entity, record, c, first, cut);
+        put_i64(s, chain.gone_last_us);
+        put_i64(s, chain.gone_start_us);
+    }
     for (uint32_t p = first; p != record->n; p++) {
         form->entry_read(entity, record, p, &time_us, added, own);
         put_i64(s, time_us);
         put(s, added, entity->layout.cumulative_words * sizeof *added);
         put(s, own, entity->layout.own_words * sizeof *own);
     }
-    if (patches == 0) return RIDE_OK;
-    ride_label_patch *sorted = malloc(patches * sizeof *sorted);
-    if (sorted == NULL) return RIDE_E_MEMORY;
-    uint32_t count = 0;
-    for (uint32_t p = record->patches; p != 0; p = entity->patches[p - 1].next)
-        if (entity->patches[p - 1].entry_us > cut) sorted[count++] = entity->patches[p - 1];
-    qsort(sorted, count, sizeof *sorted, patch_compare); /* the list's own order depends on how it came to be */
-    for (uint32_t p = 0; p < count; p++) {
-        put_i64(s, sorted[p].entry_us);
-        put_i64(s, sorted[p].known_us);
-        put_i64(s, sorted[p].delta);
-        put_i64(s, (int64_t)sorted[p].lanes);
+    for (uint32_t i = 0; i < patches + ties; i++) {
+        put_i64(s, notes[i].entry_us);
+        put_i64(s, notes[i].ordinal);
+        put_i64(s, notes[i].known_us); /* or the arrival number: the same eight bytes */
+        if (i >= patches) continue;
+        put_i64(s, notes[i].delta);
+        put_i64(s, (int64_t)notes[i].lanes);
     }
-    free(sorted);
+    free(notes);
     return RIDE_OK;
 }
 
@@ -186,8 +218,9 @@ static ride_status record_restore(stream *s, ride_cpu_entity *entity, const ride
                                   ride_error *err) {
     ride_key128 key;
     get(s, &key, sizeof key);
-    int64_t last_us = get_i64(s), chain_us = get_i64(s);
-    uint32_t entries = get_u32(s), patches = get_u32(s), vnode = ride_key_vnode(key);
+    int64_t last_us = get_i64(s);
+    uint32_t entries = get_u32(s), patches = get_u32(s), ties = get_u32(s), vnode = ride_key_vnode(key);
+    get_u32(s);
     if (s->status != RIDE_OK) return s->status;
     uint64_t at = ride_key_hash(key) >> entity->table.shift;
     uint32_t known = ride_keytable_probe(&entity->table, ride_key_hash(key), &at);
@@ -198,6 +231,11 @@ static ride_status record_restore(stream *s, ride_cpu_entity *entity, const ride
     if (known == index) return ride_fail(err, RIDE_E_CORRUPT, "the saved state has a key twice");
     int64_t before_us = INT64_MIN;
     ride_cpu_record(entity, index)->last_us = last_us; /* expiry while the ring grows must not take the key for empty */
+    for (uint32_t c = 0; c < entity->layout.chains_count; c++) {
+        ride_chain *chain = &ride_cpu_chains(entity, ride_cpu_record(entity, index))[c];
+        chain->gone_last_us = chain->last_us = get_i64(s);
+        chain->gone_start_us = chain->start_us = get_i64(s);
+    }
     for (uint32_t i = 0; i < entries; i++) {
         int64_t added[RIDE_WORDS_MAX], own[RIDE_WORDS_MAX], time_us = get_i64(s);
         get(s, added, entity->layout.cumulative_words * sizeof *added);
@@ -213,15 +251,18 @@ static ride_status record_restore(stream *s, ride_cpu_entity *entity, const ride
         ride_cpu_entity_form(entity)->entry_append(entity, ride_cpu_record(entity, index), time_us, added, own);
         if (entity->out_of_memory) return ride_fail(err, RIDE_E_MEMORY, "no memory for the saved state");
     }
-    for (uint32_t i = 0; i < patches; i++) {
-        int64_t entry_us = get_i64(s), known_us = get_i64(s), delta = get_i64(s), lanes = get_i64(s);
-        ride_record *record = ride_cpu_record(entity, index);
-        if (s->status == RIDE_OK)
-            record->patches = ride_cpu_patch_add(entity, record, entry_us, known_us, (int32_t)delta, (uint64_t)lanes);
-    }
     ride_record *record = ride_cpu_record(entity, index);
+    for (uint32_t i = 0; i < patches + ties && s->status == RIDE_OK; i++) {
+        ride_note note = {.entry_us = get_i64(s)};
+        note.ordinal = (uint32_t)get_i64(s);
+        note.known_us = get_i64(s);
+        if (i < patches) note.delta = (int32_t)get_i64(s);
+        if (i < patches) note.lanes = (uint64_t)get_i64(s);
+        if (s->status != RIDE_OK) break;
+        if (i < patches) ride_cpu_patch_add(entity, record, &note);
+        else ride_cpu_tie_add(entity, record, &note);
+    }
     record->last_us = last_us;
-    record->chain_us = chain_us;
     ride_cpu_entity_form(entity)->edges_refresh(entity, record);
     return s->status;
 }

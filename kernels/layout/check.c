@@ -83,6 +83,10 @@ static ride_status check_columns(const checker *c) {
         (p->column_label == -1) != (p->label_kind == RIDE_LABEL_NONE) ||
         (p->column_label != -1 && c->columns[p->column_label].type != RIDE_TYPE_BOOL))
         BAD("label column %d does not fit label kind %u", p->column_label, p->label_kind);
+    if ((p->column_sequence != 0) != (p->label_kind == RIDE_LABEL_SOURCE) ||
+        (p->column_sequence != 0 &&
+         (p->column_sequence >= p->columns_count || c->columns[p->column_sequence].type != RIDE_TYPE_U64)))
+        BAD("column %u cannot tell which event a label is about", p->column_sequence);
     return RIDE_OK;
 }
 

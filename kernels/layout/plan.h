@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 /* Columns of the input tile that the engine fills. After them: one KEY128 column per entity (see entities), then the
- * source's fields, then possibly a hidden label column. */
+ * source's fields, then with a label source two hidden columns: the label and the arrival number that it is about. */
 enum {
     RIDE_COLUMN_TIME = 0, /* TIMESTAMP: event time of the event (of the labelled event for a label row) */
     RIDE_COLUMN_CLOCK =
@@ -28,7 +28,9 @@ enum {
 typedef enum ride_row_flags {
     RIDE_ROW_ENTERS = 1, /* enters window state (accepted, not too late) */
     RIDE_ROW_LATE = 2,   /* event time below the watermark */
-    RIDE_ROW_LABEL = 4,  /* not an event: a label that became known; it patches state and has no output row */
+    RIDE_ROW_LABEL =
+        4, /* not an event: a label that became known; it patches state and has no output row. It names its event by keys, time
+            * and arrival number, since several events of one key may have one time. Only for events that entered */
     RIDE_ROW_PEERS =
         8, /* last row of its timestamp group in order: event_time (the group's peers windows are read after it) */
     RIDE_ROW_SKIP = 16, /* neither read nor written: a duplicate or another row that has no features */
@@ -50,7 +52,9 @@ typedef struct ride_plan_header {
         features_count; /* = aggregates_count + expressions_count: columns of the feature tile, F64, null = canonical NaN */
     uint32_t vector_count;
     int32_t column_label; /* BOOL column with the label, or -1 */
-    uint32_t label_kind;  /* ride_label_kind */
+    uint32_t
+        column_sequence; /* LABEL_SOURCE: U64 column, in a label row the arrival number of its event (the event's row counted from sequence_first of its tile); else 0 */
+    uint32_t label_kind; /* ride_label_kind */
     uint32_t zone_transitions_count;
     uint32_t rules_count;
     uint8_t spec_hash[32]; /* SHA-256 of the canonical spec */

@@ -31,6 +31,19 @@ static uint32_t lane_words(uint32_t kind) {
     }
 }
 
+/* Features that count from the first event of the same events share a chain. */
+static void chains_find(const ride_bundle *bundle, uint32_t entity, ride_state_layout *out) {
+    const ride_plan_entity *e = &ride_bundle_array(bundle, RIDE_SECTION_ENTITIES, ride_plan_entity)[entity];
+    const ride_plan_aggregate *aggregates =
+        ride_bundle_array(bundle, RIDE_SECTION_AGGREGATES, ride_plan_aggregate) + e->aggregates_first;
+    for (uint32_t i = 0; i < e->aggregates_count; i++) {
+        uint32_t known = 0;
+        if (aggregates[i].op != RIDE_AGG_SINCE_FIRST) continue;
+        while (known < out->chains_count && out->chain_lane[known] != aggregates[i].lane_value) known++;
+        if (known == out->chains_count) out->chain_lane[out->chains_count++] = aggregates[i].lane_value;
+    }
+}
+
 ride_status ride_state_layout_make(const ride_bundle *bundle, uint32_t entity, int wide, ride_state_layout *out,
                                    ride_error *err) {
     uint32_t count;
@@ -69,6 +82,9 @@ ride_status ride_state_layout_make(const ride_bundle *bundle, uint32_t entity, i
     out->offset_prefix = offset, offset += out->edges_padded * out->word_bytes * out->cumulative_words;
     out->offset_position = offset, offset += out->edges_padded * 4;
     out->offset_total = offset, offset += out->cumulative_words * out->word_bytes;
+    chains_find(bundle, entity, out);
+    offset = (offset + 7) / 8 * 8;
+    out->offset_chain = offset, offset += out->chains_count * RIDE_STATE_CHAIN_BYTES;
     out->record_bytes = (offset + RIDE_STATE_LINE_BYTES - 1) / RIDE_STATE_LINE_BYTES * RIDE_STATE_LINE_BYTES;
     return RIDE_OK;
 }

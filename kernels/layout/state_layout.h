@@ -17,6 +17,8 @@ enum {
     RIDE_STATE_EDGES_MAX = 64,
     RIDE_STATE_LINE_BYTES = 64,
     RIDE_STATE_RECORD_HEAD_BYTES = 64,
+    RIDE_STATE_CHAINS_MAX = RIDE_STATE_LANES_MAX + 1,
+    RIDE_STATE_CHAIN_BYTES = 32,
 };
 
 typedef struct ride_state_layout {
@@ -36,6 +38,9 @@ typedef struct ride_state_layout {
     uint32_t block_lines;                    /* 64-byte lines per block */
     uint32_t record_bytes;                   /* multiple of 64 */
     uint32_t offset_position, offset_word, offset_prefix, offset_total; /* within a record */
+    uint32_t chains_count;                     /* since_first: one per set of events that it counts */
+    int32_t chain_lane[RIDE_STATE_CHAINS_MAX]; /* the lane whose presence says which events; -1 = all */
+    uint32_t offset_chain;
 } ride_state_layout;
 
 /* 1 when the entity's lanes fit the narrow form. */

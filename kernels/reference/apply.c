@@ -62,6 +62,9 @@ static void gather_facts(const batch *b, uint32_t row) {
 
 static uint32_t flags_of(const batch *b, uint32_t row) { return (uint32_t)column_fact(b, RIDE_COLUMN_FLAGS, row).lo; }
 static int64_t time_of(const batch *b, uint32_t row) { return (int64_t)column_fact(b, RIDE_COLUMN_TIME, row).lo; }
+static uint64_t sequence_of(const batch *b, uint32_t row) {
+    return ((const ride_tile_header *)in_tile(b, row))->sequence_first + row % RIDE_TILE_ROWS;
+}
 static int64_t clock_of(const batch *b, uint32_t row) { return (int64_t)column_fact(b, RIDE_COLUMN_CLOCK, row).lo; }
 
 static void put_f64(const batch *b, uint32_t column, uint32_t row, double value) {
@@ -109,12 +112,15 @@ static ride_status enter(const batch *b, uint32_t row) {
         const ref_fact fact = column_fact(b, (uint32_t)plan->column_label, row);
         label = fact.valid && fact.lo != 0;
     }
+    const ref_entry event = {.time_us = time_of(b, row),
+                             .row = b->row_first + row,
+                             .sequence = sequence_of(b, row),
+                             .label = label};
     for (uint32_t e = 0; e < plan->entities_count; e++) {
         const ref_fact key = column_fact(b, entities[e].key_column, row);
         if (!key.valid) continue;
         if (time_of(b, row) <= ride_time_sub(clock_of(b, row), entities[e].retention_us)) continue; /* gone at once */
-        RIDE_TRY(ref_state_enter(b->state, e, (ride_key128){key.lo, key.hi}, time_of(b, row), b->row_first + row, label,
-                                 facts_of(b, row)));
+        RIDE_TRY(ref_state_enter(b->state, e, (ride_key128){key.lo, key.hi}, &event, facts_of(b, row)));
     }
     return RIDE_OK;
 }
@@ -123,12 +129,13 @@ static ride_status label(const batch *b, uint32_t row) {
     const ride_plan_header *plan = b->program->bundle.plan;
     const ride_plan_entity *entities = REF_PLAN(b->program, RIDE_SECTION_ENTITIES, ride_plan_entity);
     if (plan->label_kind != RIDE_LABEL_SOURCE) return RIDE_OK;
-    const ref_fact value = column_fact(b, (uint32_t)plan->column_label, row);
+    const ref_fact value = column_fact(b, (uint32_t)plan->column_label, row),
+                   about = column_fact(b, plan->column_sequence, row);
     for (uint32_t e = 0; e < plan->entities_count; e++) {
         const ref_fact key = column_fact(b, entities[e].key_column, row);
         if (!key.valid) continue;
-        RIDE_TRY(ref_state_label(b->state, e, (ride_key128){key.lo, key.hi}, time_of(b, row), clock_of(b, row),
-                                 value.valid && value.lo != 0));
+        RIDE_TRY(ref_state_label(b->state, e, (ride_key128){key.lo, key.hi}, time_of(b, row), about.lo,
+                                 clock_of(b, row), value.valid && value.lo != 0));
     }
     return RIDE_OK;
 }

@@ -1,7 +1,7 @@
 /* kernels/reference/save.c: the whole history of the keys of a range of vnodes as bytes.
  *
  * Little-endian 64-bit words: magic, version, spec hash (4), first vnode, vnodes; per entity: keys, and per key, in order of the
- * key's bits: hi, lo, entries; per entry: time, label, patches, facts (lo, hi, valid each), patches (known, value each). At the
+ * key's bits: hi, lo, entries; per entry: time, arrival number, label, patches, facts (lo, hi, valid each), patches (known, value each). At the
  * end a Fletcher-like sum of all words before it. Order of appearance and of batches leave no trace. */
 #include "kernels/reference/state.h"
 #include "kernels/row/key.h"
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const uint64_t magic = 0x4645524544495200u, version = 1; /* "\0RIDEREF" */
+static const uint64_t magic = 0x4645524544495200u, version = 2; /* "\0RIDEREF" */
 
 typedef struct stream {
     ride_write_fn write;
@@ -42,6 +42,7 @@ static int by_key(const void *a, const void *b) {
 
 static void put_entry(stream *s, const ref_entry *entry, uint32_t facts_count) {
     put(s, (uint64_t)entry->time_us);
+    put(s, entry->sequence);
     put(s, entry->label);
     put(s, entry->patches_count);
     for (uint32_t f = 0; f < facts_count; f++) {
@@ -97,18 +98,20 @@ ride_status ref_state_save(ride_state *state, uint32_t vnode_first, uint32_t vno
 }
 
 static void get_entry(stream *s, ride_state *state, uint32_t entity, ride_key128 key, ref_fact *facts) {
-    const int64_t time_us = (int64_t)get(s);
-    const uint64_t label = get(s), patches_count = get(s);
+    ref_entry event = {.time_us = (int64_t)get(s)};
+    event.sequence = get(s);
+    event.label = (uint32_t)get(s);
+    const uint64_t patches_count = get(s);
     for (uint32_t f = 0; f < state->program->facts_count; f++) {
         facts[f].lo = get(s);
         facts[f].hi = get(s);
         facts[f].valid = get(s);
     }
-    if (s->status == RIDE_OK) s->status = ref_state_enter(state, entity, key, time_us, 0, (uint32_t)label, facts);
+    if (s->status == RIDE_OK) s->status = ref_state_enter(state, entity, key, &event, facts);
     if (s->status != RIDE_OK) return;
     ref_key *of = ref_table_find(&state->tables[entity], key);
     ref_entry *entry = of->entries[of->entries_count - 1];
-    if (entry->time_us != time_us) { /* not in order of time: never written so */
+    if (entry->time_us != event.time_us) { /* not in order of time: never written so */
         s->status = RIDE_E_CORRUPT;
         return;
     }

@@ -54,8 +54,8 @@ static ride_status find_or_add(ride_state *state, uint32_t entity, ride_key128 k
     return RIDE_OK;
 }
 
-ride_status ref_state_enter(ride_state *state, uint32_t entity, ride_key128 key, int64_t time_us, uint64_t row,
-                            uint32_t label, const ref_fact *facts) {
+ride_status ref_state_enter(ride_state *state, uint32_t entity, ride_key128 key, const ref_entry *event,
+                            const ref_fact *facts) {
     const size_t bytes = entry_bytes(state) + sizeof(ref_entry *);
     ref_key *of;
     if (!within_memory(state, bytes)) return RIDE_E_MEMORY;
@@ -69,10 +69,10 @@ ride_status ref_state_enter(ride_state *state, uint32_t entity, ride_key128 key,
     }
     ref_entry *entry = malloc(entry_bytes(state));
     if (entry == NULL) return RIDE_E_MEMORY;
-    *entry = (ref_entry){.time_us = time_us, .row = row, .label = label};
+    *entry = *event;
     memcpy(entry->facts, facts, state->program->facts_count * sizeof *facts);
     uint32_t place = of->entries_count;
-    while (place > 0 && of->entries[place - 1]->time_us > time_us) {
+    while (place > 0 && of->entries[place - 1]->time_us > event->time_us) {
         of->entries[place] = of->entries[place - 1];
         place--;
     }
@@ -83,16 +83,12 @@ ride_status ref_state_enter(ride_state *state, uint32_t entity, ride_key128 key,
     return RIDE_OK;
 }
 
-static uint64_t label_now(const ref_entry *entry) {
-    return entry->patches_count > 0 ? entry->patches[entry->patches_count - 1].value : entry->label;
-}
-
-ride_status ref_state_label(ride_state *state, uint32_t entity, ride_key128 key, int64_t time_us, int64_t known_us,
-                            uint32_t value) {
+ride_status ref_state_label(ride_state *state, uint32_t entity, ride_key128 key, int64_t time_us, uint64_t sequence,
+                            int64_t known_us, uint32_t value) {
     const ref_key *of = ref_table_find(&state->tables[entity], key);
     for (uint32_t i = 0; of != NULL && i < of->entries_count; i++) {
         ref_entry *entry = of->entries[i];
-        if (entry->time_us != time_us || label_now(entry) == value) continue;
+        if (entry->time_us != time_us || entry->sequence != sequence) continue;
         if (!within_memory(state, sizeof *entry->patches)) return RIDE_E_MEMORY;
         ref_patch *patches = realloc(entry->patches, (entry->patches_count + 1) * sizeof *patches);
         if (patches == NULL) return RIDE_E_MEMORY;

@@ -28,7 +28,8 @@ typedef struct ref_patch {
 /* An event in state: raw values of the columns that the plan aggregates, then one result per condition. */
 typedef struct ref_entry {
     int64_t time_us;
-    uint64_t row; /* number of its row, from 1: tells an event its own entry; 0 after a restore */
+    uint64_t row;      /* number of its row, from 1: tells an event its own entry; 0 after a restore */
+    uint64_t sequence; /* its arrival number: what labels name it by */
     ref_patch *patches;
     uint32_t patches_count;
     uint32_t label; /* the label that came with the event */
@@ -79,11 +80,11 @@ static inline bool ref_present(const ride_program_dev *program, const ref_fact *
 
 ref_key *ref_table_find(const ref_table *table, ride_key128 key); /* NULL: never seen */
 /* Inserts behind every entry with the same or an earlier time. RIDE_E_MEMORY when there is none or too much. */
-ride_status ref_state_enter(ride_state *state, uint32_t entity, ride_key128 key, int64_t time_us, uint64_t row,
-                            uint32_t label, const ref_fact *facts);
-/* Label `value` for the event of that key and time: the earliest arrival there whose label differs; none: nothing happens. */
-ride_status ref_state_label(ride_state *state, uint32_t entity, ride_key128 key, int64_t time_us, int64_t known_us,
-                            uint32_t value);
+ride_status ref_state_enter(ride_state *state, uint32_t entity, ride_key128 key, const ref_entry *event,
+                            const ref_fact *facts);
+/* Label `value` for the event of that key, time and arrival number; none: nothing happens. */
+ride_status ref_state_label(ride_state *state, uint32_t entity, ride_key128 key, int64_t time_us, uint64_t sequence,
+                            int64_t known_us, uint32_t value);
 void ref_state_clear(ride_state *state);
 
 ride_status ref_state_save(ride_state *state, uint32_t vnode_first, uint32_t vnodes_count, ride_write_fn write,

@@ -44,6 +44,7 @@ typedef enum plan_field {
     FIELD_REAL,   /* F64 with NaN, infinities and nulls: read by conditions, never summed */
     FIELD_NAME,   /* KEY128 of a string, nullable */
     FIELD_LABEL,  /* BOOL, nullable */
+    FIELD_ABOUT,  /* U64: the arrival number that a label row is about */
     FIELDS
 } plan_field;
 
@@ -52,9 +53,6 @@ typedef struct random_plan {
     int64_t step_us, start_us; /* times of events are start + multiples of step */
     int64_t slack_us;          /* how late an event may enter */
     int peers;
-    /* Leaves out what the CPU backend does not do as the reference does yet. Each line that asks for it names one gap. */
-    int without_gaps;
-    int in_order;       /* no event is late: a late one may join what since_first took for two chains */
     int sums_are_small; /* amounts below 2^20 */
     uint32_t label_kind;
     uint32_t entities_count, aggregates_count, lanes_count, edges_count, conditions_count, expressions_count;
@@ -186,8 +184,6 @@ static inline void plan_window(rnd *r, random_plan *p, ride_plan_entity *e, ride
     default: break;
     }
     a->peers = (uint8_t)(p->peers && !rnd_one_in(r, 3));
-    if (p->without_gaps && a->op == RIDE_AGG_LAST && !a->current)
-        a->peers = 0; /* not the same on the CPU yet: which of equals is its own */
     a->edge_lo = plan_edge(p, e, lo);
     a->edge_hi = plan_edge(p, e, hi);
     need += 1; /* an event exactly as old as the window may be in it */
@@ -204,11 +200,8 @@ static inline void plan_aggregate(rnd *r, random_plan *p, uint32_t entity) {
     a.lane_sum = a.lane_sumsq = a.lane_value = a.column = a.condition = -1;
     a.op = (uint16_t)(RIDE_AGG_COUNT + rnd_below(r, RIDE_AGG_DISTINCT));
     if (a.op == RIDE_AGG_RISK && p->label_kind == RIDE_LABEL_NONE) a.op = RIDE_AGG_MEAN;
-    if (p->without_gaps && a.op == RIDE_AGG_SINCE_FIRST && !p->in_order) a.op = RIDE_AGG_SINCE_LAST;
     plan_window(r, p, e, &a);
-    /* Which of several events of one key and time a label means is open: no condition may depend on it. */
-    const int label_is_open = p->without_gaps && a.op == RIDE_AGG_RISK && p->label_kind == RIDE_LABEL_SOURCE;
-    if (p->conditions_count > 0 && rnd_one_in(r, 3) && a.op != RIDE_AGG_SINCE_FIRST && !label_is_open)
+    if (p->conditions_count > 0 && rnd_one_in(r, a.op == RIDE_AGG_RISK ? 2 : 3))
         a.condition = (int32_t)rnd_below(r, p->conditions_count);
     plan_field field = FIELDS;
     uint32_t value_kind = 0;
@@ -216,10 +209,11 @@ static inline void plan_aggregate(rnd *r, random_plan *p, uint32_t entity) {
     case RIDE_AGG_COUNT:
         if (rnd_one_in(r, 3)) field = RND_PICK(r, counted);
         break;
-    case RIDE_AGG_RISK:
-    case RIDE_AGG_SINCE_FIRST: break;
+    case RIDE_AGG_RISK: break;
+    case RIDE_AGG_SINCE_FIRST:
     case RIDE_AGG_SINCE_LAST:
-        if (a.condition >= 0) value_kind = RIDE_LANE_PRESENT;
+        if (rnd_one_in(r, 4)) field = RND_PICK(r, counted);
+        if (a.condition >= 0 || field != FIELDS) value_kind = RIDE_LANE_PRESENT;
         break;
     case RIDE_AGG_MIN:
     case RIDE_AGG_MAX:
@@ -285,22 +279,21 @@ static inline void plan_columns(random_plan *p) {
                                                     [FIELD_BOOL] = {.type = RIDE_TYPE_BOOL, .nullable = 1},
                                                     [FIELD_REAL] = {.type = RIDE_TYPE_F64, .nullable = 1},
                                                     [FIELD_NAME] = {.type = RIDE_TYPE_KEY128, .nullable = 1},
-                                                    [FIELD_LABEL] = {.type = RIDE_TYPE_BOOL, .nullable = 1}};
+                                                    [FIELD_LABEL] = {.type = RIDE_TYPE_BOOL, .nullable = 1},
+                                                    [FIELD_ABOUT] = {.type = RIDE_TYPE_U64}};
     memcpy(&p->columns[plan_column(p, FIELD_AMOUNT)], fields, sizeof fields);
     p->columns_count = plan_column(p, FIELDS);
 }
 
-static inline void random_plan_make(uint64_t seed, int without_gaps, random_plan *p) {
+static inline void random_plan_make(uint64_t seed, random_plan *p) {
     static const int64_t steps[] = {1, 1000, 1000000, 1000000, 3600000000, 86400000000};
     rnd random = {seed}, *r = &random;
     memset(p, 0, sizeof *p);
     p->seed = seed;
-    p->without_gaps = without_gaps;
     p->step_us = RND_PICK(r, steps);
     p->start_us = rnd_one_in(r, 4) ? -5 * p->step_us : 1522540800000000; /* 2018-04-01 */
     p->slack_us = rnd_one_in(r, 3) ? 0 : (int64_t)rnd_below(r, 40) * p->step_us;
     p->peers = rnd_one_in(r, 4);
-    p->in_order = p->without_gaps && rnd_one_in(r, 3);
     p->sums_are_small = !rnd_one_in(r, 3);
     p->label_kind = rnd_below(r, 3);
     p->entities_count = 1 + rnd_below(r, PLAN_ENTITIES_MAX);
@@ -350,6 +343,7 @@ static inline void random_plan_bundle(const random_plan *p, uint8_t **image, rid
                                .features_count = p->features_count,
                                .column_label =
                                    p->label_kind == RIDE_LABEL_NONE ? -1 : (int32_t)plan_column(p, FIELD_LABEL),
+                               .column_sequence = p->label_kind == RIDE_LABEL_SOURCE ? plan_column(p, FIELD_ABOUT) : 0,
                                .label_kind = p->label_kind,
                                .zone_transitions_count = p->zone_count};
     memcpy(header.spec_hash, hash, sizeof hash);

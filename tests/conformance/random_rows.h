@@ -11,7 +11,7 @@ typedef struct random_row {
     uint32_t flags;
     ride_key128 keys[PLAN_ENTITIES_MAX], name;
     int64_t amount, count;
-    uint64_t wide;
+    uint64_t wide, about;
     double real;
     uint8_t truth, label;
     uint32_t nulls; /* bit e: key e; bit 8 + f: field f */
@@ -43,19 +43,20 @@ static inline void rows_fields(rnd *r, const random_plan *p, random_row *row) {
 
 static inline int row_is_event(const random_row *row) { return (row->flags & (RIDE_ROW_LABEL | RIDE_ROW_SKIP)) == 0; }
 
-/* A label for an event of the last rows, known about now. */
-static inline void rows_label(rnd *r, const random_plan *p, random_row *rows, uint32_t i, int64_t clock_us,
-                              int64_t *known_us) {
-    const random_row *of = &rows[i - 1 - rnd_below(r, i < 200 ? i : 200)];
+/* A label for an event of the last rows that entered, known about now; mostly not the event's first. */
+static inline void rows_label(rnd *r, const random_plan *p, random_row *rows, uint32_t i, int64_t clock_us) {
     random_row *row = &rows[i];
+    uint32_t back = rnd_one_in(r, 2) ? 12 : 200;
+    row->about = i - 1 - rnd_below(r, i < back ? i : back);
+    const random_row *of = &rows[row->about];
     rows_fields(r, p, row);
+    row->flags = RIDE_ROW_SKIP;
+    row->time_us = row->clock_us = clock_us;
+    if (!row_is_event(of) || (of->flags & RIDE_ROW_ENTERS) == 0) return;
     memcpy(row->keys, of->keys, sizeof row->keys);
     row->nulls = of->nulls & 0xff;
     row->time_us = of->time_us;
     row->clock_us = clock_us + ((int64_t)rnd_below(r, 9) - 4) * p->step_us;
-    if (p->without_gaps && row->clock_us < *known_us)
-        row->clock_us = *known_us; /* labels come in order of becoming known */
-    *known_us = row->clock_us;
     row->label = !rnd_one_in(r, 4);
     row->flags = RIDE_ROW_LABEL;
 }
@@ -73,13 +74,12 @@ static inline random_row *random_rows_make(const random_plan *p, uint64_t seed, 
     random_row *rows = calloc(rows_count + 1, sizeof *rows);
     RIDE_ASSERT(rows != NULL);
     const uint32_t keys_count = RND_PICK(r, keys_counts);
-    const int hashed = rnd_one_in(r, 2), dense = rnd_one_in(r, 3),
-              late = !p->in_order && (p->slack_us > 0 || rnd_one_in(r, 2));
-    int64_t clock_us = INT64_MIN, known_us = INT64_MIN, now_us = p->start_us;
+    const int hashed = rnd_one_in(r, 2), dense = rnd_one_in(r, 3), late = p->slack_us > 0 || rnd_one_in(r, 2);
+    int64_t clock_us = INT64_MIN, now_us = p->start_us;
     for (uint32_t i = 0; i < rows_count; i++) {
         random_row *row = &rows[i];
         if (p->label_kind == RIDE_LABEL_SOURCE && i > 0 && rnd_one_in(r, 6) && row_is_event(&rows[i - 1])) {
-            rows_label(r, p, rows, i, clock_us, &known_us);
+            rows_label(r, p, rows, i, clock_us);
             continue;
         }
         now_us += rows_advance(r, p, dense);
@@ -140,6 +140,7 @@ static inline void rows_fill(const random_plan *p, const ride_tile_layout *layou
                                 : c == plan_column(p, FIELD_REAL)   ? (const void *)&row->real
                                 : c == plan_column(p, FIELD_NAME)   ? (const void *)&row->name
                                 : c == plan_column(p, FIELD_LABEL)  ? (const void *)&row->label
+                                : c == plan_column(p, FIELD_ABOUT)  ? (const void *)&row->about
                                                                     : (const void *)&row->keys[c - RIDE_COLUMNS_SYSTEM];
             const uint32_t bytes = ride_type_bytes(layout->columns[c].type);
             memcpy((uint8_t *)ride_tile_values(layout, tile, c) + (size_t)t * bytes, value, bytes);

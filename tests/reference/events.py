@@ -68,7 +68,8 @@ def arrivals(spec, paths):
         clock = event.time if clock is None else max(clock, event.time)
         if source.dedup > 0:
             identity = event.values[source.event_id]
-            if identity in seen and clock - seen[identity] <= source.dedup:
+            if identity in seen and (abs(event.time - seen[identity]) <= source.dedup
+                                     and clock - seen[identity] <= source.dedup + source.bound + source.lateness):
                 continue  # answered with the verdict of the first: no row
             seen[identity] = event.time
         event.clock, event.arrival = clock, count

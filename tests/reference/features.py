@@ -56,6 +56,7 @@ def key_of(spec, entity, event):
 def by_events(spec, stream):
     """Event by event: read, then enter. Groups of one timestamp (peers) are read when all of the group have entered."""
     conditions, state, by_id, out = Conditions(spec), {}, {}, []
+    early = {}  # labels that wait for their event
     grouped = spec.events.order == "event_time"
     group = []
 
@@ -76,8 +77,8 @@ def by_events(spec, stream):
         if event.is_label:
             labels = spec.labels.labels
             target = by_id.get(event.values[labels["key"]])
-            if target is not None:
-                target.patches.append((event.time, bool(event.values[labels["value"]])))
+            patches = early.setdefault(event.values[labels["key"]], []) if target is None else target.patches
+            patches.append((event.time, bool(event.values[labels["value"]])))
             continue
         if grouped and group and group[0].time != event.time:
             end_group()
@@ -88,7 +89,9 @@ def by_events(spec, stream):
                 key = key_of(spec, entity, event)
                 if key is not None:
                     bisect.insort_right(state.setdefault((entity, key), []), event, key=lambda e: e.time)
-        by_id[event.values.get(spec.events.event_id)] = event
+            identity = event.values.get(spec.events.event_id)
+            event.patches += early.pop(identity, [])
+            by_id[identity] = event
         if grouped:
             group.append(event)
         out.append(event)

@@ -100,21 +100,20 @@ def aggregate(spec, f, event, state, holds):
     holds(event): the feature's `where`."""
     scale = spec.events.fields.get(f.column, {}).get("scale", 0) if f.column else 0
     alive = [e for e in state if e is not event and e.time > event.clock - spec.retention[f.entity]]
-    window = [e for e in alive if in_window(f, spec, event, e) and holds(e)]
+    counts = lambda e: holds(e) and (f.column is None or e.values[f.column] is not None)
+    window = [e for e in alive if in_window(f, spec, event, e) and counts(e)]
     if f.agg == "since_last":
         value = since(event.time, window[-1].time) if window else None
         return finish(f, len(window), value)
     if f.agg == "since_first":
-        history = [e for e in state if e is not event and holds(e)]
+        history = [e for e in state if e is not event and counts(e)]
         return finish(f, len(window), since_first(spec, f, event, window, history))
     if f.agg == "first_seen":
         mine = event.values[f.column]
         seen = any(e.values[f.column] == mine for e in window)
         return finish(f, len(window), None if mine is None else float(not seen))
-    if counts_current(f) and holds(event):
+    if counts_current(f) and counts(event):
         window = sorted(window + [event], key=lambda e: (e.time, e.arrival))
-    if f.column is not None:
-        window = [e for e in window if e.values[f.column] is not None]
     xs = [e.values[f.column] for e in window] if f.column is not None else []
     n = len(window)
     if f.agg == "count":
