@@ -3,36 +3,67 @@
 #ifndef RIDE_CLI_CLI_H
 #define RIDE_CLI_CLI_H
 #include "base/error.h"
+#include "cli/options.h"
 
 #include <signal.h>
 
 #define CLI_VERSION "0.1.0" /* as in CMakeLists.txt; a test compares */
 
+/* A verb's own word ("features run") with its options; name "" is a verb without words. */
+typedef struct cli_word {
+    const char *name; /* NULL ends the list */
+    const cli_option *options;
+    uint32_t options_count;
+} cli_word;
+#define CLI_OPTIONS(table) (table), sizeof(table) / sizeof(table)[0]
+
 typedef struct cli_verb {
     const char *name, *summary;
     int (*run)(int argc, char **argv); /* argv[0] is the verb; returns the exit code */
     const char *help;                  /* printed by `ride VERB --help` */
+    const cli_word *words;             /* for shell completion; NULL: takes nothing */
 } cli_verb;
+extern const cli_verb cli_verbs[]; /* by name */
+extern const uint32_t cli_verbs_count;
 
+int cli_compile(int argc, char **argv);
+extern const char cli_compile_help[];
+extern const cli_word cli_compile_words[];
+int cli_completion(int argc, char **argv);
+extern const char cli_completion_help[];
+extern const cli_word cli_completion_words[];
+int cli_config(int argc, char **argv);
+extern const char cli_config_help[];
+extern const cli_word cli_config_words[];
 int cli_doctor(int argc, char **argv);
 extern const char cli_doctor_help[];
 int cli_features(int argc, char **argv);
 extern const char cli_features_help[];
+extern const cli_word cli_features_words[];
 int cli_generate(int argc, char **argv);
 extern const char cli_generate_help[];
+extern const cli_word cli_generate_words[];
 int cli_model(int argc, char **argv);
 extern const char cli_model_help[];
+extern const cli_word cli_model_words[];
+int cli_run(int argc, char **argv);
+extern const char cli_run_help[];
+extern const cli_word cli_run_words[];
 int cli_score(int argc, char **argv);
 extern const char cli_score_help[];
+extern const cli_word cli_score_words[];
 int cli_verify(int argc, char **argv);
 extern const char cli_verify_help[];
+extern const cli_word cli_verify_words[];
 int cli_version(int argc, char **argv);
 extern const char cli_version_help[];
 
 /* Prints "ride VERB: message" to stderr and returns 64. */
 int cli_usage(const char *verb, const char *format, ...) RIDE_PRINTF(2, 3);
-/* The same for a verb's own word ("features rnu"): what there is, and what was nearly said. */
-int cli_unknown_word(const char *verb, const char *word, const char *const *words, size_t words_count);
+/* The verb's word that argv[1] is; NULL after telling what there is and what was nearly said: exit 64. */
+const cli_word *cli_find_word(const char *verb, const cli_word *words, int argc, char **argv);
+/* Reads the options of a word; `verb` is for messages. 0, or 64 after telling what is wrong. */
+int cli_word_read(const char *verb, const cli_word *word, int argc, char **argv);
 /* Prints the error and returns its exit code. */
 int cli_failed(const char *verb, const ride_error *err);
 /* Prints every finding as `file:line:col: message (advice)`, frees the list and returns the exit code of its first. */

@@ -1,6 +1,5 @@
 /* cli/features.c: `ride features run|explain`. */
 #include "cli/cli.h"
-#include "cli/options.h"
 #include "cli/run_report.h"
 #include "features/explain.h"
 
@@ -31,21 +30,25 @@ const char cli_features_help[] =
 
 static const char run_name[] = "features run";
 
-static int run(int argc, char **argv) {
-    static ride_input_option items[RIDE_SOURCES_MAX];
-    cli_inputs inputs = {.items = items};
-    ride_run_options r = {.inputs = items};
-    bool strict = false, quiet = false, progress = false;
-    const cli_option options[] = {
-        {"--spec", CLI_TEXT, &r.spec_path, true, 0},        {"--input", CLI_INPUTS, &inputs, true, 0},
-        {"--output", CLI_TEXT, &r.output_path, true, 0},    {"--format", CLI_FORMAT, &r.format, false, 0},
-        {"--rejects", CLI_TEXT, &r.rejects_path, false, 0}, {"--late", CLI_TEXT, &r.late_path, false, 0},
-        {"--strict", CLI_SWITCH, &strict, false, 0},        {"--batch", CLI_COUNT, &r.batch_rows_max, false, 1u << 20},
-        {"--backend", CLI_TEXT, &r.backend, false, 0},      {"--quiet", CLI_SWITCH, &quiet, false, 0},
-        {"--progress", CLI_SWITCH, &progress, false, 0},
-    };
-    int wrong = cli_options_read(run_name, argc, argv, options, sizeof options / sizeof options[0]);
-    if (wrong != 0) return wrong;
+static ride_input_option items[RIDE_SOURCES_MAX];
+static cli_inputs inputs = {.items = items};
+static ride_run_options r = {.inputs = items};
+static bool strict, quiet, progress;
+static const cli_option run_options[] = {
+    {"--spec", CLI_TEXT, &r.spec_path, .required = true},
+    {"--input", CLI_INPUTS, &inputs, .required = true},
+    {"--output", CLI_TEXT, &r.output_path, .required = true},
+    {"--format", CLI_FORMAT, &r.format},
+    {"--rejects", CLI_TEXT, &r.rejects_path},
+    {"--late", CLI_TEXT, &r.late_path},
+    {"--strict", CLI_SWITCH, &strict},
+    {"--batch", CLI_COUNT, &r.batch_rows_max, .max = 1u << 20},
+    {"--backend", CLI_TEXT, &r.backend},
+    {"--quiet", CLI_SWITCH, &quiet},
+    {"--progress", CLI_SWITCH, &progress},
+};
+
+static int run(void) {
     r.inputs_count = inputs.count;
     r.stop = cli_stop();
     progress = progress || (!quiet && isatty(STDERR_FILENO));
@@ -62,15 +65,13 @@ static int run(int argc, char **argv) {
     return strict && summary.rejected > 0 ? ride_status_exit_code(RIDE_E_DATA) : 0;
 }
 
-static int explain(int argc, char **argv) {
-    const char *path = NULL;
-    const cli_option options[] = {{"--spec", CLI_TEXT, &path, true, 0}};
-    int wrong = cli_options_read("features explain", argc, argv, options, 1);
-    if (wrong != 0) return wrong;
+static const cli_option explain_options[] = {{"--spec", CLI_TEXT, &r.spec_path, .required = true}};
+
+static int explain(void) {
     static ride_diagnostics findings;
     ride_spec *spec = NULL;
     ride_diagnostics_init(&findings);
-    ride_status st = ride_spec_load(path, &spec, &findings);
+    ride_status st = ride_spec_load(r.spec_path, &spec, &findings);
     if (st != RIDE_OK) {
         int code = cli_findings(&findings);
         return code != 0 ? code : ride_status_exit_code(st);
@@ -84,10 +85,14 @@ static int explain(int argc, char **argv) {
     return code;
 }
 
+const cli_word cli_features_words[] = {{"run", CLI_OPTIONS(run_options)},
+                                       {"explain", CLI_OPTIONS(explain_options)},
+                                       {0}};
+
 int cli_features(int argc, char **argv) {
-    static const char *const words[] = {"run", "explain"};
-    const char *word = argc > 1 ? argv[1] : NULL;
-    if (word != NULL && strcmp(word, "run") == 0) return run(argc - 1, argv + 1);
-    if (word != NULL && strcmp(word, "explain") == 0) return explain(argc - 1, argv + 1);
-    return cli_unknown_word("features", word, words, 2);
+    const cli_word *word = cli_find_word("features", cli_features_words, argc, argv);
+    if (word == NULL) return ride_status_exit_code(RIDE_E_USAGE);
+    bool is_run = word->options == run_options;
+    int wrong = cli_word_read(is_run ? run_name : "features explain", word, argc - 1, argv + 1);
+    return wrong != 0 ? wrong : is_run ? run() : explain();
 }

@@ -1,6 +1,7 @@
 /* cli/generate.c: `ride generate`: the generator's stream into a file or the standard output. */
 #include "generate/generate.h"
 #include "cli/cli.h"
+#include "cli/generate_binary.h"
 #include "io/sink.h"
 #include "io/time_text.h"
 
@@ -17,7 +18,7 @@ const char cli_generate_help[] =
     "  --customers N        cardholders, 1 to 10000000 (default 10000); each makes 2.9 transactions a day on average\n"
     "  --terminals N        1 to 10000000 (default 2000)\n"
     "  --seed N             (default 1)\n"
-    "  --format csv|ndjson  (default csv)\n"
+    "  --format csv|ndjson|binary  (default csv; binary is docs/binary.md)\n"
     "  --labels FILE        also write the chargebacks, in the order in which they became known\n"
     "  --late-rate P        share of transactions that arrive late, 0 to 1 or a percentage such as 0.5% (default 0)\n"
     "  --duplicate-rate P   share of transactions that are repeated some rows later (default 0)\n"
@@ -31,21 +32,8 @@ const char cli_generate_help[] =
     "  ride generate --events 2000000 --customers 12000 --terminals 6000 --seed 7 --output tx.csv\n"
     "  ride generate --events 1000 --late-rate 1% --duplicate-rate 0.5% --format ndjson --output -\n";
 
-static bool read_number(const char *text, uint64_t max, uint64_t *out) {
-    uint64_t value = 0;
-    const char *p = text;
-    for (; isdigit((unsigned char)*p) || (*p == '_' && p != text); p++) {
-        if (*p == '_') continue;
-        uint64_t digit = (uint64_t)(*p - '0');
-        if (value > (UINT64_MAX - digit) / 10) return false;
-        value = value * 10 + digit;
-    }
-    *out = value;
-    return p != text && *p == 0 && value <= max;
-}
-
 /* "0.01", "1", "2.5%" → parts per million, exactly: a double would not do on every machine. */
-static bool read_share(const char *text, uint32_t *ppm) {
+static bool read_share(const char *text, void *ppm) {
     uint64_t value = 0;
     int digits = 0, places = 0;
     bool point = false;
@@ -67,13 +55,14 @@ static bool read_share(const char *text, uint32_t *ppm) {
         else return false; /* finer than a millionth */
     }
     if (value > RIDE_GENERATE_MILLION) return false;
-    *ppm = (uint32_t)value;
+    *(uint32_t *)ppm = (uint32_t)value;
     return true;
 }
 
-static bool read_start(const char *text, int64_t *start_ms) {
+static bool read_start(const char *text, void *out) {
+    int64_t *start_ms = out;
     uint64_t number;
-    if (read_number(text, INT64_MAX, &number) && strlen(text) > 4) {
+    if (cli_read_number(text, INT64_MAX, &number) && strlen(text) > 4) {
         *start_ms = (int64_t)number;
         return true;
     }
@@ -84,125 +73,102 @@ static bool read_start(const char *text, int64_t *start_ms) {
     return true;
 }
 
-typedef struct request {
+static struct {
     ride_generate_options options;
     const char *output, *labels;
-    bool ndjson;
-} request;
-
-/* 0, or the exit code of what was wrong. */
-static int read_arguments(int argc, char **argv, request *r) {
-    static const char *const names[] = {"--events", "--customers", "--terminals",      "--seed",  "--format",
-                                        "--labels", "--late-rate", "--duplicate-rate", "--start", "--output"};
-    enum { EVENTS, CUSTOMERS, TERMINALS, SEED, FORMAT, LABELS, LATE, DUPLICATE, START, OUTPUT, NAMES };
-    for (int i = 1; i < argc; i++) {
-        const char *equals = strchr(argv[i], '=');
-        size_t length = equals != NULL ? (size_t)(equals - argv[i]) : strlen(argv[i]);
-        int name = 0;
-        while (name < NAMES && (strlen(names[name]) != length || strncmp(names[name], argv[i], length) != 0)) name++;
-        if (name == NAMES) {
-            const char *near = ride_nearest(argv[i], names, NAMES);
-            return cli_usage("generate", "unknown option `%s`%s%s", argv[i], near != NULL ? "; did you mean " : "",
-                             near != NULL ? near : "");
-        }
-        const char *value = equals != NULL ? equals + 1 : i + 1 < argc ? argv[++i] : NULL;
-        if (value == NULL) return cli_usage("generate", "%s needs a value", names[name]);
-        uint64_t number = 0;
-        bool ok = true;
-        switch (name) {
-        case EVENTS: ok = read_number(value, RIDE_GENERATE_EVENTS_MAX, &r->options.events); break;
-        case CUSTOMERS:
-            ok = read_number(value, RIDE_GENERATE_CUSTOMERS_MAX, &number);
-            r->options.customers = (uint32_t)number;
-            break;
-        case TERMINALS:
-            ok = read_number(value, RIDE_GENERATE_TERMINALS_MAX, &number);
-            r->options.terminals = (uint32_t)number;
-            break;
-        case SEED: ok = read_number(value, UINT64_MAX, &r->options.seed); break;
-        case FORMAT:
-            if (strcmp(value, "binary") == 0) return cli_usage("generate", "--format binary is not supported yet");
-            r->ndjson = strcmp(value, "ndjson") == 0;
-            ok = r->ndjson || strcmp(value, "csv") == 0;
-            break;
-        case LABELS:
-            r->labels = value;
-            r->options.labels = true;
-            break;
-        case LATE: ok = read_share(value, &r->options.late_ppm); break;
-        case DUPLICATE: ok = read_share(value, &r->options.duplicate_ppm); break;
-        case START: ok = read_start(value, &r->options.start_ms); break;
-        case OUTPUT: r->output = value; break;
-        default: break;
-        }
-        if (!ok) return cli_usage("generate", "`%s` is not a value of %s", value, names[name]);
-    }
-    if (r->output == NULL) return cli_usage("generate", "--output is missing: a file, or - for the standard output");
-    return 0;
-}
+    ride_format format;
+} r;
+static const cli_option options[] = {
+    {"--events", CLI_NUMBER, &r.options.events, .max = RIDE_GENERATE_EVENTS_MAX},
+    {"--customers", CLI_COUNT, &r.options.customers, .max = RIDE_GENERATE_CUSTOMERS_MAX},
+    {"--terminals", CLI_COUNT, &r.options.terminals, .max = RIDE_GENERATE_TERMINALS_MAX},
+    {"--seed", CLI_NUMBER, &r.options.seed, .max = UINT64_MAX},
+    {"--format", CLI_FORMAT, &r.format},
+    {"--labels", CLI_TEXT, &r.labels},
+    {"--late-rate", CLI_CONVERTED, &r.options.late_ppm, .convert = read_share},
+    {"--duplicate-rate", CLI_CONVERTED, &r.options.duplicate_ppm, .convert = read_share},
+    {"--start", CLI_CONVERTED, &r.options.start_ms, .convert = read_start},
+    {"--output", CLI_TEXT, &r.output, .required = true},
+};
+const cli_word cli_generate_words[] = {{"", CLI_OPTIONS(options)}, {0}};
 
 enum { ROWS_AT_ONCE = 512 };
 
-static ride_status write_labels(ride_generate *generate, ride_sink *sink, bool ndjson) {
+typedef struct output {
+    ride_sink *sink;         /* NULL = not wanted */
+    generate_binary *binary; /* NULL = text */
+} output;
+
+static ride_status open_output(const char *path, bool is_labels, output *out, ride_error *err) {
+    const char *header = is_labels ? ride_generate_labels_csv_header : ride_generate_csv_header;
+    RIDE_TRY(ride_sink_open(path, NULL, &out->sink, err));
+    if (r.format == RIDE_FORMAT_BINARY) return generate_binary_open(out->sink, is_labels, &out->binary, err);
+    if (r.format == RIDE_FORMAT_CSV) ride_sink_write(out->sink, header, strlen(header)); /* failure is sticky */
+    return RIDE_OK;
+}
+
+static ride_status write_labels(ride_generate *generate, const output *to) {
     ride_generated_label labels[ROWS_AT_ONCE];
     for (;;) {
         uint32_t count = ride_generate_labels(generate, labels, ROWS_AT_ONCE);
         if (count == 0) return RIDE_OK;
-        for (uint32_t i = 0; i < count; i++) {
-            char *text = (char *)ride_sink_reserve(sink, RIDE_GENERATE_ROW_BYTES_MAX);
-            if (text == NULL) return sink->failed;
-            ride_sink_commit(sink, ndjson ? ride_generate_label_ndjson(&labels[i], text)
-                                          : ride_generate_label_csv(&labels[i], text));
+        if (to->binary != NULL) RIDE_TRY(generate_binary_labels(to->binary, labels, count));
+        for (uint32_t i = 0; i < count && to->binary == NULL; i++) {
+            char *text = (char *)ride_sink_reserve(to->sink, RIDE_GENERATE_ROW_BYTES_MAX);
+            if (text == NULL) return to->sink->failed;
+            ride_sink_commit(to->sink, r.format == RIDE_FORMAT_NDJSON ? ride_generate_label_ndjson(&labels[i], text)
+                                                                      : ride_generate_label_csv(&labels[i], text));
         }
     }
 }
 
-static ride_status write_stream(ride_generate *generate, const request *r, ride_sink *rows_sink,
-                                ride_sink *labels_sink) {
-    static ride_generated rows[ROWS_AT_ONCE];
-    if (!r->ndjson) {
-        RIDE_TRY(ride_sink_write(rows_sink, ride_generate_csv_header, strlen(ride_generate_csv_header)));
-        if (labels_sink != NULL)
-            RIDE_TRY(
-                ride_sink_write(labels_sink, ride_generate_labels_csv_header, strlen(ride_generate_labels_csv_header)));
+static ride_status write_rows(const ride_generated *rows, uint32_t count, const output *to) {
+    if (to->binary != NULL) return generate_binary_rows(to->binary, rows, count);
+    for (uint32_t i = 0; i < count; i++) {
+        char *text = (char *)ride_sink_reserve(to->sink, RIDE_GENERATE_ROW_BYTES_MAX);
+        if (text == NULL) return to->sink->failed;
+        ride_sink_commit(to->sink, r.format == RIDE_FORMAT_NDJSON ? ride_generate_row_ndjson(&rows[i], text)
+                                                                  : ride_generate_row_csv(&rows[i], text));
     }
+    return RIDE_OK;
+}
+
+static ride_status write_stream(ride_generate *generate, const output *to, const output *labels) {
+    static ride_generated rows[ROWS_AT_ONCE];
     for (;;) {
         uint32_t count = 0;
         ride_status st = ride_generate_next(generate, rows, ROWS_AT_ONCE, &count);
         if (st != RIDE_OK && st != RIDE_END) return st;
-        for (uint32_t i = 0; i < count; i++) {
-            char *text = (char *)ride_sink_reserve(rows_sink, RIDE_GENERATE_ROW_BYTES_MAX);
-            if (text == NULL) return rows_sink->failed;
-            ride_sink_commit(rows_sink, r->ndjson ? ride_generate_row_ndjson(&rows[i], text)
-                                                  : ride_generate_row_csv(&rows[i], text));
-        }
-        if (labels_sink != NULL) RIDE_TRY(write_labels(generate, labels_sink, r->ndjson));
+        RIDE_TRY(write_rows(rows, count, to));
+        if (labels->sink != NULL) RIDE_TRY(write_labels(generate, labels));
         if (st == RIDE_END) return RIDE_OK;
     }
 }
 
 int cli_generate(int argc, char **argv) {
-    request r = {.output = NULL};
     ride_generate_options_init(&r.options);
-    int wrong = read_arguments(argc, argv, &r);
+    r.format = RIDE_FORMAT_CSV;
+    int wrong = cli_word_read("generate", &cli_generate_words[0], argc, argv);
     if (wrong != 0) return wrong;
+    r.options.labels = r.labels != NULL;
     ride_error err = {.status = RIDE_OK}, closing = {.status = RIDE_OK};
     ride_generate *generate = NULL;
-    ride_sink *rows = NULL, *labels = NULL;
+    output outputs[2] = {{NULL}, {NULL}}; /* rows, labels */
     ride_status st = ride_generate_create(&r.options, &generate, &err);
-    if (st == RIDE_OK) st = ride_sink_open(r.output, NULL, &rows, &err);
-    if (st == RIDE_OK && r.labels != NULL) st = ride_sink_open(r.labels, NULL, &labels, &err);
+    if (st == RIDE_OK) st = open_output(r.output, false, &outputs[0], &err);
+    if (st == RIDE_OK && r.labels != NULL) st = open_output(r.labels, true, &outputs[1], &err);
     bool opened = st == RIDE_OK;
     if (opened) {
-        st = write_stream(generate, &r, rows, labels);
+        st = write_stream(generate, &outputs[0], &outputs[1]);
         if (st != RIDE_OK) ride_fail(&err, st, "the stream ended early"); /* a sink's own reason comes from its close */
     }
-    ride_sink *sinks[] = {rows, labels};
-    for (int i = 0; i < 2; i++)
-        if (sinks[i] != NULL && ride_sink_close(sinks[i], &closing) != RIDE_OK && opened) {
+    for (int i = 0; i < 2; i++) {
+        generate_binary_close(outputs[i].binary);
+        if (outputs[i].sink != NULL && ride_sink_close(outputs[i].sink, &closing) != RIDE_OK && opened) {
             err = closing;
             st = closing.status;
         }
+    }
     ride_generate_destroy(generate);
     return st != RIDE_OK ? cli_failed("generate", &err) : 0;
 }

@@ -5,16 +5,24 @@
 #include <stdio.h>
 #include <string.h>
 
-static const cli_verb verbs[] = {
-    {"doctor", "tell what this machine can run", cli_doctor, cli_doctor_help},
-    {"features", "compute the features of events, or explain a spec", cli_features, cli_features_help},
-    {"generate", "make a reproducible stream of card transactions", cli_generate, cli_generate_help},
-    {"model", "tell what a model file holds, or check it", cli_model, cli_model_help},
-    {"score", "score the rows of a file with a model", cli_score, cli_score_help},
-    {"verify", "compare the fast path with the slow reference", cli_verify, cli_verify_help},
-    {"version", "print the version", cli_version, cli_version_help},
+const cli_verb cli_verbs[] = {
+    {"compile", "compile spec, rules and model to one bundle file", cli_compile, cli_compile_help, cli_compile_words},
+    {"completion", "print the shell's completion of this program", cli_completion, cli_completion_help,
+     cli_completion_words},
+    {"config", "check, show and explain the configuration of a run", cli_config, cli_config_help, cli_config_words},
+    {"doctor", "tell what this machine can run", cli_doctor, cli_doctor_help, NULL},
+    {"features", "compute the features of events, or explain a spec", cli_features, cli_features_help,
+     cli_features_words},
+    {"generate", "make a reproducible stream of card transactions", cli_generate, cli_generate_help,
+     cli_generate_words},
+    {"model", "tell what a model file holds, or check it", cli_model, cli_model_help, cli_model_words},
+    {"run", "read events, score them and decide", cli_run, cli_run_help, cli_run_words},
+    {"score", "score the rows of a file with a model", cli_score, cli_score_help, cli_score_words},
+    {"verify", "compare the fast path with the slow reference", cli_verify, cli_verify_help, cli_verify_words},
+    {"version", "print the version", cli_version, cli_version_help, NULL},
 };
-enum { VERBS = sizeof verbs / sizeof verbs[0] };
+enum { VERBS = sizeof cli_verbs / sizeof cli_verbs[0] };
+const uint32_t cli_verbs_count = VERBS;
 
 const char cli_version_help[] = "usage: ride version\n"
                                 "Prints the program's version.\n"
@@ -27,12 +35,13 @@ int cli_version(int argc, char **argv) {
 
 static void print_verbs(FILE *to) {
     fputs("usage: ride VERB [options]\n\n", to);
-    for (size_t i = 0; i < VERBS; i++) fprintf(to, "  %-12s %s\n", verbs[i].name, verbs[i].summary);
-    fputs("\nExamples:\n"
-          "  ride generate --events 100000 --output tx.csv\n"
-          "  ride features run --spec examples/card-fraud/features.yaml --input tx.csv --output features.csv\n"
-          "\n`ride VERB --help` tells more.\n",
-          to);
+    for (size_t i = 0; i < VERBS; i++) fprintf(to, "  %-12s %s\n", cli_verbs[i].name, cli_verbs[i].summary);
+    fputs(
+        "\nExamples:\n"
+        "  ride generate --events 100000 --output tx.csv\n"
+        "  ride run --config examples/card-fraud/ride.yaml --set inputs.tx.path=tx.csv --set outputs.decisions.path=-\n"
+        "\n`ride VERB --help` tells more.\n",
+        to);
 }
 
 static bool asks_for_help(const char *argument) {
@@ -52,11 +61,11 @@ int main(int argc, char **argv) {
     if (strcmp(argv[1], "--version") == 0) return cli_version(1, argv);
     const char *names[VERBS];
     for (size_t i = 0; i < VERBS; i++) {
-        names[i] = verbs[i].name;
-        if (strcmp(argv[1], verbs[i].name) != 0) continue;
+        names[i] = cli_verbs[i].name;
+        if (strcmp(argv[1], cli_verbs[i].name) != 0) continue;
         for (int a = 2; a < argc; a++)
-            if (asks_for_help(argv[a])) return cli_print(verbs[i].help);
-        return verbs[i].run(argc - 1, argv + 1);
+            if (asks_for_help(argv[a])) return cli_print(cli_verbs[i].help);
+        return cli_verbs[i].run(argc - 1, argv + 1);
     }
     const char *near = ride_nearest(argv[1], names, VERBS);
     fprintf(stderr, "ride: there is no verb `%s`%s%s%s (ride --help)\n", argv[1],

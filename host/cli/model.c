@@ -1,6 +1,5 @@
 /* cli/model.c: `ride model info|check`. */
 #include "cli/cli.h"
-#include "cli/options.h"
 #include "models/info.h"
 
 #include <stdlib.h>
@@ -16,13 +15,17 @@ const char cli_model_help[] =
     "  ride model info examples/card-fraud/model/model.json\n"
     "  ride model check examples/card-fraud/model/model.json\n";
 
+static const char *path;
+static bool json;
+static const cli_option info_options[] = {{"FILE", CLI_TEXT, &path, .required = true}, {"--json", CLI_SWITCH, &json}};
+static const cli_option check_options[] = {{"FILE", CLI_TEXT, &path, .required = true}};
+const cli_word cli_model_words[] = {{"info", CLI_OPTIONS(info_options)}, {"check", CLI_OPTIONS(check_options)}, {0}};
+
 int cli_model(int argc, char **argv) {
-    static const char *const words[] = {"info", "check"};
-    const char *word = argc > 1 ? argv[1] : NULL, *path = NULL;
-    bool info = word != NULL && strcmp(word, "info") == 0, json = false;
-    if (!info && (word == NULL || strcmp(word, "check") != 0)) return cli_unknown_word("model", word, words, 2);
-    const cli_option options[] = {{"FILE", CLI_TEXT, &path, true, 0}, {"--json", CLI_SWITCH, &json, false, 0}};
-    int wrong = cli_options_read(info ? "model info" : "model check", argc - 1, argv + 1, options, info ? 2 : 1);
+    const cli_word *word = cli_find_word("model", cli_model_words, argc, argv);
+    if (word == NULL) return ride_status_exit_code(RIDE_E_USAGE);
+    bool info = word->options == info_options;
+    int wrong = cli_word_read(info ? "model info" : "model check", word, argc - 1, argv + 1);
     if (wrong != 0) return wrong;
     static ride_diagnostics findings;
     ride_model *model = NULL;

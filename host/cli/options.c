@@ -10,12 +10,17 @@
 
 enum { OPTIONS_MAX = 32 };
 
-static bool read_count(const char *text, uint32_t max, uint32_t *out) {
+bool cli_read_number(const char *text, uint64_t max, uint64_t *out) {
     uint64_t value = 0;
     const char *p = text;
-    for (; isdigit((unsigned char)*p) && value <= max; p++) value = value * 10 + (uint64_t)(*p - '0');
-    if (p == text || *p != 0 || value == 0 || value > max) return false;
-    *out = (uint32_t)value;
+    for (; isdigit((unsigned char)*p) || (*p == '_' && p != text); p++) {
+        if (*p == '_') continue;
+        uint64_t digit = (uint64_t)(*p - '0');
+        if (value > (UINT64_MAX - digit) / 10) return false;
+        value = value * 10 + digit;
+    }
+    if (p == text || *p != 0 || value > max) return false;
+    *out = value;
     return true;
 }
 
@@ -42,14 +47,29 @@ static bool read_input(char *text, cli_inputs *out) {
 }
 
 static int read_value(const char *verb, const cli_option *option, char *value) {
+    uint64_t number;
+    cli_sets *sets = option->out;
     switch (option->kind) {
     case CLI_TEXT:
+    case CLI_KEY:
         if (*value == '\0') return cli_usage(verb, "%s is empty", option->name);
         *(const char **)option->out = value;
         return 0;
     case CLI_COUNT:
-        if (read_count(value, option->max, option->out)) return 0;
-        return cli_usage(verb, "%s takes 1 … %u, not `%s`", option->name, option->max, value);
+        if (!cli_read_number(value, option->max, &number) || number == 0)
+            return cli_usage(verb, "%s takes 1 … %llu, not `%s`", option->name, (unsigned long long)option->max, value);
+        *(uint32_t *)option->out = (uint32_t)number;
+        return 0;
+    case CLI_NUMBER:
+        if (cli_read_number(value, option->max, option->out)) return 0;
+        return cli_usage(verb, "%s takes 0 … %llu, not `%s`", option->name, (unsigned long long)option->max, value);
+    case CLI_CONVERTED:
+        if (option->convert(value, option->out)) return 0;
+        return cli_usage(verb, "`%s` is not a value of %s", value, option->name);
+    case CLI_SETS:
+        if (sets->count == CLI_SETS_MAX) return cli_usage(verb, "more than %d of %s", CLI_SETS_MAX, option->name);
+        sets->items[sets->count++] = value;
+        return 0;
     case CLI_FORMAT:
         if (read_format(value, option->out)) return 0;
         return cli_usage(verb, "%s is csv, ndjson or binary, not `%s`", option->name, value);
@@ -82,8 +102,8 @@ int cli_options_read(const char *verb, int argc, char **argv, const cli_option *
             which++;
         if (which == options_count) return unknown(verb, argv[i], options, options_count);
         const cli_option *option = &options[which];
-        if (given[which] && option->kind != CLI_SWITCH && option->kind != CLI_INPUTS)
-            return cli_usage(verb, "%s is given twice", option->name);
+        bool again = option->kind == CLI_SWITCH || option->kind == CLI_INPUTS || option->kind == CLI_SETS;
+        if (given[which] && !again) return cli_usage(verb, "%s is given twice", option->name);
         given[which] = true;
         if (option->kind == CLI_SWITCH && equals == NULL) {
             *(bool *)option->out = true;

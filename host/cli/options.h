@@ -1,5 +1,6 @@
 /* cli/options.h: the options of a verb, declared as a table and read in one place: `--name value` and `--name=value`,
- * presence, bounds, "did you mean". generate.c alone reads its own: rates and times have forms of their own. */
+ * presence, bounds, "did you mean". The tables also are what shell completion is made from (completion.c), so they are
+ * static and point at static values: the program runs one verb. */
 #ifndef RIDE_CLI_OPTIONS_H
 #define RIDE_CLI_OPTIONS_H
 #include "features/schema.h"
@@ -9,10 +10,14 @@
 
 typedef enum cli_kind {
     CLI_SWITCH = 1, /* bool *out; takes no value */
-    CLI_TEXT,       /* const char **out; not empty */
-    CLI_COUNT,      /* uint32_t *out; 1 … max */
+    CLI_TEXT,       /* const char **out; not empty. Completed as a file */
+    CLI_COUNT,      /* uint32_t *out; 1 … max; `_` may stand between digits */
+    CLI_NUMBER,     /* uint64_t *out; 0 … max; likewise */
     CLI_FORMAT,     /* ride_format *out */
     CLI_INPUTS,     /* cli_inputs *out; [NAME=]FILE, may be given again */
+    CLI_SETS,       /* cli_sets *out; KEY=VALUE of the configuration, may be given again */
+    CLI_KEY,        /* const char **out; a key of the configuration */
+    CLI_CONVERTED,  /* out as `convert` writes it */
 } cli_kind;
 
 typedef struct cli_inputs {
@@ -20,16 +25,25 @@ typedef struct cli_inputs {
     uint32_t count;
 } cli_inputs;
 
+enum { CLI_SETS_MAX = 256 };
+typedef struct cli_sets {
+    const char *items[CLI_SETS_MAX];
+    uint32_t count;
+} cli_sets;
+
 typedef struct cli_option {
-    const char *name; /* "--spec"; without dashes it is the verb's one bare argument, CLI_TEXT */
+    const char *name; /* "--spec"; without dashes it is the verb's one bare argument, CLI_TEXT or CLI_KEY */
     cli_kind kind;
     void *out;
     bool required;
-    uint32_t max; /* of CLI_COUNT */
+    uint64_t max;                                 /* of CLI_COUNT and CLI_NUMBER */
+    bool (*convert)(const char *text, void *out); /* of CLI_CONVERTED; false: not such a value */
 } cli_option;
 
 /* Reads argv[1 …]. `verb` is for messages ("features run"). The strings of argv are kept, and cut at NAME=. An option other
- * than a switch or CLI_INPUTS is given once. 0, or 64 after telling what is wrong. */
+ * than a switch, CLI_INPUTS and CLI_SETS is given once. 0, or 64 after telling what is wrong. */
 int cli_options_read(const char *verb, int argc, char **argv, const cli_option *options, uint32_t options_count);
+/* Decimal digits, `_` between them; false when it is none or greater than max. */
+bool cli_read_number(const char *text, uint64_t max, uint64_t *out);
 
 #endif

@@ -1,8 +1,12 @@
 /* cli/report.c: how errors and findings are told, and the flag that Ctrl-C sets. */
+#include "base/assert.h"
 #include "cli/cli.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+
+enum { CLI_WORDS_MAX = 16 };
 
 int cli_usage(const char *verb, const char *format, ...) {
     va_list args;
@@ -16,11 +20,26 @@ int cli_usage(const char *verb, const char *format, ...) {
     return ride_status_exit_code(RIDE_E_USAGE);
 }
 
-int cli_unknown_word(const char *verb, const char *word, const char *const *words, size_t words_count) {
-    if (word == NULL) return cli_usage(verb, "say what: `ride %s %s`", verb, words[0]);
-    const char *near = ride_nearest(word, words, words_count);
-    return cli_usage(verb, "there is no `%s`%s%s%s", word, near != NULL ? "; did you mean `" : "",
-                     near != NULL ? near : "", near != NULL ? "`?" : "");
+const cli_word *cli_find_word(const char *verb, const cli_word *words, int argc, char **argv) {
+    const char *names[CLI_WORDS_MAX];
+    size_t count = 0;
+    for (; words[count].name != NULL; count++) {
+        RIDE_ASSERT(count < CLI_WORDS_MAX);
+        names[count] = words[count].name;
+        if (argc > 1 && strcmp(argv[1], names[count]) == 0) return &words[count];
+    }
+    if (argc < 2) {
+        cli_usage(verb, "say what: `ride %s %s`", verb, names[0]);
+        return NULL;
+    }
+    const char *near = ride_nearest(argv[1], names, count);
+    cli_usage(verb, "there is no `%s`%s%s%s", argv[1], near != NULL ? "; did you mean `" : "", near != NULL ? near : "",
+              near != NULL ? "`?" : "");
+    return NULL;
+}
+
+int cli_word_read(const char *verb, const cli_word *word, int argc, char **argv) {
+    return cli_options_read(verb, argc, argv, word->options, word->options_count);
 }
 
 int cli_failed(const char *verb, const ride_error *err) {

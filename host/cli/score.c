@@ -1,6 +1,5 @@
 /* cli/score.c: `ride score`. */
 #include "cli/cli.h"
-#include "cli/options.h"
 #include "engine/score_file.h"
 
 const char cli_score_help[] =
@@ -14,16 +13,18 @@ const char cli_score_help[] =
     "  --raw            margins; without it the model's answer, such as a probability\n"
     "Example: ride score --model model.json --input rows.csv --output margins.txt --raw\n";
 
+static const char *model_path, *input, *output;
+static bool raw;
+static const cli_option options[] = {
+    {"--model", CLI_TEXT, &model_path, .required = true},
+    {"--input", CLI_TEXT, &input, .required = true},
+    {"--output", CLI_TEXT, &output, .required = true},
+    {"--raw", CLI_SWITCH, &raw},
+};
+const cli_word cli_score_words[] = {{"", CLI_OPTIONS(options)}, {0}};
+
 int cli_score(int argc, char **argv) {
-    const char *model_path = NULL, *input = NULL, *output = NULL;
-    bool raw = false;
-    const cli_option options[] = {
-        {"--model", CLI_TEXT, &model_path, true, 0},
-        {"--input", CLI_TEXT, &input, true, 0},
-        {"--output", CLI_TEXT, &output, true, 0},
-        {"--raw", CLI_SWITCH, &raw, false, 0},
-    };
-    int wrong = cli_options_read("score", argc, argv, options, sizeof options / sizeof options[0]);
+    int wrong = cli_word_read("score", &cli_score_words[0], argc, argv);
     if (wrong != 0) return wrong;
     static ride_diagnostics findings;
     ride_model *model = NULL;

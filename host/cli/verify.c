@@ -1,7 +1,6 @@
 /* cli/verify.c: `ride verify`: the same events through the fast backend and through the reference, byte for byte. Each run
  * writes CSV into a folder of its own that is removed afterwards. */
 #include "cli/cli.h"
-#include "cli/options.h"
 #include "engine/engine.h"
 
 #include <errno.h>
@@ -84,14 +83,14 @@ static int compare_files(const char *fast_path, const char *slow_path) {
 }
 
 /* One run into `path`; 0 or the exit code of what was told. */
-static int run_once(ride_run_options *options, const char *backend, const char *path) {
+static int run_once(ride_run_options *run, const char *backend, const char *path) {
     static ride_run_summary summary;
     static ride_diagnostics findings;
     ride_error err = {.status = RIDE_OK};
-    options->backend = backend;
-    options->output_path = path;
+    run->backend = backend;
+    run->output_path = path;
     ride_diagnostics_init(&findings);
-    ride_status st = ride_run(options, &summary, &findings, &err);
+    ride_status st = ride_run(run, &summary, &findings, &err);
     if (findings.count > 0) return cli_findings(&findings);
     if (st == RIDE_INTERRUPTED) {
         fputs("ride verify: interrupted\n", stderr);
@@ -100,21 +99,23 @@ static int run_once(ride_run_options *options, const char *backend, const char *
     return st != RIDE_OK ? cli_failed("verify", &err) : 0;
 }
 
+static ride_input_option items[RIDE_SOURCES_MAX];
+static cli_inputs inputs = {.items = items};
+static const char *spec_path, *backend_name = "cpu";
+static const cli_option options[] = {
+    {"--spec", CLI_TEXT, &spec_path, .required = true},
+    {"--input", CLI_INPUTS, &inputs, .required = true},
+    {"--backend", CLI_TEXT, &backend_name},
+};
+const cli_word cli_verify_words[] = {{"", CLI_OPTIONS(options)}, {0}};
+
 int cli_verify(int argc, char **argv) {
-    static ride_input_option items[RIDE_SOURCES_MAX];
-    cli_inputs inputs = {.items = items};
-    ride_run_options run = {.spec_path = NULL};
-    const char *backend = "cpu";
-    const cli_option options[] = {
-        {"--spec", CLI_TEXT, &run.spec_path, true, 0},
-        {"--input", CLI_INPUTS, &inputs, true, 0},
-        {"--backend", CLI_TEXT, &backend, false, 0},
-    };
-    int wrong = cli_options_read("verify", argc, argv, options, sizeof options / sizeof options[0]);
+    ride_run_options run = {.inputs = items};
+    int wrong = cli_word_read("verify", &cli_verify_words[0], argc, argv);
     if (wrong != 0) return wrong;
+    run.spec_path = spec_path;
     for (uint32_t i = 0; i < inputs.count; i++)
         if (strcmp(items[i].path, "-") == 0) return cli_usage("verify", "--input is read twice: a file, not `-`");
-    run.inputs = items;
     run.inputs_count = inputs.count;
     run.stop = cli_stop();
     const char *parent = getenv("TMPDIR");
@@ -128,7 +129,7 @@ int cli_verify(int argc, char **argv) {
     }
     snprintf(fast, sizeof fast, "%s/fast.csv", folder);
     snprintf(slow, sizeof slow, "%s/slow.csv", folder);
-    int code = run_once(&run, backend, fast);
+    int code = run_once(&run, backend_name, fast);
     if (code == 0) code = run_once(&run, "reference", slow);
     if (code == 0) code = compare_files(fast, slow);
     unlink(fast);

@@ -1,13 +1,11 @@
 /* engine/compile.c: spec, rules and model → one bundle image. Here the spec meets the model. */
-#include "models/compile.h"
 #include "engine/engine.h"
 #include "kernels/layout/bundle.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* The vector's entries with the names of their categories, for the model's inputs. NULL when memory is out. */
-static ride_model_source *vector_sources(const ride_spec *spec) {
+ride_model_source *ride_vector_sources(const ride_spec *spec) {
     const ride_source_spec *events = &spec->sources[spec->source_events];
     ride_model_source *sources = calloc(spec->vector_count + 1, sizeof *sources);
     for (uint32_t v = 0; sources != NULL && v < spec->vector_count; v++) {
@@ -27,7 +25,7 @@ static ride_status add_model(const ride_run_options *options, const ride_spec *s
     ride_model *model = NULL;
     ride_model_options load = {.best_iteration = options->model_best_iteration};
     RIDE_TRY(ride_model_load(options->model_path, &load, &model, findings));
-    ride_model_source *sources = vector_sources(spec);
+    ride_model_source *sources = ride_vector_sources(spec);
     ride_status st = sources == NULL ? ride_fail(err, RIDE_E_MEMORY, "no memory for the vector's names")
                                      : ride_model_to_bundle(model, sources, spec->vector_count, builder, findings);
     ride_bundle_builder_hashes(builder, spec->hash, model->hash);

@@ -10,6 +10,7 @@
 #include "base/histogram.h"
 #include "features/schema.h"
 #include "features/spec.h"
+#include "models/compile.h"
 
 #include <signal.h>
 
@@ -121,5 +122,8 @@ void ride_run_summary_free(ride_run_summary *summary);
  * ride_bundle_image_free. *spec (may be NULL) is the caller's. */
 ride_status ride_compile(const ride_run_options *options, ride_spec **spec, uint8_t **image, uint64_t *image_bytes,
                          ride_diagnostics *findings, ride_error *err);
+/* The vector's entries with the names of their categories, as the model's compiler takes them. The caller frees the list; NULL
+ * when memory is out. */
+ride_model_source *ride_vector_sources(const ride_spec *spec);
 
 #endif

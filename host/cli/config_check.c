@@ -1,0 +1,216 @@
+/* cli/config_check.c: see the header. Each step tells what it finds and the next one goes on, as far as it can without the
+ * one before: a bad model hides no bad rule. Nothing is written, no input is read, no state is opened. */
+#include "cli/config_check.h"
+#include "backend/registry.h"
+#include "cli/cli.h"
+#include "engine/engine.h"
+#include "features/explain.h"
+#include "kernels/layout/program.h"
+#include "models/compile.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct check {
+    const ride_config *config;
+    ride_diagnostics findings; /* of the step at hand */
+    int code;                  /* of the first finding */
+    ride_spec *spec;           /* NULL = bad */
+    ride_model *model;         /* NULL = none, or bad */
+    uint8_t *image;            /* spec, rules and model compiled; NULL = bad */
+    ride_bundle bundle;
+} check;
+
+/* Tells what the step found. */
+static void told(check *c, ride_status st) {
+    int code = cli_findings(&c->findings);
+    if (code == 0) code = ride_status_exit_code(st);
+    if (c->code == 0) c->code = code;
+}
+
+/* key: the option at fault; NULL: the file as a whole. */
+static void fault(check *c, ride_status status, const char *key, const char *advice, const char *format, ...)
+    RIDE_PRINTF(5, 6);
+static void fault(check *c, ride_status status, const char *key, const char *advice, const char *format, ...) {
+    ride_config_origin at = {RIDE_CONFIG_FILE, c->config->path, 0, 0};
+    if (key != NULL) at = ride_config_origin_of(c->config, key);
+    char message[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    ride_diagnose(&c->findings, status, at.name, at.line, at.column, advice, "%s", message);
+}
+
+static void check_input_files(check *c) {
+    for (uint32_t i = 0; i < c->config->inputs_count; i++) {
+        const ride_config_input *input = &c->config->inputs[i];
+        char key[RIDE_NAME_BYTES + 16];
+        snprintf(key, sizeof key, "inputs.%s.path", input->source);
+        if (strcmp(input->path, "-") != 0 && access(input->path, R_OK) != 0)
+            fault(c, RIDE_E_NO_INPUT, key, NULL, "`%s`: %.300s cannot be read", key, input->path);
+    }
+}
+
+/* The folder is what can be checked without making the file. */
+static void check_output_file(check *c, const char *key, const char *path) {
+    char folder[4096];
+    if (path == NULL || strcmp(path, "-") == 0) return;
+    const char *slash = strrchr(path, '/');
+    snprintf(folder, sizeof folder, "%.*s", slash != NULL ? (int)(slash - path) + 1 : 1, slash != NULL ? path : ".");
+    if (access(path, W_OK) != 0 && access(folder, W_OK) != 0)
+        fault(c, RIDE_E_IO, key, NULL, "`%s`: %.300s cannot be made", key, path);
+}
+
+static void check_files(check *c) {
+    const ride_config *config = c->config;
+    check_input_files(c);
+    check_output_file(c, "outputs.decisions.path", config->decisions.path);
+    check_output_file(c, "outputs.rejects.path", config->rejects);
+    check_output_file(c, "outputs.late.path", config->late);
+    check_output_file(c, "outputs.summary.path", config->summary);
+    told(c, RIDE_OK);
+}
+
+static void check_backend(check *c) {
+    ride_backend_services services;
+    const ride_backend_ops *ops = NULL;
+    ride_error err = {.status = RIDE_OK};
+    ride_backend_services_init(&services, ride_clock_real());
+    ride_log_set_level(RIDE_LOG_OFF); /* what is passed over is no matter of the configuration */
+    if (ride_backend_select(c->config->backend, c->config->backend_path, &services, &ops, NULL, &err) == RIDE_OK)
+        return;
+    fault(c, err.status, "backend.name", err.advice[0] != '\0' ? err.advice : NULL, "`backend.name`: %s", err.what);
+    told(c, RIDE_OK);
+}
+
+/* The names on both sides: inputs of the configuration, sources of the spec. */
+static void check_sources(check *c) {
+    const ride_spec *spec = c->spec;
+    const char *names[RIDE_SOURCES_MAX];
+    bool events = false;
+    for (uint32_t s = 0; s < spec->sources_count; s++) names[s] = spec->sources[s].name;
+    for (uint32_t i = 0; i < c->config->inputs_count; i++) {
+        const char *source = c->config->inputs[i].source;
+        char key[RIDE_NAME_BYTES + 16], advice[RIDE_NAME_BYTES + 32];
+        bool known = false;
+        for (uint32_t s = 0; s < spec->sources_count; s++) known = known || strcmp(names[s], source) == 0;
+        events = events || strcmp(source, names[spec->source_events]) == 0;
+        if (known) continue;
+        const char *near = ride_nearest(source, names, spec->sources_count);
+        snprintf(key, sizeof key, "inputs.%s.path", source);
+        snprintf(advice, sizeof advice, "did you mean `%s`?", near != NULL ? near : names[spec->source_events]);
+        fault(c, RIDE_E_CONFIG, key, advice, "the spec has no source `%s`", source);
+    }
+    if (!events)
+        fault(c, RIDE_E_CONFIG, NULL, NULL, "`inputs` lacks `%s`, the spec's source of events",
+              names[spec->source_events]);
+    told(c, RIDE_OK);
+}
+
+/* What a rule compares with a score that nobody computes is never true. */
+static void check_scores(check *c) {
+    const ride_plan_rule *rules = ride_bundle_array(&c->bundle, RIDE_SECTION_RULES, ride_plan_rule);
+    const ride_program *programs = ride_bundle_array(&c->bundle, RIDE_SECTION_PROGRAMS, ride_program);
+    for (uint32_t i = 0; i < c->config->rules_count && c->config->model == NULL; i++) {
+        const ride_rule_spec *rule = &c->config->rules[i];
+        if ((programs[rules[i].program].reads & RIDE_PROGRAM_READS_SCORE) == 0) continue;
+        ride_diagnose(&c->findings, RIDE_E_CONFIG, rule->file, rule->line, rule->column, "model: FILE",
+                      "rule `%.80s` reads a score, and there is no model", rule->id);
+    }
+}
+
+static ride_status add_model(check *c, ride_bundle_builder *builder) {
+    ride_model_source *vector = ride_vector_sources(c->spec);
+    if (vector == NULL) return RIDE_E_MEMORY;
+    ride_status st = ride_model_to_bundle(c->model, vector, c->spec->vector_count, builder, &c->findings);
+    free(vector);
+    return st;
+}
+
+static void compile(check *c) {
+    ride_bundle_builder *builder = NULL;
+    ride_error err = {.status = RIDE_OK};
+    uint64_t bytes = 0;
+    ride_status st = ride_bundle_builder_create(&builder, &err);
+    if (st == RIDE_OK) {
+        st = ride_spec_to_bundle(c->spec, c->config->rules, c->config->rules_count, builder, &c->findings);
+        told(c, st);
+        ride_status model = c->model != NULL ? add_model(c, builder) : RIDE_OK;
+        told(c, model);
+        if (st == RIDE_OK) st = model;
+    }
+    if (st == RIDE_OK) st = ride_bundle_builder_build(builder, &c->image, &bytes, &err);
+    if (st == RIDE_OK) st = ride_bundle_open(c->image, bytes, &c->bundle, &err);
+    ride_bundle_builder_destroy(builder);
+    if (st == RIDE_OK) check_scores(c);
+    else if (c->code == 0) c->code = cli_failed("config check", &err);
+    told(c, RIDE_OK);
+}
+
+static void put_bytes(const char *what, uint64_t bytes, const char *note) {
+    printf("  %-28s %10.1f MiB%s%s\n", what, (double)bytes / (1 << 20), *note != '\0' ? "  " : "", note);
+}
+
+/* What a run would hold at most, as far as the spec bounds it. */
+static void print_memory(const check *c) {
+    ride_explain_entity entities[RIDE_ENTITIES_MAX];
+    ride_tile_layout layout;
+    ride_error err = {.status = RIDE_OK};
+    uint64_t sum = 0, batch_tiles = (c->config->max_batch + RIDE_TILE_ROWS - 1) / RIDE_TILE_ROWS, state = 0;
+    bool known = ride_explain_memory(c->spec, entities, &err) == RIDE_OK, bounded = known;
+    puts("memory, at most:");
+    for (uint32_t e = 0; known && e < c->spec->entities_count; e++) {
+        char what[RIDE_NAME_BYTES + 32], note[64];
+        snprintf(what, sizeof what, "window state of %s", c->spec->entities[e].name);
+        snprintf(note, sizeof note, "%" PRIu64 " keys", entities[e].expected_keys);
+        bounded = bounded && entities[e].expected_keys != 0;
+        if (entities[e].expected_keys == 0) printf("  %-28s not bounded: the entity has no expected_keys\n", what);
+        else put_bytes(what, entities[e].total_bytes_max, note);
+        if (__builtin_add_overflow(state, entities[e].total_bytes_max, &state)) state = UINT64_MAX;
+    }
+    if (c->config->backend_memory != 0) {
+        put_bytes("bound, backend.memory", c->config->backend_memory,
+                  state > c->config->backend_memory ? "(less than the keys that the spec expects need)" : "");
+        state = c->config->backend_memory;
+        bounded = true;
+    }
+    ride_plan_layout_in(&c->bundle, &layout);
+    uint64_t batch = batch_tiles * layout.tile_bytes;
+    ride_plan_layout_out(&c->bundle, &layout);
+    batch += batch_tiles * layout.tile_bytes;
+    put_bytes("a batch", batch, "");
+    put_bytes("spec, rules and model", c->bundle.image_bytes, "");
+    if (__builtin_add_overflow(state, batch + c->bundle.image_bytes, &sum)) sum = UINT64_MAX;
+    put_bytes("in all", sum, bounded ? "" : "and what is not bounded");
+}
+
+int cli_config_check(const ride_config *config) {
+    static check c;
+    c = (check){.config = config};
+    ride_diagnostics_init(&c.findings);
+    check_files(&c);
+    check_backend(&c);
+    told(&c, ride_spec_load(config->spec, &c.spec, &c.findings));
+    if (config->model != NULL) {
+        ride_model_options options = {.best_iteration = config->model_best_iteration};
+        told(&c, ride_model_load(config->model, &options, &c.model, &c.findings));
+    }
+    if (c.spec != NULL) {
+        check_sources(&c);
+        compile(&c);
+    }
+    if (c.code == 0) {
+        puts("the configuration is good");
+        print_memory(&c);
+        c.code = cli_print("");
+    }
+    ride_bundle_image_free(c.image);
+    ride_model_destroy(c.model);
+    ride_spec_destroy(c.spec);
+    return c.code;
+}

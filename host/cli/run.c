@@ -1,0 +1,108 @@
+/* cli/run.c: `ride run`: the configuration, the run, and what a person is told of it. */
+#include "base/clock.h"
+#include "cli/cli.h"
+#include "cli/config_read.h"
+#include "cli/run_report.h"
+#include "engine/summary.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+const char cli_run_help[] =
+    "usage: ride run --config FILE [--set KEY=VALUE]… [options]\n"
+    "Reads events, computes their features, scores them, decides, and writes one decision per event in input order. "
+    "Runs to "
+    "the\n"
+    "end of the input, or until Ctrl-C or SIGTERM, which end it cleanly; with state.dir the next run goes on from "
+    "there.\n"
+    "  --config FILE      what to run (YAML; docs/CONFIGURATION.md, `ride config reference`)\n"
+    "  --set KEY=VALUE    changes one option; stronger than the environment (RIDE__SCHEDULER__MAX_BATCH=1024) and the "
+    "file\n"
+    "  --strict           exit 65 when a row was rejected\n"
+    "  --quiet            no summary; --progress: a progress line even without a terminal\n"
+    "Exit: 0 done or stopped, 65 bad data or model, 66 no input, 74 input/output failed, 78 bad configuration or spec\n"
+    "Examples:\n"
+    "  ride run --config examples/card-fraud/ride.yaml\n"
+    "  ride run --config ride.yaml --set inputs.tx.path=today.csv.zst --set outputs.decisions.path=- --quiet\n";
+
+static const char *path;
+static cli_sets sets;
+static bool strict, quiet, progress;
+static const cli_option options[] = {
+    {"--config", CLI_TEXT, &path, .required = true},
+    {"--set", CLI_SETS, &sets},
+    {"--strict", CLI_SWITCH, &strict},
+    {"--quiet", CLI_SWITCH, &quiet},
+    {"--progress", CLI_SWITCH, &progress},
+};
+const cli_word cli_run_words[] = {{"", CLI_OPTIONS(options)}, {0}};
+
+static int run_config(const ride_config *config) {
+    bool shown = progress || (!quiet && isatty(STDERR_FILENO));
+    static ride_run_summary summary;
+    static ride_diagnostics findings;
+    static const char *rule_ids[RIDE_CONFIG_RULES_MAX];
+    static ride_decision rule_decisions[RIDE_CONFIG_RULES_MAX];
+    ride_input_option inputs[RIDE_SOURCES_MAX];
+    ride_error err = {.status = RIDE_OK};
+    for (uint32_t i = 0; i < config->inputs_count; i++)
+        inputs[i] = (ride_input_option){config->inputs[i].source, config->inputs[i].path, config->inputs[i].format};
+    for (uint32_t r = 0; r < config->rules_count; r++) {
+        rule_ids[r] = config->rules[r].id;
+        rule_decisions[r] = config->rules[r].decision;
+    }
+    ride_run_options run = {.spec_path = config->spec,
+                            .model_path = config->model,
+                            .model_best_iteration = config->model_best_iteration,
+                            .rules = config->rules,
+                            .rules_count = config->rules_count,
+                            .inputs = inputs,
+                            .inputs_count = config->inputs_count,
+                            .record = RIDE_RECORD_DECISION,
+                            .vector = config->decisions.vector,
+                            .output_path = config->decisions.path,
+                            .rejects_path = config->rejects,
+                            .late_path = config->late,
+                            .format = config->decisions.format,
+                            .batch_rows_max = config->max_batch,
+                            .backend = config->backend,
+                            .backend_path = config->backend_path,
+                            .backend_memory = config->backend_memory,
+                            .state_dir = config->state_dir,
+                            .stop = cli_stop(),
+                            .progress = shown ? cli_progress : NULL};
+    ride_summary_facts facts = {.program = "ride " CLI_VERSION,
+                                .config = config->path,
+                                .started_us = ride_clock_wall_us(ride_clock_real()),
+                                .rule_ids = rule_ids,
+                                .rule_decisions = rule_decisions,
+                                .rules_count = config->rules_count};
+    ride_diagnostics_init(&findings);
+    ride_status st = ride_run(&run, &summary, &findings, &err);
+    if (shown) cli_progress_end();
+    int code = 0;
+    facts.interrupted = st == RIDE_INTERRUPTED;
+    if (findings.count > 0) code = cli_findings(&findings);
+    else if (st != RIDE_OK && st != RIDE_INTERRUPTED) code = cli_failed("run", &err);
+    else {
+        if (!quiet) cli_run_report(&summary, &facts);
+        if (strict && summary.rejected > 0) code = ride_status_exit_code(RIDE_E_DATA);
+        if (config->summary != NULL && ride_summary_write(&summary, &facts, config->summary, &err) != RIDE_OK)
+            code = cli_failed("run", &err);
+    }
+    ride_run_summary_free(&summary);
+    return code;
+}
+
+int cli_run(int argc, char **argv) {
+    int wrong = cli_word_read("run", &cli_run_words[0], argc, argv);
+    if (wrong != 0) return wrong;
+    ride_config *config = NULL;
+    int code = cli_config_read(path, &sets, &config);
+    if (code != 0) return code;
+    ride_log_setup(
+        &(ride_log_options){.level_min = config->log_level, .format = config->log_format, .fd = STDERR_FILENO});
+    code = run_config(config);
+    ride_config_destroy(config);
+    return code;
+}
