@@ -177,6 +177,21 @@ bool ride_cpu_entity_fits_narrow(ride_cpu_entity *entity, const ride_cpu_rows *r
     return largest < RIDE_NARROW_LIMIT && entries * (uint64_t)largest < RIDE_NARROW_LIMIT;
 }
 
+void ride_cpu_entity_watch_sums(ride_cpu_entity *entity, const ride_cpu_rows *rows) {
+    int64_t bits = 0; /* of all magnitudes together: a bound that needs no comparison */
+    for (uint32_t l = 0; l < entity->layout.lanes_count; l++) {
+        if (entity->lanes[l].kind != RIDE_LANE_SUM) continue;
+        const int64_t *value = rows->sum_value + l * RIDE_BLOCK_ROWS;
+        for (uint32_t row = 0; row < rows->rows_count; row++) bits |= value[row] ^ value[row] >> 63;
+    }
+    if (bits > entity->largest) entity->largest = bits;
+    if (entity->sums_watched || !ride_cpu_sum_can_overflow(entity, (uint64_t)entity->live_max + RIDE_BLOCK_ROWS + 32))
+        return;
+    for (uint32_t i = 0; i < entity->aggregates_count; i++)
+        if (ride_cpu_op_sums(entity->aggregates[i].plan->op))
+            entity->aggregates[i].scans = entity->any_scan = entity->sums_watched = true;
+}
+
 /* Copies the entries of one record between two tables of different form. */
 static void record_copy(const ride_cpu_entity *from, const ride_record *source, ride_cpu_entity *to,
                         ride_record *target) {

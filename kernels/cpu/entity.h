@@ -84,6 +84,7 @@ typedef struct ride_cpu_entity {
     ride_cpu_aggregate *aggregates;
     uint32_t aggregates_count;
     bool any_scan, any_peers;
+    bool sums_watched;       /* wide: some window's sum could leave 64 bits, so sums are made row by row (`scans`) */
     bool labels_from_source; /* and a lane counts them */
     int32_t label_count_word
         [RIDE_STATE_LANES_MAX];       /* for LABEL lane l: the COUNT word of its condition, -1 = every entry */
@@ -173,6 +174,12 @@ uint32_t ride_cpu_entity_find_exact(ride_cpu_entity *entity, ride_key128 key, ui
 ride_status ride_cpu_entity_widen(ride_cpu_entity *entity, ride_error *err);
 /* True when the block's rows fit the narrow form (times, values, bound of sums); updates the bounds. */
 bool ride_cpu_entity_fits_narrow(ride_cpu_entity *entity, const ride_cpu_rows *rows);
+/* Wide: notes the block's greatest values; from when on sums could overflow, they are watched. */
+void ride_cpu_entity_watch_sums(ride_cpu_entity *entity, const ride_cpu_rows *rows);
+static inline bool ride_cpu_sum_can_overflow(const ride_cpu_entity *entity, uint64_t entries) {
+    return (ride_u128)entries * ((uint64_t)entity->largest + 1) > INT64_MAX;
+}
+static inline bool ride_cpu_op_sums(uint16_t op) { return op >= RIDE_AGG_SUM && op <= RIDE_AGG_STD_POP; }
 /* Frees keys whose entries have all expired; looks at `records_count` records and goes on there next time. */
 void ride_cpu_entity_sweep(ride_cpu_entity *entity, uint32_t records_count);
 uint64_t ride_cpu_entity_bytes(const ride_cpu_entity *entity);

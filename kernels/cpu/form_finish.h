@@ -64,6 +64,60 @@ static inline void finish_row(const ride_cpu_entity *entity, const ride_cpu_rows
     rows->features[a - entity->aggregates][row] = finish_value(a, n, sum, sumsq);
 }
 
+static inline ride_u128 word_pair(UWORD low, UWORD high) { return ((ride_u128)(uint64_t)high << 64) + (uint64_t)low; }
+
+/* What the entries before `position` add to the 128-bit words w and w + 1. */
+static inline ride_u128 prefix_pair(const ride_cpu_entity *entity, const ride_record *record, uint32_t position,
+                                    uint32_t w) {
+    return word_pair((UWORD)prefix_at(entity, record, position, w), (UWORD)prefix_at(entity, record, position, w + 1));
+}
+
+/* A sum whose window could leave 64 bits, by adding up the window's entries in 128. One that does is null and approximate. */
+static inline void sum_row(ride_cpu_entity *entity, ride_cpu_rows *rows, uint32_t row, const ride_record *record,
+                           const ride_cpu_aggregate *a, int64_t own_at) {
+    bool counted = own_at >= 0 && own_entry_counted(entity, rows, row, a), overflow = false;
+    int own_times = (int)a->plan->current - (int)counted;
+    uint32_t lo = (uint32_t)raw_at(entity, rows, 0, a->slot_lo < 0 ? EDGES : (uint32_t)a->slot_lo)[row];
+    uint32_t hi = (uint32_t)raw_at(entity, rows, 0, a->slot_hi < 0 ? EDGES : (uint32_t)a->slot_hi)[row];
+    if (record == NULL || (int32_t)(hi - lo) < 0) hi = lo;
+    if (!ride_cpu_sum_can_overflow(entity, (uint64_t)(hi - lo) + 1)) {
+        finish_row(entity, rows, row, a, own_times);
+        return;
+    }
+    const WORD *own = (const WORD *)rows->own + row;
+    uint32_t w = (uint32_t)a->word_sum, w2 = (uint32_t)a->word_sumsq;
+    bool squares = a->word_sumsq >= 0;
+    ride_i128 sum = own_times > 0 ? own[w * RIDE_BLOCK_ROWS] : 0;
+    ride_u128 sumsq = own_times > 0 && squares
+                          ? word_pair((UWORD)own[w2 * RIDE_BLOCK_ROWS], (UWORD)own[(w2 + 1) * RIDE_BLOCK_ROWS])
+                          : 0;
+    for (uint32_t p = lo; p != hi; p++) {
+        if (own_times < 0 && (int64_t)p == own_at) continue;
+        sum += (WORD)((UWORD)prefix_at(entity, record, p + 1, w) - (UWORD)prefix_at(entity, record, p, w));
+        if (!squares) continue;
+        ride_u128 square = prefix_pair(entity, record, p + 1, w2) - prefix_pair(entity, record, p, w2);
+        overflow = __builtin_add_overflow(sumsq, square, &sumsq) || overflow;
+    }
+    uint64_t n = a->word_count < 0 ? hi - lo : (uint64_t)window_word(entity, rows, 1 + (uint32_t)a->word_count, a, row);
+    n += (uint64_t)own_times *
+         (a->word_count < 0 ? (rows->has_key >> row & 1) : (uint64_t)own[(uint32_t)a->word_count * RIDE_BLOCK_ROWS]);
+    overflow = overflow || sum != (int64_t)sum;
+    if (overflow) rows->approx |= UINT64_C(1) << row;
+    rows->features[a - entity->aggregates][row] =
+        overflow ? ride_window_finish(a->plan, n, ride_null_f64()) : finish_value(a, n, (int64_t)sum, sumsq);
+}
+
+/* own_at: position of the row's own entry when that is in state already (peers); else -1. */
+static inline void scan_all(ride_cpu_entity *entity, ride_cpu_rows *rows, uint32_t row, const ride_record *record,
+                            bool peers, int64_t own_at) {
+    for (uint32_t i = 0; i < entity->aggregates_count; i++) {
+        const ride_cpu_aggregate *a = &entity->aggregates[i];
+        if (!a->scans || (a->plan->peers != 0) != peers) continue;
+        if (sizeof(WORD) == 8 && ride_cpu_op_sums(a->plan->op)) sum_row(entity, rows, row, record, a, own_at);
+        else scan_row(entity, rows, row, record, a, own_at);
+    }
+}
+
 /* count, mean and risk of whole columns at once: the divisions are exact-integer divisions that fit 53 bits, rounded once. */
 static inline bool finish_column(const ride_cpu_entity *entity, const ride_cpu_rows *rows,
                                  const ride_cpu_aggregate *a) {

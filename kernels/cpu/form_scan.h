@@ -154,12 +154,4 @@ static inline void scan_row(ride_cpu_entity *entity, const ride_cpu_rows *rows, 
     rows->features[a - entity->aggregates][row] = ride_window_finish(plan, n, value);
 }
 
-static inline void scan_all(ride_cpu_entity *entity, const ride_cpu_rows *rows, uint32_t row, const ride_record *record,
-                            bool peers, int64_t own_at) {
-    for (uint32_t i = 0; i < entity->aggregates_count; i++) {
-        const ride_cpu_aggregate *a = &entity->aggregates[i];
-        if (a->scans && (a->plan->peers != 0) == peers) scan_row(entity, rows, row, record, a, own_at);
-    }
-}
-
 #endif

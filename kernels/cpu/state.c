@@ -171,6 +171,7 @@ static ride_status form_check(ride_cpu_entity *entity, ride_cpu_rows *rows) {
         RIDE_TRY(ride_cpu_entity_widen(entity, NULL));
         entity->form_epoch++;
     }
+    if (entity->layout.wide) ride_cpu_entity_watch_sums(entity, rows);
     if (rows->form_epoch != entity->form_epoch) {
         ride_cpu_entity_form(entity)->thresholds(entity, rows);
         rows->form_epoch = entity->form_epoch;
@@ -300,6 +301,7 @@ static ride_status peers_run(ride_state *state, ride_cpu_program_scratch *scratc
             rows->is_peers = true;
             ride_cpu_entity_form(entity)->peers(entity, rows);
             ride_cpu_entity_form(entity)->finish(entity, rows);
+            approx_flag(state, &block, rows->approx);
             if (entity->out_of_memory) return RIDE_E_MEMORY;
         }
     }

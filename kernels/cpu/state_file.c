@@ -201,8 +201,8 @@ ride_status ride_cpu_state_save(ride_state *state, uint32_t vnode_first, uint32_
 
 /* ---- restore ---- */
 
-static bool entry_fits_narrow(ride_cpu_entity *entity, int64_t t, const int64_t *added, uint32_t entries) {
-    if (t % 1000000 != 0 || t < (INT64_C(1) << 28) * 1000000 || t >= (int64_t)(UINT32_MAX - 1) * 1000000) return false;
+/* The entry counts in the bounds of sums; false when a narrow table cannot hold it. */
+static bool entry_bounds(ride_cpu_entity *entity, int64_t t, const int64_t *added, uint32_t entries) {
     for (uint32_t l = 0; l < entity->layout.lanes_count; l++) {
         if (entity->lanes[l].kind != RIDE_LANE_SUM) continue;
         int64_t value = added[entity->layout.lane_word[l]],
@@ -210,6 +210,7 @@ static bool entry_fits_narrow(ride_cpu_entity *entity, int64_t t, const int64_t 
         if (magnitude > entity->largest) entity->largest = magnitude;
     }
     if (entries > entity->live_max) entity->live_max = entries;
+    if (t % 1000000 != 0 || t < (INT64_C(1) << 28) * 1000000 || t >= (int64_t)(UINT32_MAX - 1) * 1000000) return false;
     return entity->largest < RIDE_NARROW_LIMIT &&
            (entity->live_max + UINT64_C(96)) * (uint64_t)entity->largest < RIDE_NARROW_LIMIT;
 }
@@ -244,7 +245,7 @@ static ride_status record_restore(stream *s, ride_cpu_entity *entity, const ride
         if (time_us < before_us || time_us > last_us)
             return ride_fail(err, RIDE_E_CORRUPT, "the saved state has entries out of order");
         before_us = time_us;
-        if (!entity->layout.wide && !entry_fits_narrow(entity, time_us, added, entries)) {
+        if (!entry_bounds(entity, time_us, added, entries) && !entity->layout.wide) {
             RIDE_TRY(ride_cpu_entity_widen(entity, err));
             entity->form_epoch++;
         }

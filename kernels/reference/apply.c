@@ -72,11 +72,17 @@ static void put_f64(const batch *b, uint32_t column, uint32_t row, double value)
     values[row % RIDE_TILE_ROWS] = value;
 }
 
+static uint32_t *out_flags(const batch *b, uint32_t row) {
+    const uint32_t column = b->program->bundle.plan->features_count + RIDE_OUT_FLAGS;
+    return (uint32_t *)ride_tile_values(&b->program->out, out_tile(b, row), column) + row % RIDE_TILE_ROWS;
+}
+
 /* Aggregates of one event, of those with peers or of those without. */
 static void read_aggregates(const batch *b, uint32_t row, bool peers) {
     const ride_plan_header *plan = b->program->bundle.plan;
     const ride_plan_entity *entities = REF_PLAN(b->program, RIDE_SECTION_ENTITIES, ride_plan_entity);
     const ride_plan_aggregate *aggregates = REF_PLAN(b->program, RIDE_SECTION_AGGREGATES, ride_plan_aggregate);
+    bool overflow = false;
     for (uint32_t i = 0; i < plan->aggregates_count; i++) {
         const ride_plan_aggregate *a = &aggregates[i];
         const ref_fact key = column_fact(b, entities[a->entity].key_column, row);
@@ -87,20 +93,24 @@ static void read_aggregates(const batch *b, uint32_t row, bool peers) {
                                  .clock_us = clock_of(b, row),
                                  .row = b->row_first + row,
                                  .facts = facts_of(b, row)};
-        if (!peers || a->peers) put_f64(b, a->feature, row, ref_aggregate(b->program, a, &event));
+        if (peers && !a->peers) continue;
+        bool left_64_bits = false;
+        put_f64(b, a->feature, row, ref_aggregate(b->program, a, &event, &left_64_bits));
+        overflow =
+            overflow || (left_64_bits && (peers || !a->peers)); /* a peers window is not final before its group is */
     }
+    if (overflow) *out_flags(b, row) |= RIDE_OUT_APPROX;
 }
 
 static void write_flags(const batch *b, uint32_t row) {
     const ride_plan_header *plan = b->program->bundle.plan;
     const ride_plan_entity *entities = REF_PLAN(b->program, RIDE_SECTION_ENTITIES, ride_plan_entity);
-    uint32_t *flags = ride_tile_values(&b->program->out, out_tile(b, row), plan->features_count + RIDE_OUT_FLAGS);
-    flags[row % RIDE_TILE_ROWS] = 0;
+    *out_flags(b, row) = 0;
     for (uint32_t e = 0; e < plan->entities_count; e++) {
         if (entities[e].aggregates_count == 0 || !column_fact(b, entities[e].key_column, row).valid) continue;
         if (ride_time_sub(time_of(b, row), entities[e].need_us) <
             ride_time_sub(clock_of(b, row), entities[e].retention_us))
-            flags[row % RIDE_TILE_ROWS] |= RIDE_OUT_APPROX;
+            *out_flags(b, row) |= RIDE_OUT_APPROX;
     }
 }
 

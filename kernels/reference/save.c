@@ -2,7 +2,7 @@
  *
  * Little-endian 64-bit words: magic, version, spec hash (4), first vnode, vnodes; per entity: keys, and per key, in order of the
  * key's bits: hi, lo, entries; per entry: time, arrival number, label, patches, facts (lo, hi, valid each), patches (known, value each). At the
- * end a Fletcher-like sum of all words before it. Order of appearance and of batches leave no trace. */
+ * end a sum of all words before it, which no change of a single word leaves as it was. Order of appearance and of batches leave no trace. */
 #include "kernels/reference/state.h"
 #include "kernels/row/key.h"
 
@@ -15,13 +15,13 @@ typedef struct stream {
     ride_write_fn write;
     ride_read_fn read;
     void *context;
-    uint64_t sum_a, sum_b;
+    uint64_t sum;
     ride_status status; /* first failure; later words are skipped */
 } stream;
 
 static void add_to_sum(stream *s, uint64_t word) {
-    s->sum_a = s->sum_a * 31 + word;
-    s->sum_b += s->sum_a;
+    s->sum = (s->sum ^ word) * 0x9e3779b97f4a7c15u; /* odd: both steps can be undone */
+    s->sum ^= s->sum >> 32;
 }
 static void put(stream *s, uint64_t word) {
     add_to_sum(s, word);
@@ -92,7 +92,7 @@ ride_status ref_state_save(ride_state *state, uint32_t vnode_first, uint32_t vno
     for (uint32_t e = 0; e < state->program->bundle.plan->entities_count; e++)
         if (put_table(&s, &state->tables[e], state->program->facts_count, vnode_first, vnodes_count) != RIDE_OK)
             return ride_fail(err, RIDE_E_MEMORY, "no memory to save the state");
-    const uint64_t sum = s.sum_a ^ s.sum_b;
+    const uint64_t sum = s.sum;
     put(&s, sum);
     return s.status == RIDE_OK ? RIDE_OK : ride_fail(err, s.status, "the state could not be written");
 }
@@ -163,7 +163,7 @@ ride_status ref_state_restore(ride_state *state, ride_read_fn read, void *contex
     for (uint32_t e = 0; e < state->program->bundle.plan->entities_count && s.status == RIDE_OK; e++)
         get_table(&s, state, e, facts);
     free(facts);
-    const uint64_t sum = s.sum_a ^ s.sum_b;
+    const uint64_t sum = s.sum;
     if (get(&s) != sum && s.status == RIDE_OK) s.status = RIDE_E_CORRUPT;
     return s.status == RIDE_OK ? RIDE_OK : ride_fail(err, s.status, "the saved state is damaged or cut short");
 }

@@ -99,8 +99,9 @@ typedef struct ref_event {
     uint64_t row;
     const ref_fact *facts;
 } ref_event;
-/* The value of one aggregate for the event. */
-double ref_aggregate(const ride_program_dev *program, const ride_plan_aggregate *aggregate, const ref_event *event);
+/* The value of one aggregate for the event. *overflow becomes true when its sum does not fit in 64 bits: it is null then. */
+double ref_aggregate(const ride_program_dev *program, const ride_plan_aggregate *aggregate, const ref_event *event,
+                     bool *overflow);
 
 /* One batch: conditions, aggregates, state, expressions; then score; then rules, as the work's stages say. */
 ride_status ref_apply(const ride_program_dev *program, ride_state *state, const ride_work *work);

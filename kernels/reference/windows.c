@@ -10,6 +10,7 @@ typedef struct tally {
     uint64_t n;                       /* events that have the aggregate's column and condition */
     ride_i128 sum;                    /* of the SUM lane's column, or the number of labels */
     ride_u128 sumsq;                  /* of the SUMSQ lane's column */
+    bool overflow;                    /* it left 128 bits */
     bool any;                         /* some event has the VALUE or PRESENT lane */
     uint64_t smallest, largest, last; /* bits of values */
     uint64_t distinct;
@@ -68,7 +69,7 @@ static void count_event(const reader *r, tally *t, const ref_fact *facts, uint64
         const bool is_u64 =
             REF_PLAN(r->program, RIDE_SECTION_COLUMNS, ride_plan_column)[sumsq->column].type == RIDE_TYPE_U64;
         const uint64_t magnitude = is_u64 ? x->lo : ride_magnitude_i64((int64_t)x->lo);
-        t->sumsq += (ride_u128)magnitude * magnitude;
+        t->overflow = __builtin_add_overflow(t->sumsq, (ride_u128)magnitude * magnitude, &t->sumsq) || t->overflow;
     }
     if (value != NULL && value->kind == RIDE_LANE_VALUE && lane_present(r, value, facts)) {
         const uint64_t x = fact(r, facts, value->column)->lo;
@@ -156,7 +157,8 @@ static double value_of(const reader *r, uint64_t bits) {
     return r->lanes[r->aggregate->lane_value].is_u64 ? (double)bits : (double)(int64_t)bits;
 }
 
-double ref_aggregate(const ride_program_dev *program, const ride_plan_aggregate *a, const ref_event *event) {
+double ref_aggregate(const ride_program_dev *program, const ride_plan_aggregate *a, const ref_event *event,
+                     bool *overflow) {
     const ride_plan_header *plan = program->bundle.plan;
     const ride_plan_entity *entity = &REF_PLAN(program, RIDE_SECTION_ENTITIES, ride_plan_entity)[a->entity];
     const ride_plan_edge *edges = REF_PLAN(program, RIDE_SECTION_EDGES, ride_plan_edge) + entity->edges_first;
@@ -181,6 +183,10 @@ double ref_aggregate(const ride_program_dev *program, const ride_plan_aggregate 
     const int32_t scale = a->is_decimal ? a->scale : 0;
     const int64_t sum = (int64_t)(uint64_t)t.sum;
     double result = ride_null_f64();
+    if (a->op >= RIDE_AGG_SUM && a->op <= RIDE_AGG_STD_POP && (t.overflow || t.sum != sum)) {
+        *overflow = true;
+        return ride_window_finish(a, t.n, result);
+    }
     switch (a->op) {
     case RIDE_AGG_COUNT: result = (double)t.n; break;
     case RIDE_AGG_SUM: result = ride_decimal_to_f64(sum, scale); break;

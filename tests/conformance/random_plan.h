@@ -54,6 +54,7 @@ typedef struct random_plan {
     int64_t slack_us;          /* how late an event may enter */
     int peers;
     int sums_are_small; /* amounts below 2^20 */
+    int sums_overflow;  /* some amounts near 2^63 */
     uint32_t label_kind;
     uint32_t entities_count, aggregates_count, lanes_count, edges_count, conditions_count, expressions_count;
     ride_plan_entity entities[PLAN_ENTITIES_MAX];
@@ -295,6 +296,7 @@ static inline void random_plan_make(uint64_t seed, random_plan *p) {
     p->slack_us = rnd_one_in(r, 3) ? 0 : (int64_t)rnd_below(r, 40) * p->step_us;
     p->peers = rnd_one_in(r, 4);
     p->sums_are_small = !rnd_one_in(r, 3);
+    p->sums_overflow = !p->sums_are_small && rnd_one_in(r, 3);
     p->label_kind = rnd_below(r, 3);
     p->entities_count = 1 + rnd_below(r, PLAN_ENTITIES_MAX);
     plan_columns(p);

@@ -29,6 +29,7 @@ static inline void rows_fields(rnd *r, const random_plan *p, random_row *row) {
     static const double reals[] = {0.0, -0.0, 0.5, 1.5, -3.25, 1e300};
     row->amount = (int64_t)rnd_below(r, 20000) - 1000;
     if (!p->sums_are_small && rnd_one_in(r, 5)) row->amount = (int64_t)(rnd_next(r) >> 24) - (INT64_C(1) << 39);
+    if (p->sums_overflow && rnd_one_in(r, 3)) row->amount = (int64_t)rnd_next(r) >> rnd_below(r, 4);
     row->count = (int64_t)rnd_below(r, 9) - 3;
     row->wide = rnd_one_in(r, 2) ? rnd_below(r, 4) : rnd_next(r);
     row->truth = (uint8_t)rnd_below(r, 2);
@@ -58,6 +59,7 @@ static inline void rows_label(rnd *r, const random_plan *p, random_row *rows, ui
     row->time_us = of->time_us;
     row->clock_us = clock_us + ((int64_t)rnd_below(r, 9) - 4) * p->step_us;
     row->label = !rnd_one_in(r, 4);
+    if (rnd_one_in(r, 12)) row->nulls |= 1u << (8 + FIELD_LABEL);
     row->flags = RIDE_ROW_LABEL;
 }
 
