@@ -106,8 +106,8 @@ typedef struct ride_cpu_entity {
     uint32_t live_max; /* narrow: most entries that any key has held */
     int64_t clock_us;  /* greatest clock seen */
     ride_state_stats stats;
-    uint64_t *distinct_set; /* scratch of distinct: pairs */
-    uint64_t distinct_max;
+    uint64_t *distinct_set;               /* scratch of distinct: pairs */
+    uint64_t distinct_max, distinct_mask; /* pairs there is room for; of the set at hand, less 1 */
 } ride_cpu_entity;
 
 /* The rows of a block as one entity sees them. `WORD` arrays hold int32 in the narrow form, int64 in the wide one. */

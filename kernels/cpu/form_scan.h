@@ -16,7 +16,7 @@ static inline bool value_less(const ride_cpu_aggregate *aggregate, int64_t a, in
 
 /* Adds a pair to the scratch set of `distinct`; the set has room for twice the window. */
 static inline bool set_add(ride_cpu_entity *entity, uint64_t lo, uint64_t hi) {
-    uint64_t mask = entity->distinct_max - 1, at = ride_key_hash((ride_key128){lo, hi}) >> 20;
+    uint64_t mask = entity->distinct_mask, at = ride_key_hash((ride_key128){lo, hi}) >> 20;
     for (;; at++) {
         uint64_t *pair = &entity->distinct_set[3 * (at & mask)];
         if (pair[2] == 0) {
@@ -39,7 +39,8 @@ static inline bool set_reset(ride_cpu_entity *entity, uint64_t entries) {
         entity->distinct_set = set;
         entity->distinct_max = wanted;
     }
-    memset(entity->distinct_set, 0, 3 * entity->distinct_max * sizeof(uint64_t));
+    entity->distinct_mask = wanted - 1; /* clearing costs what this window holds, not what the busiest key once held */
+    memset(entity->distinct_set, 0, 3 * wanted * sizeof(uint64_t));
     return true;
 }
 
