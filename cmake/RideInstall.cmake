@@ -6,6 +6,16 @@ endif()
 include(GNUInstallDirs)
 set_target_properties(ride PROPERTIES SKIP_BUILD_RPATH ON INSTALL_RPATH "")
 install(TARGETS ride RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+# What `ride completion` prints, where bash and zsh look for it.
+set(completion ${CMAKE_BINARY_DIR}/completion)
+add_custom_command(OUTPUT ${completion}/ride ${completion}/_ride
+  COMMAND ${CMAKE_COMMAND} -E make_directory ${completion}
+  COMMAND ride completion bash > ${completion}/ride
+  COMMAND ride completion zsh > ${completion}/_ride
+  DEPENDS ride VERBATIM)
+add_custom_target(completion ALL DEPENDS ${completion}/ride ${completion}/_ride)
+install(FILES ${completion}/ride DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+install(FILES ${completion}/_ride DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
 install(FILES README.md LICENSE CHANGELOG.md SECURITY.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} OPTIONAL FILES_MATCHING PATTERN "*.md")
 install(DIRECTORY examples/ DESTINATION ${CMAKE_INSTALL_DATADIR}/ride/examples OPTIONAL)

@@ -19,6 +19,8 @@ check_tree() { # folder: an installed tree, at its place
     for file in share/doc/ride/README.md share/doc/ride/LICENSE share/doc/ride/CHANGELOG.md; do
         [ -s "$tree/$file" ] || fail "$file is not installed"
     done
+    "$tree/bin/ride" completion bash | cmp - "$tree/share/bash-completion/completions/ride" || fail "bash completion in $tree"
+    "$tree/bin/ride" completion zsh | cmp - "$tree/share/zsh/site-functions/_ride" || fail "zsh completion in $tree"
     for file in $(cd "$source_dir" && git ls-files examples 'docs/*.md' 2>/dev/null); do
         case $file in
         examples/*) [ -e "$tree/share/ride/$file" ] || fail "$file is not installed" ;;
