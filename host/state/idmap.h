@@ -2,7 +2,8 @@
  * entity keys. Serves deduplication (was this id seen within the horizon) and labels (which entry does this label mean).
  *
  * Decided by timestamps at look-up, never by when something was swept: an id older than the horizon is not there, swept or
- * not. Grows by doubling when it is half full of ids that have not expired. One thread at a time. */
+ * not. Every put of a new id sweeps a few slots; the table grows by doubling when it is half full of ids that have not
+ * expired, which a stream in its steady state does not do. One thread at a time. */
 #ifndef RIDE_STATE_IDMAP_H
 #define RIDE_STATE_IDMAP_H
 #include "base/error.h"
@@ -17,8 +18,8 @@ ride_status ride_idmap_create(uint32_t payload_bytes, int64_t horizon_us, uint64
                               ride_error *err);
 void ride_idmap_destroy(ride_idmap *map); /* NULL is fine */
 
-/* The id's payload when it is there and not further than the horizon from time_us on either side; else NULL. Valid until
- * the next put. */
+/* The id's payload when it is there, has not expired by the greatest clock of the puts, and is not further than the horizon
+ * from time_us on either side; else NULL. Valid until the next put. */
 void *ride_idmap_find(ride_idmap *map, ride_key128 id, int64_t time_us, int64_t *out_time_us);
 /* Puts or replaces; returns the payload (zeroed), NULL when memory is out. clock_us: greatest event time so far. */
 void *ride_idmap_put(ride_idmap *map, ride_key128 id, int64_t time_us, int64_t clock_us);
