@@ -32,6 +32,15 @@ static void label_layout_make(pipeline *p, const ride_source_spec *source) {
     ride_tile_layout_finish(&p->label_layout);
 }
 
+/* While an input has nothing to give, what is done is shown. */
+static void flush_outputs(void *context) {
+    pipeline *p = context;
+    ride_sink *sinks[] = {p->output, p->late, p->rejects};
+    for (int i = 0; i < 3; i++)
+        if (sinks[i] != NULL)
+            ride_sink_flush(sinks[i], NULL); /* a failure stays with the sink, and its next write tells it */
+}
+
 static ride_status open_input(pipeline *p, const ride_input_option *option, ride_error *err) {
     if (p->inputs_count == RIDE_SOURCES_MAX)
         return ride_fail(err, RIDE_E_USAGE, "more than %d inputs", RIDE_SOURCES_MAX);
@@ -49,7 +58,8 @@ static ride_status open_input(pipeline *p, const ride_input_option *option, ride
         for (uint32_t i = 0; i < p->inputs_count; i++)
             if (!p->inputs[i].is_labels)
                 return ride_fail(err, RIDE_E_USAGE, "two inputs for the source `%s`", in->spec->name);
-    RIDE_TRY(ride_source_open(option->path, 0, &in->source, err));
+    const ride_source_wait wait = {p->options->stop, flush_outputs, p};
+    RIDE_TRY(ride_source_open_waiting(option->path, 0, &wait, &in->source, err));
     p->inputs_count++;
     if (in->is_labels) {
         label_layout_make(p, in->spec);

@@ -8,7 +8,8 @@ static ride_status decode(pipeline *p, input *in, ride_batch *batch, uint32_t ro
     rejected = ride_decoder_get_stats(in->decoder)->rejected - rejected;
     if (!in->is_labels) p->summary->received += batch->rows_count - before + rejected, p->summary->rejected += rejected;
     if (st == RIDE_END) in->at_end = true;
-    return st == RIDE_END ? RIDE_OK : st;
+    /* a failure behind good rows is told again by the next call */
+    return st == RIDE_END || batch->rows_count > before ? RIDE_OK : st;
 }
 
 /* Time of the input's next row; INT64_MAX at its end. */
@@ -41,7 +42,8 @@ ride_status pipeline_read(pipeline *p, ride_error *err) {
         input *best = NULL;
         for (uint32_t i = 0; i < p->inputs_count; i++) {
             int64_t t;
-            RIDE_TRY(head_time(p, &p->inputs[i], &t, err));
+            ride_status st = head_time(p, &p->inputs[i], &t, err);
+            if (st != RIDE_OK) return p->batch->rows_count > 0 ? RIDE_OK : st; /* rows first, then the failure again */
             if (p->inputs[i].at_end) continue;
             if (best == NULL || t < best_us) {
                 if (best != NULL) other_us = best_us - (best < &p->inputs[i] ? 1 : 0);
