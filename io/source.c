@@ -75,10 +75,10 @@ static const ride_source_ops source_stdin = {"stdin", stdin_accepts, stdin_open}
 static const ride_source_ops source_file = {"file", file_accepts, file_open};
 const ride_source_ops *const ride_source_table[] = {&source_stdin, &source_file, NULL};
 
-/* Remembers the first failure: later fills tell it again. An interruption is none. */
+/* Remembers the first failure: later fills tell it again. What is only not now is none. */
 static ride_status failed(ride_source *source, ride_error *err) {
     struct ride_source_private *p = source->private_data;
-    if (p->failure.status != RIDE_INTERRUPTED) p->failed = p->failure.status;
+    if (p->failure.status != RIDE_INTERRUPTED && p->failure.status != RIDE_PENDING) p->failed = p->failure.status;
     if (err != NULL) *err = p->failure;
     return p->failure.status;
 }
@@ -88,11 +88,12 @@ static bool stopped(const ride_source *source) {
     return wait->stop != NULL && *wait->stop;
 }
 
-static ride_status interrupted(ride_source *source) {
+/* Not now, but not for ever. */
+static ride_status not_now(ride_source *source, ride_status st) {
     ride_error *failure = &source->private_data->failure;
-    ride_fail(failure, RIDE_INTERRUPTED, "reading was interrupted");
+    ride_fail(failure, st, st == RIDE_PENDING ? "there are no bytes yet" : "reading was interrupted");
     ride_error_where(failure, "%s", source->path);
-    return RIDE_INTERRUPTED;
+    return st;
 }
 
 /* Waits until a stream has bytes, its end, or a failure, which the read then tells. */
@@ -101,8 +102,9 @@ static ride_status wait_for_bytes(ride_source *source) {
     struct pollfd ready = {.fd = p->fd, .events = POLLIN};
     for (int wait_ms = 0;; wait_ms = p->wait.stop != NULL ? STOP_LOOK_MS : -1) {
         int n = poll(&ready, 1, wait_ms);
-        if (stopped(source)) return interrupted(source);
+        if (stopped(source)) return not_now(source, RIDE_INTERRUPTED);
         if (n > 0 || (n < 0 && errno != EINTR)) return RIDE_OK;
+        if (source->dont_wait) return not_now(source, RIDE_PENDING);
         if (wait_ms == 0 && p->wait.idle != NULL) p->wait.idle(p->wait.context);
     }
 }
@@ -179,7 +181,7 @@ ride_status ride_source_fill(ride_source *source, ride_error *err) {
     if (source->at_end) return RIDE_OK;
     if (p->failed != RIDE_OK) return failed(source, err);
     if (stopped(source)) {
-        interrupted(source);
+        not_now(source, RIDE_INTERRUPTED);
         return failed(source, err);
     }
     size_t unread = ride_source_unread(source);

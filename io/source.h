@@ -32,6 +32,7 @@ typedef struct ride_source {
     uint64_t begin_offset;   /* of data[begin] in the decompressed stream; kept by consume */
     bool at_end;             /* nothing follows data[end] */
     bool is_stream;          /* a pipe, terminal or socket: a fill may wait */
+    bool dont_wait;          /* the caller's to set: a fill that would wait for a stream returns RIDE_PENDING */
     size_t record_bytes_max; /* the longest record, its line feed not counted */
     char *path;              /* for messages: the path, or "<stdin>" */
     ride_compression compression;
@@ -67,7 +68,7 @@ ride_status ride_source_open_memory(const char *name, const void *bytes, size_t 
 void ride_source_close(ride_source *source); /* NULL is fine */
 
 /* Brings more bytes behind the unread ones. RIDE_OK: some came, or at_end became true; RIDE_FULL: the unread bytes fill
- * the room of one record; RIDE_INTERRUPTED: the stop is set, and nothing has changed; RIDE_E_IO, RIDE_E_CORRUPT (truncated or damaged compressed stream, with its position in the
+ * the room of one record; RIDE_INTERRUPTED: the stop is set; RIDE_PENDING: see dont_wait; both change nothing; RIDE_E_IO, RIDE_E_CORRUPT (truncated or damaged compressed stream, with its position in the
  * compressed file): final, and told again by later calls. */
 ride_status ride_source_fill(ride_source *source, ride_error *err);
 static inline size_t ride_source_unread(const ride_source *source) { return source->end - source->begin; }
