@@ -42,8 +42,10 @@ ride_status pipeline_read(pipeline *p, ride_error *err) {
         input *best = NULL;
         for (uint32_t i = 0; i < p->inputs_count; i++) {
             int64_t t;
+            p->inputs[i].source->dont_wait = p->batch->rows_count > 0;
             ride_status st = head_time(p, &p->inputs[i], &t, err);
-            if (st != RIDE_OK) return p->batch->rows_count > 0 ? RIDE_OK : st; /* rows first, then the failure again */
+            if (st != RIDE_OK)
+                return p->batch->rows_count > 0 ? RIDE_OK : st; /* rows first, then waiting or the failure again */
             if (p->inputs[i].at_end) continue;
             if (best == NULL || t < best_us) {
                 if (best != NULL) other_us = best_us - (best < &p->inputs[i] ? 1 : 0);
@@ -62,6 +64,7 @@ ride_status pipeline_read(pipeline *p, ride_error *err) {
         /* while labels wait, row by row: a label must follow its event at once, whatever the batch size */
         uint32_t rows = p->labels_waiting > 0 ? 1 : rows_max - first;
         RIDE_TRY(decode(p, best, p->batch, rows, stop_us, err));
+        if (first > 0 && p->batch->rows_count == first) return RIDE_OK; /* no room for the row's strings in this batch */
         ride_batch_set_rows(p->batch, p->batch->rows_count, p->sequence);
         RIDE_TRY(pipeline_stamp(p, first, err));
     }
