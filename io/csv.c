@@ -112,8 +112,8 @@ static scan scan_record(csv *state, const char *text, size_t room, bool more_may
     }
 }
 
-/* Brings one whole record into the window. RIDE_END: nothing is left. */
-static ride_status next_record(ride_decoder *decoder, scan *found, csv_record *record, ride_error *err) {
+/* Brings one whole record into the window. RIDE_END: nothing is left; RIDE_PENDING: it is not whole yet and may_fill is false. */
+static ride_status next_record(ride_decoder *decoder, bool may_fill, scan *found, csv_record *record, ride_error *err) {
     ride_source *source = decoder->source;
     for (;;) {
         size_t limit = window_limit(source);
@@ -123,6 +123,7 @@ static ride_status next_record(ride_decoder *decoder, scan *found, csv_record *r
                      : scan_record(decoder->format_data, (const char *)source->data + source->begin,
                                    limit - source->begin, !source->at_end, source->record_bytes_max, record);
         if (*found != SCAN_MORE) return RIDE_OK;
+        if (!may_fill) return RIDE_PENDING;
         RIDE_TRY(ride_source_fill(source, err));
     }
 }
@@ -221,7 +222,7 @@ static ride_status csv_open(ride_decoder *decoder, ride_error *err) {
         ride_source_consume(source, 3); /* a byte order mark */
     scan found;
     csv_record record = {0};
-    ride_status st = next_record(decoder, &found, &record, err);
+    ride_status st = next_record(decoder, true, &found, &record, err);
     if (st == RIDE_END) {
         ride_fail(err, RIDE_E_DATA, "the input is empty");
         ride_error_where(err, "%s", source->path);
@@ -296,15 +297,17 @@ static ride_status refuse_line(ride_decoder *decoder, ride_reject_reason reason,
 
 typedef enum step_result { ROW_DONE, ROW_STOP } step_result;
 
-/* One row with care. ROW_STOP: it must wait for another call. */
+/* One row with care. ROW_STOP: it must wait for another call. may_fill: more of the source may be read for it. */
 static ride_status careful_row(ride_decoder *decoder, ride_batch *batch, int64_t time_stop_us, ride_row_origin *origins,
-                               step_result *result, ride_error *err) {
+                               bool may_fill, step_result *result, ride_error *err) {
     csv *state = decoder->format_data;
     ride_source *source = decoder->source;
     scan found = SCAN_MORE;
     csv_record record = {0};
     *result = ROW_DONE;
-    RIDE_TRY(next_record(decoder, &found, &record, err));
+    ride_status st = next_record(decoder, may_fill, &found, &record, err);
+    if (st == RIDE_PENDING) *result = ROW_STOP;
+    if (st != RIDE_OK) return st == RIDE_PENDING ? RIDE_OK : st;
     if (found != SCAN_RECORD)
         return refuse_line(decoder, found == SCAN_QUOTES ? RIDE_REJECT_BAD_QUOTES : RIDE_REJECT_OVERLONG_LINE, err);
     const char *text = (const char *)source->data + source->begin;
@@ -450,13 +453,14 @@ static ride_status csv_decode(ride_decoder *decoder, ride_batch *batch, uint32_t
     while (batch->rows_count < rows_end) {
         if (block_rows(decoder, batch, rows_end - batch->rows_count, time_stop_us, origins) > 0) continue;
         bool whole = source->at_end || memchr(source->data + source->begin, '\n', ride_source_unread(source)) != NULL;
-        if (!whole && source->is_stream && batch->rows_count > rows_before) return RIDE_OK;
+        bool may_fill = !source->is_stream || batch->rows_count == rows_before; /* never waits with rows to give */
+        if (!whole && !may_fill) return RIDE_OK;
         if (!whole && ride_source_unread(source) <= source->record_bytes_max) {
             RIDE_TRY(ride_source_fill(source, err));
             continue;
         }
         step_result result;
-        RIDE_TRY(careful_row(decoder, batch, time_stop_us, origins, &result, err));
+        RIDE_TRY(careful_row(decoder, batch, time_stop_us, origins, may_fill, &result, err));
         if (result == ROW_STOP) return RIDE_OK;
     }
     return source->at_end && ride_source_unread(source) == 0 ? RIDE_END : RIDE_OK;

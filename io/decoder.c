@@ -92,6 +92,7 @@ void ride_decoder_close(ride_decoder *decoder) {
 ride_status ride_decoder_decode(ride_decoder *decoder, ride_batch *batch, uint32_t rows_max, int64_t time_stop_us,
                                 ride_row_origin *origins, ride_error *err) {
     decoder->held = false;
+    if (decoder->dropping) RIDE_TRY(ride_decoder_drop_line(decoder, err));
     return decoder->ops->decode(decoder, batch, rows_max, time_stop_us, origins, err);
 }
 
@@ -101,7 +102,7 @@ bool ride_decoder_held(const ride_decoder *decoder, int64_t *time_us) {
 }
 
 ride_position ride_decoder_position(const ride_decoder *decoder) {
-    return (ride_position){decoder->source->begin_offset, decoder->line};
+    return (ride_position){decoder->dropping ? decoder->dropping_offset : decoder->source->begin_offset, decoder->line};
 }
 
 ride_status ride_decoder_resume(ride_decoder *decoder, ride_position position, ride_error *err) {
@@ -195,19 +196,17 @@ void ride_decoder_refuse(ride_decoder *decoder, ride_reject_reason reason, uint3
 
 ride_status ride_decoder_drop_line(ride_decoder *decoder, ride_error *err) {
     ride_source *source = decoder->source;
+    if (!decoder->dropping) decoder->dropping_offset = source->begin_offset;
+    decoder->dropping = true;
     for (;;) {
         size_t unread = ride_source_unread(source);
         const uint8_t *from = source->data + source->begin;
         const uint8_t *feed = unread > 0 ? memchr(from, '\n', unread) : NULL;
-        if (feed != NULL) {
-            ride_source_consume(source, (size_t)(feed - from) + 1);
+        ride_source_consume(source, feed != NULL ? (size_t)(feed - from) + 1 : unread);
+        if (feed != NULL || source->at_end) {
+            decoder->dropping = false;
             decoder->line++;
-            return RIDE_OK;
-        }
-        ride_source_consume(source, unread);
-        if (source->at_end) {
-            decoder->line++;
-            return RIDE_END;
+            return feed != NULL ? RIDE_OK : RIDE_END;
         }
         RIDE_TRY(ride_source_fill(source, err));
     }

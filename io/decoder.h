@@ -120,7 +120,8 @@ void ride_decoder_close(ride_decoder *decoder); /* NULL is fine; the source stay
  *   RIDE_OK    there may be more: rows_max is reached, a row is held back, the batch or its arena is full, or the
  *              input is a stream that has no more bytes yet (never waits while it has rows to give)
  *   RIDE_END   the input is at its end; rows may have been appended
- *   else       the input failed; rows before the failure are in the batch */
+ *   else       the input failed, or RIDE_INTERRUPTED (ride_source_wait.stop); rows before that are in the batch, and the
+ *              next call tells the failure again */
 ride_status ride_decoder_decode(ride_decoder *decoder, ride_batch *batch, uint32_t rows_max, int64_t time_stop_us,
                                 ride_row_origin *origins, ride_error *err);
 /* True and the event time when the last decode held a row back. It is decoded again by the next call. */

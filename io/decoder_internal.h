@@ -27,6 +27,8 @@ struct ride_decoder {
     uint32_t step_time;                     /* the step that gives the event time */
     ride_value values[RIDE_FIELDS_MAX + 1]; /* of the row that is read with care */
     uint64_t line;                          /* of the next record */
+    bool dropping;                          /* the rest of an overlong line is still to be read over */
+    uint64_t dropping_offset;               /* where that line begins */
     bool held;
     int64_t held_time;
     bool has_sensitive;
@@ -58,7 +60,8 @@ static inline uint32_t ride_decoder_room(const ride_batch *batch, uint32_t rows_
     uint32_t room = ride_batch_rows_count_max(batch) - batch->rows_count;
     return room < rows_max ? room : rows_max;
 }
-/* Drops the rest of a line that is longer than any record may be, and its line feed. RIDE_END: the input ended in it. */
+/* Drops the rest of a line that is longer than any record may be, and its line feed. RIDE_END: the input ended in it. When
+ * the input fails or is interrupted meanwhile, the next decode goes on dropping. */
 ride_status ride_decoder_drop_line(ride_decoder *decoder, ride_error *err);
 /* Names of a list, cut to fit: "a, b, c ...". */
 void ride_list_add(char *list, size_t list_bytes_max, const char *name, size_t name_bytes);

@@ -16,7 +16,7 @@ typedef struct ndjson {
     const ride_source_spec *spec;
     uint32_t twice; /* a field that appeared twice, or RIDE_FIELDS_MAX */
     uint32_t twice_offset;
-    bool nested_sensitive;
+    bool has_sensitive, unsure; /* a sensitive value may lie where it cannot be told */
 } ndjson;
 
 static uint32_t slot_of(const char *name, size_t bytes) {
@@ -38,13 +38,13 @@ static uint32_t find_field(const ndjson *state, const char *name, size_t bytes) 
 static void on_member(void *context, const ride_json_member *member) {
     ndjson *state = context;
     uint32_t field = find_field(state, member->key, member->key_bytes);
+    state->unsure |= state->has_sensitive && member->type == RIDE_JSON_NESTED; /* {"data":{"card": … */
     if (field == RIDE_FIELDS_MAX) return;
     if (state->seen[field] && state->twice == RIDE_FIELDS_MAX) {
         state->twice = field;
         state->twice_offset = member->offset;
     }
-    if (state->spec->fields[field].sensitive && (member->type == RIDE_JSON_NESTED || state->seen[field]))
-        state->nested_sensitive = true;
+    state->unsure |= state->spec->fields[field].sensitive && state->seen[field];
     state->seen[field] = true;
     state->found[field] = *member;
 }
@@ -62,6 +62,7 @@ static ride_status ndjson_open(ride_decoder *decoder, ride_error *err) {
     decoder->format_data = state;
     if (state == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for the decoder of %s", source->path);
     state->spec = decoder->spec;
+    state->has_sensitive = decoder->has_sensitive;
     for (uint32_t i = 0; i < decoder->spec->fields_count; i++) {
         const char *name = decoder->spec->fields[i].name;
         uint32_t slot = slot_of(name, strlen(name));
@@ -121,14 +122,16 @@ static ride_reject_reason read_object(ride_decoder *decoder, const char *text, s
     ndjson *state = decoder->format_data;
     memset(state->seen, 0, decoder->spec->fields_count * sizeof state->seen[0]);
     state->twice = RIDE_FIELDS_MAX;
-    state->nested_sensitive = false;
+    state->unsure = false;
     *whole = false;
     switch (ride_json_object(state->parser, text, bytes, on_member, state)) {
     case RIDE_JSON_OK: break;
     case RIDE_JSON_BAD_UTF8: return RIDE_REJECT_INVALID_UTF8;
     default: return RIDE_REJECT_BAD_JSON;
     }
-    *whole = !state->nested_sensitive;
+    for (uint32_t i = 0; i < decoder->spec->fields_count; i++) /* a missing one may be there by another name */
+        state->unsure |= decoder->spec->fields[i].sensitive && !state->seen[i];
+    *whole = !state->unsure;
     if (state->twice != RIDE_FIELDS_MAX) {
         *field = &decoder->spec->fields[state->twice];
         *column = state->twice_offset + 1;

@@ -10,12 +10,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { STOP_LOOK_MS = 50 }; /* a signal that comes just before the wait, or to another thread, is seen this late */
+
 struct ride_source_private {
+    ride_source_wait wait;
     uint8_t *buffer; /* data = buffer + padding */
     int fd;          /* -1: memory */
     const uint8_t *memory;
@@ -33,7 +37,7 @@ struct ride_source_private {
 static bool file_accepts(const char *path) { return path[0] != '\0'; }
 
 static ride_status file_open(const char *path, int *fd, bool *is_stream, ride_error *err) {
-    *fd = open(path, O_RDONLY | O_CLOEXEC);
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe without a writer: the first fill waits, not this */
     if (*fd < 0) {
         ride_status st = errno == EMFILE || errno == ENFILE ? RIDE_E_IO : RIDE_E_NO_INPUT;
         ride_fail(err, st, "cannot open the input: %s", strerror(errno));
@@ -48,6 +52,7 @@ static ride_status file_open(const char *path, int *fd, bool *is_stream, ride_er
         return RIDE_E_NO_INPUT;
     }
     *is_stream = !S_ISREG(info.st_mode);
+    fcntl(*fd, F_SETFL, O_RDONLY);
     if (!*is_stream) posix_fadvise(*fd, 0, 0, POSIX_FADV_SEQUENTIAL);
     return RIDE_OK;
 }
@@ -70,12 +75,38 @@ static const ride_source_ops source_stdin = {"stdin", stdin_accepts, stdin_open}
 static const ride_source_ops source_file = {"file", file_accepts, file_open};
 const ride_source_ops *const ride_source_table[] = {&source_stdin, &source_file, NULL};
 
-/* Remembers the first failure: later fills tell it again. */
+/* Remembers the first failure: later fills tell it again. What is only not now is none. */
 static ride_status failed(ride_source *source, ride_error *err) {
     struct ride_source_private *p = source->private_data;
-    p->failed = p->failure.status;
+    if (p->failure.status != RIDE_INTERRUPTED && p->failure.status != RIDE_PENDING) p->failed = p->failure.status;
     if (err != NULL) *err = p->failure;
-    return p->failed;
+    return p->failure.status;
+}
+
+static bool stopped(const ride_source *source) {
+    const ride_source_wait *wait = &source->private_data->wait;
+    return wait->stop != NULL && *wait->stop && !(source->dont_stop && !source->is_stream);
+}
+
+/* Not now, but not for ever. */
+static ride_status not_now(ride_source *source, ride_status st) {
+    ride_error *failure = &source->private_data->failure;
+    ride_fail(failure, st, st == RIDE_PENDING ? "there are no bytes yet" : "reading was interrupted");
+    ride_error_where(failure, "%s", source->path);
+    return st;
+}
+
+/* Waits until a stream has bytes, its end, or a failure, which the read then tells. */
+static ride_status wait_for_bytes(ride_source *source) {
+    struct ride_source_private *p = source->private_data;
+    struct pollfd ready = {.fd = p->fd, .events = POLLIN};
+    for (int wait_ms = 0;; wait_ms = p->wait.stop != NULL ? STOP_LOOK_MS : -1) {
+        int n = poll(&ready, 1, wait_ms);
+        if (stopped(source)) return not_now(source, RIDE_INTERRUPTED);
+        if (n > 0 || (n < 0 && errno != EINTR)) return RIDE_OK;
+        if (source->dont_wait) return not_now(source, RIDE_PENDING);
+        if (wait_ms == 0 && p->wait.idle != NULL) p->wait.idle(p->wait.context);
+    }
 }
 
 /* Up to `room` bytes of the file as it is; 0 at its end. */
@@ -89,13 +120,14 @@ static ride_status read_raw(ride_source *source, uint8_t *to, size_t room, size_
         return RIDE_OK;
     }
     for (;;) {
+        if (source->is_stream) RIDE_TRY(wait_for_bytes(source));
         ssize_t n = read(p->fd, to, room);
         if (n >= 0) {
             *got = (size_t)n;
             p->raw_offset += (uint64_t)n;
             return RIDE_OK;
         }
-        if (errno == EINTR) continue;
+        if (errno == EINTR || (source->is_stream && errno == EAGAIN)) continue;
         ride_fail(&p->failure, RIDE_E_IO, "reading failed: %s", strerror(errno));
         ride_error_where(&p->failure, "%s, byte %llu", source->path, (unsigned long long)p->raw_offset);
         return RIDE_E_IO;
@@ -148,6 +180,10 @@ ride_status ride_source_fill(ride_source *source, ride_error *err) {
     struct ride_source_private *p = source->private_data;
     if (source->at_end) return RIDE_OK;
     if (p->failed != RIDE_OK) return failed(source, err);
+    if (stopped(source)) {
+        not_now(source, RIDE_INTERRUPTED);
+        return failed(source, err);
+    }
     size_t unread = ride_source_unread(source);
     if (unread > source->record_bytes_max) return RIDE_FULL;
     memmove(source->data, source->data + source->begin, unread);
@@ -255,7 +291,8 @@ static ride_status source_start(ride_source *source, ride_source **out, ride_err
     return RIDE_OK;
 }
 
-ride_status ride_source_open(const char *path, size_t record_bytes_max, ride_source **out, ride_error *err) {
+ride_status ride_source_open_waiting(const char *path, size_t record_bytes_max, const ride_source_wait *wait,
+                                     ride_source **out, ride_error *err) {
     const ride_source_ops *ops = NULL;
     for (size_t i = 0; ride_source_table[i] != NULL && ops == NULL; i++)
         if (ride_source_table[i]->accepts(path)) ops = ride_source_table[i];
@@ -270,8 +307,14 @@ ride_status ride_source_open(const char *path, size_t record_bytes_max, ride_sou
         return st;
     }
     source->private_data->fd = fd;
+    source->private_data->wait = *wait;
     source->is_stream = is_stream;
     return source_start(source, out, err);
+}
+
+ride_status ride_source_open(const char *path, size_t record_bytes_max, ride_source **out, ride_error *err) {
+    const ride_source_wait wait = {0};
+    return ride_source_open_waiting(path, record_bytes_max, &wait, out, err);
 }
 
 ride_status ride_source_open_memory(const char *name, const void *bytes, size_t bytes_count, size_t record_bytes_max,

@@ -40,6 +40,14 @@ static void on_reject(void *context, const ride_reject *reject) {
     if (p->outputs[OUTPUT_REJECTS].sink != NULL) ride_reject_to_sink(p->outputs[OUTPUT_REJECTS].sink, reject);
 }
 
+/* While an input has nothing to give, what is done is shown. */
+static void flush_outputs(void *context) {
+    pipeline *p = context;
+    for (int i = 0; i < OUTPUTS; i++)
+        if (p->outputs[i].sink != NULL)
+            ride_sink_flush(p->outputs[i].sink, NULL); /* a failure stays with the sink, and its next write tells it */
+}
+
 static ride_status open_input(pipeline *p, const ride_input_option *option, ride_error *err) {
     if (p->inputs_count == RIDE_SOURCES_MAX)
         return ride_fail(err, RIDE_E_USAGE, "more than %d inputs", RIDE_SOURCES_MAX);
@@ -57,8 +65,9 @@ static ride_status open_input(pipeline *p, const ride_input_option *option, ride
         for (uint32_t i = 0; i < p->inputs_count; i++)
             if (!p->inputs[i].is_labels)
                 return ride_fail(err, RIDE_E_USAGE, "two inputs for the source `%s`", in->spec->name);
+    const ride_source_wait wait = {p->options->stop, flush_outputs, p};
     in->path = option->path;
-    RIDE_TRY(ride_source_open(option->path, 0, &in->source, err));
+    RIDE_TRY(ride_source_open_waiting(option->path, 0, &wait, &in->source, err));
     p->inputs_count++;
     if (in->is_labels) {
         label_layout_make(p, in->spec);

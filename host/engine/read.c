@@ -8,7 +8,8 @@ static ride_status decode(pipeline *p, input *in, ride_batch *batch, uint32_t ro
     rejected = ride_decoder_get_stats(in->decoder)->rejected - rejected;
     if (!in->is_labels) p->summary->received += batch->rows_count - before + rejected, p->summary->rejected += rejected;
     if (st == RIDE_END) in->at_end = true;
-    return st == RIDE_END ? RIDE_OK : st;
+    /* a failure behind good rows is told again by the next call */
+    return st == RIDE_END || batch->rows_count > before ? RIDE_OK : st;
 }
 
 /* Time of the input's next row; INT64_MAX at its end. */
@@ -44,17 +45,21 @@ static ride_status finish_group(pipeline *p, ride_error *err) {
     for (uint32_t last = p->batch->rows_count; in != NULL && last > 0;) {
         if (*row_flags(p, --last) & RIDE_ROW_LABEL) continue;
         int64_t next_us, time_us = *row_time(p, last, RIDE_COLUMN_TIME);
-        RIDE_TRY(head_time(p, in, &next_us, err));
-        if (in->at_end || next_us != time_us) break;
-        if (p->batch->rows_count + 2 > room) {
+        in->source->dont_wait = false;
+        in->source->dont_stop = true; /* of a file; a pipe that is waited for can be left, and ends the group */
+        ride_status st = head_time(p, in, &next_us, err);
+        if (st != RIDE_OK || in->at_end || next_us != time_us) break; /* a failure is told again by the next read */
+        uint32_t rows_before = p->batch->rows_count;
+        if (rows_before + 2 <= room)
+            RIDE_TRY(read_events(p, in, p->labels_waiting > 0 ? 1 : room - rows_before, time_us, err));
+        if (p->batch->rows_count == rows_before) {
             ride_fail(err, RIDE_E_UNSUPPORTED, "more than %d events of one timestamp", GROUP_ROWS_MAX);
             ride_error_advice(err, "use ties: arrival or exclude");
             return RIDE_E_UNSUPPORTED;
         }
-        uint32_t rows = p->labels_waiting > 0 ? 1 : room - p->batch->rows_count;
-        RIDE_TRY(read_events(p, in, rows, time_us, err));
         last = p->batch->rows_count;
     }
+    if (in != NULL) in->source->dont_stop = false;
     pipeline_mark_groups(p);
     return RIDE_OK;
 }
@@ -71,9 +76,12 @@ ride_status pipeline_read(pipeline *p, ride_error *err) {
     while (p->batch->rows_count < rows_max) {
         int64_t best_us = INT64_MAX, other_us = INT64_MAX;
         input *best = NULL;
-        for (uint32_t i = 0; i < p->inputs_count; i++) {
+        ride_status st = RIDE_OK;
+        for (uint32_t i = 0; i < p->inputs_count && st == RIDE_OK; i++) {
             int64_t t;
-            RIDE_TRY(head_time(p, &p->inputs[i], &t, err));
+            p->inputs[i].source->dont_wait = p->batch->rows_count > 0;
+            st = head_time(p, &p->inputs[i], &t, err);
+            if (st != RIDE_OK) break;
             if (p->inputs[i].at_end) continue;
             if (best == NULL || t < best_us) {
                 if (best != NULL) other_us = best_us - (best < &p->inputs[i] ? 1 : 0);
@@ -81,16 +89,19 @@ ride_status pipeline_read(pipeline *p, ride_error *err) {
                 best_us = t;
             } else if (t < other_us) other_us = t;
         }
-        if (best == NULL) {
-            if (p->batch->rows_count == 0) return RIDE_END;
-            break;
-        }
+        if (st == RIDE_OK && best == NULL) st = RIDE_END;
+        if (st != RIDE_OK && p->batch->rows_count == 0) return st;
+        if (st != RIDE_OK) break; /* rows first, then waiting, or the failure again */
         /* up to the other's head; an equal time goes to the input that was named first */
         int64_t stop_us = other_us == INT64_MAX ? INT64_MAX : other_us > best_us ? other_us - 1 : best_us;
         uint32_t room = rows_max - p->batch->rows_count;
         if (best->is_labels) RIDE_TRY(read_labels(p, best, stop_us, room, err));
         /* while labels wait, row by row: a label must follow its event at once, whatever the batch size */
-        else RIDE_TRY(read_events(p, best, p->labels_waiting > 0 ? 1 : room, stop_us, err));
+        else {
+            uint32_t first = p->batch->rows_count;
+            RIDE_TRY(read_events(p, best, p->labels_waiting > 0 ? 1 : room, stop_us, err));
+            if (first > 0 && p->batch->rows_count == first) break; /* no room for the row's strings in this batch */
+        }
     }
     return p->spec->has_peers ? finish_group(p, err) : RIDE_OK;
 }

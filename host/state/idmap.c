@@ -1,4 +1,5 @@
-/* state/idmap.c: open addressing, linear probing, at most half full; a doubling drops what has expired. */
+/* state/idmap.c: open addressing, linear probing, at most half full. Every new id looks at a few slots for what has expired, so
+ * a stream in its steady state never grows the table: no allocation, no long pause, no second table beside the first. */
 #include "state/idmap.h"
 
 #include "base/assert.h"
@@ -12,11 +13,13 @@ typedef struct slot {
     int64_t time_us; /* INT64_MIN: empty (event times are within the years 1 … 9999) */
 } slot;
 
+enum { SWEEP_SLOTS = 8 }; /* per new id; a lap of an at most half full table takes an eighth of its slots in new ids */
+
 struct ride_idmap {
     uint8_t *slots;
     uint32_t slot_bytes, payload_bytes;
-    uint64_t mask, used;
-    int64_t horizon_us, keep_us;
+    uint64_t mask, used, sweep_at;
+    int64_t horizon_us, keep_us, clock_us; /* the greatest clock of all puts */
 };
 
 static slot *slot_at(const ride_idmap *map, uint64_t i) {
@@ -25,6 +28,7 @@ static slot *slot_at(const ride_idmap *map, uint64_t i) {
 
 static bool alloc_slots(ride_idmap *map, uint64_t slots) {
     map->mask = slots - 1;
+    map->sweep_at = 0;
     if (ride_huge_alloc(slots * map->slot_bytes, (void **)&map->slots, NULL) != RIDE_OK) return false;
     for (uint64_t i = 0; i < slots; i++) slot_at(map, i)->time_us = INT64_MIN;
     map->used = 0;
@@ -40,6 +44,7 @@ ride_status ride_idmap_create(uint32_t payload_bytes, int64_t horizon_us, int64_
     map->slot_bytes = (uint32_t)sizeof(slot) + payload_bytes;
     map->horizon_us = horizon_us;
     map->keep_us = keep_us;
+    map->clock_us = INT64_MIN / 2;
     uint64_t slots = 4096;
     while (slots < 2 * ids_expected) slots *= 2;
     if (!alloc_slots(map, slots)) {
@@ -86,6 +91,31 @@ void *ride_idmap_find(ride_idmap *map, ride_key128 id, int64_t time_us, int64_t 
     return s + 1;
 }
 
+/* Empties slot i and moves up what was put behind its home because of it. */
+static void remove_slot(ride_idmap *map, uint64_t i) {
+    for (uint64_t hole = i & map->mask, at = hole;;) {
+        at = (at + 1) & map->mask;
+        const slot *next = slot_at(map, at);
+        if (next->time_us == INT64_MIN) {
+            slot_at(map, hole)->time_us = INT64_MIN;
+            map->used--;
+            return;
+        }
+        uint64_t from_home = (at - home_of(map, next->id)) & map->mask;
+        if (from_home < ((at - hole) & map->mask)) continue; /* its home lies behind the hole */
+        memcpy(slot_at(map, hole), next, map->slot_bytes);
+        hole = at;
+    }
+}
+
+static void sweep(ride_idmap *map) {
+    for (unsigned i = 0; i < SWEEP_SLOTS; i++) {
+        const slot *s = slot_at(map, map->sweep_at);
+        if (s->time_us != INT64_MIN && expired(map, s->time_us, map->clock_us)) remove_slot(map, map->sweep_at);
+        else map->sweep_at = (map->sweep_at + 1) & map->mask; /* else what moved here is looked at next */
+    }
+}
+
 static bool grow(ride_idmap *map, int64_t clock_us) {
     ride_idmap old = *map;
     uint64_t alive = 0, slots = 4096;
@@ -108,11 +138,11 @@ static bool grow(ride_idmap *map, int64_t clock_us) {
 
 void *ride_idmap_put(ride_idmap *map, ride_key128 id, int64_t time_us, int64_t clock_us) {
     slot *s = find_slot(map, id);
+    if (clock_us > map->clock_us) map->clock_us = clock_us;
     if (s->time_us == INT64_MIN) {
-        if (2 * (map->used + 1) > map->mask + 1) {
-            if (!grow(map, clock_us)) return NULL;
-            s = find_slot(map, id);
-        }
+        sweep(map);
+        if (2 * (map->used + 1) > map->mask + 1 && !grow(map, map->clock_us)) return NULL;
+        s = find_slot(map, id); /* the sweep may have moved things */
         map->used++;
     }
     s->id = id;

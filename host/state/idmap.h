@@ -3,8 +3,9 @@
  *
  * Decided by timestamps at look-up, never by when something was swept: an id is found iff the two event times are no
  * further apart than the horizon and it is no further behind the greatest event time than `keep`, swept or not. Where keep is the
- * horizon and the lateness allowed, the second never decides about an event that enters state. Grows by doubling when it
- * is half full of ids that are kept. One thread at a time. */
+ * horizon and the lateness allowed, the second never decides about an event that enters state. Every put of a new id sweeps a
+ * few slots; the table grows by doubling when it is half full of ids that are kept, which a stream in its steady state does not do.
+ * One thread at a time. */
 #ifndef RIDE_STATE_IDMAP_H
 #define RIDE_STATE_IDMAP_H
 #include "base/error.h"
