@@ -5,9 +5,9 @@ import sys
 
 import long
 from report import Report
-from steps import LOGS, build, ctest, pytest, say
+from steps import LOGS, acceptance, build, ctest, pytest, say
 
-STEPS = ("release", "asan", "tsan", "python")
+STEPS = ("release", "asan", "tsan", "python", "acceptance")
 PYTHON_TESTS = ("python", "bench/harness", "tests/runner", "tests/python")
 HELP = """\
 Builds what it needs and runs every test:
@@ -15,6 +15,7 @@ Builds what it needs and runs every test:
   asan      all of them but lint under AddressSanitizer and UndefinedBehaviorSanitizer
   tsan      the threaded ones (tests/stress) under ThreadSanitizer
   python    pytest over python/, bench/harness, tests/runner
+  acceptance  tests/acceptance: each numbered promise, shown, not shown or skipped
 Closes with one line "N passed, N failed, N skipped"; exit 1 when something failed. Logs are in out/test.
 A test that cannot run here exits 77 with the reason on its last line and is listed as skipped.
 examples:
@@ -47,6 +48,8 @@ def main():
         ctest(report, "tsan", options.jobs, ("stress",), options.match)
     if "python" in steps:
         pytest(report, PYTHON_TESTS, options.match)
+    if "acceptance" in steps:
+        acceptance(report, complete=set(STEPS) == set(steps) and not options.match)
     long.print_last()
     return report.close(LOGS / "results.json")
 

@@ -38,15 +38,20 @@ class Report:
     def count(self, outcome):
         return sum(r.cases for r in self.results if r.outcome == outcome)
 
+    def save(self, path):
+        """Writes the list so far as JSON; returns the path."""
+        with open(path, "w", encoding="utf-8") as file:
+            rows = [{k: v for k, v in asdict(r).items() if k != "output"} for r in self.results]
+            json.dump({"seconds": round(time.monotonic() - self.started, 1), "results": rows}, file, indent=1)
+            file.write("\n")
+        return path
+
     def close(self, path):
         """Writes the list as JSON, prints skips, failures and the closing line; returns the exit code."""
         skipped = [r for r in self.results if r.outcome == "skipped"]
         failed = [r for r in self.results if r.outcome == "failed"]
         seconds = time.monotonic() - self.started
-        with open(path, "w", encoding="utf-8") as file:
-            rows = [{k: v for k, v in asdict(r).items() if k != "output"} for r in self.results]
-            json.dump({"seconds": round(seconds, 1), "results": rows}, file, indent=1)
-            file.write("\n")
+        self.save(path)
         if skipped:
             print("\nSkipped:")
             for r in skipped:

@@ -187,3 +187,34 @@ def pytest(report, folders, pattern=None):
     if failed:
         say(tail(log))
     say(f"   {count} Python tests, {failed} failed, {seconds:.0f} s")
+
+
+CLAIM = re.compile(r"^(\d+)\. (shown|not shown|skipped)\s+(.*)$")
+
+
+def acceptance(report, complete):
+    """Runs every script of tests/acceptance and counts its claims. complete: all tests were run before, so what they gave is
+    taken from the report; otherwise the scripts run what they need themselves."""
+    env = dict(os.environ)
+    env.pop("RIDE_TEST_RESULTS", None)
+    if complete:
+        env["RIDE_TEST_RESULTS"] = str(report.save(LOGS / "results-so-far.json"))
+    for script in sorted((TOP / "tests/acceptance").iterdir()):
+        if not script.is_file() or not os.access(script, os.X_OK):
+            continue
+        say(f"== acceptance: {script.name}")
+        claims = []
+
+        def heard(line, claims=claims):
+            match = CLAIM.match(line)
+            if match:
+                say("   " + line.rstrip())
+                claims.append(match.groups())
+
+        code, seconds = run_logged([script], LOGS / f"acceptance-{script.name}.log", env, heard)
+        for number, outcome, text in claims:
+            outcome = {"shown": "passed", "not shown": "failed"}.get(outcome, "skipped")
+            report.add("acceptance", f"{script.name} {number}", outcome, text if outcome != "passed" else "", seconds / len(claims))
+        if not claims or (code != 0 and not any(outcome == "not shown" for _, outcome, _ in claims)):
+            report.add("acceptance", script.name, "failed", f"ended with {code}, see its log")
+            say(tail(LOGS / f"acceptance-{script.name}.log", 20))
