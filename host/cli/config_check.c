@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 typedef struct check {
@@ -59,10 +60,12 @@ static void check_input_files(check *c) {
 /* The folder is what can be checked without making the file. */
 static void check_output_file(check *c, const char *key, const char *path) {
     char folder[4096];
+    struct stat there;
     if (path == NULL || strcmp(path, "-") == 0) return;
     const char *slash = strrchr(path, '/');
     snprintf(folder, sizeof folder, "%.*s", slash != NULL ? (int)(slash - path) + 1 : 1, slash != NULL ? path : ".");
-    if (access(path, W_OK) != 0 && access(folder, W_OK) != 0)
+    bool is_folder = stat(path, &there) == 0 && S_ISDIR(there.st_mode);
+    if (is_folder || (access(path, W_OK) != 0 && access(folder, W_OK) != 0))
         fault(c, RIDE_E_IO, key, NULL, "`%s`: %.300s cannot be made", key, path);
 }
 
@@ -204,7 +207,7 @@ int cli_config_check(const ride_config *config) {
         check_sources(&c);
         compile(&c);
     }
-    if (c.code == 0) {
+    if (c.code == 0 && c.spec != NULL) {
         puts("the configuration is good");
         print_memory(&c);
         c.code = cli_print("");

@@ -28,6 +28,7 @@ const cli_word *cli_find_word(const char *verb, const cli_word *words, int argc,
         names[count] = words[count].name;
         if (argc > 1 && strcmp(argv[1], names[count]) == 0) return &words[count];
     }
+    RIDE_ASSERT(count > 0);
     if (argc < 2) {
         cli_usage(verb, "say what: `ride %s %s`", verb, names[0]);
         return NULL;

@@ -82,7 +82,7 @@ static void put_rows(const char *group, FILE *to) {
 
 static void put_group(const config_group *group, FILE *to) {
     const char *shown = strcmp(group->key, CONFIG_RULE) == 0 ? "rules" : group->key;
-    fprintf(to, "\n## %s\n\n%s", shown, group->text);
+    fprintf(to, "\n## `%s`\n\n%s", shown, group->text);
     if (group->main != NULL) fprintf(to, " Main value: `%s`.", group->main);
     fputc('\n', to);
     put_rows(group->key, to);
@@ -108,9 +108,7 @@ ride_status ride_config_reference(char **out_text, ride_error *err) {
     if (to == NULL) return config_text_finish(to, out_text, err);
     fputs(introduction, to);
     for (uint32_t i = 0; i < config_groups_count; i++) put_group(&config_groups[i], to);
-    fputs("\nNo option changes while a run goes on; a changed file counts from the next start on, unless its row says "
-          "otherwise.\n",
-          to);
+    fputs("\nA changed option counts from the next start on, unless its row says otherwise.\n", to);
     put_unavailable(to);
     return config_text_finish(to, out_text, err);
 }

@@ -46,7 +46,7 @@ static void read_rule(config_builder *b, const ride_yaml_node *node, uint32_t nu
     }
     if (id_node == NULL || when == NULL || decision_node == NULL) return;
     ride_rule_spec *rule = &b->config->rules[b->config->rules_count++];
-    *rule = (ride_rule_spec){.id = copy(b, id.text),
+    *rule = (ride_rule_spec){.id = copy(b, id_node->text),
                              .when = copy(b, when->text),
                              .decision = (ride_decision)decision.number,
                              .file = b->config->path,

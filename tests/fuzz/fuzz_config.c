@@ -1,5 +1,5 @@
 /* Any bytes as a configuration: refused with findings, or accepted, and then what `show` prints loads again to the same.
- * A line that begins with `#! ` is a --set text, one with `#$ ` a variable of the environment; both are comments of YAML. */
+ * A line that begins with `#set ` is a --set text, one with `#env ` a variable of the environment; both are comments of YAML. */
 #include "base/assert.h"
 #include "config/config.h"
 
@@ -52,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     RIDE_ASSERT(text != NULL);
     memcpy(text, data, size);
     text[size] = '\0';
-    uint32_t sets_count = marked(text, "#! ", sets), environment_count = marked(text, "#$ ", environment);
+    uint32_t sets_count = marked(text, "#set ", sets), environment_count = marked(text, "#env ", environment);
     environment[environment_count] = NULL;
     ride_diagnostics_init(&findings);
     ride_status st = ride_config_parse("dir/fuzz.yaml", (const char *)data, size, (const char *const *)sets, sets_count,

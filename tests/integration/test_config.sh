@@ -64,6 +64,7 @@ code 65 check --config conf/run.yaml --set spec=narrow.yaml; told 'terminal_'
 code 66 check --config no.yaml
 code 66 check --config conf/run.yaml --set inputs.tx=no.csv; told '--set: `inputs.tx.path`: no.csv cannot be read'
 code 74 check --config conf/run.yaml --set outputs.late=/no/such/folder/x
+code 74 check --config conf/run.yaml --set outputs.late=elsewhere; told '--set: `outputs.late.path`: elsewhere cannot be made'
 code 64 check --config conf/run.yaml --set scheduler.max_batch; told 'is no key=value'
 code 64 check
 code 64 chek; told 'did you mean `check`?'

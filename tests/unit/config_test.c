@@ -239,6 +239,8 @@ Test(config, unknown_keys_tell_what_was_meant) {
     refuse(NEEDED "scheduler.max_batch: 1\n", "r.yaml:4:1: unknown key `scheduler.max_batch`",
            "did you mean `scheduler.max_batch`?");
     refuse(NEEDED "rules[].id: 1\n", "r.yaml:4:1: unknown key `rules[].id`", "did you mean `rules[].id`?");
+    refuse(NEEDED "rules[]: {id: a}\n", "r.yaml:4:1: unknown key `rules[]`", "did you mean `rules`?");
+    refuse(NEEDED "model: {path.x: a}\n", "r.yaml:4:9: unknown key `path.x` in `model`", "did you mean `path`?");
     refuse(NEEDED "rulez: []\n", "r.yaml:4:1: unknown key `rulez`", "did you mean `rules`?");
     refuse("spec: f\ninputs: {tx: {pth: x, path: y}}\noutputs: {decisions: d}\n",
            "r.yaml:2:15: unknown key `pth` in `inputs.tx`", "did you mean `path`?");
