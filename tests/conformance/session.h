@@ -13,6 +13,7 @@ static uint64_t now_ns(void *context) {
     return 0;
 }
 static const ride_backend_services services = {.struct_bytes = sizeof services, .now_ns = now_ns};
+static const ride_backend_services *session_services = &services;
 
 /* What one row gave: features, margin, probability, rule, flags; compared as bytes. */
 typedef struct outputs {
@@ -70,19 +71,14 @@ static void session_state(session *s) {
     MUST(s->ops->state_create(s->device, s->program, &options, &s->state, &err));
 }
 
-/* Its state owns the vnodes. */
-static void session_open_part(session *s, ride_backend_entry_fn entry, const random_plan *plan,
-                              const ride_bundle *bundle, uint32_t vnode_first, uint32_t vnodes_count) {
+/* s holds what is wanted: plan, device and vnodes. */
+static void session_start(session *s, ride_backend_entry_fn entry, const ride_bundle *bundle) {
     ride_error err = {0};
-    memset(s, 0, sizeof *s);
-    s->plan = plan;
-    s->vnode_first = vnode_first;
-    s->vnodes_count = vnodes_count;
-    s->ops = entry(RIDE_BACKEND_ABI, &services, &err);
+    s->ops = entry(RIDE_BACKEND_ABI, session_services, &err);
     cr_assert_not_null(s->ops, "%s", err.what);
     ride_plan_layout_in(bundle, &s->in);
     ride_plan_layout_out(bundle, &s->out);
-    MUST(s->ops->device_open(0, &s->device, &err));
+    MUST(s->ops->device_open(s->device_index, &s->device, &err));
     MUST(s->ops->program_upload(s->device, bundle, &s->program, &err));
     session_state(s);
     MUST(s->ops->queue_create(s->device, 4, &s->queue, &err));
@@ -95,6 +91,17 @@ static void session_open_part(session *s, ride_backend_entry_fn entry, const ran
                               &err));
 }
 
+/* Its state owns the vnodes. */
+static void session_open_part(session *s, ride_backend_entry_fn entry, const random_plan *plan,
+                              const ride_bundle *bundle, uint32_t vnode_first, uint32_t vnodes_count) {
+    *s = (session){.plan = plan, .vnode_first = vnode_first, .vnodes_count = vnodes_count};
+    session_start(s, entry, bundle);
+}
+static inline void session_open_at(session *s, ride_backend_entry_fn entry, const random_plan *plan,
+                                   const ride_bundle *bundle, uint32_t device_index) {
+    *s = (session){.plan = plan, .vnodes_count = RIDE_VNODES, .device_index = device_index};
+    session_start(s, entry, bundle);
+}
 static void session_open(session *s, ride_backend_entry_fn entry, const random_plan *plan, const ride_bundle *bundle) {
     session_open_part(s, entry, plan, bundle, 0, RIDE_VNODES);
 }
