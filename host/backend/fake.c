@@ -16,12 +16,17 @@ struct ride_device {
     uint32_t index;
     _Atomic uint64_t lost_ns; /* UINT64_MAX: not lost */
     _Atomic uint64_t works;
+    const ride_backend_ops *real; /* script.real's table, NULL = none; as is what follows */
+    ride_device *real_device;
+    uint32_t opened;
 };
 
 struct ride_program_dev {
     uint8_t *image;
     ride_bundle bundle;
     ride_tile_layout in, out;
+    ride_device *device;
+    ride_program_dev *real;
 };
 
 typedef struct pending {
@@ -43,8 +48,9 @@ struct ride_queue {
     uint32_t depth_max;
     ride_ticket submitted, completed; /* last tickets */
     uint64_t busy_until_ns;
-    failure *failures; /* one place per event of the script */
-    uint32_t failures_count;
+    failure *failures;
+    uint32_t failures_count, failures_max;
+    ride_queue *real;
     ride_queue_stats stats;
 };
 
@@ -114,14 +120,29 @@ static ride_status device_props(uint32_t device_index, ride_device_props *out, r
     return RIDE_OK;
 }
 
+static ride_status real_ops(const ride_backend_ops **out, ride_error *err) {
+    *out = script_now.real != NULL ? script_now.real(RIDE_BACKEND_ABI, services_now, err) : NULL;
+    return script_now.real == NULL || *out != NULL ? RIDE_OK : RIDE_E_UNAVAILABLE;
+}
+
 static ride_status device_open(uint32_t device_index, ride_device **out, ride_error *err) {
     if (device_index >= script_now.devices_count)
         return ride_fail(err, RIDE_E_UNAVAILABLE, "there is no fake device %u", device_index);
-    RIDE_TRY(check_device(&devices[device_index], err));
-    *out = &devices[device_index];
+    ride_device *device = &devices[device_index];
+    RIDE_TRY(check_device(device, err));
+    if (device->opened == 0) {
+        RIDE_TRY(real_ops(&device->real, err));
+        if (device->real != NULL) RIDE_TRY(device->real->device_open(0, &device->real_device, err));
+    }
+    device->opened++;
+    *out = device;
     return RIDE_OK;
 }
-static void device_close(ride_device *device) { (void)device; }
+static void device_close(ride_device *device) {
+    if (--device->opened > 0 || device->real == NULL) return;
+    device->real->device_close(device->real_device);
+    device->real = NULL;
+}
 
 static ride_status queue_create(ride_device *device, uint32_t depth_max, ride_queue **out, ride_error *err) {
     RIDE_ASSERT(depth_max > 0);
@@ -129,12 +150,18 @@ static ride_status queue_create(ride_device *device, uint32_t depth_max, ride_qu
     ride_queue *queue = calloc(1, sizeof *queue);
     if (queue != NULL) {
         queue->ring = calloc(depth_max, sizeof *queue->ring);
-        queue->failures = calloc(script_now.events_count + 1, sizeof *queue->failures);
     }
-    if (queue == NULL || queue->ring == NULL || queue->failures == NULL) {
-        if (queue != NULL) free(queue->ring), free(queue->failures);
+    if (queue == NULL || queue->ring == NULL) {
         free(queue);
         return ride_fail(err, RIDE_E_MEMORY, "no memory for a queue of %u works", depth_max);
+    }
+    if (device->real != NULL) {
+        ride_status st = device->real->queue_create(device->real_device, depth_max, &queue->real, err);
+        if (st != RIDE_OK) {
+            free(queue->ring);
+            free(queue);
+            return st;
+        }
     }
     queue->device = device;
     queue->depth_max = depth_max;
@@ -158,12 +185,16 @@ static void buffer_free(ride_device *device, ride_buffer_kind kind, void *buffer
 }
 
 static ride_status program_supports(const ride_bundle *bundle, ride_error *err) {
+    const ride_backend_ops *real;
+    RIDE_TRY(real_ops(&real, err));
+    if (real != NULL) return real->program_supports(bundle, err);
     if (bundle->plan != NULL) return RIDE_OK;
     return ride_fail(err, RIDE_E_UNSUPPORTED, "the bundle has no feature plan");
 }
 
 static void program_release(ride_program_dev *program) {
     if (program == NULL) return;
+    if (program->real != NULL) program->device->real->program_release(program->real);
     free(program->image);
     free(program);
 }
@@ -179,7 +210,10 @@ static ride_status program_upload(ride_device *device, const ride_bundle *bundle
         return ride_fail(err, RIDE_E_MEMORY, "no memory for a program of %llu bytes", (unsigned long long)rounded);
     }
     memcpy(program->image, bundle->image, bundle->image_bytes);
+    program->device = device;
     ride_status st = ride_bundle_open(program->image, bundle->image_bytes, &program->bundle, err);
+    if (st == RIDE_OK && device->real != NULL)
+        st = device->real->program_upload(device->real_device, bundle, &program->real, err);
     if (st != RIDE_OK) {
         program_release(program);
         return st;
@@ -193,16 +227,35 @@ static ride_status program_upload(ride_device *device, const ride_bundle *bundle
 static ride_status state_create(ride_device *device, const ride_program_dev *program, const ride_state_options *options,
                                 ride_state **out, ride_error *err) {
     RIDE_TRY(check_device(device, err));
-    return fake_state_create(device, program->bundle.plan->spec_hash, options, out, err);
+    RIDE_TRY(fake_state_create(device, program->bundle.plan->spec_hash, options, out, err));
+    if (device->real == NULL) return RIDE_OK;
+    ride_state *real = NULL;
+    ride_status st = device->real->state_create(device->real_device, program->real, options, &real, err);
+    if (st != RIDE_OK) fake_state_destroy(*out);
+    else fake_state_set_real(*out, real);
+    return st;
+}
+static void state_destroy(ride_state *state) {
+    if (state == NULL) return;
+    if (fake_state_real(state) != NULL) fake_state_device(state)->real->state_destroy(fake_state_real(state));
+    fake_state_destroy(state);
 }
 static ride_status state_save(ride_state *state, uint32_t vnode_first, uint32_t vnodes_count, ride_write_fn write,
                               void *context, ride_error *err) {
-    RIDE_TRY(check_device(fake_state_device(state), err));
-    return fake_state_save(state, vnode_first, vnodes_count, write, context, err);
+    const ride_device *device = fake_state_device(state);
+    RIDE_TRY(check_device(device, err));
+    if (device->real == NULL) return fake_state_save(state, vnode_first, vnodes_count, write, context, err);
+    return device->real->state_save(fake_state_real(state), vnode_first, vnodes_count, write, context, err);
 }
 static ride_status state_restore(ride_state *state, ride_read_fn read, void *context, ride_error *err) {
-    RIDE_TRY(check_device(fake_state_device(state), err));
-    return fake_state_restore(state, read, context, err);
+    const ride_device *device = fake_state_device(state);
+    RIDE_TRY(check_device(device, err));
+    if (device->real == NULL) return fake_state_restore(state, read, context, err);
+    return device->real->state_restore(fake_state_real(state), read, context, err);
+}
+static void state_stats(const ride_state *state, ride_state_stats *out) {
+    if (fake_state_real(state) == NULL) fake_state_stats(state, out);
+    else fake_state_device(state)->real->state_stats(fake_state_real(state), out);
 }
 
 /* Columns of the output tile that the work's stages write: [*first, *end). */
@@ -255,6 +308,29 @@ static void do_work(const pending *p, uint32_t device_index) {
     }
 }
 
+/* The work done, by the script or by the real backend. */
+static ride_status work_end(ride_queue *queue, const pending *p) {
+    const ride_backend_ops *real = queue->device->real;
+    if (p->status != RIDE_OK) return p->status;
+    if (real == NULL) {
+        do_work(p, queue->device->index);
+        return RIDE_OK;
+    }
+    ride_ticket ticket;
+    ride_state *state = p->state != NULL ? fake_state_real(p->state) : NULL;
+    RIDE_TRY(real->submit(queue->real, p->program->real, state, &p->work, &ticket));
+    return real->wait(queue->real, ticket, UINT64_MAX);
+}
+
+static void failure_add(ride_queue *queue, ride_ticket ticket, ride_status status) {
+    if (queue->failures_count == queue->failures_max) {
+        queue->failures_max = 2 * queue->failures_max + 4;
+        queue->failures = realloc(queue->failures, queue->failures_max * sizeof *queue->failures);
+        RIDE_ASSERT(queue->failures != NULL);
+    }
+    queue->failures[queue->failures_count++] = (failure){ticket, status};
+}
+
 /* Finishes what is due, oldest first, unless the device was lost before. */
 static void finish_due(ride_queue *queue) {
     uint64_t now = now_ns(), lost_ns = atomic_load(&queue->device->lost_ns);
@@ -263,13 +339,12 @@ static void finish_due(ride_queue *queue) {
         if (p->done_ns > now || p->done_ns > lost_ns) return;
         queue->completed++;
         queue->stats.busy_ns += p->done_ns - p->start_ns;
-        if (p->status == RIDE_OK) {
-            do_work(p, queue->device->index);
+        ride_status st = work_end(queue, p);
+        if (st == RIDE_OK) {
             queue->stats.completed++;
             queue->stats.rows += p->work.rows_count;
         } else {
-            RIDE_ASSERT(queue->failures_count < script_now.events_count);
-            queue->failures[queue->failures_count++] = (failure){queue->completed, p->status};
+            failure_add(queue, queue->completed, st);
             queue->stats.failed++;
         }
     }
@@ -333,6 +408,7 @@ static void queue_stats(const ride_queue *queue, ride_queue_stats *out) { *out =
 static void queue_destroy(ride_queue *queue) {
     if (queue == NULL) return;
     if (queue->completed < queue->submitted) wait_ticket(queue, queue->submitted, UINT64_MAX);
+    if (queue->real != NULL) queue->device->real->queue_destroy(queue->real);
     free(queue->ring);
     free(queue->failures);
     free(queue);
@@ -366,10 +442,10 @@ static const ride_backend_ops ops = {
     .program_upload = program_upload,
     .program_release = program_release,
     .state_create = state_create,
-    .state_destroy = fake_state_destroy,
+    .state_destroy = state_destroy,
     .state_save = state_save,
     .state_restore = state_restore,
-    .state_stats = fake_state_stats,
+    .state_stats = state_stats,
     .submit = submit,
     .poll = poll_ticket,
     .wait = wait_ticket,

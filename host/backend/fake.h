@@ -12,7 +12,10 @@
  *   rule                    s % (rules_count + 1) (rules_count = none)
  *   flags                   0
  * Rows flagged LABEL or SKIP keep the 0xA5. A state counts the rows that enter, by vnode_first + s %
- * vnodes_count of its range (keys are not looked at). */
+ * vnodes_count of its range (keys are not looked at).
+ *
+ * With `real` in the script another backend does the works when they are due and keeps the states, so that results and saved states are
+ * that backend's while delays, failures and losses are the script's: what a host does about them must not show in a byte. */
 #ifndef RIDE_BACKEND_FAKE_H
 #define RIDE_BACKEND_FAKE_H
 #include "ride/backend.h"
@@ -44,6 +47,7 @@ typedef struct ride_fake_script {
     ride_status probe_status;      /* what probe says; RIDE_OK = it can run */
     const ride_fake_event *events; /* borrowed until the next set */
     uint32_t events_count;
+    ride_backend_entry_fn real; /* NULL: results as said above; needs a host's services */
 } ride_fake_script;
 
 /* Sets the script and forgets all losses and counts. While no device is open. NULL: one device, no delay, no events. */

@@ -9,6 +9,7 @@
 
 struct ride_state {
     ride_device *device;
+    ride_state *real; /* another backend's */
     uint32_t vnode_first, vnodes_count;
     uint8_t spec_hash[32];
     uint64_t rows[RIDE_VNODES];
@@ -39,6 +40,8 @@ ride_status fake_state_create(ride_device *device, const uint8_t spec_hash[32], 
 
 void fake_state_destroy(ride_state *state) { free(state); }
 ride_device *fake_state_device(const ride_state *state) { return state->device; }
+void fake_state_set_real(ride_state *state, ride_state *real) { state->real = real; }
+ride_state *fake_state_real(const ride_state *state) { return state->real; }
 
 static bool owns(const ride_state *state, uint32_t vnode_first, uint32_t vnodes_count) {
     return vnode_first >= state->vnode_first && vnodes_count <= state->vnodes_count &&

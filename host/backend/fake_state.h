@@ -7,6 +7,9 @@ ride_status fake_state_create(ride_device *device, const uint8_t spec_hash[32], 
                               ride_state **out, ride_error *err);
 void fake_state_destroy(ride_state *state);
 ride_device *fake_state_device(const ride_state *state);
+/* The state of the backend that does the work, NULL = none. Its owner is fake.c. */
+void fake_state_set_real(ride_state *state, ride_state *real);
+ride_state *fake_state_real(const ride_state *state);
 /* Counts one row for the vnode that fake.h says. */
 void fake_state_enter(ride_state *state, uint64_t sequence);
 void fake_state_stats(const ride_state *state, ride_state_stats *out);

@@ -5,6 +5,7 @@
 #ifndef RIDE_TESTS_RANDOM_PLAN_H
 #define RIDE_TESTS_RANDOM_PLAN_H
 #include "base/assert.h"
+#include "kernels/layout/forest.h"
 #include "kernels/layout/program.h"
 #include "ride/backend.h"
 
@@ -32,19 +33,26 @@ enum {
     PLAN_EDGES_MAX = 64,
     PLAN_CONDITIONS_MAX = 3,
     PLAN_EXPRESSIONS_MAX = 4,
-    PLAN_CODE_MAX = 64,
+    PLAN_CODE_MAX = 96,
+    PLAN_RULES_MAX = 4,
+    PLAN_VECTOR_MAX = 12,
+    PLAN_TREES_MAX = 6,
+    PLAN_TREE_NODES_MAX = 31,
 };
 
 /* Field columns, after the system columns and one key column per entity. */
 typedef enum plan_field {
-    FIELD_AMOUNT, /* DECIMAL, 2 digits, nullable */
-    FIELD_COUNT,  /* I64, small, either sign */
-    FIELD_WIDE,   /* U64, all bits */
-    FIELD_BOOL,   /* nullable */
-    FIELD_REAL,   /* F64 with NaN, infinities and nulls: read by conditions, never summed */
-    FIELD_NAME,   /* KEY128 of a string, nullable */
-    FIELD_LABEL,  /* BOOL, nullable */
-    FIELD_ABOUT,  /* U64: the arrival number that a label row is about */
+    FIELD_AMOUNT,   /* DECIMAL, 2 digits, nullable */
+    FIELD_COUNT,    /* I64, small, either sign */
+    FIELD_WIDE,     /* U64, all bits */
+    FIELD_BOOL,     /* nullable */
+    FIELD_REAL,     /* F64 with NaN, infinities and nulls: read by conditions, never summed */
+    FIELD_NAME,     /* KEY128 of a string, nullable */
+    FIELD_OTHER,    /* the same of another string */
+    FIELD_TEXT,     /* STRING, nullable: may be there or not, its bytes mean nothing to a plan */
+    FIELD_CATEGORY, /* I64 code of a closed set, nullable */
+    FIELD_LABEL,    /* BOOL, nullable */
+    FIELD_ABOUT,    /* U64: the arrival number that a label row is about */
     FIELDS
 } plan_field;
 
@@ -67,7 +75,18 @@ typedef struct random_plan {
     uint32_t columns_count, features_count;
     ride_plan_zone zone[3];
     uint32_t zone_count;
-    ride_program programs[PLAN_CONDITIONS_MAX + PLAN_EXPRESSIONS_MAX];
+    ride_program programs[PLAN_CONDITIONS_MAX + PLAN_EXPRESSIONS_MAX + PLAN_RULES_MAX];
+    ride_plan_vector vector[PLAN_VECTOR_MAX]; /* from here on: random_model.h */
+    ride_plan_rule rules[PLAN_RULES_MAX];
+    uint32_t vector_count, rules_count;
+    struct {
+        ride_forest_header header;
+        double base_margin;
+    } forest;
+    ride_forest_tree trees[PLAN_TREES_MAX];
+    ride_forest_node nodes[PLAN_TREES_MAX * PLAN_TREE_NODES_MAX];
+    uint32_t forest_inputs[PLAN_VECTOR_MAX], category_words[4];
+    int has_forest;
     ride_instruction code[PLAN_CODE_MAX];
     ride_constant constants[PLAN_CODE_MAX];
     uint32_t programs_count, code_count, constants_count;
@@ -102,7 +121,29 @@ static inline uint32_t plan_program_end(random_plan *p, uint32_t result, uint32_
 
 static inline uint32_t plan_condition_program(rnd *r, random_plan *p) {
     plan_program_begin(p);
-    switch (rnd_below(r, 4)) {
+    switch (rnd_below(r, 8)) {
+    case 4: { /* a string that is written in the spec */
+        const uint16_t text = plan_constant(p, rnd_below(r, 3));
+        p->constants[p->constants_count - 1].bits[1] = rnd_one_in(r, 4) ? 9 : 0;
+        plan_code(p, RIDE_OP_EQ_KEY, 1, text, 0, plan_column(p, FIELD_NAME));
+        if (rnd_one_in(r, 2)) plan_code(p, RIDE_OP_NOT, 1, 1, 0, 0);
+        break;
+    }
+    case 5: /* two strings */
+        plan_code(p, RIDE_OP_EQ_KEYS, 1, 0, 0, plan_column(p, FIELD_NAME) | plan_column(p, FIELD_OTHER) << 16);
+        break;
+    case 6: /* a category */
+        plan_code(p, RIDE_OP_LOAD_I64, 0, 0, 0, plan_column(p, FIELD_CATEGORY));
+        plan_code(p, rnd_one_in(r, 2) ? RIDE_OP_EQ_I64 : RIDE_OP_NE_I64, 1, 0, plan_constant(p, rnd_below(r, 4)), 0);
+        break;
+    case 7: /* null or a category; null of a string */
+        plan_code(p, RIDE_OP_IS_NULL_COLUMN, 0, 0, 0,
+                  plan_column(p, rnd_one_in(r, 2)   ? FIELD_TEXT
+                                 : rnd_one_in(r, 2) ? FIELD_NAME
+                                                    : FIELD_CATEGORY));
+        plan_code(p, RIDE_OP_LOAD_BOOL, 2, 0, 0, plan_column(p, FIELD_BOOL));
+        plan_code(p, RIDE_OP_AND, 1, 0, 2, 0);
+        break;
     case 0:
         plan_code(p, RIDE_OP_LOAD_I64, 0, 0, 0, plan_column(p, FIELD_AMOUNT));
         plan_code(p, RIDE_OP_LT_I64, 1, 0, plan_constant(p, 5000), 0);
@@ -193,9 +234,9 @@ static inline void plan_window(rnd *r, random_plan *p, ride_plan_entity *e, ride
 
 static inline void plan_aggregate(rnd *r, random_plan *p, uint32_t entity) {
     static const plan_field summed[] = {FIELD_AMOUNT, FIELD_COUNT};
-    static const plan_field valued[] = {FIELD_AMOUNT, FIELD_COUNT, FIELD_WIDE, FIELD_BOOL};
-    static const plan_field hashed[] = {FIELD_NAME, FIELD_WIDE, FIELD_COUNT, FIELD_BOOL};
-    static const plan_field counted[] = {FIELD_REAL, FIELD_NAME, FIELD_AMOUNT};
+    static const plan_field valued[] = {FIELD_AMOUNT, FIELD_COUNT, FIELD_WIDE, FIELD_BOOL, FIELD_CATEGORY};
+    static const plan_field hashed[] = {FIELD_NAME, FIELD_OTHER, FIELD_WIDE, FIELD_COUNT, FIELD_BOOL, FIELD_CATEGORY};
+    static const plan_field counted[] = {FIELD_REAL, FIELD_NAME, FIELD_AMOUNT, FIELD_TEXT};
     ride_plan_entity *e = &p->entities[entity];
     ride_plan_aggregate a = {.entity = (uint16_t)entity, .edge_lo = -1, .edge_hi = -1, .lane_count = -1};
     a.lane_sum = a.lane_sumsq = a.lane_value = a.column = a.condition = -1;
@@ -280,6 +321,9 @@ static inline void plan_columns(random_plan *p) {
                                                     [FIELD_BOOL] = {.type = RIDE_TYPE_BOOL, .nullable = 1},
                                                     [FIELD_REAL] = {.type = RIDE_TYPE_F64, .nullable = 1},
                                                     [FIELD_NAME] = {.type = RIDE_TYPE_KEY128, .nullable = 1},
+                                                    [FIELD_OTHER] = {.type = RIDE_TYPE_KEY128, .nullable = 1},
+                                                    [FIELD_TEXT] = {.type = RIDE_TYPE_STRING, .nullable = 1},
+                                                    [FIELD_CATEGORY] = {.type = RIDE_TYPE_I64, .nullable = 1},
                                                     [FIELD_LABEL] = {.type = RIDE_TYPE_BOOL, .nullable = 1},
                                                     [FIELD_ABOUT] = {.type = RIDE_TYPE_U64}};
     memcpy(&p->columns[plan_column(p, FIELD_AMOUNT)], fields, sizeof fields);
@@ -325,59 +369,6 @@ static inline void random_plan_make(uint64_t seed, random_plan *p) {
         p->expressions[i] =
             (ride_plan_expression){.program = plan_expression_program(r, p, p->features_count), .feature = 0};
     for (uint32_t i = 0; i < p->expressions_count; i++) p->expressions[i].feature = p->features_count++;
-}
-
-/* The plan as a bundle image; free with ride_bundle_image_free. */
-static inline void random_plan_bundle(const random_plan *p, uint8_t **image, ride_bundle *bundle) {
-    ride_error err = {0};
-    ride_bundle_builder *builder = NULL;
-    uint64_t bytes = 0;
-    uint8_t hash[32] = {0};
-    memcpy(hash, &p->seed, sizeof p->seed);
-    ride_plan_header header = {.plan_version = RIDE_PLAN_VERSION,
-                               .columns_count = p->columns_count,
-                               .entities_count = p->entities_count,
-                               .lanes_count = p->lanes_count,
-                               .edges_count = p->edges_count,
-                               .aggregates_count = p->aggregates_count,
-                               .conditions_count = p->conditions_count,
-                               .expressions_count = p->expressions_count,
-                               .features_count = p->features_count,
-                               .column_label =
-                                   p->label_kind == RIDE_LABEL_NONE ? -1 : (int32_t)plan_column(p, FIELD_LABEL),
-                               .column_sequence = p->label_kind == RIDE_LABEL_SOURCE ? plan_column(p, FIELD_ABOUT) : 0,
-                               .label_kind = p->label_kind,
-                               .zone_transitions_count = p->zone_count};
-    memcpy(header.spec_hash, hash, sizeof hash);
-    const struct {
-        ride_section section;
-        const void *data;
-        uint64_t bytes;
-    } sections[] = {{RIDE_SECTION_PLAN, &header, sizeof header},
-                    {RIDE_SECTION_COLUMNS, p->columns, p->columns_count * sizeof *p->columns},
-                    {RIDE_SECTION_ENTITIES, p->entities, p->entities_count * sizeof *p->entities},
-                    {RIDE_SECTION_LANES, p->lanes, p->lanes_count * sizeof *p->lanes},
-                    {RIDE_SECTION_EDGES, p->edges, p->edges_count * sizeof *p->edges},
-                    {RIDE_SECTION_AGGREGATES, p->aggregates, p->aggregates_count * sizeof *p->aggregates},
-                    {RIDE_SECTION_CONDITIONS, p->conditions, p->conditions_count * sizeof *p->conditions},
-                    {RIDE_SECTION_EXPRESSIONS, p->expressions, p->expressions_count * sizeof *p->expressions},
-                    {RIDE_SECTION_ZONE, p->zone, p->zone_count * sizeof *p->zone},
-                    {RIDE_SECTION_PROGRAMS, p->programs, p->programs_count * sizeof *p->programs},
-                    {RIDE_SECTION_PROGRAM_CODE, p->code, p->code_count * sizeof *p->code},
-                    {RIDE_SECTION_PROGRAM_CONSTANTS, p->constants, p->constants_count * sizeof *p->constants}};
-    RIDE_ASSERT(ride_bundle_builder_create(&builder, &err) == RIDE_OK);
-    for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
-        if (sections[i].bytes > 0)
-            RIDE_ASSERT(ride_bundle_builder_add(builder, sections[i].section, sections[i].data, sections[i].bytes,
-                                                &err) == RIDE_OK);
-    ride_bundle_builder_hashes(builder, hash, NULL);
-    RIDE_ASSERT(ride_bundle_builder_build(builder, image, &bytes, &err) == RIDE_OK);
-    if (ride_bundle_open(*image, bytes, bundle, &err) != RIDE_OK ||
-        (p->programs_count > 0 && ride_programs_check(bundle, &err) != RIDE_OK)) {
-        fprintf(stderr, "plan of seed %llu: %s\n", (unsigned long long)p->seed, err.what);
-        RIDE_ASSERT(!"the random plan is not well formed");
-    }
-    ride_bundle_builder_destroy(builder);
 }
 
 #endif

@@ -2,15 +2,16 @@
  * values, labels that come later (and are taken back), a hot key, huge gaps, rows to skip. */
 #ifndef RIDE_TESTS_RANDOM_ROWS_H
 #define RIDE_TESTS_RANDOM_ROWS_H
-#include "random_plan.h"
+#include "random_model.h"
 
 #include <stdlib.h>
 
 typedef struct random_row {
     int64_t time_us, clock_us;
     uint32_t flags;
-    ride_key128 keys[PLAN_ENTITIES_MAX], name;
-    int64_t amount, count;
+    ride_key128 keys[PLAN_ENTITIES_MAX], name, other;
+    int64_t amount, count, category;
+    ride_slice text;
     uint64_t wide, about;
     double real;
     uint8_t truth, label;
@@ -35,9 +36,13 @@ static inline void rows_fields(rnd *r, const random_plan *p, random_row *row) {
     row->truth = (uint8_t)rnd_below(r, 2);
     row->label = (uint8_t)rnd_one_in(r, 3);
     row->name = (ride_key128){rnd_below(r, 5), rnd_one_in(r, 4) ? 9 : 0};
+    row->other = (ride_key128){rnd_below(r, 5), rnd_one_in(r, 4) ? 9 : 0};
+    row->text = (ride_slice){rnd_below(r, 20), rnd_below(r, 4)};
+    row->category = rnd_below(r, 5);
     row->real = RND_PICK(r, reals);
     if (rnd_one_in(r, 8)) row->real = rnd_one_in(r, 2) ? (double)NAN : (double)-INFINITY;
-    static const plan_field nullable[] = {FIELD_AMOUNT, FIELD_BOOL, FIELD_REAL, FIELD_NAME, FIELD_LABEL};
+    static const plan_field nullable[] = {FIELD_AMOUNT, FIELD_BOOL, FIELD_REAL,     FIELD_NAME,
+                                          FIELD_OTHER,  FIELD_TEXT, FIELD_CATEGORY, FIELD_LABEL};
     for (size_t i = 0; i < sizeof nullable / sizeof *nullable; i++)
         if (rnd_one_in(r, 8)) row->nulls |= 1u << (8 + nullable[i]);
 }
@@ -132,18 +137,21 @@ static inline void rows_fill(const random_plan *p, const ride_tile_layout *layou
             const int valid = c < RIDE_COLUMNS_SYSTEM || (row->nulls >> bit & 1) == 0;
             uint8_t *bits = ride_tile_validity(layout, tile, c);
             if (bits != NULL) ride_bit_put(bits, t, valid);
-            const void *value = c == RIDE_COLUMN_TIME               ? (const void *)&row->time_us
-                                : c == RIDE_COLUMN_CLOCK            ? (const void *)&row->clock_us
-                                : c == RIDE_COLUMN_FLAGS            ? (const void *)&row->flags
-                                : c == plan_column(p, FIELD_AMOUNT) ? (const void *)&row->amount
-                                : c == plan_column(p, FIELD_COUNT)  ? (const void *)&row->count
-                                : c == plan_column(p, FIELD_WIDE)   ? (const void *)&row->wide
-                                : c == plan_column(p, FIELD_BOOL)   ? (const void *)&row->truth
-                                : c == plan_column(p, FIELD_REAL)   ? (const void *)&row->real
-                                : c == plan_column(p, FIELD_NAME)   ? (const void *)&row->name
-                                : c == plan_column(p, FIELD_LABEL)  ? (const void *)&row->label
-                                : c == plan_column(p, FIELD_ABOUT)  ? (const void *)&row->about
-                                                                    : (const void *)&row->keys[c - RIDE_COLUMNS_SYSTEM];
+            const void *value = c == RIDE_COLUMN_TIME                 ? (const void *)&row->time_us
+                                : c == RIDE_COLUMN_CLOCK              ? (const void *)&row->clock_us
+                                : c == RIDE_COLUMN_FLAGS              ? (const void *)&row->flags
+                                : c == plan_column(p, FIELD_AMOUNT)   ? (const void *)&row->amount
+                                : c == plan_column(p, FIELD_COUNT)    ? (const void *)&row->count
+                                : c == plan_column(p, FIELD_WIDE)     ? (const void *)&row->wide
+                                : c == plan_column(p, FIELD_BOOL)     ? (const void *)&row->truth
+                                : c == plan_column(p, FIELD_REAL)     ? (const void *)&row->real
+                                : c == plan_column(p, FIELD_NAME)     ? (const void *)&row->name
+                                : c == plan_column(p, FIELD_OTHER)    ? (const void *)&row->other
+                                : c == plan_column(p, FIELD_TEXT)     ? (const void *)&row->text
+                                : c == plan_column(p, FIELD_CATEGORY) ? (const void *)&row->category
+                                : c == plan_column(p, FIELD_LABEL)    ? (const void *)&row->label
+                                : c == plan_column(p, FIELD_ABOUT)    ? (const void *)&row->about
+                                                                   : (const void *)&row->keys[c - RIDE_COLUMNS_SYSTEM];
             const uint32_t bytes = ride_type_bytes(layout->columns[c].type);
             memcpy((uint8_t *)ride_tile_values(layout, tile, c) + (size_t)t * bytes, value, bytes);
         }

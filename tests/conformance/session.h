@@ -1,0 +1,312 @@
+/* tests/conformance/session.h: one backend at work on a random plan: opened, given batches of rows, saved, resumed; and the
+ * comparison of what two of them gave. */
+#ifndef RIDE_TESTS_SESSION_H
+#define RIDE_TESTS_SESSION_H
+#include "random_rows.h"
+
+#include <criterion/criterion.h>
+
+enum { GUARD_BYTES = 4096, GUARD = 0xA5, POISON = 0xCD, ROWS_MAX = 5000 };
+
+static uint64_t now_ns(void *context) {
+    (void)context;
+    return 0;
+}
+static const ride_backend_services services = {.struct_bytes = sizeof services, .now_ns = now_ns};
+static const ride_backend_services *session_services = &services;
+
+/* What one row gave: features, margin, probability, rule, flags; compared as bytes. */
+typedef struct outputs {
+    uint64_t *words; /* rows_count * width */
+    uint32_t width;
+} outputs;
+
+typedef struct memory_stream {
+    uint8_t *data;
+    size_t bytes, bytes_max, at;
+} memory_stream;
+static ride_status memory_write(void *context, const void *data, size_t bytes) {
+    memory_stream *m = context;
+    while (m->bytes + bytes > m->bytes_max) {
+        m->bytes_max = m->bytes_max == 0 ? 65536 : m->bytes_max * 2;
+        m->data = realloc(m->data, m->bytes_max);
+        RIDE_ASSERT(m->data != NULL);
+    }
+    memcpy(m->data + m->bytes, data, bytes);
+    m->bytes += bytes;
+    return RIDE_OK;
+}
+static ride_status memory_read(void *context, void *data, size_t bytes) {
+    memory_stream *m = context;
+    if (m->bytes - m->at < bytes) return RIDE_E_CORRUPT;
+    memcpy(data, m->data + m->at, bytes);
+    m->at += bytes;
+    return RIDE_OK;
+}
+
+typedef struct session {
+    const ride_backend_ops *ops;
+    const random_plan *plan;
+    ride_device *device;
+    ride_program_dev *program;
+    ride_state *state;
+    ride_queue *queue;
+    uint32_t device_index;
+    ride_tile_layout in, out;
+    uint8_t *in_buffer, *out_buffer;
+    size_t in_bytes, out_bytes;
+    uint32_t vnode_first, vnodes_count;
+} session;
+
+#define MUST(call)                                                                                                     \
+    do {                                                                                                               \
+        ride_status must_status = (call);                                                                              \
+        cr_assert_eq(must_status, RIDE_OK, "%s: seed %llu: " #call ": %s, %s", s->ops->name,                           \
+                     (unsigned long long)s->plan->seed, ride_status_name(must_status), err.what);                      \
+    } while (0)
+
+static void session_state(session *s) {
+    ride_error err = {0};
+    const ride_state_options options = {.vnode_first = s->vnode_first, .vnodes_count = s->vnodes_count};
+    MUST(s->ops->state_create(s->device, s->program, &options, &s->state, &err));
+}
+
+/* s holds what is wanted: plan, device and vnodes. */
+static void session_start(session *s, ride_backend_entry_fn entry, const ride_bundle *bundle) {
+    ride_error err = {0};
+    s->ops = entry(RIDE_BACKEND_ABI, session_services, &err);
+    cr_assert_not_null(s->ops, "%s", err.what);
+    ride_plan_layout_in(bundle, &s->in);
+    ride_plan_layout_out(bundle, &s->out);
+    MUST(s->ops->device_open(s->device_index, &s->device, &err));
+    MUST(s->ops->program_upload(s->device, bundle, &s->program, &err));
+    session_state(s);
+    MUST(s->ops->queue_create(s->device, 4, &s->queue, &err));
+    const size_t tiles_max = (ROWS_MAX + RIDE_TILE_ROWS - 1) / RIDE_TILE_ROWS;
+    s->in_bytes = tiles_max * s->in.tile_bytes;
+    s->out_bytes = tiles_max * s->out.tile_bytes;
+    MUST(
+        s->ops->buffer_alloc(s->device, RIDE_BUFFER_HOST, s->in_bytes + 2 * GUARD_BYTES, (void **)&s->in_buffer, &err));
+    MUST(s->ops->buffer_alloc(s->device, RIDE_BUFFER_HOST, s->out_bytes + 2 * GUARD_BYTES, (void **)&s->out_buffer,
+                              &err));
+}
+
+/* Its state owns the vnodes. */
+static void session_open_part(session *s, ride_backend_entry_fn entry, const random_plan *plan,
+                              const ride_bundle *bundle, uint32_t vnode_first, uint32_t vnodes_count) {
+    *s = (session){.plan = plan, .vnode_first = vnode_first, .vnodes_count = vnodes_count};
+    session_start(s, entry, bundle);
+}
+static inline void session_open_at(session *s, ride_backend_entry_fn entry, const random_plan *plan,
+                                   const ride_bundle *bundle, uint32_t device_index) {
+    *s = (session){.plan = plan, .vnodes_count = RIDE_VNODES, .device_index = device_index};
+    session_start(s, entry, bundle);
+}
+static void session_open(session *s, ride_backend_entry_fn entry, const random_plan *plan, const ride_bundle *bundle) {
+    session_open_part(s, entry, plan, bundle, 0, RIDE_VNODES);
+}
+
+static void session_close(session *s) {
+    s->ops->buffer_free(s->device, RIDE_BUFFER_HOST, s->out_buffer);
+    s->ops->buffer_free(s->device, RIDE_BUFFER_HOST, s->in_buffer);
+    s->ops->queue_destroy(s->queue);
+    s->ops->state_destroy(s->state);
+    s->ops->program_release(s->program);
+    s->ops->device_close(s->device);
+}
+
+static memory_stream session_save_part(session *s, uint32_t vnode_first, uint32_t vnodes_count) {
+    ride_error err = {0};
+    memory_stream m = {0};
+    MUST(s->ops->state_save(s->state, vnode_first, vnodes_count, memory_write, &m, &err));
+    return m;
+}
+static memory_stream session_save(session *s) { return session_save_part(s, s->vnode_first, s->vnodes_count); }
+static void session_restore(session *s, memory_stream *m) {
+    ride_error err = {0};
+    m->at = 0;
+    MUST(s->ops->state_restore(s->state, memory_read, m, &err));
+    cr_assert_eq(m->at, m->bytes, "%s: seed %llu: the restore left bytes", s->ops->name,
+                 (unsigned long long)s->plan->seed);
+}
+static int streams_equal(const memory_stream *a, const memory_stream *b) {
+    return a->bytes == b->bytes && (a->bytes == 0 || memcmp(a->data, b->data, a->bytes) == 0);
+}
+/* Into a new state, as a new process would. */
+static void session_resume(session *s) {
+    memory_stream m = session_save(s);
+    s->ops->state_destroy(s->state);
+    session_state(s);
+    session_restore(s, &m);
+    memory_stream again = session_save(s);
+    cr_assert(streams_equal(&again, &m), "%s: seed %llu: a restored state saves other bytes", s->ops->name,
+              (unsigned long long)s->plan->seed);
+    free(again.data);
+    free(m.data);
+}
+
+static int all_bytes_are(const uint8_t *bytes, size_t count, uint8_t value) {
+    for (size_t i = 0; i < count; i++)
+        if (bytes[i] != value) return 0;
+    return 1;
+}
+
+/* A new state out of two parts of the old one, and each part in a state of its own saves as it was. */
+static void session_resume_in_parts(session *s, uint32_t cut) {
+    memory_stream parts[2] = {session_save_part(s, 0, cut), session_save_part(s, cut, RIDE_VNODES - cut)};
+    memory_stream whole = session_save(s);
+    ride_error err = {0};
+    uint64_t keys = 0; /* of the part before */
+    for (uint32_t i = 0; i < 2; i++) {
+        s->ops->state_destroy(s->state);
+        s->vnode_first = i == 0 ? 0 : cut;
+        s->vnodes_count = i == 0 ? cut : RIDE_VNODES - cut;
+        session_state(s);
+        session_restore(s, &parts[i]);
+        memory_stream again = session_save(s);
+        cr_assert(streams_equal(&again, &parts[i]), "%s: seed %llu: a restored part saves other bytes", s->ops->name,
+                  (unsigned long long)s->plan->seed);
+        free(again.data);
+        ride_state_stats stats;
+        s->ops->state_stats(s->state, &stats);
+        if (i == 1 && keys > 0) {
+            parts[0].at = 0;
+            cr_assert_neq(s->ops->state_restore(s->state, memory_read, &parts[0], &err), RIDE_OK,
+                          "%s: seed %llu: took keys of vnodes that it does not own", s->ops->name,
+                          (unsigned long long)s->plan->seed);
+        }
+        keys = stats.keys;
+    }
+    s->ops->state_destroy(s->state);
+    s->vnode_first = 0;
+    s->vnodes_count = RIDE_VNODES;
+    session_state(s);
+    for (uint32_t i = 2; i-- > 0;) session_restore(s, &parts[i]);
+    memory_stream again = session_save(s);
+    cr_assert(streams_equal(&again, &whole), "%s: seed %llu: parts together save other bytes", s->ops->name,
+              (unsigned long long)s->plan->seed);
+    free(again.data);
+    free(whole.data);
+    for (uint32_t i = 0; i < 2; i++) free(parts[i].data);
+}
+
+static const char session_arena[32] = "what the slices point into .....";
+
+static uint32_t session_stages(const random_plan *p) {
+    return RIDE_STAGE_FEATURES | RIDE_STAGE_RULES | (p->has_forest ? RIDE_STAGE_SCORE : 0);
+}
+
+static void session_collect(const session *s, const random_row *rows, uint32_t first, uint32_t count,
+                            const uint8_t *tiles, outputs *out) {
+    const uint32_t features = s->plan->features_count;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!row_is_event(&rows[first + i])) continue;
+        const uint8_t *tile = tiles + (size_t)(i / RIDE_TILE_ROWS) * s->out.tile_bytes;
+        const uint32_t r = i % RIDE_TILE_ROWS;
+        uint64_t *words = out->words + (size_t)(first + i) * out->width;
+        for (uint32_t c = 0; c < features + RIDE_OUT_COUNT; c++) {
+            const void *values = ride_tile_values_const(&s->out, tile, c);
+            const int is_score = c == features + RIDE_OUT_MARGIN || c == features + RIDE_OUT_PROBABILITY;
+            if (is_score && !s->plan->has_forest) continue; /* nobody writes it */
+            words[c] = ride_type_bytes(s->out.columns[c].type) == 8 ? ((const uint64_t *)values)[r]
+                                                                    : ((const uint32_t *)values)[r];
+        }
+    }
+}
+
+static void session_batch(session *s, const random_row *rows, uint32_t first, uint32_t count, outputs *out) {
+    ride_error err = {0};
+    const random_plan *p = s->plan;
+    const size_t tiles = (count + RIDE_TILE_ROWS - 1) / RIDE_TILE_ROWS;
+    const size_t in_bytes = tiles * s->in.tile_bytes, out_bytes = tiles * s->out.tile_bytes;
+    uint8_t *in = s->in_buffer + GUARD_BYTES, *to = s->out_buffer + GUARD_BYTES;
+    memset(s->in_buffer, POISON, in_bytes + 2 * GUARD_BYTES); /* unused rows and padding hold rubbish */
+    memset(s->out_buffer, GUARD, GUARD_BYTES);
+    memset(to, POISON, out_bytes);
+    memset(to + out_bytes, GUARD, GUARD_BYTES);
+    rows_fill(p, &s->in, rows + first, count, first, in);
+    uint8_t *before = malloc(in_bytes);
+    memcpy(before, in, in_bytes);
+    const int apart = count % 3 == 0; /* scores and rules as works of their own */
+    const uint32_t stages = session_stages(p);
+    ride_work work = {.stages = apart ? RIDE_STAGE_FEATURES : stages,
+                      .rows_count = count,
+                      .in_tiles = in,
+                      .out_tiles = to,
+                      .arena = session_arena,
+                      .arena_bytes = sizeof session_arena};
+    ride_ticket ticket = 0;
+    MUST(s->ops->submit(s->queue, s->program, s->state, &work, &ticket));
+    MUST(s->ops->wait(s->queue, ticket, UINT64_MAX));
+    work.stages = stages & ~(uint32_t)RIDE_STAGE_FEATURES;
+    if (apart) MUST(s->ops->submit(s->queue, s->program, NULL, &work, &ticket));
+    MUST(s->ops->wait(s->queue, ticket, UINT64_MAX));
+    cr_assert_eq(memcmp(before, in, in_bytes), 0, "%s: seed %llu: the input was written to", s->ops->name,
+                 (unsigned long long)p->seed);
+    free(before);
+    cr_assert(all_bytes_are(s->out_buffer, GUARD_BYTES, GUARD) && all_bytes_are(to + out_bytes, GUARD_BYTES, GUARD),
+              "%s: seed %llu: written outside the output", s->ops->name, (unsigned long long)p->seed);
+    session_collect(s, rows, first, count, to, out);
+}
+
+static void outputs_make(const random_plan *p, uint32_t rows_count, outputs *out) {
+    out->width = p->features_count + RIDE_OUT_COUNT;
+    out->words = calloc((size_t)rows_count * out->width + 1, sizeof *out->words);
+}
+
+/* Rows of the batch that begins at `first`, near `count`: never cutting a timestamp group. */
+static uint32_t rows_of_batch(const random_plan *p, const random_row *rows, uint32_t rows_count, uint32_t first,
+                              uint32_t count) {
+    if (count > rows_count - first) count = rows_count - first;
+    while (first + count < rows_count && !rows_may_cut(p, rows, first + count - 1)) count++;
+    return count;
+}
+
+/* Batch sizes: n > 0 that size, 0 random odd sizes. cut_every > 0: save and resume behind every so many batches. */
+static void session_run(session *s, const random_row *rows, uint32_t rows_count, uint32_t batch, uint32_t cut_every,
+                        outputs *out) {
+    rnd r = {s->plan->seed + batch};
+    outputs_make(s->plan, rows_count, out);
+    uint32_t first = 0, batches = 0;
+    while (first < rows_count) {
+        uint32_t count = batch > 0 ? batch : 1 + rnd_below(&r, 200) * 3;
+        count = rows_of_batch(s->plan, rows, rows_count, first, count);
+        session_batch(s, rows, first, count, out);
+        first += count;
+        if (cut_every == 0 || ++batches % cut_every != 0) continue;
+        if (rnd_one_in(&r, 4)) session_resume_in_parts(s, 1 + rnd_below(&r, RIDE_VNODES - 1));
+        else session_resume(s);
+    }
+}
+
+static void compare(const random_plan *p, const random_row *rows, uint32_t rows_count, const outputs *expected,
+                    const outputs *got, const char *what) {
+    for (uint32_t i = 0; i < rows_count; i++) {
+        for (uint32_t f = 0; f < expected->width && row_is_event(&rows[i]); f++) {
+            const uint64_t a = expected->words[(size_t)i * expected->width + f],
+                           b = got->words[(size_t)i * got->width + f];
+            if (a == b) continue;
+            double x, y;
+            memcpy(&x, &a, sizeof x);
+            memcpy(&y, &b, sizeof y);
+            static const char *const tail[] = {"margin", "probability", "rule", "flags"};
+            char which[200] = "expression";
+            if (f >= p->features_count) snprintf(which, sizeof which, "%s", tail[f - p->features_count]);
+            for (uint32_t g = 0; g < p->aggregates_count; g++)
+                if (p->aggregates[g].feature == f)
+                    snprintf(which, sizeof which, "aggregate %u: op %u entity %u current %u peers %u condition %d", g,
+                             p->aggregates[g].op, p->aggregates[g].entity, p->aggregates[g].current,
+                             p->aggregates[g].peers, p->aggregates[g].condition);
+            cr_assert_fail("seed %llu, %s: row %u of %u, column %u (%s): expected %.17g (%016llx), got %.17g (%016llx)",
+                           (unsigned long long)p->seed, what, i, rows_count, f, which, x, (unsigned long long)a, y,
+                           (unsigned long long)b);
+        }
+    }
+}
+
+static uint64_t environment_number(const char *name, uint64_t otherwise) {
+    const char *text = getenv(name);
+    return text != NULL && *text != 0 ? strtoull(text, NULL, 10) : otherwise;
+}
+
+#endif
