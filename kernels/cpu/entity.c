@@ -80,9 +80,20 @@ static void storage_destroy(ride_cpu_entity *entity) {
     ride_slab_destroy(&entity->slab);
 }
 
+static const ride_cpu_form *narrow_form_for(ride_cpu_isa isa) {
+#if defined(__x86_64__)
+    if (isa == RIDE_CPU_AVX512) return &ride_cpu_form_narrow_avx512;
+    if (isa == RIDE_CPU_AVX2) return &ride_cpu_form_narrow_avx2;
+#else
+    (void)isa;
+#endif
+    return &ride_cpu_form_narrow;
+}
+
 ride_status ride_cpu_entity_create(ride_cpu_entity *entity, const ride_bundle *bundle, uint32_t entity_index,
-                                   uint64_t bytes_max, uint64_t reserve_keys, ride_error *err) {
+                                   uint64_t bytes_max, uint64_t reserve_keys, ride_cpu_isa isa, ride_error *err) {
     memset(entity, 0, sizeof *entity);
+    entity->narrow_form = narrow_form_for(isa);
     entity->bundle = bundle;
     entity->plan = &ride_bundle_array(bundle, RIDE_SECTION_ENTITIES, ride_plan_entity)[entity_index];
     entity->lanes = ride_bundle_array(bundle, RIDE_SECTION_LANES, ride_plan_lane) + entity->plan->lanes_first;

@@ -91,8 +91,20 @@ RIDE_INLINE void rows_apply(ride_cpu_entity *entity, ride_cpu_rows *rows, const 
     }
 }
 
+#ifdef FORM_VECTOR
+#include "kernels/cpu/form_vector.h"
+#endif
+
 /* The common shapes get their own copy of the loop, with the shape known to the compiler. */
 static inline void apply(ride_cpu_entity *entity, ride_cpu_rows *rows) {
+#ifdef FORM_VECTOR
+    uint64_t all = rows->rows_count == 64 ? UINT64_MAX : (UINT64_C(1) << rows->rows_count) - 1;
+    if (!entity->any_scan && rows->is_event == all) {
+#define CALL(shift, words, edges) return vector_apply(entity, rows, (vector_shape){shift, words, edges})
+        VECTOR_SHAPES(CALL);
+#undef CALL
+    }
+#endif
     if (EDGES == 4 && WORDS == 1 && SHIFT == FORM_SHIFT_1) rows_apply(entity, rows, FORM_SHIFT_1, 1, 4);
     else if (EDGES == 4 && WORDS == 0 && SHIFT == FORM_SHIFT_0) rows_apply(entity, rows, FORM_SHIFT_0, 0, 4);
     else if (EDGES == 4 && WORDS == 2 && SHIFT == FORM_SHIFT_2) rows_apply(entity, rows, FORM_SHIFT_2, 2, 4);
@@ -112,6 +124,11 @@ static inline void peers(ride_cpu_entity *entity, ride_cpu_rows *rows) {
 }
 
 static inline void prefetch(const ride_cpu_entity *entity, const ride_cpu_rows *rows) {
+#ifdef FORM_VECTOR
+#define CALL(shift, words, edges) return vector_prefetch(entity, rows, (vector_shape){shift, words, edges})
+    VECTOR_SHAPES(CALL);
+#undef CALL
+#endif
     for (uint32_t row = 0; row < rows->rows_count; row++) {
         if (rows->record[row] == RIDE_NO_RECORD) continue;
         const ride_record *record = ride_cpu_record(entity, rows->record[row]);
@@ -129,6 +146,9 @@ static inline void prefetch(const ride_cpu_entity *entity, const ride_cpu_rows *
 }
 
 static inline void thresholds(const ride_cpu_entity *entity, ride_cpu_rows *rows) {
+#ifdef FORM_VECTOR
+    if (vector_thresholds(entity, rows)) return;
+#endif
     WORD *threshold = rows->threshold, *time_word = rows->time_word;
     uint32_t n = rows->rows_count;
     for (uint32_t row = 0; row < n; row++) time_word[row] = time_to_word(rows->time_us[row]);

@@ -20,7 +20,6 @@ static uint64_t machine_bytes(void) {
 
 ride_status ride_cpu_state_create(ride_device *device, const ride_program_dev *program,
                                   const ride_state_options *options, ride_state **out, ride_error *err) {
-    (void)device;
     ride_status st = RIDE_OK;
     ride_state *state = calloc(1, sizeof *state);
     if (state == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a state");
@@ -42,7 +41,7 @@ ride_status ride_cpu_state_create(ride_device *device, const ride_program_dev *p
     for (uint32_t e = 0; e < n; e++) {
         RIDE_TRY_GOTO(st,
                       ride_cpu_entity_create(&state->entities[e], &program->bundle, e, bytes_max, options->reserve_keys,
-                                             err),
+                                             device->isa, err),
                       fail);
         state->entities_count = e + 1;
         RIDE_TRY_GOTO(st, ride_cpu_rows_create(&state->rows[2 * e], &state->entities[e], err), fail);
