@@ -47,17 +47,6 @@ static const uint8_t pack_lanes[16][16] = {
 };
 #endif
 
-/* Writes four items, of which those whose bit is set come first. */
-RIDE_INLINE uint32_t items_put(uint32_t *items, uint32_t bits, uint32_t first) {
-    __m128i all = _mm_add_epi32(_mm_set1_epi32((int)first), _mm_set_epi32(3, 2, 1, 0));
-#if defined(__AVX512VL__)
-    store4(items, _mm_maskz_compress_epi32((__mmask8)bits, all));
-#else
-    store4(items, _mm_shuffle_epi8(all, load4(pack_lanes[bits])));
-#endif
-    return (uint32_t)__builtin_popcount(bits);
-}
-
 /* How many of a line's times the threshold has passed. */
 RIDE_INLINE uint32_t times_passed(const WORD *line, WORD threshold, const uint32_t shift) {
     if (shift == 2) return (uint32_t)__builtin_popcount(lanes_le(load4(line), _mm_set1_epi32(threshold)));
@@ -95,31 +84,76 @@ RIDE_INLINE WORD *shape_line(uint8_t *slab, const ride_record *record, uint32_t 
     return (WORD *)(slab + ((uint64_t)record->ring + (i < j ? i : j)) * RIDE_STATE_LINE_BYTES);
 }
 
-/* The listed edges move on. An item is row * 8 + edge. */
-RIDE_INLINE void vector_move(const ride_cpu_entity *entity, const ride_cpu_rows *rows, uint32_t *items,
-                             uint32_t items_count, const vector_shape s) {
+/* Edges that have expired, and where the entry after theirs lies. */
+typedef struct vector_list {
+    uint32_t items[RIDE_BLOCK_ROWS * VECTOR_EDGES_MAX + 8]; /* row * 8 + edge */
+    uint32_t lines[RIDE_BLOCK_ROWS * VECTOR_EDGES_MAX + 8]; /* line of the slab */
+    uint32_t blocks[RIDE_BLOCK_ROWS * VECTOR_EDGES_MAX + 8];
+    uint32_t count;
+} vector_list;
+
+/* Per lane: the block of the entry after the edge's, and its line. */
+RIDE_INLINE __m128i lanes_block(const uint32_t *position, const vector_shape s) {
+    return _mm_srli_epi32(_mm_sub_epi32(load4(position), _mm_set1_epi32(-1)), (int)s.shift);
+}
+RIDE_INLINE __m128i lanes_line(const ride_record *record, __m128i block) {
+    __m128i i = _mm_sub_epi32(block, _mm_set1_epi32((int)record->base_block));
+    i = _mm_min_epu32(i, _mm_sub_epi32(i, _mm_set1_epi32((int)record->ring_blocks)));
+    return _mm_add_epi32(i, _mm_set1_epi32((int)record->ring));
+}
+
+/* Stores four lanes, those whose bit is set first. */
+RIDE_INLINE void pack4(uint32_t *to, __m128i lanes, uint32_t bits) {
+#if defined(__AVX512VL__)
+    store4(to, _mm_maskz_compress_epi32((__mmask8)bits, lanes));
+#else
+    store4(to, _mm_shuffle_epi8(lanes, load4(pack_lanes[bits])));
+#endif
+}
+
+RIDE_INLINE void list_add(vector_list *list, ride_record *record, const WORD *threshold, uint32_t row, uint32_t keep,
+                          const vector_shape s) {
+    for (uint32_t e = 0; e < s.edges; e += 4) {
+        uint32_t passed = lanes_le(load4(shape_word(record) + e), load4(threshold + e)) & keep;
+        __m128i block = lanes_block(shape_position(record, s) + e, s);
+        pack4(list->items + list->count,
+              _mm_add_epi32(_mm_set1_epi32((int)(row * 8 + e)), _mm_set_epi32(3, 2, 1, 0)), passed);
+        pack4(list->lines + list->count, lanes_line(record, block), passed);
+        pack4(list->blocks + list->count, block, passed);
+        list->count += (uint32_t)__builtin_popcount(passed);
+    }
+}
+
+/* The listed edges move on. */
+RIDE_INLINE void vector_move(const ride_cpu_entity *entity, const ride_cpu_rows *rows, vector_list *list,
+                             const vector_shape s) {
     const uint32_t mask = (1u << s.shift) - 1;
     uint8_t *records = entity->records, *slab = entity->slab.base;
-    while (items_count > 0) {
+    while (list->count > 0) {
         uint32_t left = 0;
-        for (uint32_t k = 0; k < items_count; k++) {
-            uint32_t item = items[k], row = item >> 3, e = item & 7;
+        for (uint32_t k = 0; k < list->count; k++) {
+            uint32_t item = list->items[k], row = item >> 3, e = item & 7, block = list->blocks[k];
+            const WORD *line = (const WORD *)(slab + (uint64_t)list->lines[k] * RIDE_STATE_LINE_BYTES);
             ride_record *record = shape_record(records, rows->record[row], s);
-            uint32_t *position = shape_position(record, s) + e;
             WORD threshold = ((const WORD *)rows->threshold)[row * s.edges + e];
-            uint32_t block = (*position + 1) >> s.shift;
-            const WORD *line = shape_line(slab, record, block);
             uint32_t passed = times_passed(line, threshold, s.shift), over = passed >> s.shift, slot = passed & mask;
-            /* all of the line has passed: another round, from its last entry on */
-            __builtin_prefetch(shape_line(slab, record, block + over));
-            items[left] = item;
-            left += over;
-            *position = (block << s.shift) + passed - over;
+            list->items[left] = item;
+            left += over; /* all of the line has passed: another round, from the next one on */
+            shape_position(record, s)[e] = (block << s.shift) + passed;
             shape_word(record)[e] = line[slot];
             for (uint32_t w = 0; w < s.words; w++)
                 shape_prefix(record, s)[w * s.edges + e] = line[((1 + w) << s.shift) + slot];
         }
-        items_count = left;
+        list->count = left;
+        for (uint32_t k = 0; k < left; k++) {
+            uint32_t item = list->items[k];
+            ride_record *record = shape_record(records, rows->record[item >> 3], s);
+            uint32_t block = shape_position(record, s)[item & 7] >> s.shift;
+            const uint8_t *line = (const uint8_t *)shape_line(slab, record, block);
+            __builtin_prefetch(line);
+            list->lines[k] = (uint32_t)((uint64_t)(line - slab) / RIDE_STATE_LINE_BYTES);
+            list->blocks[k] = block;
+        }
     }
 }
 
@@ -219,7 +253,7 @@ RIDE_INLINE void vector_enter(ride_cpu_entity *entity, ride_cpu_rows *rows, cons
 }
 
 RIDE_INLINE void vector_apply(ride_cpu_entity *entity, ride_cpu_rows *rows, const vector_shape s) {
-    uint32_t items[RIDE_BLOCK_ROWS * VECTOR_EDGES_MAX + 8], items_count = 0;
+    vector_list list;
     uint8_t act[RIDE_BLOCK_ROWS], wait[RIDE_BLOCK_ROWS];
     uint32_t act_count = 0, wait_count = 0;
     const uint32_t epoch = ++entity->block_epoch, rows_count = rows->rows_count;
@@ -227,6 +261,7 @@ RIDE_INLINE void vector_apply(ride_cpu_entity *entity, ride_cpu_rows *rows, cons
     const uint64_t slack_us = (uint64_t)entity->retention_us - (uint64_t)entity->need_us;
     uint8_t *records = entity->records;
     const WORD *threshold = rows->threshold;
+    list.count = 0;
     for (uint32_t row = 0; row < rows_count; row++) {
         uint32_t index = rows->record[row];
         if (RIDE_UNLIKELY(index == RIDE_NO_RECORD)) {
@@ -243,12 +278,9 @@ RIDE_INLINE void vector_apply(ride_cpu_entity *entity, ride_cpu_rows *rows, cons
         act_count += plain;
         wait[wait_count] = (uint8_t)row;
         wait_count += !plain;
-        for (uint32_t e = 0; e < s.edges; e += 4) {
-            uint32_t passed = lanes_le(load4(shape_word(record) + e), load4(threshold + row * s.edges + e));
-            items_count += items_put(items + items_count, passed & (0 - (uint32_t)plain), row * 8 + e);
-        }
+        list_add(&list, record, threshold + row * s.edges, row, 0 - (uint32_t)plain, s);
     }
-    vector_move(entity, rows, items, items_count, s);
+    vector_move(entity, rows, &list, s);
     vector_enter(entity, rows, act, act_count, clock_us, s);
     for (uint32_t k = 0; k < wait_count; k++) {
         uint32_t row = wait[k];
@@ -276,12 +308,8 @@ RIDE_INLINE void vector_prefetch(const ride_cpu_entity *entity, const ride_cpu_r
         const WORD *newest = shape_line(entity->slab.base, record, n >> s.shift);
         __builtin_prefetch(newest, 1);
         __builtin_prefetch(shape_line(entity->slab.base, record, (n + 1) >> s.shift), 1);
-        __m128i base = _mm_set1_epi32((int)record->base_block), blocks = _mm_set1_epi32((int)record->ring_blocks),
-                ring = _mm_set1_epi32((int)record->ring);
         for (uint32_t e = 0; e < s.edges; e += 4) {
-            __m128i at = _mm_sub_epi32(load4(shape_position(record, s) + e), _mm_set1_epi32(-1));
-            at = _mm_sub_epi32(_mm_srli_epi32(at, (int)s.shift), base);
-            at = _mm_add_epi32(_mm_min_epu32(at, _mm_sub_epi32(at, blocks)), ring);
+            __m128i at = lanes_line(record, lanes_block(shape_position(record, s) + e, s));
             __m128i stays = _mm_cmpgt_epi32(load4(shape_word(record) + e), load4(threshold + row * s.edges + e));
             at = _mm_andnot_si128(stays, at); /* line 0 is nobody's, and always near */
             uint64_t a = (uint64_t)_mm_cvtsi128_si64(at), b = (uint64_t)_mm_extract_epi64(at, 1);
@@ -291,6 +319,21 @@ RIDE_INLINE void vector_prefetch(const ride_cpu_entity *entity, const ride_cpu_r
             __builtin_prefetch(slab + (b >> 32) * RIDE_STATE_LINE_BYTES);
         }
     }
+}
+
+/* time_to_word of every row. The quotient of a double division cannot reach the next whole second: below 2^32 s it is at
+ * least 10^-6 away, and rounding moves it by 2.4 * 10^-7 at most; later times and inexact ones stop at the same bound. */
+RIDE_INLINE void time_words(const int64_t *time_us, uint32_t rows_count, WORD *out) {
+#if defined(__AVX512DQ__)
+    for (uint32_t row = 0; row < rows_count; row++) {
+        double quotient = (double)time_us[row] / 1e6;
+        int64_t seconds = (int64_t)quotient;
+        seconds = seconds < (int64_t)UINT32_MAX - 1 ? seconds : (int64_t)UINT32_MAX - 1;
+        out[row] = time_us[row] < 0 ? WORD_NONE : (int32_t)(seconds - (INT64_C(1) << 31));
+    }
+#else
+    for (uint32_t row = 0; row < rows_count; row++) out[row] = time_to_word(time_us[row]);
+#endif
 }
 
 /* Thresholds of edges that stand a fixed time behind the event; false: there are others. */
@@ -307,8 +350,9 @@ static inline bool vector_thresholds(const ride_cpu_entity *entity, ride_cpu_row
         none[slot] = 0;
     }
     WORD *threshold = rows->threshold, *time_word = rows->time_word;
+    time_words(rows->time_us, rows->rows_count, time_word);
     for (uint32_t row = 0; row < rows->rows_count; row++) {
-        WORD word = time_word[row] = time_to_word(rows->time_us[row]);
+        WORD word = time_word[row];
         for (uint32_t e = 0; e < edges; e += 4) {
             __m128i minimum = load4(none + e), all = _mm_sub_epi32(_mm_set1_epi32(word), load4(offset + e));
             all = _mm_blendv_epi8(all, minimum, _mm_cmpeq_epi32(minimum, _mm_set1_epi32(WORD_NONE)));
