@@ -124,7 +124,12 @@ typedef struct ride_cpu_rows {
 typedef struct ride_cpu_form {
     void (*record_init)(ride_cpu_entity *entity, ride_record *record);
     void (*thresholds)(const ride_cpu_entity *entity, ride_cpu_rows *rows);
-    void (*prefetch)(const ride_cpu_entity *entity, const ride_cpu_rows *rows);
+    /* Records were found by tag: makes sure of the keys, and prefetches the lines that the rows will read. */
+    void (*prefetch)(ride_cpu_entity *entity, ride_cpu_rows *rows);
+    /* Narrow: the block's rows fit (times, values, bound of sums); updates the bounds. Wide: always. After thresholds. */
+    bool (*fits)(ride_cpu_entity *entity, const ride_cpu_rows *rows);
+    /* Values into words: after the fit was checked. */
+    void (*words)(const ride_cpu_entity *entity, ride_cpu_rows *rows);
     void (*apply)(ride_cpu_entity *entity, ride_cpu_rows *rows);
     void (*finish)(const ride_cpu_entity *entity, const ride_cpu_rows *rows);
     void (*peers)(ride_cpu_entity *entity, ride_cpu_rows *rows);
@@ -152,12 +157,14 @@ ride_status ride_cpu_entity_create(ride_cpu_entity *entity, const ride_bundle *b
                                    uint64_t bytes_max, uint64_t reserve_keys, ride_cpu_isa isa, ride_error *err);
 void ride_cpu_entity_destroy(ride_cpu_entity *entity);
 /* Record of a key by tag only: may be another key's (verify then corrects it), or a new record. RIDE_NO_RECORD: out of memory. */
-uint32_t ride_cpu_entity_find(ride_cpu_entity *entity, ride_key128 key, uint64_t hash);
+uint32_t ride_cpu_entity_find_slow(ride_cpu_entity *entity, ride_key128 key, uint64_t hash);
+static inline uint32_t ride_cpu_entity_find(ride_cpu_entity *entity, ride_key128 key, uint64_t hash) {
+    uint32_t index = ride_keytable_find_near(&entity->table, hash);
+    return RIDE_LIKELY(index != UINT32_MAX) ? index : ride_cpu_entity_find_slow(entity, key, hash);
+}
 uint32_t ride_cpu_entity_find_exact(ride_cpu_entity *entity, ride_key128 key, uint64_t hash);
 /* Rewrites a narrow table as wide; record indexes stay. */
 ride_status ride_cpu_entity_widen(ride_cpu_entity *entity, ride_error *err);
-/* True when the block's rows fit the narrow form (times, values, bound of sums); updates the bounds. */
-bool ride_cpu_entity_fits_narrow(ride_cpu_entity *entity, const ride_cpu_rows *rows);
 /* Frees keys whose entries have all expired; looks at `records_count` records and goes on there next time. */
 void ride_cpu_entity_sweep(ride_cpu_entity *entity, uint32_t records_count);
 uint64_t ride_cpu_entity_bytes(const ride_cpu_entity *entity);

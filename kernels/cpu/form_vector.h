@@ -297,13 +297,18 @@ RIDE_INLINE void vector_apply(ride_cpu_entity *entity, ride_cpu_rows *rows, cons
 }
 
 /* Lines that the block will read and write: of edges that will move the next entry's, the newest, the one after it. */
-RIDE_INLINE void vector_prefetch(const ride_cpu_entity *entity, const ride_cpu_rows *rows, const vector_shape s) {
+RIDE_INLINE void vector_prefetch(ride_cpu_entity *entity, ride_cpu_rows *rows, const vector_shape s) {
     uint8_t *records = entity->records;
     const uint8_t *slab = entity->slab.base;
     const WORD *threshold = rows->threshold;
     for (uint32_t row = 0; row < rows->rows_count; row++) {
         if (RIDE_UNLIKELY(rows->record[row] == RIDE_NO_RECORD)) continue;
         ride_record *record = shape_record(records, rows->record[row], s);
+        __m128i differ = _mm_xor_si128(load4(&record->key), load4(&rows->keys[row]));
+        if (RIDE_UNLIKELY(!_mm_testz_si128(differ, differ))) {
+            record = record_checked(entity, rows, row);
+            if (record == NULL) continue;
+        }
         const uint32_t n = record->n;
         const WORD *newest = shape_line(entity->slab.base, record, n >> s.shift);
         __builtin_prefetch(newest, 1);
