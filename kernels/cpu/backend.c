@@ -10,10 +10,6 @@
 
 enum { TICKETS_KEPT = 64 };
 
-struct ride_device {
-    uint32_t opened;
-};
-
 struct ride_queue {
     ride_ticket last;
     ride_status results[TICKETS_KEPT];
@@ -48,7 +44,9 @@ static ride_status cpu_device_open(uint32_t device_index, ride_device **out, rid
     if (device_index != 0)
         return ride_fail(err, RIDE_E_CONFIG, "the cpu backend has one device, not number %u", device_index);
     *out = calloc(1, sizeof **out);
-    return *out != NULL ? RIDE_OK : ride_fail(err, RIDE_E_MEMORY, "no memory for a device");
+    if (*out == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a device");
+    (*out)->isa = ride_cpu_isa_best();
+    return RIDE_OK;
 }
 static void cpu_device_close(ride_device *device) { free(device); }
 

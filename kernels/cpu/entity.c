@@ -81,9 +81,20 @@ static void storage_destroy(ride_cpu_entity *entity) {
     ride_slab_destroy(&entity->slab);
 }
 
+static const ride_cpu_form *narrow_form_for(ride_cpu_isa isa) {
+#if defined(__x86_64__)
+    if (isa == RIDE_CPU_AVX512) return &ride_cpu_form_narrow_avx512;
+    if (isa == RIDE_CPU_AVX2) return &ride_cpu_form_narrow_avx2;
+#else
+    (void)isa;
+#endif
+    return &ride_cpu_form_narrow;
+}
+
 ride_status ride_cpu_entity_create(ride_cpu_entity *entity, const ride_bundle *bundle, uint32_t entity_index,
-                                   uint64_t bytes_max, uint64_t reserve_keys, ride_error *err) {
+                                   uint64_t bytes_max, uint64_t reserve_keys, ride_cpu_isa isa, ride_error *err) {
     memset(entity, 0, sizeof *entity);
+    entity->narrow_form = narrow_form_for(isa);
     entity->bundle = bundle;
     entity->plan = &ride_bundle_array(bundle, RIDE_SECTION_ENTITIES, ride_plan_entity)[entity_index];
     entity->lanes = ride_bundle_array(bundle, RIDE_SECTION_LANES, ride_plan_lane) + entity->plan->lanes_first;
@@ -141,7 +152,7 @@ static uint32_t record_new(ride_cpu_entity *entity, ride_key128 key, uint64_t ha
     return index;
 }
 
-uint32_t ride_cpu_entity_find(ride_cpu_entity *entity, ride_key128 key, uint64_t hash) {
+uint32_t ride_cpu_entity_find_slow(ride_cpu_entity *entity, ride_key128 key, uint64_t hash) {
     uint64_t at = hash >> entity->table.shift;
     uint32_t index = ride_keytable_probe(&entity->table, hash, &at);
     return RIDE_LIKELY(index != UINT32_MAX) ? index : record_new(entity, key, hash);
@@ -153,28 +164,6 @@ uint32_t ride_cpu_entity_find_exact(ride_cpu_entity *entity, ride_key128 key, ui
         if (index == UINT32_MAX) return record_new(entity, key, hash);
         if (ride_key_equal(ride_cpu_record(entity, index)->key, key)) return index;
     }
-}
-
-bool ride_cpu_entity_fits_narrow(ride_cpu_entity *entity, const ride_cpu_rows *rows) {
-    int64_t largest = entity->largest;
-    for (uint32_t row = 0; row < rows->rows_count; row++) {
-        if (rows->flags[row] & RIDE_ROW_SKIP) continue;
-        int64_t t = rows->time_us[row];
-        if (t % 1000000 != 0 || t < (INT64_C(1) << 28) * 1000000 || t >= (int64_t)(UINT32_MAX - 1) * 1000000)
-            return false;
-    }
-    for (uint32_t l = 0; l < entity->layout.lanes_count; l++) {
-        if (entity->lanes[l].kind != RIDE_LANE_SUM) continue;
-        const int64_t *value = rows->sum_value + l * RIDE_BLOCK_ROWS;
-        for (uint32_t row = 0; row < rows->rows_count; row++) {
-            int64_t magnitude = value[row] < 0 ? -(value[row] + (value[row] == INT64_MIN)) : value[row];
-            largest = magnitude > largest ? magnitude : largest;
-        }
-    }
-    entity->largest = largest;
-    uint64_t entries =
-        (uint64_t)entity->live_max + RIDE_BLOCK_ROWS + 32; /* what any window can hold by the end of this block */
-    return largest < RIDE_NARROW_LIMIT && entries * (uint64_t)largest < RIDE_NARROW_LIMIT;
 }
 
 void ride_cpu_entity_watch_sums(ride_cpu_entity *entity, const ride_cpu_rows *rows) {

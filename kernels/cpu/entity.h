@@ -6,6 +6,7 @@
  * wide words (state_layout.h). Private to kernels/cpu; one thread at a time. */
 #ifndef RIDE_KERNELS_CPU_ENTITY_H
 #define RIDE_KERNELS_CPU_ENTITY_H
+#include "kernels/cpu/isa.h"
 #include "kernels/cpu/keytable.h"
 #include "kernels/cpu/slab.h"
 #include "kernels/layout/state_layout.h"
@@ -31,7 +32,7 @@ typedef struct ride_record {
     uint32_t ring_class, ring_blocks;
     uint32_t base_block; /* block l lies at ring index l - base_block, less ring_blocks when past the end */
     uint32_t patches;    /* label patch of this key that became known last + 1; 0 = none */
-    uint32_t reserved;
+    uint32_t epoch;      /* last block of rows that touched it (form_vector.h) */
 } ride_record;
 RIDE_STATIC_ASSERT(sizeof(ride_record) == RIDE_STATE_RECORD_HEAD_BYTES, "head of a record is one line");
 
@@ -73,6 +74,8 @@ typedef struct ride_cpu_aggregate {
     uint32_t chain; /* since_first: which */
 } ride_cpu_aggregate;
 
+struct ride_cpu_form;
+
 typedef struct ride_cpu_entity {
     const ride_bundle *bundle;
     const ride_plan_entity *plan;
@@ -90,7 +93,9 @@ typedef struct ride_cpu_entity {
         [RIDE_STATE_LANES_MAX];       /* for LABEL lane l: the COUNT word of its condition, -1 = every entry */
     bool word_is_low[RIDE_WORDS_MAX]; /* cumulative word w and w + 1 are one 128-bit number */
     bool out_of_memory;
-    uint32_t form_epoch; /* counts rewritings */
+    uint32_t form_epoch;  /* counts rewritings */
+    uint32_t block_epoch; /* counts blocks of rows; may wrap: a key taken for touched only waits */
+    const struct ride_cpu_form *narrow_form;
     int64_t need_us, retention_us, lookback_us;
     int64_t offset_max_us; /* of the edges that stand a fixed time behind the event */
 
@@ -142,7 +147,12 @@ typedef struct ride_cpu_rows {
 typedef struct ride_cpu_form {
     void (*record_init)(ride_cpu_entity *entity, ride_record *record);
     void (*thresholds)(const ride_cpu_entity *entity, ride_cpu_rows *rows);
-    void (*prefetch)(const ride_cpu_entity *entity, const ride_cpu_rows *rows);
+    /* Records were found by tag: makes sure of the keys, and prefetches the lines that the rows will read. */
+    void (*prefetch)(ride_cpu_entity *entity, ride_cpu_rows *rows);
+    /* Narrow: the block's rows fit (times, values, bound of sums); updates the bounds. Wide: always. After thresholds. */
+    bool (*fits)(ride_cpu_entity *entity, const ride_cpu_rows *rows);
+    /* Values into words: after the fit was checked. */
+    void (*words)(const ride_cpu_entity *entity, ride_cpu_rows *rows);
     void (*apply)(ride_cpu_entity *entity, ride_cpu_rows *rows);
     void (*finish)(const ride_cpu_entity *entity, const ride_cpu_rows *rows);
     void (*peers_count)(ride_cpu_entity *entity, const ride_cpu_rows *rows);
@@ -155,9 +165,12 @@ typedef struct ride_cpu_form {
     void (*edges_refresh)(ride_cpu_entity *entity, ride_record *record);
 } ride_cpu_form;
 extern const ride_cpu_form ride_cpu_form_narrow, ride_cpu_form_wide;
+#if defined(__x86_64__)
+extern const ride_cpu_form ride_cpu_form_narrow_avx2, ride_cpu_form_narrow_avx512;
+#endif
 
 static inline const ride_cpu_form *ride_cpu_entity_form(const ride_cpu_entity *entity) {
-    return entity->layout.wide ? &ride_cpu_form_wide : &ride_cpu_form_narrow;
+    return entity->layout.wide ? &ride_cpu_form_wide : entity->narrow_form;
 }
 static inline ride_record *ride_cpu_record(const ride_cpu_entity *entity, uint32_t index) {
     return (ride_record *)(entity->records + (uint64_t)index * entity->layout.record_bytes);
@@ -165,15 +178,17 @@ static inline ride_record *ride_cpu_record(const ride_cpu_entity *entity, uint32
 
 /* bytes_max: bound of records and rings together; the key table comes on top. */
 ride_status ride_cpu_entity_create(ride_cpu_entity *entity, const ride_bundle *bundle, uint32_t entity_index,
-                                   uint64_t bytes_max, uint64_t reserve_keys, ride_error *err);
+                                   uint64_t bytes_max, uint64_t reserve_keys, ride_cpu_isa isa, ride_error *err);
 void ride_cpu_entity_destroy(ride_cpu_entity *entity);
 /* Record of a key by tag only: may be another key's (verify then corrects it), or a new record. RIDE_NO_RECORD: out of memory. */
-uint32_t ride_cpu_entity_find(ride_cpu_entity *entity, ride_key128 key, uint64_t hash);
+uint32_t ride_cpu_entity_find_slow(ride_cpu_entity *entity, ride_key128 key, uint64_t hash);
+static inline uint32_t ride_cpu_entity_find(ride_cpu_entity *entity, ride_key128 key, uint64_t hash) {
+    uint32_t index = ride_keytable_find_near(&entity->table, hash);
+    return RIDE_LIKELY(index != UINT32_MAX) ? index : ride_cpu_entity_find_slow(entity, key, hash);
+}
 uint32_t ride_cpu_entity_find_exact(ride_cpu_entity *entity, ride_key128 key, uint64_t hash);
 /* Rewrites a narrow table as wide; record indexes stay. */
 ride_status ride_cpu_entity_widen(ride_cpu_entity *entity, ride_error *err);
-/* True when the block's rows fit the narrow form (times, values, bound of sums); updates the bounds. */
-bool ride_cpu_entity_fits_narrow(ride_cpu_entity *entity, const ride_cpu_rows *rows);
 /* Wide: notes the block's greatest values; from when on sums could overflow, they are watched. */
 void ride_cpu_entity_watch_sums(ride_cpu_entity *entity, const ride_cpu_rows *rows);
 static inline bool ride_cpu_sum_can_overflow(const ride_cpu_entity *entity, uint64_t entries) {

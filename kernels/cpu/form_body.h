@@ -3,6 +3,7 @@
 #ifndef RIDE_KERNELS_CPU_FORM_BODY_H
 #define RIDE_KERNELS_CPU_FORM_BODY_H
 #include "kernels/cpu/form_finish.h"
+#include "kernels/cpu/rows.h"
 
 /* ---- the row loop ---- */
 
@@ -93,8 +94,28 @@ RIDE_INLINE void rows_apply(ride_cpu_entity *entity, ride_cpu_rows *rows, const 
     }
 }
 
+/* A record found by tag may be another key's. */
+RIDE_INLINE ride_record *record_checked(ride_cpu_entity *entity, ride_cpu_rows *rows, uint32_t row) {
+    ride_record *record = ride_cpu_record(entity, rows->record[row]);
+    if (RIDE_LIKELY(ride_key_equal(record->key, rows->keys[row]))) return record;
+    rows->record[row] = ride_cpu_entity_find_exact(entity, rows->keys[row], ride_key_hash(rows->keys[row]));
+    return rows->record[row] == RIDE_NO_RECORD ? NULL : ride_cpu_record(entity, rows->record[row]);
+}
+
+#ifdef FORM_VECTOR
+#include "kernels/cpu/form_vector.h"
+#endif
+
 /* The common shapes get their own copy of the loop, with the shape known to the compiler. */
 static inline void apply(ride_cpu_entity *entity, ride_cpu_rows *rows) {
+#ifdef FORM_VECTOR
+    uint64_t all = rows->rows_count == 64 ? UINT64_MAX : (UINT64_C(1) << rows->rows_count) - 1;
+    if (!entity->any_scan && rows->is_event == all) {
+#define CALL(shift, words, edges) return vector_apply(entity, rows, (vector_shape){shift, words, edges})
+        VECTOR_SHAPES(CALL);
+#undef CALL
+    }
+#endif
     if (EDGES == 4 && WORDS == 1 && SHIFT == FORM_SHIFT_1) rows_apply(entity, rows, FORM_SHIFT_1, 1, 4);
     else if (EDGES == 4 && WORDS == 0 && SHIFT == FORM_SHIFT_0) rows_apply(entity, rows, FORM_SHIFT_0, 0, 4);
     else if (EDGES == 4 && WORDS == 2 && SHIFT == FORM_SHIFT_2) rows_apply(entity, rows, FORM_SHIFT_2, 2, 4);
@@ -125,11 +146,16 @@ static inline void peers(ride_cpu_entity *entity, ride_cpu_rows *rows) {
     }
 }
 
-static inline void prefetch(const ride_cpu_entity *entity, const ride_cpu_rows *rows) {
+static inline void prefetch(ride_cpu_entity *entity, ride_cpu_rows *rows) {
+#ifdef FORM_VECTOR
+#define CALL(shift, words, edges) return vector_prefetch(entity, rows, (vector_shape){shift, words, edges})
+    VECTOR_SHAPES(CALL);
+#undef CALL
+#endif
     for (uint32_t row = 0; row < rows->rows_count; row++) {
         if (rows->record[row] == RIDE_NO_RECORD) continue;
-        const ride_record *record = ride_cpu_record(entity, rows->record[row]);
-        if (record->ring == 0) continue;
+        const ride_record *record = record_checked(entity, rows, row);
+        if (record == NULL || record->ring == 0) continue;
         const WORD *word = record_words(record, entity->layout.offset_word);
         const uint32_t *position = record_positions(entity, record);
         uint32_t newest = record->n >> SHIFT;
@@ -142,7 +168,51 @@ static inline void prefetch(const ride_cpu_entity *entity, const ride_cpu_rows *
     }
 }
 
+/* Do the rows fit narrow words? Times in whole seconds between 1978 and 2106; and no window's sum can leave 31 bits: the
+ * largest value times what any window can hold by the end of this block. */
+static inline bool fits(ride_cpu_entity *entity, const ride_cpu_rows *rows) {
+    if (sizeof(WORD) == 8) return true;
+    const WORD *time_word = rows->time_word;
+    uint64_t outside = 0;
+    for (uint32_t row = 0; row < rows->rows_count; row++) {
+        uint64_t seconds = (uint32_t)((UWORD)time_word[row] + (UINT32_C(1) << 31));
+        uint64_t differs = (seconds * 1000000) ^ (uint64_t)rows->time_us[row];
+        uint64_t is_outside = (differs != 0) | (seconds < UINT32_C(1) << 28) | (seconds >= UINT32_MAX - 1);
+        outside |= is_outside & ((rows->flags[row] & RIDE_ROW_SKIP) == 0);
+    }
+    if (outside) return false;
+    int64_t largest = entity->largest;
+    for (uint32_t l = 0; l < entity->layout.lanes_count; l++) {
+        if (entity->lanes[l].kind != RIDE_LANE_SUM) continue;
+        const int64_t *value = rows->sum_value + l * RIDE_BLOCK_ROWS;
+        for (uint32_t row = 0; row < rows->rows_count; row++) {
+            int64_t magnitude = value[row] < 0 ? -(value[row] + (value[row] == INT64_MIN)) : value[row];
+            largest = magnitude > largest ? magnitude : largest;
+        }
+    }
+    entity->largest = largest;
+    uint64_t entries = (uint64_t)entity->live_max + RIDE_BLOCK_ROWS + 32;
+    return largest < RIDE_NARROW_LIMIT && entries * (uint64_t)largest < RIDE_NARROW_LIMIT;
+}
+
+static inline void words(const ride_cpu_entity *entity, ride_cpu_rows *rows) {
+    if (sizeof(WORD) == 8) {
+        ride_cpu_rows_words_wide(rows, entity);
+        return;
+    }
+    WORD *restrict key_word = rows->key_word;
+    for (uint32_t row = 0; row < rows->rows_count; row++) key_word[row] = (WORD)(rows->has_key >> row & 1);
+    for (uint32_t l = 0; l < entity->layout.lanes_count; l++) {
+        WORD *restrict own = (WORD *)rows->own + entity->layout.lane_word[l] * RIDE_BLOCK_ROWS;
+        const int64_t *restrict value = rows->sum_value + l * RIDE_BLOCK_ROWS;
+        for (uint32_t row = 0; row < rows->rows_count; row++) own[row] = (WORD)value[row];
+    }
+}
+
 static inline void thresholds(const ride_cpu_entity *entity, ride_cpu_rows *rows) {
+#ifdef FORM_VECTOR
+    if (vector_thresholds(entity, rows)) return;
+#endif
     WORD *threshold = rows->threshold, *time_word = rows->time_word;
     uint32_t n = rows->rows_count;
     for (uint32_t row = 0; row < n; row++) time_word[row] = time_to_word(rows->time_us[row]);
@@ -196,6 +266,8 @@ const ride_cpu_form FORM_TABLE = {
     .record_init = record_init,
     .thresholds = thresholds,
     .prefetch = prefetch,
+    .fits = fits,
+    .words = words,
     .apply = apply,
     .finish = finish,
     .peers_count = peers_count,

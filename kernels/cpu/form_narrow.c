@@ -1,2 +1,2 @@
-/* kernels/cpu/form_narrow.c: the form of int32 words (form_words.h). ride_cpu_entity_fits_narrow keeps what does not fit away. */
+/* kernels/cpu/form_narrow.c: the form of int32 words (form_words.h). Its `fits` keeps what does not fit away. */
 #include "kernels/cpu/form_body.h"

@@ -17,7 +17,9 @@
 #define FORM_SHIFT_0       4
 #define FORM_SHIFT_1       3
 #define FORM_SHIFT_2       2
-#define FORM_TABLE         ride_cpu_form_narrow
+#ifndef FORM_TABLE
+#define FORM_TABLE ride_cpu_form_narrow
+#endif
 
 static inline WORD time_to_word(int64_t us) {
     int64_t seconds = us >= 0 ? us / 1000000 : -1;

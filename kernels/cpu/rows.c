@@ -182,17 +182,8 @@ void ride_cpu_rows_fill(ride_cpu_rows *rows, const ride_cpu_entity *entity, cons
                 bits_at(ride_tile_validity_const(in_layout, block->in_tile, (uint32_t)label_column), first, n), n);
 }
 
-void ride_cpu_rows_words(ride_cpu_rows *rows, const ride_cpu_entity *entity) {
+void ride_cpu_rows_words_wide(ride_cpu_rows *rows, const ride_cpu_entity *entity) {
     uint32_t n = rows->rows_count;
-    if (!entity->layout.wide) {
-        int32_t *own = rows->own, *key_word = rows->key_word;
-        for (uint32_t row = 0; row < n; row++) key_word[row] = (int32_t)(rows->has_key >> row & 1);
-        for (uint32_t l = 0; l < entity->layout.lanes_count; l++)
-            for (uint32_t row = 0; row < n; row++)
-                own[entity->layout.lane_word[l] * RIDE_BLOCK_ROWS + row] =
-                    (int32_t)rows->sum_value[l * RIDE_BLOCK_ROWS + row];
-        return;
-    }
     int64_t *own = rows->own, *key_word = rows->key_word;
     for (uint32_t row = 0; row < n; row++) key_word[row] = (int64_t)(rows->has_key >> row & 1);
     for (uint32_t l = 0; l < entity->layout.lanes_count; l++) {

@@ -20,7 +20,7 @@ void ride_cpu_rows_point(ride_cpu_rows *rows, const ride_cpu_entity *entity, con
 /* Values and presence; conditions[i] is the tile's 32-byte bitmap of condition i. */
 void ride_cpu_rows_fill(ride_cpu_rows *rows, const ride_cpu_entity *entity, const ride_tile_layout *in_layout,
                         const ride_cpu_block *block, uint8_t (*conditions)[RIDE_TILE_VALIDITY_BYTES]);
-/* Narrows the values to the entity's words: after the fit was checked. */
-void ride_cpu_rows_words(ride_cpu_rows *rows, const ride_cpu_entity *entity);
+/* Values into the words of the wide form. */
+void ride_cpu_rows_words_wide(ride_cpu_rows *rows, const ride_cpu_entity *entity);
 
 #endif

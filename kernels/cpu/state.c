@@ -20,7 +20,6 @@ static uint64_t machine_bytes(void) {
 
 ride_status ride_cpu_state_create(ride_device *device, const ride_program_dev *program,
                                   const ride_state_options *options, ride_state **out, ride_error *err) {
-    (void)device;
     ride_status st = RIDE_OK;
     ride_state *state = calloc(1, sizeof *state);
     if (state == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a state");
@@ -42,7 +41,7 @@ ride_status ride_cpu_state_create(ride_device *device, const ride_program_dev *p
     for (uint32_t e = 0; e < n; e++) {
         RIDE_TRY_GOTO(st,
                       ride_cpu_entity_create(&state->entities[e], &program->bundle, e, bytes_max, options->reserve_keys,
-                                             err),
+                                             device->isa, err),
                       fail);
         state->entities_count = e + 1;
         RIDE_TRY_GOTO(st, ride_cpu_rows_create(&state->rows[2 * e], &state->entities[e], err), fail);
@@ -127,23 +126,35 @@ static uint32_t find_only(const ride_cpu_entity *entity, ride_key128 key, uint64
     }
 }
 
+/* True when all rows enter and have a key: nothing to ask row by row. */
+static bool all_enter(const key_view *view, uint32_t rows_count) {
+    uint32_t both = UINT32_MAX, any = 0;
+    for (uint32_t row = 0; row < rows_count; row++) both &= view->flags[row], any |= view->flags[row];
+    return view->validity == NULL && (both & RIDE_ROW_ENTERS) && !(any & (RIDE_ROW_LABEL | RIDE_ROW_SKIP));
+}
+
 static void stage_records(ride_state *state, const ride_cpu_block *block, uint32_t number) {
     for (uint32_t e = 0; e < state->entities_count; e++) {
         ride_cpu_entity *entity = &state->entities[e];
         key_view view = keys_of(state, e, block);
         const uint64_t *hash = hash_at(state, e, number);
         uint32_t *found = found_at(state, e, number), record_bytes = entity->layout.record_bytes;
+        const bool plain = all_enter(&view, block->rows_count);
         for (uint32_t row = 0; row < block->rows_count; row++) {
-            found[row] = RIDE_NO_RECORD;
-            if (!ride_valid(view.validity, block->row_first + row) || (view.flags[row] & RIDE_ROW_SKIP)) continue;
-            if ((view.flags[row] & (RIDE_ROW_ENTERS | RIDE_ROW_LABEL)) != RIDE_ROW_ENTERS) {
-                found[row] = find_only(entity, view.keys[row], hash[row]);
-                continue;
+            if (!plain) {
+                found[row] = RIDE_NO_RECORD;
+                if (!ride_valid(view.validity, block->row_first + row) || (view.flags[row] & RIDE_ROW_SKIP)) continue;
+                if ((view.flags[row] & (RIDE_ROW_ENTERS | RIDE_ROW_LABEL)) != RIDE_ROW_ENTERS) {
+                    found[row] = find_only(entity, view.keys[row], hash[row]);
+                    continue;
+                }
             }
             found[row] = ride_cpu_entity_find(entity, view.keys[row], hash[row]);
-            if (found[row] == RIDE_NO_RECORD) continue;
+            if (RIDE_UNLIKELY(found[row] == RIDE_NO_RECORD)) continue;
             const uint8_t *record = (const uint8_t *)ride_cpu_record(entity, found[row]);
-            for (uint32_t line = 0; line < record_bytes; line += RIDE_STATE_LINE_BYTES)
+            __builtin_prefetch(record, 1);
+            __builtin_prefetch(record + RIDE_STATE_LINE_BYTES, 1);
+            for (uint32_t line = 2 * RIDE_STATE_LINE_BYTES; line < record_bytes; line += RIDE_STATE_LINE_BYTES)
                 __builtin_prefetch(record + line, 1);
         }
     }
@@ -155,11 +166,6 @@ static void stage_lines(ride_state *state, const ride_cpu_block *block, uint32_t
         ride_cpu_rows *rows = &state->rows[2 * e + number % 2];
         ride_cpu_rows_point(rows, entity, &state->program->in_layout, block);
         rows->record = found_at(state, e, number);
-        for (uint32_t row = 0; row < block->rows_count; row++) {
-            if (rows->record[row] == RIDE_NO_RECORD) continue;
-            if (RIDE_UNLIKELY(!ride_key_equal(ride_cpu_record(entity, rows->record[row])->key, rows->keys[row])))
-                rows->record[row] = ride_cpu_entity_find_exact(entity, rows->keys[row], hash_at(state, e, number)[row]);
-        }
         ride_cpu_entity_form(entity)->thresholds(entity, rows);
         rows->form_epoch = entity->form_epoch;
         ride_cpu_entity_form(entity)->prefetch(entity, rows);
@@ -167,7 +173,7 @@ static void stage_lines(ride_state *state, const ride_cpu_block *block, uint32_t
 }
 
 static ride_status form_check(ride_cpu_entity *entity, ride_cpu_rows *rows) {
-    if (!entity->layout.wide && !ride_cpu_entity_fits_narrow(entity, rows)) {
+    if (!ride_cpu_entity_form(entity)->fits(entity, rows)) {
         RIDE_TRY(ride_cpu_entity_widen(entity, NULL));
         entity->form_epoch++;
     }
@@ -215,7 +221,7 @@ static ride_status stage_work(ride_state *state, ride_cpu_program_scratch *scrat
         ride_cpu_rows *rows = &state->rows[2 * e + number % 2];
         ride_cpu_rows_fill(rows, entity, &state->program->in_layout, block, state->conditions);
         RIDE_TRY(form_check(entity, rows));
-        ride_cpu_rows_words(rows, entity);
+        ride_cpu_entity_form(entity)->words(entity, rows);
         outputs_point(state, rows, entity, block);
         rows->is_peers = false;
         ride_cpu_entity_form(entity)->apply(entity, rows);
@@ -296,7 +302,7 @@ static ride_status peers_run(ride_state *state, ride_cpu_program_scratch *scratc
             if (!entity->any_peers) continue;
             ride_cpu_rows *rows = rows_again(state, e, &block);
             ride_cpu_rows_fill(rows, entity, &state->program->in_layout, &block, state->conditions);
-            ride_cpu_rows_words(rows, entity);
+            ride_cpu_entity_form(entity)->words(entity, rows);
             outputs_point(state, rows, entity, &block);
             rows->is_peers = true;
             ride_cpu_entity_form(entity)->peers(entity, rows);

@@ -8,6 +8,10 @@
 
 enum { RIDE_FLIGHT = 4 /* blocks in the pipeline: slots, records, lines, work */ };
 
+struct ride_device {
+    ride_cpu_isa isa;
+};
+
 struct ride_program_dev {
     uint8_t *image;
     ride_bundle bundle;

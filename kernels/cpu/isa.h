@@ -1,0 +1,16 @@
+/* kernels/cpu/isa.h: which instruction set the loops with variants use. All variants give the same bytes. */
+#ifndef RIDE_KERNELS_CPU_ISA_H
+#define RIDE_KERNELS_CPU_ISA_H
+
+typedef enum ride_cpu_isa {
+    RIDE_CPU_PORTABLE = 0,
+    RIDE_CPU_AVX2 = 1,   /* with BMI, BMI2, POPCNT */
+    RIDE_CPU_AVX512 = 2, /* F, VL, BW, DQ */
+} ride_cpu_isa;
+
+/* The best that this machine has and the limit allows. Asked when a device is opened. */
+ride_cpu_isa ride_cpu_isa_best(void);
+/* No more than this from now on: for tests and measurements, before threads exist. */
+void ride_cpu_isa_limit(ride_cpu_isa most);
+
+#endif
