@@ -48,6 +48,9 @@ static ride_status aggregates_make(ride_cpu_entity *entity, ride_error *err) {
         a->is_u64 = a->plan->lane_value >= 0 ? entity->lanes[a->plan->lane_value].is_u64 : 0;
         a->divisor = a->plan->is_decimal ? (double)ride_pow10_u64(a->plan->scale) : 1.0;
         a->scans = op_scans(a->plan->op);
+        a->extreme = -1;
+        for (uint32_t x = 0; x < entity->layout.extremes_count; x++)
+            if (entity->layout.extreme_aggregate[x] == i) a->extreme = (int32_t)x;
         while (a->plan->op == RIDE_AGG_SINCE_FIRST && entity->layout.chain_lane[a->chain] != a->lane_value) a->chain++;
         entity->any_scan = entity->any_scan || a->scans;
         entity->any_peers = entity->any_peers || a->plan->peers != 0;

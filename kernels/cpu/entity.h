@@ -61,6 +61,16 @@ typedef struct ride_chain {
 } ride_chain;
 RIDE_STATIC_ASSERT(sizeof(ride_chain) == RIDE_STATE_CHAIN_BYTES, "the layout makes room for it");
 
+/* min, max: the value of the entries [from, covered) of a record and which of them has it, the newest of equal ones. It holds until
+ * that entry leaves the window; entries that came since are looked at when the value is asked for. */
+typedef struct ride_extreme {
+    int64_t value;
+    uint32_t best;          /* position; RIDE_NO_RECORD: none of them counts */
+    uint32_t from, covered; /* covered 0: nothing is known */
+    uint32_t reserved;
+} ride_extreme;
+RIDE_STATIC_ASSERT(sizeof(ride_extreme) == RIDE_STATE_EXTREME_BYTES, "the layout makes room for it");
+
 /* What the finish needs of an aggregate, in terms of the layout. slot -1 = newest entry. */
 typedef struct ride_cpu_aggregate {
     const ride_plan_aggregate *plan;
@@ -69,9 +79,10 @@ typedef struct ride_cpu_aggregate {
     int32_t word_value;                       /* own word of VALUE/HASH, -1 = none */
     int32_t lane_value;                       /* presence bit */
     uint32_t is_u64;
-    double divisor; /* 10^scale */
-    bool scans;     /* reads entries, not prefixes */
-    uint32_t chain; /* since_first: which */
+    double divisor;  /* 10^scale */
+    bool scans;      /* reads entries, not prefixes */
+    uint32_t chain;  /* since_first: which */
+    int32_t extreme; /* min, max: which of the record's, or -1 */
 } ride_cpu_aggregate;
 
 struct ride_cpu_form;
@@ -207,6 +218,9 @@ int32_t ride_cpu_patches_cut(ride_cpu_entity *entity, ride_record *record, int64
 /* Time before or at which no reader sees an entry any more. */
 static inline int64_t ride_cpu_entity_cut(const ride_cpu_entity *entity) {
     return ride_time_sub(entity->clock_us, entity->retention_us);
+}
+static inline ride_extreme *ride_cpu_extremes(const ride_cpu_entity *entity, const ride_record *record) {
+    return (ride_extreme *)((uint8_t *)record + entity->layout.offset_extreme);
 }
 static inline ride_chain *ride_cpu_chains(const ride_cpu_entity *entity, const ride_record *record) {
     return (ride_chain *)((uint8_t *)record + entity->layout.offset_chain);

@@ -42,7 +42,7 @@ RIDE_INLINE void row_plain(ride_cpu_entity *entity, ride_cpu_rows *rows, uint32_
         for (uint32_t e = 0; e < edges; e++) raw[e * RIDE_BLOCK_ROWS] = prefix[w * edges + e];
         raw[edges * RIDE_BLOCK_ROWS] = total[w];
     }
-    if (entity->any_scan) scan_all(entity, rows, row, record, false, -1);
+    if (entity->any_scan) scan_all(entity, rows, row, record, false, -1, record);
     WORD time_word = ((const WORD *)rows->time_word)[row];
     for (uint32_t e = 0; e < edges; e++)
         word[e] = word[e] == WORD_END ? time_word : word[e]; /* an edge at the end meets the entry */
@@ -63,11 +63,11 @@ static inline void row_other(ride_cpu_entity *entity, ride_cpu_rows *rows, uint3
         rows->approx |= UINT64_C(1) << row;
     if (record == NULL) {
         raw_zero(entity, rows, row);
-        if (entity->any_scan) scan_all(entity, rows, row, NULL, false, -1);
+        if (entity->any_scan) scan_all(entity, rows, row, NULL, false, -1, NULL);
         return;
     }
     raw_search(entity, rows, row, record);
-    if (entity->any_scan) scan_all(entity, rows, row, record, false, -1);
+    if (entity->any_scan) scan_all(entity, rows, row, record, false, -1, NULL);
     if (!(rows->flags[row] & RIDE_ROW_ENTERS) || rows->time_us[row] <= cut) return; /* or is gone at once */
     if (entity->labels_from_source) tie_add(entity, rows, row, record);
     if (rows->time_us[row] < record->last_us) {
@@ -142,7 +142,7 @@ static inline void peers(ride_cpu_entity *entity, ride_cpu_rows *rows) {
         int64_t own_at = -1;
         if (record != NULL && (rows->flags[row] & RIDE_ROW_ENTERS))
             own_at = (int64_t)position_search(entity, record, time_to_word(rows->time_us[row])) - record->group--;
-        scan_all(entity, rows, row, record, true, own_at);
+        scan_all(entity, rows, row, record, true, own_at, NULL);
     }
 }
 

@@ -107,6 +107,11 @@ static inline void chains_insert(const ride_cpu_entity *entity, ride_record *rec
     }
 }
 
+/* Entries have moved: what is remembered of them by position means nothing any more. */
+static inline void extremes_forget(const ride_cpu_entity *entity, ride_record *record) {
+    for (uint32_t x = 0; x < entity->layout.extremes_count; x++) ride_cpu_extremes(entity, record)[x].covered = 0;
+}
+
 /* ---- expiry and growth ---- */
 
 /* Moves `first` past entries that no reader may see any more. */
@@ -150,6 +155,7 @@ static inline bool ring_grow(ride_cpu_entity *entity, ride_record *record, uint3
 
 /* Positions are 32 bits: long before they wrap, all of a key's are moved down together. */
 static inline void positions_rebase(ride_cpu_entity *entity, ride_record *record) {
+    extremes_forget(entity, record);
     uint32_t *position = record_positions(entity, record);
     uint32_t down = record->base_block << SHIFT;
     record->n -= down;
@@ -326,6 +332,7 @@ static inline void tie_add(ride_cpu_entity *entity, const ride_cpu_rows *rows, u
 
 /* A late event: appended, then moved down to its place; entries behind it get its amounts into their prefixes. */
 static inline void insert_late(ride_cpu_entity *entity, ride_cpu_rows *rows, uint32_t row, ride_record *record) {
+    extremes_forget(entity, record);
     int64_t t = rows->time_us[row];
     WORD time_word = time_to_word(t);
     const WORD *added = (const WORD *)rows->own + row;

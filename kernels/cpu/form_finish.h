@@ -109,12 +109,12 @@ static inline void sum_row(ride_cpu_entity *entity, ride_cpu_rows *rows, uint32_
 
 /* own_at: position of the row's own entry when that is in state already (peers); else -1. */
 static inline void scan_all(ride_cpu_entity *entity, ride_cpu_rows *rows, uint32_t row, const ride_record *record,
-                            bool peers, int64_t own_at) {
+                            bool peers, int64_t own_at, ride_record *remembers) {
     for (uint32_t i = 0; i < entity->aggregates_count; i++) {
         const ride_cpu_aggregate *a = &entity->aggregates[i];
         if (!a->scans || (a->plan->peers != 0) != peers) continue;
         if (sizeof(WORD) == 8 && ride_cpu_op_sums(a->plan->op)) sum_row(entity, rows, row, record, a, own_at);
-        else scan_row(entity, rows, row, record, a, own_at);
+        else scan_row(entity, rows, row, record, a, own_at, remembers);
     }
 }
 

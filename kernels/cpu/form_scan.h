@@ -77,9 +77,40 @@ static inline double since_first(ride_cpu_entity *entity, const ride_cpu_rows *r
     return ride_window_finish(a->plan, n + (a->plan->current && has_own), value);
 }
 
-/* own_at: position of the row's own entry when that is in state already (peers); else -1. */
+/* True when `entry` takes the place of `best` as the extreme. */
+static inline bool value_beats(const ride_cpu_aggregate *a, int64_t entry, int64_t best) {
+    return a->plan->op == RIDE_AGG_MIN ? value_less(a, entry, best) : value_less(a, best, entry);
+}
+
+/* min or max of the entries [lo, hi), from what the record remembers and the entries that came since; all of them are looked at
+ * only when the one that had it has left. Rows in order only: their windows never move back. false: no entry counts. */
+static inline bool extreme_of(const ride_cpu_entity *entity, ride_record *record, const ride_cpu_aggregate *a,
+                              uint32_t lo, uint32_t hi, int64_t *value) {
+    ride_extreme *known = &ride_cpu_extremes(entity, record)[a->extreme];
+    bool holds = known->covered != 0 && known->from <= lo && known->covered <= hi &&
+                 (known->best == RIDE_NO_RECORD || known->best >= lo);
+    uint32_t from = holds && known->covered > lo ? known->covered : lo, mask = (1u << SHIFT) - 1,
+             best_at = holds ? known->best : RIDE_NO_RECORD;
+    int64_t best = known->value;
+    bool first = true;
+    for (uint32_t p = hi; p != from; p--) { /* newest first: of equal ones it lasts longest */
+        const WORD *block = block_at(entity, record, (p - 1) >> SHIFT);
+        uint32_t slot = (p - 1) & mask;
+        if (!entry_present(entity, block, slot, a->lane_value)) continue;
+        int64_t entry = (int64_t)block[((1 + WORDS + (uint32_t)a->word_value) << SHIFT) + slot];
+        bool takes = best_at == RIDE_NO_RECORD || value_beats(a, entry, best) || (first && entry == best);
+        first = first && !takes;
+        if (takes) best = entry, best_at = p - 1;
+    }
+    *known = (ride_extreme){.value = best, .best = best_at, .from = holds ? known->from : lo, .covered = hi};
+    *value = best;
+    return best_at != RIDE_NO_RECORD;
+}
+
+/* own_at: position of the row's own entry when that is in state already (peers); else -1. remembers: the record when
+ * the row is in order, else NULL. */
 static inline void scan_row(ride_cpu_entity *entity, const ride_cpu_rows *rows, uint32_t row, const ride_record *record,
-                            const ride_cpu_aggregate *a, int64_t own_at) {
+                            const ride_cpu_aggregate *a, int64_t own_at, ride_record *remembers) {
     const ride_plan_aggregate *plan = a->plan;
     int64_t t = rows->time_us[row];
     bool has_own = rows->has_key >> row & 1, own_counted = own_at >= 0 && own_entry_counted(entity, rows, row, a),
@@ -106,6 +137,10 @@ static inline void scan_row(ride_cpu_entity *entity, const ride_cpu_rows *rows, 
     if (plan->op == RIDE_AGG_SINCE_FIRST) {
         rows->features[a - entity->aggregates][row] = since_first(entity, rows, row, record, a, lo, hi, own_at);
         return;
+    }
+    if (remembers != NULL && a->extreme >= 0) { /* n: only whether there is one */
+        n = lo != hi && extreme_of(entity, remembers, a, lo, hi, &best);
+        hi = lo;
     }
     if (plan->op == RIDE_AGG_DISTINCT && !set_reset(entity, hi - lo)) return;
     uint32_t mask = (1u << SHIFT) - 1;

@@ -44,6 +44,16 @@ static void chains_find(const ride_bundle *bundle, uint32_t entity, ride_state_l
     }
 }
 
+static void extremes_find(const ride_bundle *bundle, uint32_t entity, ride_state_layout *out) {
+    const ride_plan_entity *e = &ride_bundle_array(bundle, RIDE_SECTION_ENTITIES, ride_plan_entity)[entity];
+    const ride_plan_aggregate *aggregates =
+        ride_bundle_array(bundle, RIDE_SECTION_AGGREGATES, ride_plan_aggregate) + e->aggregates_first;
+    for (uint32_t i = 0; i < e->aggregates_count && out->extremes_count < RIDE_STATE_EXTREMES_MAX; i++)
+        if ((aggregates[i].op == RIDE_AGG_MIN || aggregates[i].op == RIDE_AGG_MAX) && !aggregates[i].peers &&
+            aggregates[i].min_count <= 1)
+            out->extreme_aggregate[out->extremes_count++] = i;
+}
+
 ride_status ride_state_layout_make(const ride_bundle *bundle, uint32_t entity, int wide, ride_state_layout *out,
                                    ride_error *err) {
     uint32_t count;
@@ -85,6 +95,8 @@ ride_status ride_state_layout_make(const ride_bundle *bundle, uint32_t entity, i
     chains_find(bundle, entity, out);
     offset = (offset + 7) / 8 * 8;
     out->offset_chain = offset, offset += out->chains_count * RIDE_STATE_CHAIN_BYTES;
+    extremes_find(bundle, entity, out);
+    out->offset_extreme = offset, offset += out->extremes_count * RIDE_STATE_EXTREME_BYTES;
     out->record_bytes = (offset + RIDE_STATE_LINE_BYTES - 1) / RIDE_STATE_LINE_BYTES * RIDE_STATE_LINE_BYTES;
     return RIDE_OK;
 }

@@ -19,6 +19,8 @@ enum {
     RIDE_STATE_RECORD_HEAD_BYTES = 64,
     RIDE_STATE_CHAINS_MAX = RIDE_STATE_LANES_MAX + 1,
     RIDE_STATE_CHAIN_BYTES = 32,
+    RIDE_STATE_EXTREMES_MAX = 16,
+    RIDE_STATE_EXTREME_BYTES = 24,
 };
 
 typedef struct ride_state_layout {
@@ -41,6 +43,10 @@ typedef struct ride_state_layout {
     uint32_t chains_count;                     /* since_first: one per set of events that it counts */
     int32_t chain_lane[RIDE_STATE_CHAINS_MAX]; /* the lane whose presence says which events; -1 = all */
     uint32_t offset_chain;
+    uint32_t
+        extremes_count; /* min and max whose present value a record remembers, so that it is not looked for each time */
+    uint32_t extreme_aggregate[RIDE_STATE_EXTREMES_MAX]; /* within the entity's aggregates */
+    uint32_t offset_extreme;
 } ride_state_layout;
 
 /* 1 when the entity's lanes fit the narrow form. */

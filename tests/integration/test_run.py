@@ -96,16 +96,22 @@ def check_summary(folder, answered, hits):
     print("the summary's counts, rules and alerts are those of the decisions")
 
 
-def check_stops(folder, events):
+def waits(seconds, chance):
+    """How long to let each run go: parts of what a whole one takes here, longer as time goes by, so that slow machines end too."""
+    return lambda attempt: seconds * chance.uniform(0.1, 0.5) * (1 + attempt / 10)
+
+
+def check_stops(folder, events, seconds):
     """Stopped and killed at random places, with other batch sizes each time."""
     whole = outputs(folder, "plain")
     chance, stops, kills, done = random.Random(3), 0, 0, False
+    wait = waits(seconds, chance)
     for attempt in range(200):
         started = subprocess.Popen(arguments(folder, "cut", events, state__dir=folder / "state", scheduler__max_batch=chance.choice([64, 300, 4096])),
                                    stderr=subprocess.PIPE, text=True)
         hard = attempt % 3 == 2
         try:
-            started.wait(chance.uniform(0.02, 0.12))
+            started.wait(wait(attempt))
         except subprocess.TimeoutExpired:
             started.send_signal(signal.SIGKILL if hard else signal.SIGTERM)
         told = started.communicate()[1]
@@ -121,7 +127,7 @@ def check_stops(folder, events):
             done = True
             break
         stops += 1
-    assert done and stops > 2 and kills > 1, (done, stops, kills)
+    assert done and stops > 1 and kills > 0, (done, stops, kills)
     for name, a, b in zip(("decisions", "rejects", "late"), whole, outputs(folder, "cut")):
         assert a == b, f"{name} of the run that was stopped differ"
     counts = [json.loads((folder / f"{n}-summary.json").read_text()) for n in ("plain", "cut")]
@@ -132,7 +138,7 @@ def check_stops(folder, events):
     print(f"stopped {stops} times and killed {kills} times: the same bytes as at one go")
 
 
-def check_labels(folder, events, labels):
+def check_labels(folder, events, labels, seconds):
     """The same with labels from a source of their own."""
     spec = (TOP / "examples/card-fraud/features.yaml").read_text()
     spec = spec.replace("    label: is_fraud                              # read by `risk` only, `delay` after its event\n", "")
@@ -143,10 +149,11 @@ def check_labels(folder, events, labels):
     more = {"spec.path": folder / "labels.yaml", "inputs.chargebacks.path": labels}
     whole = subprocess.run(arguments(folder, "labelled", events, **more), check=False, stderr=subprocess.PIPE, text=True)
     assert whole.returncode == 0, whole.stderr
+    wait = waits(seconds, random.Random(4))
     for attempt in range(100):
         started = subprocess.Popen(arguments(folder, "pieces", events, state__dir=folder / "state-labels", scheduler__max_batch=500, **more))
         try:
-            started.wait(0.15)
+            started.wait(wait(attempt))
         except subprocess.TimeoutExpired:
             started.send_signal(signal.SIGTERM)
         started.wait()
@@ -173,9 +180,10 @@ def main():
         check_summary(folder, answered, hits)
         started = time.monotonic()
         run(folder, "plain", events)
-        print(f"one run takes {time.monotonic() - started:.2f} s")
-        check_stops(folder, events)
-        check_labels(folder, events, labels)
+        seconds = time.monotonic() - started
+        print(f"one run takes {seconds:.2f} s")
+        check_stops(folder, events, seconds)
+        check_labels(folder, events, labels, seconds)
     return 0
 
 
