@@ -260,6 +260,10 @@ static ride_status record_restore(stream *s, ride_cpu_entity *entity, const ride
         if (i < patches) note.delta = (int32_t)get_i64(s);
         if (i < patches) note.lanes = (uint64_t)get_i64(s);
         if (s->status != RIDE_OK) break;
+        for (uint32_t l = 0; l < 64; l++)
+            if ((note.lanes >> l & 1) != 0 &&
+                (l >= entity->layout.lanes_count || entity->lanes[l].kind != RIDE_LANE_LABEL))
+                return ride_fail(err, RIDE_E_CORRUPT, "the saved state has a label for what counts none");
         if (i < patches) ride_cpu_patch_add(entity, record, &note);
         else ride_cpu_tie_add(entity, record, &note);
     }

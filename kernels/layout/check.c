@@ -137,6 +137,21 @@ static ride_status check_edges(const checker *c) {
     return RIDE_OK;
 }
 
+/* A label that comes later finds out by that count whether its event meets the condition. */
+static ride_status check_label_lanes(const checker *c, uint32_t entity, const ride_plan_entity *e) {
+    const ride_plan_lane *lanes = ride_bundle_array(c->bundle, RIDE_SECTION_LANES, ride_plan_lane) + e->lanes_first;
+    for (uint32_t i = 0; i < e->lanes_count && c->plan->label_kind == RIDE_LABEL_SOURCE; i++) {
+        uint32_t count = 0;
+        if (lanes[i].kind != RIDE_LANE_LABEL || lanes[i].condition == -1) continue;
+        while (count < e->lanes_count && (lanes[count].kind != RIDE_LANE_COUNT || lanes[count].column != -1 ||
+                                          lanes[count].condition != lanes[i].condition))
+            count++;
+        if (count == e->lanes_count)
+            BAD("entity %u: no lane counts the events of condition %d", entity, lanes[i].condition);
+    }
+    return RIDE_OK;
+}
+
 static ride_status check_entities(const checker *c) {
     const ride_plan_header *p = c->plan;
     const ride_plan_entity *entities = ride_bundle_array(c->bundle, RIDE_SECTION_ENTITIES, ride_plan_entity);
@@ -147,6 +162,7 @@ static ride_status check_entities(const checker *c) {
             BAD("entity %u: column %u is not a key", i, e->key_column);
         RIDE_TRY(check_name(c, e->name_offset, "entity", i));
         if (!range_fits(e->lanes_first, e->lanes_count, p->lanes_count)) BAD("entity %u: its lanes are outside", i);
+        RIDE_TRY(check_label_lanes(c, i, e));
         if (!range_fits(e->edges_first, e->edges_count, p->edges_count)) BAD("entity %u: its edges are outside", i);
         if (e->aggregates_first != aggregates_next ||
             !range_fits(e->aggregates_first, e->aggregates_count, p->aggregates_count))

@@ -54,6 +54,8 @@ static inline void rows_label(rnd *r, const random_plan *p, random_row *rows, ui
     random_row *row = &rows[i];
     uint32_t back = rnd_one_in(r, 2) ? 12 : 200;
     row->about = i - 1 - rnd_below(r, i < back ? i : back);
+    for (uint32_t j = i; j-- > 0 && i - j < 20 && rnd_one_in(r, 2);) /* often the same event's label once more */
+        if ((rows[j].flags & RIDE_ROW_LABEL) != 0) row->about = rows[j].about;
     const random_row *of = &rows[row->about];
     rows_fields(r, p, row);
     row->flags = RIDE_ROW_SKIP;
@@ -62,7 +64,7 @@ static inline void rows_label(rnd *r, const random_plan *p, random_row *rows, ui
     memcpy(row->keys, of->keys, sizeof row->keys);
     row->nulls = of->nulls & 0xff;
     row->time_us = of->time_us;
-    row->clock_us = clock_us + ((int64_t)rnd_below(r, 9) - 4) * p->step_us;
+    row->clock_us = clock_us + ((int64_t)rnd_below(r, 9) - 4) * (rnd_one_in(r, 3) ? 9 : 1) * p->step_us;
     row->label = !rnd_one_in(r, 4);
     if (rnd_one_in(r, 12)) row->nulls |= 1u << (8 + FIELD_LABEL);
     row->flags = RIDE_ROW_LABEL;

@@ -65,15 +65,15 @@ def arrivals(spec, paths):
         if event.is_label:
             yield event
             continue
-        clock = event.time if clock is None else max(clock, event.time)
+        now = event.time if clock is None else max(clock, event.time)
         if source.dedup > 0:
             identity = event.values[source.event_id]
             if identity in seen and (abs(event.time - seen[identity]) <= source.dedup
-                                     and clock - seen[identity] <= source.dedup + source.bound + source.lateness):
-                continue  # answered with the verdict of the first: no row
+                                     and now - seen[identity] <= source.dedup + source.bound + source.lateness):
+                continue  # answered with the verdict of the first: no row, and nothing else changes either
             seen[identity] = event.time
-        event.clock, event.arrival = clock, count
-        event.enters = event.time >= clock - source.bound - source.lateness
+        event.clock, event.arrival, clock = now, count, now
+        event.enters = event.time >= now - source.bound - source.lateness
         event.label = bool(source.label and event.values.get(source.label))
         event.patches = []
         count += 1

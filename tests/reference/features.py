@@ -53,10 +53,17 @@ def key_of(spec, entity, event):
     return None if None in key else key
 
 
+def near(remembered, time, now, kept):
+    """What is remembered of an id is found for a time no further away, while events go on, than what is retained."""
+    return abs(time - remembered) <= kept and now - remembered <= kept
+
+
 def by_events(spec, stream):
     """Event by event: read, then enter. Groups of one timestamp (peers) are read when all of the group have entered."""
     conditions, state, by_id, out = Conditions(spec), {}, {}, []
-    early = {}  # labels that wait for their event
+    early = {}  # id -> the last label that waits for its event
+    kept = max(spec.retention.values(), default=0)
+    clock = None
     grouped = spec.events.order == "event_time"
     group = []
 
@@ -76,10 +83,16 @@ def by_events(spec, stream):
     for event in stream:
         if event.is_label:
             labels = spec.labels.labels
-            target = by_id.get(event.values[labels["key"]])
-            patches = early.setdefault(event.values[labels["key"]], []) if target is None else target.patches
-            patches.append((event.time, bool(event.values[labels["value"]])))
+            identity, patch = event.values[labels["key"]], (event.time, bool(event.values[labels["value"]]))
+            target = by_id.get(identity)
+            now = max(event.time, clock) if clock is not None else event.time
+            if target is not None and near(target.time, event.time, now, kept):
+                target.patches.append(patch)
+            else:
+                by_id.pop(identity, None)
+                early[identity] = patch
             continue
+        clock = event.clock
         if grouped and group and group[0].time != event.time:
             end_group()
         event.features = {}
@@ -90,7 +103,9 @@ def by_events(spec, stream):
                 if key is not None:
                     bisect.insort_right(state.setdefault((entity, key), []), event, key=lambda e: e.time)
             identity = event.values.get(spec.events.event_id)
-            event.patches += early.pop(identity, [])
+            patch = early.pop(identity, None)
+            if patch is not None and near(patch[0], event.time, clock, kept):
+                event.patches.append(patch)
             by_id[identity] = event
         if grouped:
             group.append(event)

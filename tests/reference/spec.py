@@ -90,7 +90,7 @@ def read_features(nodes):
                     node.get("name") or "_".join(str(p) for p in parts if p is not None), None, node["entity"], column, agg,
                     duration(window) if window is not None else None, duration(node.get("delay", "0s")),
                     node.get("kind", "sliding"), duration(node.get("hop", "0s")), node.get("closed", "right"),
-                    node.get("ties", "arrival"), node.get("current", "include"), node.get("labels"), node.get("where"),
+                    node.get("ties", "arrival"), node.get("current", "exclude" if agg == "last" else "include"), node.get("labels"), node.get("where"),
                     node.get("empty"), node.get("min_count", 0)))
     return out
 

@@ -265,6 +265,8 @@ Test(bundle, plans_with_a_wrong_number_are_refused) {
     CASE(plan.column_label = 4) /* not a bool */
     CASE(plan.column_label = -1)
     CASE(plan.label_kind = 3)
+    CASE(plan.column_sequence = 4)            /* no label source */
+    CASE(plan.label_kind = RIDE_LABEL_SOURCE) /* and no way to say which event */
     CASE(columns[0].type = RIDE_TYPE_I64)
     CASE(columns[2].nullable = 1)
     CASE(columns[4].type = 99)

@@ -269,6 +269,9 @@ Test(spec, labels_can_come_from_a_source) {
                 "entities: {k: {keys: [k]}}\nfeatures: [{entity: k, agg: risk, windows: 7d, labels: arrival}]\n");
     cr_expect_eq(c.bundle.plan->label_kind, RIDE_LABEL_SOURCE);
     cr_expect_eq(c.spec->column_label, c.bundle.plan->column_label);
+    const ride_plan_column *columns = ride_bundle_array(&c.bundle, RIDE_SECTION_COLUMNS, ride_plan_column);
+    cr_expect_eq(c.spec->column_sequence, c.bundle.plan->column_sequence);
+    cr_expect_eq(columns[c.spec->column_sequence].type, RIDE_TYPE_U64);
     cr_expect_eq(c.spec->source_labels, 1);
     const ride_source_spec *labels = &c.spec->sources[1];
     cr_expect_eq(labels->fields[labels->field_label_key].type, RIDE_FIELD_STRING);

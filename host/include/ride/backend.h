@@ -71,7 +71,8 @@ typedef enum ride_stage {
     RIDE_STAGE_RULES = 4,    /* first rule that holds */
 } ride_stage;
 
-/* One batch. in: tiles of the plan's input layout; out: tiles of the plan's output layout, as many, same rows. Row r of
+/* One batch. The heads of its tiles say the arrival numbers of the rows (sequence_first); labels name events by them, so none may come twice in
+ * the life of a state, saved and restored ones included. in: tiles of the plan's input layout; out: tiles of the plan's output layout, as many, same rows. Row r of
  * out belongs to row r of in; rows flagged LABEL or SKIP leave their output row undefined. */
 typedef struct ride_work {
     uint32_t stages; /* ride_stage bits */
