@@ -222,9 +222,11 @@ static inline void thresholds(const ride_cpu_entity *entity, ride_cpu_rows *rows
         int32_t slot = entity->layout.edge_slot[p];
         const ride_plan_edge *edge = &entity->edges[p];
         if (slot < 0) continue;
-        if (edge->kind == RIDE_EDGE_OFFSET && WORD_IS_LINEAR) {
+        if (edge->kind == RIDE_EDGE_OFFSET &&
+            WORD_IS_LINEAR) { /* times that do not fit wrap: made anew once it is wide */
             WORD offset = OFFSET_TO_WORD(edge->offset_us);
-            for (uint32_t row = 0; row < n; row++) threshold[row * EDGES + (uint32_t)slot] = time_word[row] - offset;
+            for (uint32_t row = 0; row < n; row++)
+                threshold[row * EDGES + (uint32_t)slot] = (WORD)((UWORD)time_word[row] - (UWORD)offset);
         } else {
             for (uint32_t row = 0; row < n; row++)
                 threshold[row * EDGES + (uint32_t)slot] =
