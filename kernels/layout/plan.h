@@ -78,7 +78,7 @@ typedef struct ride_plan_entity {
     int64_t
         retention_us; /* entries with time <= clock - retention are gone for every reader, whenever they are swept */
     int64_t
-        need_us; /* longest window + delay: an event with time - need < clock - retention is answered approximately */
+        need_us; /* longest window + delay, with the clocks going back within an aligned one: an event with time - need < clock - retention is answered approximately */
     uint64_t expected_keys;
     uint32_t max_events; /* per key; 0 = no bound */
     uint32_t reserved;

@@ -229,6 +229,8 @@ static inline void plan_window(rnd *r, random_plan *p, ride_plan_entity *e, ride
     a->edge_lo = plan_edge(p, e, lo);
     a->edge_hi = plan_edge(p, e, hi);
     need += 1; /* an event exactly as old as the window may be in it */
+    if (p->edges[e->edges_first + (uint32_t)a->edge_lo].kind == RIDE_EDGE_ALIGNED && p->zone_count > 0)
+        need += 3600000000; /* a period in which the clocks go back is that much longer */
     if (need > e->need_us) e->need_us = need;
 }
 
