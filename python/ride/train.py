@@ -15,8 +15,9 @@ import xgboost as xgb
 
 from . import data, metrics
 
-PARAMETERS = {"objective": "binary:logistic", "tree_method": "hist", "max_depth": 6, "eta": 0.1, "min_child_weight": 5.0,
-              "subsample": 1.0, "max_bin": 128, "eval_metric": "aucpr"}
+# Chosen on the last quarter of the training time, never on the test (README.md). Sampling rows and columns is seeded.
+PARAMETERS = {"objective": "binary:logistic", "tree_method": "hist", "max_depth": 6, "eta": 0.05, "min_child_weight": 5.0,
+              "subsample": 0.8, "colsample_bytree": 0.5, "max_bin": 128, "eval_metric": "aucpr"}
 
 
 def add_arguments(parser):
