@@ -42,6 +42,9 @@ def run(arguments):
     frame = scores.merge(data.read_truth(arguments.events), on="id", how="inner")
     if frame.empty:
         raise ValueError("no scored event is in the file of events")
+    if frame.probability.isna().all():
+        raise ValueError(f"{arguments.scores} holds no probability: was there a model?")
+    frame["probability"] = frame.probability.fillna(0.0)
     figures = metrics.all_figures(frame, frame.probability.to_numpy())
     if "decision" in frame:
         figures["by_decision"] = metrics.by_decision(frame)

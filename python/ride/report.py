@@ -39,13 +39,16 @@ class Run:
         self.total = sum(self.decided.values())
         self.latency = summary.get("latency_us", {})
         self.timeline = summary.get("timeline", [])
-        self.decisions, self.truth, self.by_decision = decisions, None, None
+        self.decisions, self.truth, self.by_decision, self.score = decisions, None, None, None
         if decisions is not None and truth is not None:
             self.decisions = decisions.merge(truth, on="id", how="inner")
             if len(self.decisions) and self.decisions.is_fraud.sum() > 0:
                 self.truth = self.decisions.is_fraud.to_numpy()
                 if "decision" in self.decisions:
                     self.by_decision = {name: (row["events"], row["fraud"]) for name, row in metrics.by_decision(self.decisions).items()}
+
+        if self.decisions is not None and self.decisions.probability.notna().any():  # without a model there is none
+            self.score = self.decisions.probability.fillna(0.0).to_numpy(dtype=np.float64)
 
     def names(self):
         """The decisions that occur, the gravest first."""
@@ -61,7 +64,8 @@ def lead(run):
     s, ends = run.summary, run.ends
     if not ends.get("received", 0):
         return '<p class="lead">No event was read.</p>'
-    text = (f"<b>{ends['received']:,} events</b> in {s.get('elapsed_s', 0):.1f} s, <b>{s.get('events_per_s', 0):,.0f} per second</b>: "
+    done = ends["received"] - ends.get("resumed", 0)
+    text = (f"<b>{done:,} events</b> in {s.get('elapsed_s', 0):.1f} s, <b>{s.get('events_per_s', 0):,.0f} per second</b>: "
             f"<b class=decline>{run.decided.get('decline', 0):,} declined</b>, <b class=review>{run.decided.get('review', 0):,} sent to review</b>, "
             f"<b class=approve>{run.decided.get('approve', 0):,} approved</b>.")
     if run.truth is not None:
@@ -87,12 +91,13 @@ def notes(run):
 def head_tiles(run):
     out = []
     if run.truth is not None:
-        score, fraud = run.decisions.probability.to_numpy(), int(run.truth.sum())
+        fraud = int(run.truth.sum())
         stopped = run.fraud_in("decline")[1] + run.fraud_in("review")[1]
         taken = run.fraud_in("decline")[0] + run.fraud_in("review")[0]
         out += [("fraud found", percent(stopped / fraud), "declined or sent to review"),
-                ("right alarms", percent(stopped / taken if taken else math.nan), "of those were fraud"),
-                ("PR-AUC", f"{metrics.average_precision(run.truth, score):.3f}", f"chance: {run.truth.mean():.4f}")]
+                ("right alarms", percent(stopped / taken if taken else math.nan), "of those were fraud")]
+        if run.score is not None:
+            out.append(("PR-AUC", f"{metrics.average_precision(run.truth, run.score):.3f}", f"chance: {run.truth.mean():.4f}"))
     elif run.total:
         for name, text in (("decline", "declined"), ("review", "sent to review")):
             out.append((text, f"{run.decided.get(name, 0):,}", f"{percent(run.decided.get(name, 0) / run.total)} of all"))
@@ -109,13 +114,12 @@ def fraud_stacks(run, kinds):
 
 
 def score_plot(run):
-    probability = run.decisions.probability.to_numpy(dtype=np.float64, na_value=np.nan)
-    finite = np.isfinite(probability)
-    if not finite.any():
+    if run.score is None:
         return ""
+    everything = np.ones(len(run.score), dtype=bool)
     edges = np.linspace(0, 1, 41)
-    groups = [(finite, "good", "all events")] if run.truth is None else [(finite & (run.truth == 0), "good", "honest"), (finite & (run.truth == 1), "bad", "fraud")]
-    counts = [np.histogram(probability[rows].clip(0, 1), edges)[0] for rows, _, _ in groups]
+    groups = [(everything, "good", "all events")] if run.truth is None else [(run.truth == 0, "good", "honest"), (run.truth == 1, "bad", "fraud")]
+    counts = [np.histogram(run.score[rows].clip(0, 1), edges)[0] for rows, _, _ in groups]
     top = max(10.0, float(max(c.max() for c in counts)))
     plot = Plot("Scores" + ("" if run.truth is None else " of honest and of fraudulent events"), "probability", "events (log)", (0, 1),
                 (0.8, 10 ** math.ceil(math.log10(top))), log_y=True)
@@ -125,10 +129,11 @@ def score_plot(run):
 
 
 def precision_recall_plot(run):
-    probability = run.decisions.probability.to_numpy()
-    precision, recall, _ = metrics.curve(run.truth, probability)
+    if run.score is None:
+        return ""
+    precision, recall, _ = metrics.curve(run.truth, run.score)
     keep = np.unique(np.searchsorted(recall, np.linspace(0, 1, 500)).clip(0, len(recall) - 1))
-    plot = Plot(f"Precision and recall (area {metrics.average_precision(run.truth, probability):.3f})", "recall: share of the fraud found",
+    plot = Plot(f"Precision and recall (area {metrics.average_precision(run.truth, run.score):.3f})", "recall: share of the fraud found",
                 "precision", (0, 1), (0, 1))
     plot.line(recall[keep], precision[keep], "good", "model, any threshold")
     plot.line([0, 1], [run.truth.mean()] * 2, "mid", f"chance ({run.truth.mean():.4f})")
@@ -280,8 +285,8 @@ def body(run, title, provenance=None, labels=None):
         parts.append('<div class="two"><div><h2>Decisions</h2>' + decisions_table(run) + "</div>")
         parts.append("<div><h2>Rules</h2>" + (table(["rule", "decision", "events"], [[str(r["id"]), tag(r["decision"]), int(r["count"])] for r in s["rules"]])
                                             if s.get("rules") else '<p class="hint">There are no rules: everything is approved.</p>') + "</div></div>")
-    if run.truth is not None:
-        rows = [metrics.at_threshold(run.truth, run.decisions.probability.to_numpy(), t) for t in metrics.THRESHOLDS]
+    if run.truth is not None and run.score is not None:
+        rows = [metrics.at_threshold(run.truth, run.score, t) for t in metrics.THRESHOLDS]
         parts.append('<div class="two"><div><h2>If one threshold decided</h2>' + table(
             ["probability", "flagged", "precision", "recall", "F1"],
             [[f"≥ {r['threshold']:g}", r["flagged"], Figure(percent(r["precision"])), Figure(percent(r["recall"])), Figure(f"{r['f1']:.3f}")] for r in rows]) + "</div>")

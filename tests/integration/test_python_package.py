@@ -181,6 +181,11 @@ def check_report(folder, scores):
     assert page.count["svg"] == 5 and f"{100 * caught:.1f} %" in page.words, "fraud found = declined or reviewed, each event once"
     said = python("evaluate", "--events", folder / "events.csv", "--scores", folder / "decisions.csv", "--labels", folder / "labels.csv")
     assert f"recall {caught:.3f}" in said and f"{n:,} events judged" in said and len(said.splitlines()) <= 8, said
+    # Rules alone, without a model: no probability, no curve.
+    frame.assign(probability=np.nan).to_csv(folder / "decisions.csv", index=False)
+    page = report(SUMMARY | {"decisions": counts, "events": {"received": 8000, "resumed": 3000}}, *files)
+    assert "5,000 events" in page.words and "3,000 events were done before" in page.words
+    assert page.count["svg"] == 3 and "PR-AUC" not in page.words and f"{100 * caught:.1f} %" in page.words
 
 
 if __name__ == "__main__":
