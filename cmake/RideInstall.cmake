@@ -21,7 +21,7 @@ install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} OPTIONAL FILES_MATCH
 install(DIRECTORY examples/ DESTINATION ${CMAKE_INSTALL_DATADIR}/ride/examples OPTIONAL)
 install(DIRECTORY python/ride DESTINATION ${CMAKE_INSTALL_DATADIR}/ride/python OPTIONAL
         PATTERN "__pycache__" EXCLUDE PATTERN "test_*.py" EXCLUDE)
-install(FILES python/requirements.txt DESTINATION ${CMAKE_INSTALL_DATADIR}/ride/python)
+install(FILES python/requirements.txt python/requirements-train.txt DESTINATION ${CMAKE_INSTALL_DATADIR}/ride/python)
 
 set(CPACK_GENERATOR TGZ)
 set(CPACK_PACKAGE_NAME ride)

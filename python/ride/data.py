@@ -42,6 +42,30 @@ def read_events(path, id_name="tx_id"):
     return frame.drop_duplicates(id_name).reset_index(drop=True)
 
 
+def read_decisions(path):
+    """One row per event that a run (or `ride score` beside ids) answered: id, probability, and of a run decision and time_us.
+    The id is the first column. Repeats of an event are answered with its first verdict, so the first row is the one."""
+    header = pd.read_csv(path, nrows=0).columns
+    wanted = {"probability": "probability", "decision": "decision", "event_time": "time_us"}
+    if "probability" not in header:
+        raise ValueError(f"{path} has no column probability")
+    names = [header[0], *(name for name in wanted if name in header)]
+    frame = pd.read_csv(path, usecols=names, dtype={"decision": "category", "probability": "float64"})[names]
+    frame = frame.rename(columns=wanted | {header[0]: "id"})
+    return frame.drop_duplicates("id").reset_index(drop=True)
+
+
+def read_truth(path):
+    """Id, time, card and truth of each distinct event; the id is the first column."""
+    header = pd.read_csv(path, nrows=0).columns
+    missing = {"ts", "card", "is_fraud"} - set(header)
+    if missing:
+        raise ValueError(f"{path} has no column {', '.join(sorted(missing))}")
+    names = [header[0], "ts", "card", "is_fraud"]
+    frame = pd.read_csv(path, usecols=names, dtype={"card": "category", "is_fraud": "int8"})[names]
+    return frame.rename(columns={header[0]: "id"}).drop_duplicates("id").reset_index(drop=True)
+
+
 def read_features(path, id_name="tx_id"):
     """Features as the engine wrote them: an empty field is null, which XGBoost takes as missing."""
     frame = pd.read_csv(path)

@@ -41,13 +41,37 @@ def at_threshold(truth, score, threshold):
 
 def card_precision(frame, score, k):
     """Per day: of the k cards with the highest score that day, the share with a fraud that day; then the mean over days."""
-    days = frame.assign(score=score, day=frame.ts // 86_400_000).groupby(["day", "card"], sort=False)
+    days = pd.DataFrame({"day": frame.ts // 86_400_000, "card": frame.card, "score": score, "is_fraud": frame.is_fraud})
+    days = days.groupby(["day", "card"], sort=False, observed=True)
     cards = days.agg(score=("score", "max"), bad=("is_fraud", "max")).reset_index()
     top = cards.sort_values(["day", "score", "card"], ascending=[True, False, True]).groupby("day").head(k)
     return float(top.groupby("day").bad.mean().mean())
 
 
-def all_figures(frame, score, thresholds=(0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9), k=(10, 50, 100)):
+THRESHOLDS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
+
+
+def by_kind(frame, labels_path, threshold=0.5):
+    """Of the frauds that were reported, by their kind: how many scored at the threshold, and the share of each decision."""
+    labels = pd.read_csv(labels_path)
+    labels = labels[labels.is_fraud == 1].drop_duplicates(labels.columns[0]).rename(columns={labels.columns[0]: "id"})
+    found = {}
+    for kind, rows in frame.merge(labels[["id", "reason"]], on="id", how="inner").groupby("reason"):
+        found[str(kind)] = {"fraud": int(len(rows)), "recall": float((rows.probability >= threshold).mean())}
+        if "decision" in rows:
+            found[str(kind)] |= {str(name): float(share) for name, share in rows.decision.value_counts(normalize=True).items()}
+    return found
+
+
+def by_decision(frame):
+    """Events, frauds, precision and share of all fraud of each decision."""
+    total = int(frame.is_fraud.sum())
+    rows = frame.groupby("decision", observed=True).is_fraud.agg(["size", "sum"])
+    return {str(name): {"events": int(row["size"]), "fraud": int(row["sum"]), "precision": float(row["sum"] / row["size"]),
+                        "recall": float(row["sum"] / total) if total else float("nan")} for name, row in rows.iterrows()}
+
+
+def all_figures(frame, score, thresholds=THRESHOLDS, k=(10, 50, 100)):
     truth = frame.is_fraud.to_numpy()
     return {
         "events": int(len(frame)),

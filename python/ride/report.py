@@ -1,7 +1,8 @@
-"""Write one self-contained HTML page about a run: scores, precision and recall, throughput, latency, alerts, the model.
+"""Write one self-contained HTML page about a run: what was decided, right and wrong, speed, alerts, the model.
 
 Reads the summary that `ride run` wrote (docs/run-summary.md), its decisions, and the truth where there is one.
 """
+import datetime
 import html
 import json
 import math
@@ -11,171 +12,300 @@ import numpy as np
 import pandas as pd
 
 from . import data, metrics
+from .page import Figure, Markup, microseconds, number, page, percent, stacks, table, tag, tiles
 from .svg import Plot
 
-STYLE = """
-:root{color-scheme:light dark;--bg:#f6f7f9;--card:#fff;--ink:#1b2330;--soft:#5c6778;--rule:#dfe3ea;--good:#2f7ed8;--bad:#d1493f;--mid:#c58a1b;--calm:#2c9a6b}
-@media(prefers-color-scheme:dark){:root{--bg:#12161d;--card:#1b212b;--ink:#e6eaf1;--soft:#98a4b6;--rule:#2c3543;--good:#62a5ee;--bad:#ef7168;--mid:#e0b04c;--calm:#4fc592}}
-*{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
-main{max-width:1200px;margin:0 auto;padding:32px 20px 60px}h1{font-size:26px;margin:0}h2{font-size:18px;margin:36px 0 12px}
-.sub{color:var(--soft);margin:4px 0 24px}.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px}
-.tile,figure,.box{background:var(--card);border:1px solid var(--rule);border-radius:10px;padding:14px 16px;margin:0}
-.tile b{display:block;font-size:22px;font-weight:650;font-variant-numeric:tabular-nums}.tile span{color:var(--soft);font-size:13px}
-.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));gap:14px}figcaption{font-weight:600;margin-bottom:6px}
-svg{width:100%;height:auto;display:block}.grid{stroke:var(--rule)}.axis{stroke:var(--soft)}.tick,.label{fill:var(--soft);font-size:11px}.line{fill:none;stroke-width:1.8;stroke-linejoin:round}
-.legend{margin:4px 0 0;color:var(--soft);font-size:13px}.legend span{margin-right:16px}.legend i{display:inline-block;width:10px;height:10px;border-radius:2px;margin-right:6px}
-.box{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:14px;font-variant-numeric:tabular-nums}th{color:var(--soft);font-weight:550;text-align:left}
-th,td{padding:6px 10px;border-bottom:1px solid var(--rule);vertical-align:top}tr:last-child td{border:0}td.n,th.n{text-align:right}
-.tag{border-radius:5px;padding:1px 7px;font-size:12px;font-weight:600;border:1px solid}.decline{color:var(--bad)}.review{color:var(--mid)}.approve{color:var(--calm)}
-code{font-size:12.5px;overflow-wrap:anywhere}.why{color:var(--soft);font-size:13px}footer{margin-top:40px;color:var(--soft);font-size:13px}
-"""
+DECISIONS = (("decline", "bad"), ("review", "mid"), ("approve", "calm"))
+OF_FRAUD = (("declined", "bad"), ("sent to review", "mid"), ("approved: missed", "none"))  # in the order of DECISIONS
 
 
 def add_arguments(parser):
     parser.add_argument("--summary", required=True, help="JSON summary of `ride run`")
-    parser.add_argument("--decisions", help="decisions of the run, CSV with tx_id, probability, decision")
+    parser.add_argument("--decisions", help="decisions of the run, CSV")
     parser.add_argument("--events", help="the stream with truth; without it nothing is said about right and wrong")
+    parser.add_argument("--labels", help="CSV of `ride generate --labels`: what was found is told by kind of fraud too")
     parser.add_argument("--provenance", help="of the model, by `python -m ride train`")
     parser.add_argument("--title", default="RIDE run report")
     parser.add_argument("--output", required=True, help="the page")
 
 
-class Markup(str):
-    """Text that is HTML already, made here; everything else is escaped, for an event may hold any text."""
+class Run:
+    """A summary with what it may lack filled in, its decisions, and beside each the truth."""
+
+    def __init__(self, summary, decisions=None, truth=None):
+        self.summary = summary
+        self.ends = {name: int(count) for name, count in summary.get("events", {}).items()}
+        self.decided = {name: int(count) for name, count in summary.get("decisions", {}).items()}
+        self.total = sum(self.decided.values())
+        self.latency = summary.get("latency_us", {})
+        self.timeline = summary.get("timeline", [])
+        self.decisions, self.truth, self.by_decision, self.score = decisions, None, None, None
+        if decisions is not None and truth is not None:
+            self.decisions = decisions.merge(truth, on="id", how="inner")
+            if len(self.decisions) and self.decisions.is_fraud.sum() > 0:
+                self.truth = self.decisions.is_fraud.to_numpy()
+                if "decision" in self.decisions:
+                    self.by_decision = {name: (row["events"], row["fraud"]) for name, row in metrics.by_decision(self.decisions).items()}
+
+        if self.decisions is not None and self.decisions.probability.notna().any():  # without a model there is none
+            self.score = self.decisions.probability.fillna(0.0).to_numpy(dtype=np.float64)
+
+    def names(self):
+        """The decisions that occur, the gravest first."""
+        known = [name for name, _ in DECISIONS]
+        return [n for n in known if n in self.decided] + sorted(n for n in self.decided if n not in known)
+
+    def fraud_in(self, name):
+        return self.by_decision.get(name, (0, 0)) if self.by_decision else (0, 0)
 
 
-def cell(value):
-    numeric = isinstance(value, (int, float)) and not isinstance(value, bool)
-    shown = f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if numeric else str(value)
-    return f'<td{" class=n" if numeric else ""}>{shown if isinstance(value, Markup) else html.escape(shown)}</td>'
+def lead(run):
+    """What happened, in two sentences."""
+    s, ends = run.summary, run.ends
+    if not ends.get("received", 0):
+        return '<p class="lead">No event was read.</p>'
+    done = ends["received"] - ends.get("resumed", 0)
+    text = (f"<b>{done:,} events</b> in {s.get('elapsed_s', 0):.1f} s, <b>{s.get('events_per_s', 0):,.0f} per second</b>: "
+            f"<b class=decline>{run.decided.get('decline', 0):,} declined</b>, <b class=review>{run.decided.get('review', 0):,} sent to review</b>, "
+            f"<b class=approve>{run.decided.get('approve', 0):,} approved</b>.")
+    if run.truth is not None:
+        fraud, (declined, hits), (_, reviewed) = int(run.truth.sum()), run.fraud_in("decline"), run.fraud_in("review")
+        text += (f" Of {fraud:,} frauds, {percent(hits / fraud)} were declined and {percent(reviewed / fraud)} sent to review"
+                 + (f"; {percent(hits / declined)} of what was declined was fraud." if declined else "."))
+    return f'<p class="lead">{text}</p>'
 
 
-def table(header, rows):
-    numeric = [bool(rows) and isinstance(v, (int, float)) for v in (rows[0] if rows else header)]
-    head = "".join(f'<th{" class=n" if n else ""}>{html.escape(h)}</th>' for h, n in zip(header, numeric))
-    return '<div class="box"><table>' + (f"<tr>{head}</tr>" if any(header) else "") + "".join("<tr>" + "".join(map(cell, row)) + "</tr>" for row in rows) + "</table></div>"
+def notes(run):
+    found = []
+    if run.summary.get("interrupted"):
+        found.append("This run was stopped before the end of its input. Everything here is about what it had done by then.")
+    if run.ends.get("resumed"):
+        found.append(f"It went on where an earlier run had stopped: {run.ends['resumed']:,} events were done before.")
+    for name, text in (("rejected", "could not be read; the file of rejects tells why"), ("shed", "were not scored, because more came in than could be worked off"),
+                       ("degraded", "were answered without the model")):
+        if run.ends.get(name):
+            found.append(f"{run.ends[name]:,} events {text}.")
+    return "".join(f'<p class="note">{html.escape(text)}</p>' for text in found)
 
 
-def tag(decision):
-    name = html.escape(str(decision))
-    return Markup(f'<span class="tag {name}">{name}</span>')
+def head_tiles(run):
+    out = []
+    if run.truth is not None:
+        fraud = int(run.truth.sum())
+        stopped = run.fraud_in("decline")[1] + run.fraud_in("review")[1]
+        taken = run.fraud_in("decline")[0] + run.fraud_in("review")[0]
+        out += [("fraud found", percent(stopped / fraud), "declined or sent to review"),
+                ("right alarms", percent(stopped / taken if taken else math.nan), "of those were fraud")]
+        if run.score is not None:
+            out.append(("PR-AUC", f"{metrics.average_precision(run.truth, run.score):.3f}", f"chance: {run.truth.mean():.4f}"))
+    elif run.total:
+        for name, text in (("decline", "declined"), ("review", "sent to review")):
+            out.append((text, f"{run.decided.get(name, 0):,}", f"{percent(run.decided.get(name, 0) / run.total)} of all"))
+    out.append(("events per second", f"{run.summary.get('events_per_s', 0):,.0f}", f"{run.summary.get('features_count', 0)} features each"))
+    if run.latency.get("p99"):
+        out.append(("batch latency, p99", microseconds(run.latency["p99"]), f"p50 {microseconds(run.latency.get('p50', 0))}"))
+    return tiles(out)
 
 
-def tiles(pairs):
-    return '<div class="tiles">' + "".join(f'<div class="tile"><b>{html.escape(value)}</b><span>{html.escape(name)}</span></div>'
-                                           for name, value in pairs) + "</div>"
+def fraud_stacks(run, kinds):
+    rows = [("all fraud", [run.fraud_in(name)[1] for name, _ in DECISIONS])]
+    rows += [(kind, [round(row["fraud"] * row.get(name, 0.0)) for name, _ in DECISIONS]) for kind, row in kinds.items()]
+    return stacks("Where the fraud went", rows, OF_FRAUD)
 
 
-def score_plot(probability, truth):
+def score_plot(run):
+    if run.score is None:
+        return ""
+    everything = np.ones(len(run.score), dtype=bool)
     edges = np.linspace(0, 1, 41)
-    groups = [(probability, "good", "all events")] if truth is None else \
-             [(probability[truth == 0], "good", "honest"), (probability[truth == 1], "bad", "fraud")]
-    counts = [np.histogram(values, edges)[0] for values, _, _ in groups]
+    groups = [(everything, "good", "all events")] if run.truth is None else [(run.truth == 0, "good", "honest"), (run.truth == 1, "bad", "fraud")]
+    counts = [np.histogram(run.score[rows].clip(0, 1), edges)[0] for rows, _, _ in groups]
     top = max(10.0, float(max(c.max() for c in counts)))
-    plot = Plot("Scores by class", "probability", "events (log)", (0, 1), (0.8, 10 ** math.ceil(math.log10(top))), log_y=True)
+    plot = Plot("Scores" + ("" if run.truth is None else " of honest and of fraudulent events"), "probability", "events (log)", (0, 1),
+                (0.8, 10 ** math.ceil(math.log10(top))), log_y=True)
     for count, (_, colour, name) in zip(counts, groups):
-        plot.bars(edges, count, colour, name)
+        plot.outline(edges, count, colour, name)
     return plot.text()
 
 
-def precision_recall_plot(truth, probability):
-    precision, recall, _ = metrics.curve(truth, probability)
+def precision_recall_plot(run):
+    if run.score is None:
+        return ""
+    precision, recall, _ = metrics.curve(run.truth, run.score)
     keep = np.unique(np.searchsorted(recall, np.linspace(0, 1, 500)).clip(0, len(recall) - 1))
-    plot = Plot(f"Precision and recall (area {metrics.average_precision(truth, probability):.3f})", "recall", "precision", (0, 1), (0, 1))
-    plot.line(recall[keep], precision[keep], "good", "model")
-    plot.line([0, 1], [truth.mean()] * 2, "mid", f"chance ({truth.mean():.4f})")
+    plot = Plot(f"Precision and recall (area {metrics.average_precision(run.truth, run.score):.3f})", "recall: share of the fraud found",
+                "precision", (0, 1), (0, 1))
+    plot.line(recall[keep], precision[keep], "good", "model, any threshold")
+    plot.line([0, 1], [run.truth.mean()] * 2, "mid", f"chance ({run.truth.mean():.4f})")
+    taken = hits = 0
+    for name, text in (("decline", "declined"), ("review", "declined or reviewed")):
+        size, fraud = run.fraud_in(name)
+        if size:
+            taken, hits = taken + size, hits + fraud
+            plot.point(hits / run.truth.sum(), hits / taken, "bad", text)
+    return plot.text()
+
+
+def day_plot(run):
+    """By the events' own day: the fraud and what became of it, or without a truth what was not approved."""
+    frame = run.decisions
+    if not {"time_us", "decision"} <= set(frame) or not len(frame):
+        return ""
+    if run.truth is not None:
+        frame = frame[run.truth == 1]
+    else:
+        frame = frame[frame.decision != "approve"]
+    days = frame.time_us // 86_400_000_000
+    first, last = (int(days.min()), int(days.max())) if len(days) else (0, 0)
+    if not 1 <= last - first <= 400:
+        return ""
+    kinds = [(n, *look) for (n, _), look in zip(DECISIONS, OF_FRAUD) if run.truth is not None or n != "approve"]
+    counts = [np.bincount((days[frame.decision == name] - first).to_numpy(), minlength=last - first + 1) for name, _, _ in kinds]
+    start = pd.to_datetime(first, unit="D").strftime("%Y-%m-%d")
+    plot = Plot("Fraud by day, and what was decided" if run.truth is not None else "Declined and reviewed by day", f"days since {start}", "events a day",
+                (0, last - first + 1), (0, max(1, sum(counts).max()) * 1.05))
+    floor = np.zeros(last - first + 1)
+    for (_, text, colour), count in zip(kinds, counts):
+        plot.bars(np.arange(last - first + 2), floor + count, colour, text, floor)
+        floor = floor + count
     return plot.text()
 
 
 def timeline_plots(timeline):
+    if len(timeline) < 2:
+        return ""
     t = [row["t"] for row in timeline]
     rate = [0.0] + [(b["events"] - a["events"]) / (b["t"] - a["t"]) for a, b in zip(timeline, timeline[1:]) if b["t"] > a["t"]]
     if len(rate) != len(t):  # two points of one time: nothing to divide by
         return ""
     rate[0] = timeline[0]["events"] / t[0] if t[0] > 0 else rate[-1]
-    speed = Plot("Throughput over the run", "seconds", "events/s", (0, t[-1]), (0, max(rate) * 1.1))
+    if len(t) > 3 and t[-1] - t[-2] < 0.5 * (t[1] - t[0]):  # a last piece too short to give a rate
+        t, rate, timeline = t[:-1], rate[:-1], timeline[:-1]
+    speed = Plot("Events per second over the run", "seconds since the start", "events/s", (0, t[-1]), (0, max(rate) * 1.1))
     speed.line(t, rate, "calm")
     slow = max(max(row["p99_us"] for row in timeline), 1)
-    latency = Plot("Batch latency over the run", "seconds", "µs", (0, t[-1]), (0, slow * 1.1))
-    latency.line(t, [row["p50_us"] for row in timeline], "good", "p50")
-    latency.line(t, [row["p99_us"] for row in timeline], "bad", "p99")
+    unit, divisor = ("µs", 1) if slow < 2000 else ("ms", 1000)
+    latency = Plot(f"Batch latency over the run, {unit}", "seconds since the start", unit, (0, t[-1]), (0, slow / divisor * 1.1))
+    latency.line(t, [row["p50_us"] / divisor for row in timeline], "good", "p50")
+    latency.line(t, [row["p99_us"] / divisor for row in timeline], "bad", "p99")
     return speed.text() + latency.text()
 
 
-def alerts_table(alerts, truth):
+def when(time_ms):
+    """A number of ms as UTC; one that no calendar holds is told as it is."""
+    if not isinstance(time_ms, (int, float)):
+        return ""
+    try:
+        return datetime.datetime.fromtimestamp(time_ms // 1000, datetime.timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
+    except (ValueError, OverflowError, OSError):
+        return str(time_ms)
+
+
+def reason(feature):
+    text = f"{feature.get('name')} = {number(feature.get('value'))}"
+    return text if feature.get("value") is not None else f"{feature.get('name')} missing"
+
+
+def alerts_table(run):
+    alerts, known = run.summary["alerts"], None
+    if run.truth is not None:
+        rows = run.decisions[run.decisions.id.isin([a.get("event_id") for a in alerts])]
+        known = dict(zip(rows.id, rows.is_fraud == 1))
     rows = []
     for alert in alerts:
-        why = ", ".join(f"{f['name']} = {f['value']:.4g}" if isinstance(f["value"], (int, float)) else f["name"] for f in alert.get("features", []))
-        when = pd.to_datetime(alert["time_ms"], unit="ms").strftime("%Y-%m-%d %H:%M:%S")
-        row = [str(alert["event_id"]), when, str(alert.get("key", "")), float(alert["probability"]), tag(alert["decision"]),
-               str(alert.get("rule", "")), Markup(f'<span class="why">{html.escape(why)}</span>')]
-        if truth is not None:
-            known = truth.get(alert["event_id"])
-            row.append("" if known is None else "fraud" if known else "honest")
+        why = ", ".join(f"<span>{html.escape(reason(f))}</span>" for f in alert.get("features") or [])
+        row = [str(alert.get("event_id")), when(alert.get("time_ms")), str(alert.get("key", "")), float(alert.get("probability") or math.nan),
+               tag(alert.get("decision")), str(alert.get("rule") or ""), Markup(f'<span class="why">{why}</span>')]
+        if known is not None:
+            fraud = known.get(alert.get("event_id"))
+            row.append("" if fraud is None else Markup(f'<b class={"decline" if fraud else "approve"}>{"fraud" if fraud else "honest"}</b>'))
         rows.append(row)
-    return table(["event", "time (UTC)", "key", "probability", "decision", "rule", "what stands out"] + (["truth"] if truth is not None else []), rows)
+    return table(["event", "time (UTC)", "key", "probability", "decision", "rule", "what stands out"] + (["truth"] if known is not None else []), rows, "cards")
+
+
+def decisions_table(run):
+    header, rows = ["decision", "events", "share"], []
+    for name in run.names():
+        row = [tag(name), run.decided[name], Figure(percent(run.decided[name] / run.total if run.total else math.nan))]
+        if run.truth is not None:
+            size, fraud = run.fraud_in(name)
+            row += [fraud, Figure(percent(fraud / size if size else math.nan)), Figure(percent(fraud / run.truth.sum()))]
+        rows.append(row)
+    return table(header + (["fraud", "fraud in it", "of all fraud"] if run.truth is not None else []), rows)
+
+
+def kinds_table(kinds):
+    return table(["kind of fraud", "reported", "declined", "reviewed", "missed"],
+                 [[kind, row["fraud"], *(Figure(percent(row.get(name, 0.0))) for name, _ in DECISIONS)] for kind, row in kinds.items()])
 
 
 def model_card(path):
     p = json.loads(Path(path).read_text())
     test, control, gain = p["test"], p["shuffled_labels"], list(p["gain"].items())
     total = sum(value for _, value in gain) or 1.0
-    facts = [["model", f"{p['model']}, {p['trees']} trees, {len(p['features'])} features"], ["sha256", p["model_sha256"]],
-             ["trained by", p["command"]], ["split", f"{p['split']['at']} ({p['split']['warmup_days']:g} days warm-up, labels {p['split']['maturity_days']:g} days to mature)"],
-             ["training", f"{p['train']['events']:,} events, {p['train']['known_fraud']:,} frauds known at the split"],
-             ["test", f"PR-AUC {test['pr_auc']:.4f}, ROC-AUC {test['roc_auc']:.4f} on {test['events']:,} later events"],
-             ["labels shuffled", f"PR-AUC {control['pr_auc']:.4f}, chance {control['chance']:.4f}"],
-             ["most used", ", ".join(f"{name} {value / total:.0%}" for name, value in gain[:8])]]
-    return table(["", ""], facts)
+    command = p["command"].replace(p["how"], "…") if p.get("how") else p["command"]
+    facts = [["model", f"{p['model']}, {p['trees']} trees, {len(p['features'])} features"],
+             ["training", f"{p['train']['events']:,} events until {p['split']['maturity_days']:g} days before {p['split']['at'][:10]}; {p['train']['known_fraud']:,} frauds "
+                          f"known on that day ({p['train']['true_fraud']:,} in truth)"],
+             ["test", f"PR-AUC {test['pr_auc']:.4f}, ROC-AUC {test['roc_auc']:.4f} on {test['events']:,} later events ({test['fraud']:,} frauds)"],
+             ["control", f"trained on shuffled labels: PR-AUC {control['pr_auc']:.4f}, where chance is {control['chance']:.4f}"],
+             ["most used", ", ".join(f"{name} {value / total:.0%}" for name, value in gain[:8])],
+             ["how", Markup(f"<details><summary>commands</summary><code>{html.escape(p.get('how', ''))}</code><br><code>{html.escape(command)}</code></details>")],
+             ["sha256", Markup(f"<code>{html.escape(p['model_sha256'])}</code>")]]
+    return table(["", ""], facts, "facts")
+
+
+def run_facts(run):
+    s, machine, latency = run.summary, run.summary.get("machine", {}), run.latency
+    facts = [["ended", ", ".join(f"{count:,} {name}" for name, count in run.ends.items() if count or name in ("received", "scored"))],
+             ["latency of a batch", ", ".join(f"{name} {microseconds(latency[name])}" for name in ("p50", "p90", "p99", "p999", "max") if name in latency)],
+             ["machine", ", ".join(str(v) for v in (machine.get("cpu"), f"{machine['cores']} cores" if "cores" in machine else None, f"backend {s.get('backend', '?')}") if v)],
+             ["configuration", str(s.get("config", ""))]]
+    facts += [[name.replace("_", " "), Markup(f"<code>{html.escape(str(s[name]))}</code>")] for name in ("spec_hash", "model_hash") if s.get(name)]
+    return table(["", ""], [f for f in facts if f[1]], "facts")
+
+
+def body(run, title, provenance=None, labels=None):
+    s = run.summary
+    started = str(s.get("started", "")).replace("T", " ")[:19]
+    sub = " · ".join(v for v in (str(s.get("program", "")), f"{started} UTC" if started else "", f"backend {s['backend']}" if s.get("backend") else "") if v)
+    parts = [f"<h1>{html.escape(title)}</h1>", f'<p class="sub">{html.escape(sub)}</p>', lead(run), notes(run), head_tiles(run)]
+    plots, kinds = [], {}
+    if run.truth is not None:
+        kinds = metrics.by_kind(run.decisions, labels) if labels and run.by_decision else {}
+        plots = [fraud_stacks(run, kinds)] if run.by_decision else []
+        plots.append(precision_recall_plot(run))
+    if run.decisions is not None and len(run.decisions):
+        plots += [score_plot(run), day_plot(run)]
+    plots = "".join([*plots, timeline_plots(run.timeline)])
+    if plots:
+        parts.append(f'<h2>What happened</h2><div class="plots">{plots}</div>')
+    parts.append("<h2>Top alerts</h2>" + (alerts_table(run) if s.get("alerts") else '<p class="hint">Nothing was declined or sent to review.</p>'))
+    if run.total:
+        parts.append('<div class="two"><div><h2>Decisions</h2>' + decisions_table(run) + "</div>")
+        parts.append("<div><h2>Rules</h2>" + (table(["rule", "decision", "events"], [[str(r["id"]), tag(r["decision"]), int(r["count"])] for r in s["rules"]])
+                                            if s.get("rules") else '<p class="hint">There are no rules: everything is approved.</p>') + "</div></div>")
+    if run.truth is not None and run.score is not None:
+        rows = [metrics.at_threshold(run.truth, run.score, t) for t in metrics.THRESHOLDS]
+        parts.append('<div class="two"><div><h2>If one threshold decided</h2>' + table(
+            ["probability", "flagged", "precision", "recall", "F1"],
+            [[f"≥ {r['threshold']:g}", r["flagged"], Figure(percent(r["precision"])), Figure(percent(r["recall"])), Figure(f"{r['f1']:.3f}")] for r in rows]) + "</div>")
+        parts.append(("<div><h2>By kind of fraud</h2>" + kinds_table(kinds) + "</div>" if kinds else "") + "</div>")
+    if provenance:
+        parts.append("<h2>Model</h2>" + model_card(provenance))
+    parts.append("<h2>Run</h2>" + run_facts(run))
+    return "".join(parts)
 
 
 def run(arguments):
     summary = json.loads(Path(arguments.summary).read_text())
-    frame, truth, judged = None, None, None
-    if arguments.decisions:
-        frame = pd.read_csv(arguments.decisions, usecols=["tx_id", "probability", "decision"]).drop_duplicates("tx_id")
-    if frame is not None and arguments.events:
-        judged = frame.merge(data.read_events(arguments.events), on="tx_id", how="inner")
-        truth = dict(zip(judged.tx_id, judged.is_fraud == 1))
-    ends, latency, decisions = summary["events"], summary["latency_us"], summary["decisions"]
-    parts = [tiles([("events", f"{ends['received']:,}"), ("events per second", f"{summary['events_per_s']:,.0f}"),
-                    ("run", f"{summary['elapsed_s']:.1f} s"), ("features per event", f"{summary['features_count']}"),
-                    ("latency p50 / p99", f"{latency['p50']:,.0f} / {latency['p99']:,.0f} µs"),
-                    ("declined / reviewed", f"{decisions.get('decline', 0):,} / {decisions.get('review', 0):,}")])]
-    plots = []
-    if frame is not None:
-        plots.append(score_plot(frame.probability.to_numpy() if judged is None else judged.probability.to_numpy(),
-                                None if judged is None else judged.is_fraud.to_numpy()))
-    if judged is not None and judged.is_fraud.sum() > 0:
-        plots.append(precision_recall_plot(judged.is_fraud.to_numpy(), judged.probability.to_numpy()))
-    if summary.get("timeline"):
-        plots.append(timeline_plots(summary["timeline"]))
-    parts.append('<h2>Plots</h2><div class="plots">' + "".join(plots) + "</div>")
-    if judged is not None and judged.is_fraud.sum() > 0:
-        groups = judged.groupby("decision").is_fraud.agg(["size", "sum"])
-        total = judged.is_fraud.sum()
-        parts.append("<h2>Decisions against the truth</h2>" + table(
-            ["decision", "events", "fraud among them", "precision", "share of all fraud"],
-            [[tag(name), int(row["size"]), int(row["sum"]), float(row["sum"] / row["size"]), float(row["sum"] / total)] for name, row in groups.iterrows()]))
-        figures = metrics.all_figures(judged, judged.probability.to_numpy())
-        parts.append("<h2>Thresholds</h2>" + table(["threshold", "flagged", "precision", "recall", "F1"],
-                     [[r["threshold"], r["flagged"], r["precision"], r["recall"], r["f1"]] for r in figures["thresholds"]]))
-    if summary.get("alerts"):
-        parts.append("<h2>Top alerts</h2>" + alerts_table(summary["alerts"], truth))
-    if summary.get("rules"):
-        parts.append("<h2>Rules</h2>" + table(["rule", "decision", "events"], [[r["id"], tag(r["decision"]), int(r["count"])] for r in summary["rules"]]))
-    if arguments.provenance:
-        parts.append("<h2>Model</h2>" + model_card(arguments.provenance))
-    parts.append("<h2>How events ended</h2>" + table(["end", "events"], [[name, int(count)] for name, count in ends.items()]))
-    machine = summary.get("machine", {})
-    sub = " · ".join(str(v) for v in (summary.get("program"), summary.get("started"), f"backend {summary.get('backend', '?')}",
-                                       machine.get("cpu"), f"{machine['cores']} cores" if "cores" in machine else None) if v)
-    hashes = " · ".join(f"{name} <code>{html.escape(str(summary[name]))}</code>" for name in ("spec_hash", "model_hash") if summary.get(name))
-    page = (f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
-            f"<title>{html.escape(arguments.title)}</title><style>{STYLE}</style></head><body><main><h1>{html.escape(arguments.title)}</h1>"
-            f'<p class="sub">{html.escape(sub)}</p>{"".join(parts)}<footer>{hashes}</footer></main></body></html>\n')
+    if not isinstance(summary, dict) or "events" not in summary:
+        raise ValueError(f"{arguments.summary} is not the summary of a run")
+    decisions = data.read_decisions(arguments.decisions) if arguments.decisions else None
+    truth = data.read_truth(arguments.events) if arguments.events and decisions is not None else None
     output = Path(arguments.output)
     output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(page, encoding="utf-8")
+    text = page(arguments.title, body(Run(summary, decisions, truth), arguments.title, arguments.provenance, arguments.labels))
+    output.write_text(text, encoding="utf-8", errors="replace")
     print(f"report {output}")
     return 0

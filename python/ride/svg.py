@@ -59,15 +59,34 @@ class Plot:
         if name:
             self.legend.append((name, colour))
 
-    def bars(self, edges, heights, colour, name=None):
-        floor = self.y(self.y_range[0])
-        for low, high, height in zip(edges, edges[1:], heights):
-            if height > 0:
+    def bars(self, edges, heights, colour, name=None, floors=None):
+        """floors: where each bar begins, to stack bars; without it the axis."""
+        floors = [self.y_range[0]] * len(heights) if floors is None else floors
+        for low, high, height, floor in zip(edges, edges[1:], heights, floors):
+            if height > floor:
                 top = self.y(height)
                 self.marks.append(f'<rect x="{self.x(low) + 0.5:.1f}" y="{top:.1f}" width="{max(self.x(high) - self.x(low) - 1, 0.5):.1f}" '
-                                  f'height="{max(floor - top, 0):.1f}" style="fill:var(--{colour})" fill-opacity=".6"/>')
+                                  f'height="{max(self.y(floor) - top, 0):.1f}" style="fill:var(--{colour})" fill-opacity=".85"/>')
         if name:
             self.legend.append((name, colour))
+
+    def outline(self, edges, heights, colour, name=None):
+        """A histogram as one filled outline, so that several can lie over each other."""
+        floor, points = self.y(self.y_range[0]), []
+        for low, high, height in zip(edges, edges[1:], heights):
+            y = min(self.y(max(height, self.y_range[0])), floor)
+            points += [f"{self.x(low):.1f},{y:.1f}", f"{self.x(high):.1f},{y:.1f}"]
+        corners = f"{self.x(edges[0]):.1f},{floor:.1f} {' '.join(points)} {self.x(edges[-1]):.1f},{floor:.1f}"
+        self.marks.append(f'<polygon points="{corners}" style="fill:var(--{colour});stroke:var(--{colour})" fill-opacity=".18" stroke-width="1.6"/>')
+        if name:
+            self.legend.append((name, colour))
+
+    def point(self, x, y, colour, name):
+        """A dot with its name beside it, on the side that has room."""
+        right = self.x(x) < (LEFT + WIDTH - RIGHT) / 2
+        place = f'x="{self.x(x) + 9:.1f}" y="{self.y(y) - 7:.1f}"' if right else f'x="{self.x(x) - 9:.1f}" y="{self.y(y) + 17:.1f}" text-anchor="end"'
+        self.marks.append(f'<circle cx="{self.x(x):.1f}" cy="{self.y(y):.1f}" r="5" style="fill:var(--{colour})"/>'
+                          f'<text class="mark" {place}>{html.escape(name)}</text>')
 
     def text(self):
         out = [f'<figure><figcaption>{html.escape(self.title)}</figcaption>'
@@ -86,7 +105,7 @@ class Plot:
         out += self.marks
         out.append(f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{HEIGHT - BOTTOM}" y2="{HEIGHT - BOTTOM}"/>')
         out.append(f'<text class="label" x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 6}" text-anchor="middle">{html.escape(self.x_label)}</text>')
-        out.append(f'<text class="label" transform="translate(13 {(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)" text-anchor="middle">{html.escape(self.y_label)}</text>')
+        out.append(f'<text class="label y" transform="translate(13 {(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)" text-anchor="middle">{html.escape(self.y_label)}</text>')
         out.append("</svg>")
         if self.legend:
             out.append('<p class="legend">' + "".join(f'<span><i style="background:var(--{colour})"></i>{html.escape(name)}</span>'

@@ -1,4 +1,5 @@
 """python/ride: its figures against obvious definitions, the split's promises, and a report that escapes what events hold."""
+import html.parser
 import json
 import subprocess
 import sys
@@ -97,19 +98,94 @@ def main():
 
         scores = pd.read_csv(folder / "scores.csv").assign(decision="approve")
         scores.to_csv(folder / "decisions.csv", index=False)
-        alert = {"event_id": int(scores.tx_id[0]), "key": "<script>alert(1)</script>", "time_ms": 0, "probability": 0.9,
-                 "decision": "decline", "rule": "<b>", "features": [{"name": "<i>", "value": None}]}
-        (folder / "summary.json").write_text(json.dumps({
-            "version": 1, "program": "ride", "features_count": 2, "elapsed_s": 1.0, "events_per_s": 1.0, "decisions": {}, "alerts": [alert],
-            "events": {"received": 1}, "latency_us": {"p50": 1, "p99": 2},
-            "timeline": [{"t": 0.5, "events": 10, "p50_us": 1, "p99_us": 2}, {"t": 1.0, "events": 30, "p50_us": 1, "p99_us": 2}]}))
-        python("report", "--summary", folder / "summary.json", "--decisions", folder / "decisions.csv", "--events", folder / "events.csv",
-               "--provenance", folder / "a.provenance.json", "--output", folder / "r.html")
-        page = (folder / "r.html").read_text()
-        assert "<script" not in page and "<b>&lt;" not in page and "&lt;script&gt;" in page and "&lt;b&gt;" in page, "an event's text is not escaped"
-        assert page.count("<svg") == 4 and "src=" not in page and "href=" not in page, "four plots and no other file"
+        check_report(folder, scores)
     print("ok")
     return 0
+
+
+SUMMARY = {"version": 1, "program": "ride", "features_count": 2, "elapsed_s": 1.0, "events_per_s": 1.0, "decisions": {"approve": 8000}, "alerts": [],
+           "events": {"received": 8000}, "latency_us": {"p50": 1, "p99": 2},
+           "timeline": [{"t": 0.5, "events": 10, "p50_us": 1, "p99_us": 2}, {"t": 1.0, "events": 30, "p50_us": 1, "p99_us": 2}]}
+
+
+class Page(html.parser.HTMLParser):
+    """Balanced tags, known tags only, and what would be loaded."""
+    VOID = {"meta", "br", "line", "rect", "circle", "polyline", "polygon"}
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.count, self.words = [], {}, ""
+        self.feed(text)
+        assert not self.open, self.open
+
+    def handle_starttag(self, name, attributes):
+        self.count[name] = self.count.get(name, 0) + 1
+        assert name not in ("script", "img", "link", "iframe", "object", "a", "hostile") and not any(k in ("src", "href", "onload", "onclick") for k, _ in attributes)
+        if name not in self.VOID:
+            self.open.append(name)
+
+    def handle_startendtag(self, name, attributes):
+        self.count[name] = self.count.get(name, 0) + 1
+
+    def handle_endtag(self, name):
+        assert self.open and self.open.pop() == name, f"</{name}> closes nothing"
+
+    def handle_data(self, text):
+        self.words += text
+
+
+def check_report(folder, scores):
+    made = []
+
+    def report(summary, *more):
+        path = folder / f"report-{len(made)}.html"
+        (folder / "summary.json").write_text(json.dumps(summary))
+        python("report", "--summary", folder / "summary.json", "--output", path, *more)
+        made.append(path)
+        text = path.read_text()
+        assert "url(" not in text and "@import" not in text and "nan" not in text.lower().replace("finance", "")
+        return Page(text)
+
+    files = ("--decisions", folder / "decisions.csv", "--events", folder / "events.csv")
+    page = report(SUMMARY, *files, "--provenance", folder / "a.provenance.json", "--labels", folder / "labels.csv")
+    assert page.count["svg"] == 4, "precision and recall, scores, speed, latency"
+    assert "Nothing was declined" in page.words and "PR-AUC" in page.words and "stopped before" not in page.words
+    # Names that an event or a configuration chose.
+    evil = '"><hostile onload=1><script>alert(1)</script>'
+    alert = {"event_id": int(scores.tx_id[0]), "key": evil, "time_ms": 10**17, "probability": 0.9, "decision": evil, "rule": evil,
+             "features": [{"name": evil, "value": None}, {"name": evil, "value": evil}]}
+    hostile = SUMMARY | {name: evil for name in ("program", "started", "config", "backend", "spec_hash", "model_hash")} | {
+        "alerts": [alert, {"event_id": evil}], "rules": [{"id": evil, "decision": evil, "count": 1}], "decisions": {evil: 1, "decline": 1}, "machine": {"cpu": evil}}
+    page = report(hostile, *files, "--title", evil)
+    assert page.words.count("<hostile") >= 12, "told as text, not as markup"
+    # Without a truth, without decisions, nothing at all, stopped.
+    page = report(SUMMARY, *files[:2])
+    assert page.count["svg"] == 3 and "PR-AUC" not in page.words and "honest" not in page.words
+    assert report(SUMMARY).count["svg"] == 2
+    assert report(SUMMARY | {"timeline": SUMMARY["timeline"][:1]}).count.get("svg", 0) == 0
+    page = report(SUMMARY | {"interrupted": True, "events": {"received": 10, "rejected": 3}})
+    assert "stopped before the end" in page.words and "3 events could not be read" in page.words
+    (folder / "none.csv").write_text("tx_id,key,event_time,margin,probability,decision,rule,end\n")
+    page = report(SUMMARY | {"events": {"received": 0}, "decisions": {"approve": 0, "review": 0, "decline": 0}, "timeline": [], "latency_us": {}},
+                  "--decisions", folder / "none.csv", *files[2:])
+    assert "No event was read" in page.words and page.count.get("svg", 0) == 0
+    # Decisions with times, repeated events, a decision each: what is told is theirs.
+    n = len(scores)
+    frame = scores.assign(key="k", event_time=pd.read_csv(folder / "events.csv").set_index("tx_id").ts.loc[scores.tx_id].to_numpy() * 1000,
+                          decision=np.where(np.arange(n) % 4 == 0, "decline", np.where(np.arange(n) % 4 == 1, "review", "approve")))
+    pd.concat([frame, frame.head(100).assign(decision="decline", probability=1.0)]).to_csv(folder / "decisions.csv", index=False)
+    counts = {name: int(count) for name, count in frame.decision.value_counts().items()}
+    page = report(SUMMARY | {"decisions": counts}, *files, "--labels", folder / "labels.csv")
+    truth = pd.read_csv(folder / "events.csv").set_index("tx_id").is_fraud.loc[frame.tx_id].to_numpy()
+    caught = truth[np.arange(n) % 4 < 2].sum() / truth.sum()
+    assert page.count["svg"] == 5 and f"{100 * caught:.1f} %" in page.words, "fraud found = declined or reviewed, each event once"
+    said = python("evaluate", "--events", folder / "events.csv", "--scores", folder / "decisions.csv", "--labels", folder / "labels.csv")
+    assert f"recall {caught:.3f}" in said and f"{n:,} events judged" in said and len(said.splitlines()) <= 8, said
+    # Rules alone, without a model: no probability, no curve.
+    frame.assign(probability=np.nan).to_csv(folder / "decisions.csv", index=False)
+    page = report(SUMMARY | {"decisions": counts, "events": {"received": 8000, "resumed": 3000}}, *files)
+    assert "5,000 events" in page.words and "3,000 events were done before" in page.words
+    assert page.count["svg"] == 3 and "PR-AUC" not in page.words and f"{100 * caught:.1f} %" in page.words
 
 
 if __name__ == "__main__":
