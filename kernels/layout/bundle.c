@@ -70,6 +70,8 @@ ride_status ride_bundle_open(const void *image, uint64_t image_bytes, ride_bundl
         bundle.plan = bundle.sections[RIDE_SECTION_PLAN];
         RIDE_TRY(ride_plan_check(&bundle, err));
         RIDE_TRY(ride_programs_check(&bundle, err));
+        for (uint32_t s = 1; s < RIDE_SECTION_FOREST; s++) /* so that "from index 0 of nothing" is a pointer, too */
+            if (bundle.sections[s] == NULL) bundle.sections[s] = bundle.image;
     }
     *out = bundle;
     return RIDE_OK;
