@@ -122,7 +122,7 @@ static ride_status save_rules(saver *s) {
     const pipeline *p = s->p;
     uint32_t count = 0;
     for (uint32_t r = 0; r < p->rules_known; r++)
-        if (s->rule_used[r] |= r < p->options->rules_count) s->rule_index[r] = count++;
+        if ((s->rule_used[r] |= r < p->options->rules_count)) s->rule_index[r] = count++;
     ride_snapshot_start(s->writer, SECTION_RULES);
     RIDE_TRY(ride_snapshot_write(s->writer, &count, sizeof count));
     for (uint32_t r = 0; r < p->rules_known; r++) {
