@@ -62,7 +62,7 @@ static int run(void) {
     if (findings.count > 0) return cli_findings(&findings);
     if (st != RIDE_OK && st != RIDE_INTERRUPTED) return cli_failed(run_name, &err);
     if (!quiet) cli_features_report(&summary, st == RIDE_INTERRUPTED);
-    return strict && summary.rejected > 0 ? ride_status_exit_code(RIDE_E_DATA) : 0;
+    return strict && summary.rejected + summary.labels_rejected > 0 ? ride_status_exit_code(RIDE_E_DATA) : 0;
 }
 
 static const cli_option explain_options[] = {{"--spec", CLI_TEXT, &r.spec_path, .required = true}};

@@ -86,7 +86,7 @@ static int run_config(const ride_config *config) {
     else if (st != RIDE_OK && st != RIDE_INTERRUPTED) code = cli_failed("run", &err);
     else {
         if (!quiet) cli_run_report(&summary, &facts);
-        if (strict && summary.rejected > 0) code = ride_status_exit_code(RIDE_E_DATA);
+        if (strict && summary.rejected + summary.labels_rejected > 0) code = ride_status_exit_code(RIDE_E_DATA);
         if (config->summary != NULL && ride_summary_write(&summary, &facts, config->summary, &err) != RIDE_OK)
             code = cli_failed("run", &err);
     }

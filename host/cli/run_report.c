@@ -62,9 +62,10 @@ void cli_features_report(const ride_run_summary *s, bool interrupted) {
     double us = (double)s->elapsed_ns / 1e3;
     fprintf(stderr,
             "%s%" PRIu64 " events (%" PRIu64 " late, %" PRIu64 " of them too late), %" PRIu64 " rejected, %" PRIu64
-            " duplicates, %" PRIu64 " labels (%" PRIu64 " without their event) in %.2f s: %.2f M events/s\n",
+            " duplicates, %" PRIu64 " labels (%" PRIu64 " without their event, %" PRIu64
+            " rejected) in %.2f s: %.2f M events/s\n",
             interrupted ? "interrupted: " : "", s->accepted, s->late, s->too_late, s->rejected, s->duplicates,
-            s->labels, s->labels_unknown, us / 1e6, us > 0 ? (double)s->accepted / us : 0.0);
+            s->labels, s->labels_unknown, s->labels_rejected, us / 1e6, us > 0 ? (double)s->accepted / us : 0.0);
 }
 
 static void print_alert(const ride_run_summary *s, const ride_alert *a, const ride_summary_facts *facts) {
@@ -92,9 +93,9 @@ void cli_run_report(const ride_run_summary *s, const ride_summary_facts *facts) 
     fprintf(stderr, "  ended      %s scored, %s duplicates, %s rejected; %s late (%s of them too late for windows)\n",
             grouped(s->accepted, a), grouped(s->duplicates, b), grouped(s->rejected, c), grouped(s->late, d),
             grouped(s->too_late, e));
-    if (s->labels + s->labels_unknown > 0)
-        fprintf(stderr, "  labels     %s, %s without their event\n", grouped(s->labels, a),
-                grouped(s->labels_unknown, b));
+    if (s->labels + s->labels_unknown + s->labels_rejected > 0)
+        fprintf(stderr, "  labels     %s, %s without their event, %s rejected\n", grouped(s->labels, a),
+                grouped(s->labels_unknown, b), grouped(s->labels_rejected, c));
     fprintf(stderr, "  latency    of a batch: p50 %s, p90 %s, p99 %s, max %s\n", duration(quantile(s, 0.5), a),
             duration(quantile(s, 0.9), b), duration(quantile(s, 0.99), c), duration((double)s->batch_ns.max, d));
     fprintf(stderr, "  decisions  approve %s, review %s, decline %s\n", grouped(s->decisions[RIDE_DECISION_APPROVE], a),

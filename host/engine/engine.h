@@ -69,6 +69,7 @@ typedef struct ride_run_summary {
     uint64_t too_late; /* … of which not entered into windows */
     uint64_t labels;   /* label rows that found their event */
     uint64_t labels_unknown;
+    uint64_t labels_rejected;           /* label rows that could not be read; not among rejected, which counts events */
     uint64_t decisions[RIDE_DECISIONS]; /* of accepted rows, by ride_decision */
     uint64_t rules[RIDE_RULES_MAX];     /* accepted rows decided by each rule */
     uint64_t bytes_done, bytes_total;   /* of the input files as they are on disk; total 0 = unknown (a pipe) */

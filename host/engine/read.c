@@ -7,6 +7,7 @@ static ride_status decode(pipeline *p, input *in, ride_batch *batch, uint32_t ro
     ride_status st = ride_decoder_decode(in->decoder, batch, rows_max, stop_us, NULL, err);
     rejected = ride_decoder_get_stats(in->decoder)->rejected - rejected;
     if (!in->is_labels) p->summary->received += batch->rows_count - before + rejected, p->summary->rejected += rejected;
+    else p->summary->labels_rejected += rejected;
     if (st == RIDE_END) in->at_end = true;
     /* a failure behind good rows is told again by the next call */
     return st == RIDE_END || batch->rows_count > before ? RIDE_OK : st;

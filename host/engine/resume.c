@@ -18,7 +18,7 @@ enum {
     SECTION_LABELS,
     PATH_BYTES_MAX = 1 << 16
 };
-enum { RUN_VERSION = 1 };
+enum { RUN_VERSION = 2 };
 
 /* The fixed part of SECTION_RUN. */
 typedef struct run_part {
@@ -26,7 +26,7 @@ typedef struct run_part {
     uint8_t spec_hash[32];
     uint64_t sequence, labels_waiting;
     int64_t clock_us;
-    uint64_t received, accepted, rejected, duplicates, late, too_late, labels, labels_unknown,
+    uint64_t received, accepted, rejected, duplicates, late, too_late, labels, labels_unknown, labels_rejected,
         decisions[RIDE_DECISIONS];
     uint32_t inputs_count, outputs_count;
 } run_part;
@@ -70,6 +70,7 @@ static ride_status save_run(const pipeline *p, ride_snapshot_writer *w) {
                     .too_late = s->too_late,
                     .labels = s->labels,
                     .labels_unknown = s->labels_unknown,
+                    .labels_rejected = s->labels_rejected,
                     .inputs_count = p->inputs_count,
                     .outputs_count = OUTPUTS};
     memcpy(run.spec_hash, p->spec->hash, sizeof run.spec_hash);
@@ -273,6 +274,7 @@ static ride_status load_run(pipeline *p, ride_snapshot_reader *reader, char *pat
     s->too_late = run.too_late;
     s->labels = run.labels;
     s->labels_unknown = run.labels_unknown;
+    s->labels_rejected = run.labels_rejected;
     memcpy(s->decisions, run.decisions, sizeof s->decisions);
     return RIDE_OK;
 }
