@@ -102,18 +102,15 @@ inline uint64_t shortest_digits(uint64_t bits, int *places) {
     uint64_t power = powers.normal[-k], odd = c & 1;
     uint64_t lower = scaled_to_odd(power, (4 * c - 2 + closer) << h) + odd, vb = scaled_to_odd(power, (4 * c) << h),
              upper = scaled_to_odd(power, (4 * c + 2) << h) - odd;
-    uint64_t s = vb / 4, tens = s / 10;
-    bool below = lower <= 40 * tens, above = 40 * tens + 40 <= upper;
-    if (below != above) {
-        *places = -k - 1;
-        return tens + above;
-    }
-    *places = -k;
-    below = lower <= 4 * s;
-    above = 4 * s + 4 <= upper;
-    if (below != above) return s + above;
-    uint64_t middle = 4 * s + 2;
-    return s + (vb > middle || (vb == middle && (s & 1) != 0));
+    // One digit less where exactly one such number lies between the ends; else that number of all digits which does, or the nearer
+    // one. Which it is cannot be foreseen, so all are made and one is taken, without a jump.
+    uint64_t s = vb / 4, tens = s / 10, middle = 4 * s + 2;
+    uint64_t short_below = lower <= 40 * tens, short_above = 40 * tens + 40 <= upper;
+    uint64_t below = lower <= 4 * s, above = 4 * s + 4 <= upper;
+    uint64_t nearer = (vb > middle) | ((vb == middle) & s & 1);
+    uint64_t full = s + ((below ^ above) != 0 ? above : nearer), is_short = short_below ^ short_above;
+    *places = -k - static_cast<int>(is_short);
+    return is_short != 0 ? tens + short_above : full;
 }
 
 // Between 0.001 and 10^9 no exponent is shorter, so the point is where it belongs.
@@ -174,12 +171,12 @@ size_t ride_double_to_text(double value, char *to) {
         auto whole = static_cast<int64_t>(value);
         if (static_cast<double>(whole) == value && !(whole == 0 && std::signbit(value)))
             return signed_to_text(whole, to);
-        if (std::fabs(value) < 1e13) { // 15 digits
+        double size = std::fabs(value);
+        if (size > 0.001 && size < 1e9) return fraction_to_text(value, to);
+        if (size < 1e13) { // 15 digits
             auto m = static_cast<int64_t>(value * 100 + (value < 0 ? -0.5 : 0.5));
             if (m != 0 && static_cast<double>(m) / 100 == value) return hundredths_to_text(m, to);
         }
-        double size = std::fabs(value);
-        if (size > 0.001 && size < 1e9) return fraction_to_text(value, to);
     }
     return static_cast<size_t>(std::to_chars(to, to + RIDE_NUMBER_BYTES, value).ptr - to);
 }
