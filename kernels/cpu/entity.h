@@ -29,10 +29,12 @@ typedef struct ride_record {
     uint32_t n;      /* position the next entry gets; the slot exists and its time word is the maximum */
     uint32_t first;  /* position of the oldest kept entry */
     uint32_t ring;   /* slab line of the ring, 0 = none */
-    uint32_t ring_class, ring_blocks;
+    uint32_t newest; /* slab line of the block that n stands in */
+    uint32_t ring_blocks;
     uint32_t base_block; /* block l lies at ring index l - base_block, less ring_blocks when past the end */
     uint32_t patches;    /* label patch of this key that became known last + 1; 0 = none */
-    uint32_t epoch;      /* last block of rows that touched it (form_vector.h) */
+    uint16_t ring_class;
+    uint16_t epoch; /* last block of rows that touched it (form_vector.h) */
 } ride_record;
 RIDE_STATIC_ASSERT(sizeof(ride_record) == RIDE_STATE_RECORD_HEAD_BYTES, "head of a record is one line");
 
@@ -105,7 +107,7 @@ typedef struct ride_cpu_entity {
     bool word_is_low[RIDE_WORDS_MAX]; /* cumulative word w and w + 1 are one 128-bit number */
     bool out_of_memory;
     uint32_t form_epoch;  /* counts rewritings */
-    uint32_t block_epoch; /* counts blocks of rows; may wrap: a key taken for touched only waits */
+    uint16_t block_epoch; /* counts blocks of rows; may wrap: a key taken for touched only waits */
     const struct ride_cpu_form *narrow_form;
     int64_t need_us, retention_us, lookback_us;
     int64_t offset_max_us; /* of the edges that stand a fixed time behind the event */
@@ -132,7 +134,9 @@ typedef struct ride_cpu_rows {
     const int64_t *time_us, *clock_us;
     const uint32_t *flags;
     const ride_key128 *keys;
-    uint32_t *record;  /* [64]; RIDE_NO_RECORD = null key or a row to pass over */
+    uint32_t *record;                 /* [64]; RIDE_NO_RECORD = null key or a row to pass over */
+    ride_record *at[RIDE_BLOCK_ROWS]; /* the same after prefetch (form_vector.h only), NULL = none */
+    uint64_t key_word_bits;           /* has_key that key_word was made from */
     uint64_t *present; /* [lanes]: bit per row: the row has the lane's column and meets its condition (and has a key) */
     uint64_t *valid;   /* [lanes]: bit per row: the lane's column is not null, whatever key and condition say */
     void *own;         /* WORD [cumulative_words][64]: what each row adds; 0 when not present */
@@ -144,6 +148,7 @@ typedef struct ride_cpu_rows {
     void *threshold;    /* WORD [64][edges_padded] */
     void *
         raw; /* WORD [1 + cumulative_words][edges_padded + 1][64]: position, then prefixes, at each edge; the last edge is the newest entry */
+    void *notes; /* WORD [1 + cumulative_words][64][edges_padded]: as raw, row by row (form_vector.h) */
     int64_t label[RIDE_BLOCK_ROWS]; /* label rows: 0 or 1 */
     const uint64_t *about;          /* label rows: the arrival number of the event */
     uint64_t sequence_first;        /* arrival number of row 0 */

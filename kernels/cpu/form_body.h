@@ -197,15 +197,22 @@ static inline bool fits(ride_cpu_entity *entity, const ride_cpu_rows *rows) {
 
 static inline void words(const ride_cpu_entity *entity, ride_cpu_rows *rows) {
     if (sizeof(WORD) == 8) {
+        rows->key_word_bits = 0; /* in words of the other size */
         ride_cpu_rows_words_wide(rows, entity);
         return;
     }
     WORD *restrict key_word = rows->key_word;
-    for (uint32_t row = 0; row < rows->rows_count; row++) key_word[row] = (WORD)(rows->has_key >> row & 1);
+    if (rows->key_word_bits != rows->has_key) {
+        for (uint32_t row = 0; row < RIDE_BLOCK_ROWS; row++) key_word[row] = (WORD)(rows->has_key >> row & 1);
+        rows->key_word_bits = rows->has_key;
+    }
     for (uint32_t l = 0; l < entity->layout.lanes_count; l++) {
         WORD *restrict own = (WORD *)rows->own + entity->layout.lane_word[l] * RIDE_BLOCK_ROWS;
         const int64_t *restrict value = rows->sum_value + l * RIDE_BLOCK_ROWS;
-        for (uint32_t row = 0; row < rows->rows_count; row++) own[row] = (WORD)value[row];
+        if (RIDE_LIKELY(rows->rows_count == RIDE_BLOCK_ROWS))
+            for (uint32_t row = 0; row < RIDE_BLOCK_ROWS; row++) own[row] = (WORD)value[row];
+        else
+            for (uint32_t row = 0; row < rows->rows_count; row++) own[row] = (WORD)value[row];
     }
 }
 

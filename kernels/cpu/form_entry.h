@@ -147,7 +147,7 @@ static inline bool ring_grow(ride_cpu_entity *entity, ride_record *record, uint3
         memcpy(to + (uint64_t)b * block_bytes, block_at(entity, record, first_block + b), block_bytes);
     ride_slab_give(&entity->slab, record->ring, record->ring_class);
     record->ring = line;
-    record->ring_class = ring_class;
+    record->ring_class = (uint16_t)ring_class;
     record->ring_blocks = ride_state_ring_blocks(ring_class);
     record->base_block = first_block;
     return true;
@@ -186,6 +186,7 @@ static inline void block_open(ride_cpu_entity *entity, ride_record *record) {
     }
     WORD *block = block_at(entity, record, record->n >> SHIFT);
     const WORD *total = record_words(record, entity->layout.offset_total);
+    record->newest = (uint32_t)((uint64_t)((uint8_t *)block - entity->slab.base) / RIDE_STATE_LINE_BYTES);
     for (uint32_t j = 0; j < 1u << SHIFT; j++) block[j] = WORD_END;
     for (uint32_t w = 0; w < WORDS; w++) block[(1 + w) << SHIFT] = total[w];
 }

@@ -152,10 +152,21 @@ static inline bool finish_column(const ride_cpu_entity *entity, const ride_cpu_r
     }
     double divisor = plan->op == RIDE_AGG_MEAN ? a->divisor : 1.0,
            empty = plan->has_empty ? plan->empty : ride_null_f64();
-    for (uint32_t row = 0; row < rows_count; row++) {
-        double denominator = (double)n[row] * divisor, quotient = (double)sum[row] / (n[row] == 0 ? 1.0 : denominator);
-        out[row] = n[row] == 0 ? empty : quotient;
+    /* no branch in the loop: it is to become vectors. Rows past the end have numbers too, and are not stored. */
+    double value[RIDE_BLOCK_ROWS];
+    for (uint32_t row = 0; row < RIDE_BLOCK_ROWS; row++) {
+        double denominator = (double)(n[row] + (n[row] == 0)) * divisor;
+        value[row] = (double)sum[row] / denominator;
     }
+    uint64_t empty_bits;
+    memcpy(&empty_bits, &empty, sizeof empty_bits);
+    for (uint32_t row = 0; row < RIDE_BLOCK_ROWS; row++) {
+        uint64_t bits, is_empty = 0 - (uint64_t)(n[row] == 0);
+        memcpy(&bits, &value[row], sizeof bits);
+        bits = (bits & ~is_empty) | (empty_bits & is_empty);
+        memcpy(&value[row], &bits, sizeof bits);
+    }
+    memcpy(out, value, rows_count * sizeof *out);
     return true;
 }
 

@@ -89,7 +89,7 @@ RIDE_INLINE WORD *shape_line(uint8_t *slab, const ride_record *record, uint32_t 
 
 /* Edges that have expired, and where the entry after theirs lies. */
 typedef struct vector_list {
-    uint32_t items[RIDE_BLOCK_ROWS * VECTOR_EDGES_MAX + 8]; /* row * 8 + edge */
+    uint32_t items[RIDE_BLOCK_ROWS * VECTOR_EDGES_MAX + 8]; /* row * edges + edge */
     uint32_t lines[RIDE_BLOCK_ROWS * VECTOR_EDGES_MAX + 8]; /* line of the slab */
     uint32_t blocks[RIDE_BLOCK_ROWS * VECTOR_EDGES_MAX + 8];
     uint32_t count;
@@ -119,8 +119,8 @@ RIDE_INLINE void list_add(vector_list *list, ride_record *record, const WORD *th
     for (uint32_t e = 0; e < s.edges; e += 4) {
         uint32_t passed = lanes_le(load4(shape_word(record) + e), load4(threshold + e)) & keep;
         __m128i block = lanes_block(shape_position(record, s) + e, s);
-        pack4(list->items + list->count, _mm_add_epi32(_mm_set1_epi32((int)(row * 8 + e)), _mm_set_epi32(3, 2, 1, 0)),
-              passed);
+        pack4(list->items + list->count,
+              _mm_add_epi32(_mm_set1_epi32((int)(row * s.edges + e)), _mm_set_epi32(3, 2, 1, 0)), passed);
         pack4(list->lines + list->count, lanes_line(record, block), passed);
         pack4(list->blocks + list->count, block, passed);
         list->count += (uint32_t)__builtin_popcount(passed);
@@ -131,15 +131,17 @@ RIDE_INLINE void list_add(vector_list *list, ride_record *record, const WORD *th
 RIDE_INLINE void vector_move(const ride_cpu_entity *entity, const ride_cpu_rows *rows, vector_list *list,
                              const vector_shape s) {
     const uint32_t mask = (1u << s.shift) - 1;
-    uint8_t *records = entity->records, *slab = entity->slab.base;
+    uint8_t *slab = entity->slab.base;
+    const WORD *thresholds = rows->threshold;
+    ride_record *const *at = rows->at;
     while (list->count > 0) {
         uint32_t left = 0;
         for (uint32_t k = 0; k < list->count; k++) {
-            uint32_t item = list->items[k], row = item >> 3, e = item & 7, block = list->blocks[k];
+            uint32_t item = list->items[k], e = item % s.edges, block = list->blocks[k];
             const WORD *line = (const WORD *)(slab + (uint64_t)list->lines[k] * RIDE_STATE_LINE_BYTES);
-            ride_record *record = shape_record(records, rows->record[row], s);
-            WORD threshold = ((const WORD *)rows->threshold)[row * s.edges + e];
-            uint32_t passed = times_passed(line, threshold, s.shift), over = passed >> s.shift, slot = passed & mask;
+            ride_record *record = at[item / s.edges];
+            uint32_t passed = times_passed(line, thresholds[item], s.shift), over = passed >> s.shift,
+                     slot = passed & mask;
             list->items[left] = item;
             left += over; /* all of the line has passed: another round, from the next one on */
             shape_position(record, s)[e] = (block << s.shift) + passed;
@@ -150,8 +152,8 @@ RIDE_INLINE void vector_move(const ride_cpu_entity *entity, const ride_cpu_rows 
         list->count = left;
         for (uint32_t k = 0; k < left; k++) {
             uint32_t item = list->items[k];
-            ride_record *record = shape_record(records, rows->record[item >> 3], s);
-            uint32_t block = shape_position(record, s)[item & 7] >> s.shift;
+            ride_record *record = at[item / s.edges];
+            uint32_t block = shape_position(record, s)[item % s.edges] >> s.shift;
             const uint8_t *line = (const uint8_t *)shape_line(slab, record, block);
             __builtin_prefetch(line);
             list->lines[k] = (uint32_t)((uint64_t)(line - slab) / RIDE_STATE_LINE_BYTES);
@@ -160,12 +162,8 @@ RIDE_INLINE void vector_move(const ride_cpu_entity *entity, const ride_cpu_rows 
     }
 }
 
-/* What a block's rows noted, row by row; raw has it column by column. */
-typedef struct vector_notes {
-    WORD positions[RIDE_BLOCK_ROWS * VECTOR_EDGES_MAX];
-    WORD prefixes[2][RIDE_BLOCK_ROWS * VECTOR_EDGES_MAX];
-} vector_notes;
-
+/* What a block's rows noted row by row, to raw, which has it column by column. Rows that have not been noted yet get something,
+ * which is written over when they are done. */
 RIDE_INLINE void transpose_into(WORD *columns, const WORD *notes, uint32_t row, const uint32_t edges) {
     for (uint32_t e = 0; e < edges; e += 4) {
         const WORD *from = notes + row * edges + e;
@@ -180,52 +178,56 @@ RIDE_INLINE void transpose_into(WORD *columns, const WORD *notes, uint32_t row, 
     }
 }
 
-RIDE_INLINE void notes_to_raw(ride_cpu_rows *rows, const vector_notes *notes, const uint8_t *act, uint32_t act_count,
-                              const vector_shape s) {
+RIDE_INLINE void notes_to_raw(ride_cpu_rows *rows, const vector_shape s) {
     WORD *raw = rows->raw;
-    const uint32_t plane = (s.edges + 1) * RIDE_BLOCK_ROWS;
-    if (act_count == rows->rows_count) { /* rows past the end are noted too, and mean nothing */
-        for (uint32_t row = 0; row < act_count; row += 4) {
-            transpose_into(raw, notes->positions, row, s.edges);
-            for (uint32_t w = 0; w < s.words; w++)
-                transpose_into(raw + (1 + w) * plane, notes->prefixes[w], row, s.edges);
-        }
+    const WORD *notes = rows->notes;
+    for (uint32_t w = 0; w <= s.words; w++)
+        for (uint32_t row = 0; row < rows->rows_count; row += 4)
+            transpose_into(raw + w * (s.edges + 1) * RIDE_BLOCK_ROWS, notes + w * s.edges * RIDE_BLOCK_ROWS, row,
+                           s.edges);
+}
+
+/* block_open for what happens nearly always: the ring has room, or has it when what expired is dropped. */
+RIDE_INLINE void vector_open(ride_cpu_entity *entity, ride_record *record, const vector_shape s) {
+    if ((record->n >> s.shift) - (record->first >> s.shift) >= record->ring_blocks) drop_expired(entity, record);
+    uint32_t live = record->n - record->first, kept = (record->n >> s.shift) - (record->first >> s.shift);
+    if (RIDE_UNLIKELY(kept >= record->ring_blocks || record->n >= UINT32_C(1) << 31)) {
+        block_open(entity, record);
         return;
     }
-    for (uint32_t k = 0; k < act_count; k++) {
-        uint32_t row = act[k];
-        for (uint32_t e = 0; e < s.edges; e++) {
-            raw[e * RIDE_BLOCK_ROWS + row] = notes->positions[row * s.edges + e];
-            for (uint32_t w = 0; w < s.words; w++)
-                raw[(1 + w) * plane + e * RIDE_BLOCK_ROWS + row] = notes->prefixes[w][row * s.edges + e];
-        }
-    }
+    if (live > entity->live_max) entity->live_max = live;
+    if ((record->first >> s.shift) - record->base_block >= record->ring_blocks)
+        record->base_block += record->ring_blocks;
+    WORD *line = shape_line(entity->slab.base, record, record->n >> s.shift);
+    const WORD *total = shape_total(record, s);
+    record->newest = (uint32_t)((uint64_t)((uint8_t *)line - entity->slab.base) / RIDE_STATE_LINE_BYTES);
+    for (uint32_t j = 0; j < 1u << s.shift; j++) line[j] = WORD_END;
+    for (uint32_t w = 0; w < s.words; w++) line[(1 + w) << s.shift] = total[w];
 }
 
 /* The plain first rows of their keys, listed in act: note the edges, append the entry. */
 RIDE_INLINE void vector_enter(ride_cpu_entity *entity, ride_cpu_rows *rows, const uint8_t *act, uint32_t act_count,
                               int64_t clock_us, const vector_shape s) {
-    vector_notes notes;
     WORD nowhere[1];
     uint8_t opened[RIDE_BLOCK_ROWS];
     uint32_t opened_count = 0;
     const uint32_t mask = (1u << s.shift) - 1, plane = (s.edges + 1) * RIDE_BLOCK_ROWS;
     const WORD *time_words = rows->time_word, *own = rows->own;
-    WORD *raw = rows->raw;
-    uint8_t *records = entity->records, *slab = entity->slab.base;
+    WORD *restrict raw = rows->raw, *restrict notes = rows->notes;
+    uint8_t *slab = entity->slab.base;
     for (uint32_t k = 0; k < act_count; k++) {
         const uint32_t row = act[k];
-        ride_record *record = shape_record(records, rows->record[row], s);
+        ride_record *record = rows->at[row];
         const uint32_t n = record->n, next = (n + 1) & mask;
         const WORD time_word = time_words[row];
-        WORD *line = shape_line(slab, record, n >> s.shift), *total = shape_total(record, s),
+        WORD *line = (WORD *)(slab + (uint64_t)record->newest * RIDE_STATE_LINE_BYTES), *total = shape_total(record, s),
              *word = shape_word(record);
         const uint32_t *position = shape_position(record, s);
         const WORD *prefix = shape_prefix(record, s);
         for (uint32_t e = 0; e < s.edges; e += 4) {
-            store4(notes.positions + row * s.edges + e, load4(position + e));
+            store4(notes + row * s.edges + e, load4(position + e));
             for (uint32_t w = 0; w < s.words; w++)
-                store4(notes.prefixes[w] + row * s.edges + e, load4(prefix + w * s.edges + e));
+                store4(notes + ((1 + w) * RIDE_BLOCK_ROWS + row) * s.edges + e, load4(prefix + w * s.edges + e));
             __m128i old = load4(word + e); /* an edge at the end meets the entry */
             store4(word + e,
                    _mm_blendv_epi8(old, _mm_set1_epi32(time_word), _mm_cmpeq_epi32(old, _mm_set1_epi32(WORD_END))));
@@ -243,11 +245,11 @@ RIDE_INLINE void vector_enter(ride_cpu_entity *entity, ride_cpu_rows *rows, cons
         opened[opened_count] = (uint8_t)row;
         opened_count += next == 0;
     }
-    notes_to_raw(rows, &notes, act, act_count, s);
+    notes_to_raw(rows, s);
     for (uint32_t k = 0; k < opened_count; k++) { /* what has expired is asked as of the row */
         int64_t at_us = rows->clock_us[opened[k]];
         entity->clock_us = at_us > clock_us ? at_us : clock_us;
-        block_open(entity, shape_record(records, rows->record[opened[k]], s));
+        vector_open(entity, rows->at[opened[k]], s);
     }
 }
 
@@ -255,23 +257,32 @@ RIDE_INLINE void vector_apply(ride_cpu_entity *entity, ride_cpu_rows *rows, cons
     vector_list list;
     uint8_t act[RIDE_BLOCK_ROWS], wait[RIDE_BLOCK_ROWS];
     uint32_t act_count = 0, wait_count = 0;
-    const uint32_t epoch = ++entity->block_epoch, rows_count = rows->rows_count;
+    const uint16_t epoch = ++entity->block_epoch;
+    const uint32_t rows_count = rows->rows_count;
     const int64_t clock_us = entity->clock_us;
     const uint64_t slack_us = (uint64_t)entity->retention_us - (uint64_t)entity->need_us;
-    uint8_t *records = entity->records;
     const WORD *threshold = rows->threshold;
     const bool ties_count = entity->labels_from_source; /* an event at the newest one's time is noted: not plain */
+    const int64_t *time_us = rows->time_us, *clocks_us = rows->clock_us;
+    int64_t newest_us = clock_us;
+    uint64_t irregular = 0; /* a row that does not enter, or so late that something it may ask for has expired */
+    for (uint32_t row = 0; row < rows_count; row++) {
+        irregular |= ((rows->flags[row] & RIDE_ROW_ENTERS) == 0) |
+                     ((uint64_t)clocks_us[row] - (uint64_t)time_us[row] > slack_us);
+        newest_us = clocks_us[row] > newest_us ? clocks_us[row] : newest_us;
+    }
     list.count = 0;
     for (uint32_t row = 0; row < rows_count; row++) {
-        uint32_t index = rows->record[row];
-        if (RIDE_UNLIKELY(index == RIDE_NO_RECORD)) {
+        ride_record *record = rows->at[row];
+        if (RIDE_UNLIKELY(record == NULL)) {
             wait[wait_count++] = (uint8_t)row;
             continue;
         }
-        ride_record *record = shape_record(records, index, s);
-        const int64_t t = rows->time_us[row];
-        bool plain = (record->epoch != epoch) & ((rows->flags[row] & RIDE_ROW_ENTERS) != 0) & (t >= record->last_us) &
-                     !(ties_count & (t == record->last_us)) & ((uint64_t)rows->clock_us[row] - (uint64_t)t <= slack_us);
+        bool plain = (record->epoch != epoch) & (time_us[row] >= record->last_us) &
+                     !(ties_count & (time_us[row] == record->last_us));
+        if (RIDE_UNLIKELY(irregular))
+            plain = plain && (rows->flags[row] & RIDE_ROW_ENTERS) &&
+                    (uint64_t)clocks_us[row] - (uint64_t)time_us[row] <= slack_us;
         if (RIDE_UNLIKELY(record->patches != 0)) plain = plain && is_plain(entity, rows, row, record);
         record->epoch = epoch;
         act[act_count] = (uint8_t)row;
@@ -284,24 +295,22 @@ RIDE_INLINE void vector_apply(ride_cpu_entity *entity, ride_cpu_rows *rows, cons
     vector_enter(entity, rows, act, act_count, clock_us, s);
     for (uint32_t k = 0; k < wait_count; k++) {
         uint32_t row = wait[k];
-        ride_record *record = rows->record[row] == RIDE_NO_RECORD ? NULL : ride_cpu_record(entity, rows->record[row]);
+        ride_record *record = rows->at[row];
         entity->clock_us = rows->clock_us[row] > clock_us ? rows->clock_us[row] : clock_us;
         if (record != NULL && is_plain(entity, rows, row, record))
             row_plain(entity, rows, row, record, s.shift, s.words, s.edges);
         else row_other(entity, rows, row, record);
     }
-    int64_t newest_us = clock_us;
-    for (uint32_t row = 0; row < rows_count; row++)
-        newest_us = rows->clock_us[row] > newest_us ? rows->clock_us[row] : newest_us;
     entity->clock_us = newest_us;
 }
 
-/* Lines that the block will read and write: of edges that will move the next entry's, the newest, the one after it. */
+/* Lines that the block will read and write: the newest entry's, and of edges that will move the next entry's. */
 RIDE_INLINE void vector_prefetch(ride_cpu_entity *entity, ride_cpu_rows *rows, const vector_shape s) {
     uint8_t *records = entity->records;
     const uint8_t *slab = entity->slab.base;
     const WORD *threshold = rows->threshold;
     for (uint32_t row = 0; row < rows->rows_count; row++) {
+        rows->at[row] = NULL;
         if (RIDE_UNLIKELY(rows->record[row] == RIDE_NO_RECORD)) continue;
         ride_record *record = shape_record(records, rows->record[row], s);
         __m128i differ = _mm_xor_si128(load4(&record->key), load4(&rows->keys[row]));
@@ -309,10 +318,8 @@ RIDE_INLINE void vector_prefetch(ride_cpu_entity *entity, ride_cpu_rows *rows, c
             record = record_checked(entity, rows, row);
             if (record == NULL) continue;
         }
-        const uint32_t n = record->n;
-        const WORD *newest = shape_line(entity->slab.base, record, n >> s.shift);
-        __builtin_prefetch(newest, 1);
-        __builtin_prefetch(shape_line(entity->slab.base, record, (n + 1) >> s.shift), 1);
+        rows->at[row] = record;
+        __builtin_prefetch(slab + (uint64_t)record->newest * RIDE_STATE_LINE_BYTES, 1);
         for (uint32_t e = 0; e < s.edges; e += 4) {
             __m128i at = lanes_line(record, lanes_block(shape_position(record, s) + e, s));
             __m128i stays = _mm_cmpgt_epi32(load4(shape_word(record) + e), load4(threshold + row * s.edges + e));

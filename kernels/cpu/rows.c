@@ -21,10 +21,11 @@ ride_status ride_cpu_rows_create(ride_cpu_rows *rows, const ride_cpu_entity *ent
     rows->time_word = block_array(1);
     rows->key_word = block_array(1);
     rows->raw = block_array((1 + words) * edges);
+    rows->notes = block_array((1 + words) * edges);
     rows->features = calloc(entity->aggregates_count + 1, sizeof *rows->features);
     if (rows->present == NULL || rows->valid == NULL || rows->own == NULL || rows->sum_value == NULL ||
         rows->own_value == NULL || rows->threshold == NULL || rows->time_word == NULL || rows->key_word == NULL ||
-        rows->raw == NULL || rows->features == NULL) {
+        rows->raw == NULL || rows->notes == NULL || rows->features == NULL) {
         ride_cpu_rows_destroy(rows);
         return ride_fail(err, RIDE_E_MEMORY, "no memory for the work arrays of an entity");
     }
@@ -32,6 +33,7 @@ ride_status ride_cpu_rows_create(ride_cpu_rows *rows, const ride_cpu_entity *ent
     memset(rows->own, 0, (words + 1) * RIDE_BLOCK_ROWS * sizeof(int64_t));
     memset(rows->key_word, 0, 2 * RIDE_BLOCK_ROWS * sizeof(int64_t));
     memset(rows->raw, 0, ((1 + words) * edges + 1) * RIDE_BLOCK_ROWS * sizeof(int64_t));
+    memset(rows->notes, 0, ((1 + words) * edges + 1) * RIDE_BLOCK_ROWS * sizeof(int64_t));
     return RIDE_OK;
 }
 
@@ -45,6 +47,7 @@ void ride_cpu_rows_destroy(ride_cpu_rows *rows) {
     free(rows->time_word);
     free(rows->key_word);
     free(rows->raw);
+    free(rows->notes);
     free(rows->features);
     memset(rows, 0, sizeof *rows);
 }
