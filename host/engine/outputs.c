@@ -86,6 +86,10 @@ static ride_status open_encoder(pipeline *p, output *out, bool resumed, ride_err
     }
     if (decisions) add_decision(p, r);
     if (!decisions || p->options->vector) add_vector(p, r);
+    if (out == &p->outputs[OUTPUT_LATE]) { /* why it is here: how far its time is behind the clock that it met */
+        add(r, "reason", RIDE_ENCODER_CONSTANT, 0)->constant = "too_late";
+        add(r, "clock", SET_IN, RIDE_COLUMN_CLOCK);
+    }
     ride_encoder_options options = {.format = p->options->format,
                                     .columns = r->columns,
                                     .columns_count = r->count,
