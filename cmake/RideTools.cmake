@@ -31,7 +31,7 @@ if(RIDE_CPPCHECK) # cmake/cppcheck.txt says what is left out and why
   file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/cppcheck)
   add_custom_target(cppcheck
     COMMAND ${RIDE_CPPCHECK} --project=${CMAKE_BINARY_DIR}/compile_commands.json --enable=warning,performance,portability
-            --std=c17 --inline-suppr --suppressions-list=${CMAKE_SOURCE_DIR}/cmake/cppcheck.txt --quiet --error-exitcode=1
+            --std=c17 -D__cppcheck__ --inline-suppr --suppressions-list=${CMAKE_SOURCE_DIR}/cmake/cppcheck.txt --quiet --error-exitcode=1
             --cppcheck-build-dir=${CMAKE_BINARY_DIR}/cppcheck "--file-filter=${CMAKE_SOURCE_DIR}/*"
             -i${CMAKE_SOURCE_DIR}/tests -i${CMAKE_SOURCE_DIR}/bench
     WORKING_DIRECTORY ${CMAKE_SOURCE_DIR} VERBATIM USES_TERMINAL)

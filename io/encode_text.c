@@ -160,7 +160,7 @@ static char *put_long_string(ride_encoder *encoder, const char *text, size_t byt
     ride_sink_commit(sink, (size_t)(to - row));
     while (bytes > 0) {
         size_t piece = bytes < RIDE_STRING_ROOM ? bytes : RIDE_STRING_ROOM;
-        char *from = (char *)ride_sink_reserve(sink, 6 * RIDE_STRING_ROOM), *end = from;
+        char *from = (char *)ride_sink_reserve(sink, 6 * RIDE_STRING_ROOM), *end;
         if (from == NULL) return NULL;
         if (json) end = json_escape(text, piece, from);
         else if (quotes) end = csv_escape(text, piece, from);

@@ -7,6 +7,7 @@
  * model. */
 #include "models/xgboost.h"
 
+#include "base/assert.h"
 #include "base/number.h"
 
 #include <math.h>
@@ -146,6 +147,7 @@ static ride_status read_outputs(ride_model_reader *reader, const ride_value *par
     static const char place[] = "learner.learner_model_param";
     ride_model *model = reader->model;
     int64_t classes, targets;
+    RIDE_ASSERT(kind != NULL); /* an unknown objective was told and ended it */
     ride_status st = read_count(reader, param, place, "num_class", 0, RIDE_FOREST_OUTPUTS_MAX, &classes);
     ride_status st2 = read_count(reader, param, place, "num_target", 1, RIDE_FOREST_OUTPUTS_MAX, &targets);
     if (st != RIDE_OK || st2 != RIDE_OK) return RIDE_E_MODEL;

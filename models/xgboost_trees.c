@@ -257,10 +257,11 @@ ride_status ride_xgboost_read_trees(ride_model_reader *reader, const ride_value 
     model->trees_in_file = model->trees_count = count;
     RIDE_TRY(count_all(reader, trees, place, &nodes_most));
     tree_arrays t = {0};
-    t.set_of_node = malloc(nodes_most * sizeof *t.set_of_node);
-    t.queue = malloc(nodes_most * sizeof *t.queue);
-    t.depth = malloc(nodes_most * sizeof *t.depth);
-    t.reached = malloc(nodes_most * sizeof *t.reached);
+    const size_t room = (size_t)nodes_most + 1; /* a model without trees needs none, and malloc(0) may be NULL */
+    t.set_of_node = malloc(room * sizeof *t.set_of_node);
+    t.queue = malloc(room * sizeof *t.queue);
+    t.depth = malloc(room * sizeof *t.depth);
+    t.reached = malloc(room * sizeof *t.reached);
     ride_status st = t.set_of_node != NULL && t.queue != NULL && t.depth != NULL && t.reached != NULL
                          ? read_all(reader, model_value, weights, place, &t)
                          : ride_model_finding(reader, NULL, "no memory for a tree of %u nodes", nodes_most);

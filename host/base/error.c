@@ -1,4 +1,5 @@
 /* base/error.c: filling and reading of errors and diagnostics. */
+#define RIDE_ERROR_NO_HINTS /* here the functions themselves are */
 #include "base/error.h"
 
 #include "base/assert.h"

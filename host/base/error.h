@@ -63,6 +63,12 @@ ride_status ride_diagnostics_error(const ride_diagnostics *list, ride_error *err
 /* Nearest of `names` to `word` by edit distance, or NULL when none is near enough: for "did you mean". */
 const char *ride_nearest(const char *word, const char *const *names, size_t names_count);
 
+#if defined(__clang_analyzer__) && !defined(RIDE_ERROR_NO_HINTS)
+/* The analyzer reads one file at a time. This tells it what error.c does: the status that went in comes back. */
+#define ride_fail(err, status, ...)      (ride_fail(err, status, __VA_ARGS__), (status))
+#define ride_diagnose(list, status, ...) (ride_diagnose(list, status, __VA_ARGS__), (status))
+#endif
+
 #ifdef __cplusplus
 }
 #endif

@@ -137,7 +137,7 @@ bool expr_lex_number(expr_context *ctx, const expr_token *token, expr_node *out)
         m += digits[i] - '0';
     }
     if (i < bytes) {
-        bool down = digits[i + 1] == '-';
+        bool down = i + 1 < bytes && digits[i + 1] == '-';
         for (uint32_t k = i + 1; k < bytes; k++)
             if (is_digit(digits[k]) && exponent < 10000) exponent = exponent * 10 + (digits[k] - '0');
         scale += down ? exponent : -exponent;

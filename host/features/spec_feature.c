@@ -1,4 +1,5 @@
 /* features/spec_feature.c: `features:`: entries → single features (agg × windows), checked one by one. */
+#include "base/assert.h"
 #include "features/duration.h"
 #include "features/spec_internal.h"
 #include "lib/hash.h"
@@ -38,6 +39,7 @@ typedef struct entry {
 } entry;
 
 static const ride_yaml_node *const *list_of(const ride_yaml_node *const *node, uint32_t *count) {
+    RIDE_ASSERT(node != NULL);
     *count = (*node)->kind == RIDE_YAML_SEQUENCE ? (*node)->count : 1;
     return (*node)->kind == RIDE_YAML_SEQUENCE ? (*node)->items : node;
 }

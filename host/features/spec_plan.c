@@ -33,7 +33,7 @@ static void plan_retention(spec_builder *b, uint32_t entity) {
         if (reach(b, f) > need) need = reach(b, f);
         if (span > longest) longest = span, longest_of = f;
     }
-    if (b->entity_horizons[entity] != NULL && horizon < longest) {
+    if (b->entity_horizons[entity] != NULL && longest_of != NULL && horizon < longest) {
         char window[32], delay[32], total[32];
         ride_yaml_fault(&b->reader, b->entity_horizons[entity], "lengthen it, or leave it out",
                         "the horizon of `%s` is shorter than a feature at line %u needs: window %s + delay %s%s = %s",

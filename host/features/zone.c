@@ -168,6 +168,7 @@ static bool block_header(const uint8_t *data, size_t bytes, block *out) {
     if (bytes < HEADER_BYTES || memcmp(data, "TZif", 4) != 0) return false;
     uint64_t *fields[] = {&out->utc_flags, &out->wall_flags, &out->leaps, &out->times, &out->types, &out->letters};
     for (int i = 0; i < 6; i++) *fields[i] = big_endian(data + 20 + 4 * i, 4);
+    // cppcheck-suppress uninitvar ; all six are set through `fields`
     return out->times <= RIDE_ZONE_TRANSITIONS_MAX && out->types >= 1 && out->types <= 256 && out->leaps <= 1000 &&
            out->letters <= 10000 && out->utc_flags <= 256 && out->wall_flags <= 256;
 }

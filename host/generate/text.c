@@ -62,6 +62,7 @@ static char *put_degrees(char *p, int32_t e5) {
     if (rest == 0) return p;
     *p++ = '.';
     for (uint32_t unit = 10000; rest != 0; unit /= 10) {
+        // cppcheck-suppress zerodivcond ; rest % 1 is 0 before unit is
         *p++ = (char)('0' + rest / unit);
         rest %= unit;
     }

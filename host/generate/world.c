@@ -98,6 +98,7 @@ static void place_cities(world *w) {
     for (uint32_t c = 0; c < w->cities_count; c++) total += world_cities[c].weight;
     /* Each city has one terminal for certain; the rest is shared by weight. */
     for (uint32_t c = 0; c <= w->cities_count; c++) {
+        // cppcheck-suppress zerodiv ; there is at least one city, and each has a weight
         w->city_first[c] = c + (uint32_t)(before * (w->shops_count - w->cities_count) / total);
         if (c < w->cities_count) {
             before += world_cities[c].weight;

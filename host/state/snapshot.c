@@ -85,6 +85,7 @@ uint32_t snapshot_generations(ride_snapshot_dir *dir, uint64_t *out, bool remove
     for (struct dirent *entry; (entry = readdir(list)) != NULL;) {
         uint64_t generation;
         char name[SNAPSHOT_NAME_BYTES];
+        // NOLINTNEXTLINE(cert-err34-c): a name that it reads wrongly differs from the one made from the number below
         if (sscanf(entry->d_name, "state-%16" SCNx64 ".ride", &generation) != 1) continue;
         snapshot_name(generation, SNAPSHOT_HALF, name);
         if (strcmp(name, entry->d_name) == 0 && remove_halves) unlinkat(dir->fd, name, 0);
