@@ -278,7 +278,7 @@ static void refuse(ride_decoder *decoder, ride_reject_reason reason, uint32_t co
 }
 
 /* A record that could not be split: its first line is refused, and reading goes on behind that. */
-static ride_status refuse_line(ride_decoder *decoder, ride_reject_reason reason, ride_error *err) {
+static ride_status refuse_line(ride_decoder *decoder, ride_reject_reason reason, bool may_fill, ride_error *err) {
     ride_source *source = decoder->source;
     const char *text = (const char *)source->data + source->begin;
     size_t unread = ride_source_unread(source);
@@ -292,7 +292,7 @@ static ride_status refuse_line(ride_decoder *decoder, ride_reject_reason reason,
         return RIDE_OK;
     }
     refuse(decoder, RIDE_REJECT_OVERLONG_LINE, 0, NULL, text, most, false);
-    return ride_decoder_drop_line(decoder, err);
+    return ride_decoder_drop_line(decoder, may_fill, err);
 }
 
 typedef enum step_result { ROW_DONE, ROW_STOP } step_result;
@@ -306,10 +306,12 @@ static ride_status careful_row(ride_decoder *decoder, ride_batch *batch, int64_t
     csv_record record = {0};
     *result = ROW_DONE;
     ride_status st = next_record(decoder, may_fill, &found, &record, err);
+    bool whole = st != RIDE_OK || found == SCAN_RECORD;
+    if (!whole)
+        st = refuse_line(decoder, found == SCAN_QUOTES ? RIDE_REJECT_BAD_QUOTES : RIDE_REJECT_OVERLONG_LINE, may_fill,
+                         err);
     if (st == RIDE_PENDING) *result = ROW_STOP;
-    if (st != RIDE_OK) return st == RIDE_PENDING ? RIDE_OK : st;
-    if (found != SCAN_RECORD)
-        return refuse_line(decoder, found == SCAN_QUOTES ? RIDE_REJECT_BAD_QUOTES : RIDE_REJECT_OVERLONG_LINE, err);
+    if (st != RIDE_OK || !whole) return st == RIDE_PENDING ? RIDE_OK : st;
     const char *text = (const char *)source->data + source->begin;
     if (record.bytes == 0) {
         decoder->stats.blank_lines++;

@@ -92,7 +92,7 @@ void ride_decoder_close(ride_decoder *decoder) {
 ride_status ride_decoder_decode(ride_decoder *decoder, ride_batch *batch, uint32_t rows_max, int64_t time_stop_us,
                                 ride_row_origin *origins, ride_error *err) {
     decoder->held = false;
-    if (decoder->dropping) RIDE_TRY(ride_decoder_drop_line(decoder, err));
+    if (decoder->dropping) RIDE_TRY(ride_decoder_drop_line(decoder, true, err));
     return decoder->ops->decode(decoder, batch, rows_max, time_stop_us, origins, err);
 }
 
@@ -194,7 +194,7 @@ void ride_decoder_refuse(ride_decoder *decoder, ride_reject_reason reason, uint3
     decoder->options.on_reject(decoder->options.reject_context, &reject);
 }
 
-ride_status ride_decoder_drop_line(ride_decoder *decoder, ride_error *err) {
+ride_status ride_decoder_drop_line(ride_decoder *decoder, bool may_fill, ride_error *err) {
     ride_source *source = decoder->source;
     if (!decoder->dropping) decoder->dropping_offset = source->begin_offset;
     decoder->dropping = true;
@@ -208,7 +208,12 @@ ride_status ride_decoder_drop_line(ride_decoder *decoder, ride_error *err) {
             decoder->line++;
             return feed != NULL ? RIDE_OK : RIDE_END;
         }
-        RIDE_TRY(ride_source_fill(source, err));
+        if (!may_fill) return RIDE_PENDING;
+        bool dont_stop = source->dont_stop;
+        source->dont_stop = true; /* a file's line is dropped to its end: a resume begins at a whole one */
+        ride_status st = ride_source_fill(source, err);
+        source->dont_stop = dont_stop;
+        if (st != RIDE_OK) return st;
     }
 }
 

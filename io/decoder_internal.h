@@ -61,8 +61,8 @@ static inline uint32_t ride_decoder_room(const ride_batch *batch, uint32_t rows_
     return room < rows_max ? room : rows_max;
 }
 /* Drops the rest of a line that is longer than any record may be, and its line feed. RIDE_END: the input ended in it. When
- * the input fails or is interrupted meanwhile, the next decode goes on dropping. */
-ride_status ride_decoder_drop_line(ride_decoder *decoder, ride_error *err);
+ * more is needed and may_fill is false (RIDE_PENDING), or the input fails or is interrupted meanwhile, the next decode goes on dropping. */
+ride_status ride_decoder_drop_line(ride_decoder *decoder, bool may_fill, ride_error *err);
 /* Names of a list, cut to fit: "a, b, c ...". */
 void ride_list_add(char *list, size_t list_bytes_max, const char *name, size_t name_bytes);
 

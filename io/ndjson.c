@@ -164,8 +164,9 @@ static ride_status ndjson_decode(ride_decoder *decoder, ride_batch *batch, uint3
         size_t unread = ride_source_unread(source);
         size_t most = unread < source->record_bytes_max + 1 ? unread : source->record_bytes_max + 1;
         const char *feed = unread > 0 ? memchr(text, '\n', most) : NULL;
+        bool may_fill = !source->is_stream || batch->rows_count == rows_before; /* never waits with rows to give */
         if (feed == NULL && !source->at_end && unread <= source->record_bytes_max) {
-            if (source->is_stream && batch->rows_count > rows_before) return RIDE_OK;
+            if (!may_fill) return RIDE_OK;
             RIDE_TRY(ride_source_fill(source, err));
             continue;
         }
@@ -173,7 +174,8 @@ static ride_status ndjson_decode(ride_decoder *decoder, ride_batch *batch, uint3
         decoder->spans_count = 0;
         if (feed == NULL && unread > source->record_bytes_max) {
             ride_decoder_refuse(decoder, RIDE_REJECT_OVERLONG_LINE, 0, NULL, text, most, true);
-            RIDE_TRY(ride_decoder_drop_line(decoder, err));
+            ride_status st = ride_decoder_drop_line(decoder, may_fill, err);
+            if (st != RIDE_OK) return st == RIDE_PENDING ? RIDE_OK : st;
             continue;
         }
         size_t bytes = feed != NULL ? (size_t)(feed - text) : unread, consumed = bytes + (feed != NULL);

@@ -346,6 +346,20 @@ def whole_inputs():
     Run("an empty spec", many, spec=" \n").expect(78)
 
 
+def memory():
+    """A budget is refused with its arithmetic before a byte is read; outgrowing the machine's share ends with advice, rows kept."""
+    header = ",".join(FIELDS).encode() + b"\n"
+    many = header + b"".join(csv_line(id=str(n), card=f"card{n}") + b"\n" for n in range(60000))
+    spec = SPEC.format(format="csv", minimum=", min: 0, max: 1000").replace("horizon: 7d", "horizon: 7d, expected_keys: 1_000_000, max_events: 64")
+    run = Run("a spec over its budget", many, spec=spec.replace("version: 1", "version: 1\nmemory: 10MiB")).expect(78, told="the budget is 10485760")
+    check(re.search(r"spec\.yaml:2:9: .* need \d+ bytes", run.err) is not None, run.case, run.err)
+    Run("a spec within its budget", header, spec=spec.replace("version: 1", "version: 1\nmemory: 1TiB")).expect(0, 0, [])
+    if verb == "run":
+        run = Run("a state that outgrows its memory", many, options=["--set", "backend.memory=2MiB"])
+        run.expect(71, told="has outgrown its memory after")
+        check(1000 < len(run.rows) < 60000 and "features explain" in run.err, run.case, f"{len(run.rows)} rows: {run.err}")
+
+
 def outputs():
     """Full disks and closed pipes."""
     header = ",".join(FIELDS).encode() + b"\n"
@@ -373,7 +387,7 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         for verb in VERBS:
-            for part in (csv_rows, json_rows, binary_rows, whole_inputs, outputs):
+            for part in (csv_rows, json_rows, binary_rows, whole_inputs, memory, outputs):
                 part()
     print("\n".join(failures[:40]) or "bad input: every case has its reason, its place and its exit code; no card was shown")
     return 1 if failures else 0

@@ -125,3 +125,74 @@ Test(ndjson, hostile_lines_have_a_reason) {
         expect(text, WANT, cases[i].log);
     }
 }
+
+/* A pipe that is read as a file by its name, with a stop. */
+typedef struct waiting_pipe {
+    int ends[2];
+    volatile sig_atomic_t stop;
+    unsigned idle;
+    ride_source *source;
+} waiting_pipe;
+
+static void on_idle(void *context) {
+    waiting_pipe *p = context;
+    p->idle++;
+    p->stop = 1; /* nobody else would end the wait */
+}
+static void pipe_write(waiting_pipe *p, const char *text) {
+    cr_assert_eq(write(p->ends[1], text, strlen(text)), (ssize_t)strlen(text));
+}
+static void pipe_begin(waiting_pipe *p, const char *text) {
+    char path[32];
+    *p = (waiting_pipe){.idle = 0};
+    cr_assert_eq(pipe(p->ends), 0);
+    pipe_write(p, text);
+    snprintf(path, sizeof path, "/dev/fd/%d", p->ends[0]);
+    const ride_source_wait wait = {&p->stop, on_idle, p};
+    cr_assert_eq(ride_source_open_waiting(path, 4096, &wait, &p->source, &err), RIDE_OK, "%s", err.what);
+}
+
+Test(ndjson, a_stop_ends_a_wait_and_loses_nothing) {
+    waiting_pipe p;
+    ride_decoder *decoder;
+    static char overlong[6001];
+    memset(overlong, 'x', sizeof overlong - 1);
+    pipe_begin(&p, GOOD "}\n" GOOD);
+    const ride_decoder_options options = {.spec = &c.spec,
+                                          .format = RIDE_FORMAT_NDJSON,
+                                          .on_reject = case_on_reject,
+                                          .reject_context = &c};
+    cr_assert_eq(ride_decoder_open(&options, p.source, &decoder, &err), RIDE_OK);
+    ride_batch_clear(c.batch);
+    cr_expect_eq(ride_decoder_decode(decoder, c.batch, 10, INT64_MAX, NULL, &err), RIDE_OK); /* what is there */
+    cr_expect_eq(c.batch->rows_count, 1);
+    cr_expect_eq(p.idle, 0);
+    p.source->dont_wait = true;
+    cr_expect_eq(ride_decoder_decode(decoder, c.batch, 10, INT64_MAX, NULL, &err), RIDE_PENDING);
+    cr_expect_eq(p.idle, 0);
+    p.source->dont_wait = false;
+    cr_expect_eq(ride_decoder_decode(decoder, c.batch, 10, INT64_MAX, NULL, &err), RIDE_INTERRUPTED);
+    cr_expect_eq(p.idle, 1);
+    cr_expect_eq(ride_decoder_decode(decoder, c.batch, 10, INT64_MAX, NULL, &err), RIDE_INTERRUPTED);
+
+    /* in the middle of an overlong line, which is told once and dropped to its end */
+    p.stop = 0;
+    pipe_write(&p, "}\n");
+    pipe_write(&p, overlong);
+    cr_expect_eq(ride_decoder_decode(decoder, c.batch, 10, INT64_MAX, NULL, &err), RIDE_OK);
+    uint64_t line_begin = ride_decoder_position(decoder).offset;
+    cr_expect_eq(ride_decoder_decode(decoder, c.batch, 10, INT64_MAX, NULL, &err), RIDE_INTERRUPTED);
+    cr_expect_eq(ride_decoder_position(decoder).offset, line_begin);
+    cr_expect_eq(ride_decoder_position(decoder).line, 3);
+    p.stop = 0;
+    pipe_write(&p, "xxx\n" GOOD "}\n");
+    close(p.ends[1]);
+    ride_status st = RIDE_OK;
+    while (st == RIDE_OK) st = ride_decoder_decode(decoder, c.batch, 10, INT64_MAX, NULL, &err);
+    cr_expect_eq(st, RIDE_END, "%s", err.what);
+    cr_expect_eq(c.batch->rows_count, 3);
+    cr_expect_str_eq(c.log, "3:overlong_line:0:;", "got %s", c.log);
+    ride_decoder_close(decoder);
+    ride_source_close(p.source);
+    close(p.ends[0]);
+}
