@@ -68,7 +68,7 @@ static ride_status run_batches(pipeline *p, ride_error *err) {
 ride_status ride_features_run(const ride_features_options *given, ride_features_summary *out,
                               ride_diagnostics *findings, ride_error *err) {
     ride_features_options options = *given;
-    if (options.batch_rows_max == 0) options.batch_rows_max = 4096;
+    if (options.batch_rows_max == 0) options.batch_rows_max = 1024;
     if (options.format == 0) options.format = RIDE_FORMAT_CSV;
     pipeline *p = calloc(1, sizeof *p);
     if (p == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a run");

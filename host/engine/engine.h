@@ -37,7 +37,7 @@ typedef struct ride_features_options {
     const char *rejects_path;    /* dead letters, NULL = counted only */
     const char *late_path;       /* rows too late for the windows, NULL = none */
     ride_format format;          /* of the outputs; 0 = CSV */
-    uint32_t batch_rows_max;     /* 0 = 4096 */
+    uint32_t batch_rows_max;     /* 0 = 1024: tiles in and out stay in the second-level cache */
     const char *backend;         /* NULL = "cpu" */
     volatile sig_atomic_t *stop; /* set it and the run ends after the batch; may be NULL */
     void (*progress)(void *context, const ride_features_summary *so_far); /* after each batch; may be NULL */
