@@ -87,8 +87,8 @@ static void open_all(bench *b) {
     must(b->ops->state_create(b->device, b->program, &options, &b->state, &err), &err, "state");
     must(b->ops->queue_create(b->device, 4, &b->queue, &err), &err, "queue");
     uint64_t tiles = (b->batch_rows + RIDE_TILE_ROWS - 1) / RIDE_TILE_ROWS;
-    must(b->ops->buffer_alloc(b->device, RIDE_BUFFER_HOST, tiles * b->out.tile_bytes, (void **)&b->out_tiles, &err), &err,
-         "buffer");
+    must(b->ops->buffer_alloc(b->device, RIDE_BUFFER_HOST, tiles * b->out.tile_bytes, (void **)&b->out_tiles, &err),
+         &err, "buffer");
 }
 
 static void *column(const bench *b, ride_batch *batch, uint32_t tile, uint32_t index) {
@@ -131,7 +131,8 @@ static void checksum_add(bench *b, uint32_t rows_count) {
 }
 
 static void figure(bench *b, const char *what, uint64_t rows, double seconds) {
-    printf("  %-28s %7.2f ns/event %8.2f M events/s\n", what, 1e9 * seconds / (double)rows, 1e-6 * (double)rows / seconds);
+    printf("  %-28s %7.2f ns/event %8.2f M events/s\n", what, 1e9 * seconds / (double)rows,
+           1e-6 * (double)rows / seconds);
     fflush(stdout);
     if (b->figures_count < FIGURES_MAX) b->figures[b->figures_count++] = 1e9 * seconds / (double)rows;
 }
@@ -141,8 +142,9 @@ static void run_csv(bench *b) {
     ride_source *source = NULL;
     ride_decoder *decoder = NULL;
     const ride_source_spec *events = &b->spec->sources[b->spec->source_events];
-    const ride_decoder_options options = {
-        .spec = events, .local_to_utc = ride_zone_local_to_utc, .zone = &b->spec->zone_table};
+    const ride_decoder_options options = {.spec = events,
+                                          .local_to_utc = ride_zone_local_to_utc,
+                                          .zone = &b->spec->zone_table};
     must(ride_source_open(b->csv_path, 0, &source, &err), &err, b->csv_path);
     must(ride_decoder_open(&options, source, &decoder, &err), &err, b->csv_path);
     ride_batch **batches = NULL;
@@ -169,7 +171,8 @@ static void run_csv(bench *b) {
     for (uint32_t i = 0; i < count; i++)
         if (batches[i]->rows_count > 0) {
             uint32_t row = batches[i]->rows_count - 1;
-            last = (const int64_t *)column(b, batches[i], row / RIDE_TILE_ROWS, RIDE_COLUMN_TIME) + row % RIDE_TILE_ROWS;
+            last =
+                (const int64_t *)column(b, batches[i], row / RIDE_TILE_ROWS, RIDE_COLUMN_TIME) + row % RIDE_TILE_ROWS;
         }
     int64_t span = (*last - *first) / 86400000000 * 86400000000 + 86400000000;
     for (uint32_t pass = 0; pass < b->passes; pass++) {
@@ -261,7 +264,8 @@ static int compare(const void *a, const void *b) {
 }
 
 int main(int argc, char **argv) {
-    static bench b = {.backend = "cpu", .batch_rows = 4096, .passes = 8, .rows_max = UINT64_MAX, .report_rows = 10000000};
+    static bench b = {
+        .backend = "cpu", .batch_rows = 4096, .passes = 8, .rows_max = UINT64_MAX, .report_rows = 10000000};
     for (int i = 1; i + 1 < argc; i += 2) {
         const char *name = argv[i], *value = argv[i + 1];
         if (strcmp(name, "--spec") == 0) b.spec_path = value;
@@ -278,8 +282,9 @@ int main(int argc, char **argv) {
         else b.spec_path = NULL, i = argc;
     }
     if (b.spec_path == NULL || (b.csv_path == NULL) == (b.rows_path == NULL) || b.batch_rows == 0) {
-        fprintf(stderr, "usage: bench_features --spec FILE (--csv FILE [--passes N] | --rows FILE) [--batch ROWS] [--max "
-                        "EVENTS] [--backend NAME] [--isa portable|avx2|avx512]\n");
+        fprintf(stderr,
+                "usage: bench_features --spec FILE (--csv FILE [--passes N] | --rows FILE) [--batch ROWS] [--max "
+                "EVENTS] [--backend NAME] [--isa portable|avx2|avx512]\n");
         return 2;
     }
     open_all(&b);
@@ -288,8 +293,7 @@ int main(int argc, char **argv) {
     ride_state_stats stats;
     b.ops->state_stats(b.state, &stats);
     qsort(b.figures, b.figures_count, sizeof *b.figures, compare);
-    if (b.figures_count > 0)
-        printf("ns_per_event=%.2f min=%.2f\n", b.figures[b.figures_count / 2], b.figures[0]);
+    if (b.figures_count > 0) printf("ns_per_event=%.2f min=%.2f\n", b.figures[b.figures_count / 2], b.figures[0]);
     printf("checksum=%016llx\n", (unsigned long long)b.checksum);
     printf("keys=%llu entries=%llu state_bytes=%llu bytes_per_entry=%.2f\n", (unsigned long long)stats.keys,
            (unsigned long long)stats.entries, (unsigned long long)stats.bytes,

@@ -96,7 +96,7 @@ inline uint64_t scaled_to_odd(uint64_t power, uint64_t value) {
 inline uint64_t shortest_digits(uint64_t bits, int *places) {
     uint64_t fraction = bits & ((UINT64_C(1) << 52) - 1), c = fraction | UINT64_C(1) << 52;
     int q = static_cast<int>(bits >> 52) - 1075;
-    bool closer = fraction == 0; // the double below is half as far away as the one above
+    bool closer = fraction == 0;                         // the double below is half as far away as the one above
     int k = (q * 1262611 - (closer ? 524031 : 0)) >> 22; // floor(log10(2^q)), or of 3/4 of it
     int h = q + (-k * 1741647 >> 19) + 1;                // floor(log2(10^-k))
     uint64_t power = powers.normal[-k], odd = c & 1;

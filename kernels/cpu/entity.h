@@ -28,7 +28,7 @@ typedef struct ride_record {
     uint32_t n;       /* position the next entry gets; the slot exists and its time word is the maximum */
     uint32_t first;   /* position of the oldest kept entry */
     uint32_t ring;    /* slab line of the ring, 0 = none */
-    uint32_t newest; /* slab line of the block that n stands in */
+    uint32_t newest;  /* slab line of the block that n stands in */
     uint32_t ring_blocks;
     uint32_t base_block; /* block l lies at ring index l - base_block, less ring_blocks when past the end */
     uint32_t patches;    /* newest label patch of this key + 1; 0 = none */
@@ -102,7 +102,7 @@ typedef struct ride_cpu_rows {
     const int64_t *time_us, *clock_us;
     const uint32_t *flags;
     const ride_key128 *keys;
-    uint32_t *record;  /* [64]; RIDE_NO_RECORD = null key or a row to pass over */
+    uint32_t *record;                 /* [64]; RIDE_NO_RECORD = null key or a row to pass over */
     ride_record *at[RIDE_BLOCK_ROWS]; /* the same after prefetch (form_vector.h only), NULL = none */
     uint64_t key_word_bits;           /* has_key that key_word was made from */
     uint64_t *present; /* [lanes]: bit per row: the row has the lane's column and meets its condition (and has a key) */

@@ -37,8 +37,9 @@ RIDE_INLINE uint32_t lanes_le(__m128i a, __m128i b) {
 #if !defined(__AVX512VL__)
 /* pack_lanes[mask]: bytes of the lanes whose bit is set, moved to the front. */
 static const uint8_t pack_lanes[16][16] = {
-#define LANE(i)       4 * (i), 4 * (i) + 1, 4 * (i) + 2, 4 * (i) + 3
-#define PACK(a, b, c, d) {LANE(a), LANE(b), LANE(c), LANE(d)}
+#define LANE(i) 4 * (i), 4 * (i) + 1, 4 * (i) + 2, 4 * (i) + 3
+#define PACK(a, b, c, d)                                                                                               \
+    { LANE(a), LANE(b), LANE(c), LANE(d) }
     PACK(0, 0, 0, 0), PACK(0, 0, 0, 0), PACK(1, 0, 0, 0), PACK(0, 1, 0, 0), PACK(2, 0, 0, 0), PACK(0, 2, 0, 0),
     PACK(1, 2, 0, 0), PACK(0, 1, 2, 0), PACK(3, 0, 0, 0), PACK(0, 3, 0, 0), PACK(1, 3, 0, 0), PACK(0, 1, 3, 0),
     PACK(2, 3, 0, 0), PACK(0, 2, 3, 0), PACK(1, 2, 3, 0), PACK(0, 1, 2, 3),
@@ -137,7 +138,8 @@ RIDE_INLINE void vector_move(const ride_cpu_entity *entity, const ride_cpu_rows 
             uint32_t item = list->items[k], e = item % s.edges, block = list->blocks[k];
             const WORD *line = (const WORD *)(slab + (uint64_t)list->lines[k] * RIDE_STATE_LINE_BYTES);
             ride_record *record = at[item / s.edges];
-            uint32_t passed = times_passed(line, thresholds[item], s.shift), over = passed >> s.shift, slot = passed & mask;
+            uint32_t passed = times_passed(line, thresholds[item], s.shift), over = passed >> s.shift,
+                     slot = passed & mask;
             list->items[left] = item;
             left += over; /* all of the line has passed: another round, from the next one on */
             shape_position(record, s)[e] = (block << s.shift) + passed;
@@ -226,8 +228,8 @@ RIDE_INLINE void vector_enter(ride_cpu_entity *entity, ride_cpu_rows *rows, cons
             for (uint32_t w = 0; w < s.words; w++)
                 store4(notes + ((1 + w) * RIDE_BLOCK_ROWS + row) * s.edges + e, load4(prefix + w * s.edges + e));
             __m128i old = load4(word + e); /* an edge at the end meets the entry */
-            store4(word + e, _mm_blendv_epi8(old, _mm_set1_epi32(time_word),
-                                             _mm_cmpeq_epi32(old, _mm_set1_epi32(WORD_END))));
+            store4(word + e,
+                   _mm_blendv_epi8(old, _mm_set1_epi32(time_word), _mm_cmpeq_epi32(old, _mm_set1_epi32(WORD_END))));
         }
         raw[s.edges * RIDE_BLOCK_ROWS + row] = (WORD)n;
         line[n & mask] = time_word;
@@ -375,11 +377,11 @@ static inline bool vector_thresholds(const ride_cpu_entity *entity, ride_cpu_row
 /* Which shapes have a copy, and whether the block is one that the passes may take: no labels, nothing that reads entries. */
 #define VECTOR_SHAPES(CALL)                                                                                            \
     do {                                                                                                               \
-        if (EDGES == 4 && WORDS == 1 && SHIFT == FORM_SHIFT_1) CALL(FORM_SHIFT_1, 1, 4);               \
-        if (EDGES == 4 && WORDS == 0 && SHIFT == FORM_SHIFT_0) CALL(FORM_SHIFT_0, 0, 4);               \
-        if (EDGES == 4 && WORDS == 2 && SHIFT == FORM_SHIFT_2) CALL(FORM_SHIFT_2, 2, 4);               \
-        if (EDGES == 8 && WORDS == 1 && SHIFT == FORM_SHIFT_1) CALL(FORM_SHIFT_1, 1, 8);               \
-        if (EDGES == 8 && WORDS == 2 && SHIFT == FORM_SHIFT_2) CALL(FORM_SHIFT_2, 2, 8);               \
+        if (EDGES == 4 && WORDS == 1 && SHIFT == FORM_SHIFT_1) CALL(FORM_SHIFT_1, 1, 4);                               \
+        if (EDGES == 4 && WORDS == 0 && SHIFT == FORM_SHIFT_0) CALL(FORM_SHIFT_0, 0, 4);                               \
+        if (EDGES == 4 && WORDS == 2 && SHIFT == FORM_SHIFT_2) CALL(FORM_SHIFT_2, 2, 4);                               \
+        if (EDGES == 8 && WORDS == 1 && SHIFT == FORM_SHIFT_1) CALL(FORM_SHIFT_1, 1, 8);                               \
+        if (EDGES == 8 && WORDS == 2 && SHIFT == FORM_SHIFT_2) CALL(FORM_SHIFT_2, 2, 8);                               \
     } while (0)
 
 #endif
