@@ -121,11 +121,10 @@ inline size_t fraction_to_text(double value, char *to) {
     *at = '-';
     at += bits >> 63;
     int places;
-    uint64_t digits = shortest_digits(bits & ~(UINT64_C(1) << 63), &places), whole = 0;
-    if (places <= 17) { // else below 1
-        whole = digits / powers.ten[places];
-        digits -= whole * powers.ten[places];
-    }
+    // No whole number lies between the double and its digits, for whole numbers are doubles: both begin with the same one.
+    uint64_t digits = shortest_digits(bits & ~(UINT64_C(1) << 63), &places),
+             whole = static_cast<uint64_t>(std::fabs(value));
+    if (whole != 0) digits -= whole * powers.ten[places];
     if (whole < 10) *at++ = static_cast<char>('0' + whole);
     else at += unsigned_to_text(whole, at);
     *at++ = '.';

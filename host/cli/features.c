@@ -20,7 +20,7 @@ const char cli_features_help[] =
     "  --rejects FILE          dead letters: one JSON line per row that could not be read\n"
     "  --late FILE             rows that came too late to enter the windows\n"
     "  --strict                exit 65 when a row was rejected\n"
-    "  --batch ROWS            rows per batch (4096); changes speed, never the output\n"
+    "  --batch ROWS            rows per batch (1024); changes speed, never the output\n"
     "  --backend NAME          cpu, or reference: slow and obvious\n"
     "  --quiet                 no summary; --progress: a progress line even without a terminal\n"
     "explain tells what a spec costs: bytes per key, memory, each feature exact or approximate.\n"

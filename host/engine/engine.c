@@ -65,7 +65,7 @@ static ride_status run_batches(pipeline *p, ride_error *err) {
 ride_status ride_run(const ride_run_options *given, ride_run_summary *out, ride_diagnostics *findings,
                      ride_error *err) {
     ride_run_options options = *given;
-    if (options.batch_rows_max == 0) options.batch_rows_max = 4096;
+    if (options.batch_rows_max == 0) options.batch_rows_max = 1024;
     if (options.format == 0) options.format = RIDE_FORMAT_CSV;
     memset(out, 0, sizeof *out);
     ride_histogram_init(&out->batch_ns);

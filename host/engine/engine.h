@@ -102,7 +102,7 @@ typedef struct ride_run_options {
     const char *rejects_path;    /* dead letters, NULL = counted only */
     const char *late_path;       /* rows too late for the windows, NULL = none */
     ride_format format;          /* of the outputs; 0 = CSV */
-    uint32_t batch_rows_max;     /* 0 = 4096 */
+    uint32_t batch_rows_max;     /* 0 = 1024: tiles in and out stay in the second-level cache */
     const char *backend;         /* NULL = "cpu" */
     const char *backend_path;    /* folder or plugin, may be NULL */
     uint64_t backend_memory;     /* bytes of window state; 0 = the machine's */

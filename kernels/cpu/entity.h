@@ -169,7 +169,8 @@ typedef struct ride_cpu_form {
     bool (*fits)(ride_cpu_entity *entity, const ride_cpu_rows *rows);
     /* Values into words: after the fit was checked. */
     void (*words)(const ride_cpu_entity *entity, ride_cpu_rows *rows);
-    void (*apply)(ride_cpu_entity *entity, ride_cpu_rows *rows);
+    /* ahead: rows of the next block, to be prefetched on the way, or NULL. */
+    void (*apply)(ride_cpu_entity *entity, ride_cpu_rows *rows, ride_cpu_rows *ahead);
     void (*finish)(const ride_cpu_entity *entity, const ride_cpu_rows *rows);
     void (*peers_count)(ride_cpu_entity *entity, const ride_cpu_rows *rows);
     void (*peers)(ride_cpu_entity *entity, ride_cpu_rows *rows);

@@ -106,23 +106,6 @@ RIDE_INLINE ride_record *record_checked(ride_cpu_entity *entity, ride_cpu_rows *
 #include "kernels/cpu/form_vector.h"
 #endif
 
-/* The common shapes get their own copy of the loop, with the shape known to the compiler. */
-static inline void apply(ride_cpu_entity *entity, ride_cpu_rows *rows) {
-#ifdef FORM_VECTOR
-    uint64_t all = rows->rows_count == 64 ? UINT64_MAX : (UINT64_C(1) << rows->rows_count) - 1;
-    if (!entity->any_scan && rows->is_event == all) {
-#define CALL(shift, words, edges) return vector_apply(entity, rows, (vector_shape){shift, words, edges})
-        VECTOR_SHAPES(CALL);
-#undef CALL
-    }
-#endif
-    if (EDGES == 4 && WORDS == 1 && SHIFT == FORM_SHIFT_1) rows_apply(entity, rows, FORM_SHIFT_1, 1, 4);
-    else if (EDGES == 4 && WORDS == 0 && SHIFT == FORM_SHIFT_0) rows_apply(entity, rows, FORM_SHIFT_0, 0, 4);
-    else if (EDGES == 4 && WORDS == 2 && SHIFT == FORM_SHIFT_2) rows_apply(entity, rows, FORM_SHIFT_2, 2, 4);
-    else if (EDGES == 8 && WORDS == 1 && SHIFT == FORM_SHIFT_1) rows_apply(entity, rows, FORM_SHIFT_1, 1, 8);
-    else rows_apply(entity, rows, SHIFT, WORDS, EDGES);
-}
-
 /* Before the rows of a timestamp group are read with `peers`: how many entries of each key are theirs. They are the key's last of
  * that time, in the order of the rows. */
 static inline void peers_count(ride_cpu_entity *entity, const ride_cpu_rows *rows) {
@@ -166,6 +149,24 @@ static inline void prefetch(ride_cpu_entity *entity, ride_cpu_rows *rows) {
             if (block != newest) __builtin_prefetch(block_at(entity, record, block));
         }
     }
+}
+
+/* The common shapes get their own copy of the loop, with the shape known to the compiler. */
+static inline void apply(ride_cpu_entity *entity, ride_cpu_rows *rows, ride_cpu_rows *ahead) {
+#ifdef FORM_VECTOR
+    uint64_t all = rows->rows_count == 64 ? UINT64_MAX : (UINT64_C(1) << rows->rows_count) - 1;
+    if (!entity->any_scan && rows->is_event == all) {
+#define CALL(shift, words, edges) return vector_apply(entity, rows, ahead, (vector_shape){shift, words, edges})
+        VECTOR_SHAPES(CALL);
+#undef CALL
+    }
+#endif
+    if (ahead != NULL) prefetch(entity, ahead);
+    if (EDGES == 4 && WORDS == 1 && SHIFT == FORM_SHIFT_1) rows_apply(entity, rows, FORM_SHIFT_1, 1, 4);
+    else if (EDGES == 4 && WORDS == 0 && SHIFT == FORM_SHIFT_0) rows_apply(entity, rows, FORM_SHIFT_0, 0, 4);
+    else if (EDGES == 4 && WORDS == 2 && SHIFT == FORM_SHIFT_2) rows_apply(entity, rows, FORM_SHIFT_2, 2, 4);
+    else if (EDGES == 8 && WORDS == 1 && SHIFT == FORM_SHIFT_1) rows_apply(entity, rows, FORM_SHIFT_1, 1, 8);
+    else rows_apply(entity, rows, SHIFT, WORDS, EDGES);
 }
 
 /* Do the rows fit narrow words? Times in whole seconds between 1978 and 2106; and no window's sum can leave 31 bits: the

@@ -253,7 +253,38 @@ RIDE_INLINE void vector_enter(ride_cpu_entity *entity, ride_cpu_rows *rows, cons
     }
 }
 
-RIDE_INLINE void vector_apply(ride_cpu_entity *entity, ride_cpu_rows *rows, const vector_shape s) {
+/* Lines that a row will read and write: the newest entry's, and of edges that will move the next entry's. */
+RIDE_INLINE void vector_prefetch_row(ride_cpu_entity *entity, ride_cpu_rows *rows, uint32_t row, const vector_shape s) {
+    const uint8_t *slab = entity->slab.base;
+    const WORD *threshold = (const WORD *)rows->threshold + row * s.edges;
+    rows->at[row] = NULL;
+    if (RIDE_UNLIKELY(rows->record[row] == RIDE_NO_RECORD)) return;
+    ride_record *record = shape_record(entity->records, rows->record[row], s);
+    __m128i differ = _mm_xor_si128(load4(&record->key), load4(&rows->keys[row]));
+    if (RIDE_UNLIKELY(!_mm_testz_si128(differ, differ))) {
+        record = record_checked(entity, rows, row);
+        if (record == NULL) return;
+    }
+    rows->at[row] = record;
+    __builtin_prefetch(slab + (uint64_t)record->newest * RIDE_STATE_LINE_BYTES, 1);
+    for (uint32_t e = 0; e < s.edges; e += 4) {
+        __m128i at = lanes_line(record, lanes_block(shape_position(record, s) + e, s));
+        __m128i stays = _mm_cmpgt_epi32(load4(shape_word(record) + e), load4(threshold + e));
+        at = _mm_andnot_si128(stays, at); /* line 0 is nobody's, and always near */
+        uint64_t a = (uint64_t)_mm_cvtsi128_si64(at), b = (uint64_t)_mm_extract_epi64(at, 1);
+        __builtin_prefetch(slab + (a & UINT32_MAX) * RIDE_STATE_LINE_BYTES);
+        __builtin_prefetch(slab + (a >> 32) * RIDE_STATE_LINE_BYTES);
+        __builtin_prefetch(slab + (b & UINT32_MAX) * RIDE_STATE_LINE_BYTES);
+        __builtin_prefetch(slab + (b >> 32) * RIDE_STATE_LINE_BYTES);
+    }
+}
+
+RIDE_INLINE void vector_prefetch(ride_cpu_entity *entity, ride_cpu_rows *rows, const vector_shape s) {
+    for (uint32_t row = 0; row < rows->rows_count; row++) vector_prefetch_row(entity, rows, row, s);
+}
+
+RIDE_INLINE void vector_apply(ride_cpu_entity *entity, ride_cpu_rows *rows, ride_cpu_rows *ahead,
+                              const vector_shape s) {
     vector_list list;
     uint8_t act[RIDE_BLOCK_ROWS], wait[RIDE_BLOCK_ROWS];
     uint32_t act_count = 0, wait_count = 0;
@@ -272,8 +303,11 @@ RIDE_INLINE void vector_apply(ride_cpu_entity *entity, ride_cpu_rows *rows, cons
         newest_us = clocks_us[row] > newest_us ? clocks_us[row] : newest_us;
     }
     list.count = 0;
+    const uint32_t ahead_count = ahead != NULL ? ahead->rows_count : 0;
+    for (uint32_t row = rows_count; row < ahead_count; row++) vector_prefetch_row(entity, ahead, row, s);
     for (uint32_t row = 0; row < rows_count; row++) {
         ride_record *record = rows->at[row];
+        if (row < ahead_count) vector_prefetch_row(entity, ahead, row, s); /* memory works while the list is made */
         if (RIDE_UNLIKELY(record == NULL)) {
             wait[wait_count++] = (uint8_t)row;
             continue;
@@ -302,35 +336,6 @@ RIDE_INLINE void vector_apply(ride_cpu_entity *entity, ride_cpu_rows *rows, cons
         else row_other(entity, rows, row, record);
     }
     entity->clock_us = newest_us;
-}
-
-/* Lines that the block will read and write: the newest entry's, and of edges that will move the next entry's. */
-RIDE_INLINE void vector_prefetch(ride_cpu_entity *entity, ride_cpu_rows *rows, const vector_shape s) {
-    uint8_t *records = entity->records;
-    const uint8_t *slab = entity->slab.base;
-    const WORD *threshold = rows->threshold;
-    for (uint32_t row = 0; row < rows->rows_count; row++) {
-        rows->at[row] = NULL;
-        if (RIDE_UNLIKELY(rows->record[row] == RIDE_NO_RECORD)) continue;
-        ride_record *record = shape_record(records, rows->record[row], s);
-        __m128i differ = _mm_xor_si128(load4(&record->key), load4(&rows->keys[row]));
-        if (RIDE_UNLIKELY(!_mm_testz_si128(differ, differ))) {
-            record = record_checked(entity, rows, row);
-            if (record == NULL) continue;
-        }
-        rows->at[row] = record;
-        __builtin_prefetch(slab + (uint64_t)record->newest * RIDE_STATE_LINE_BYTES, 1);
-        for (uint32_t e = 0; e < s.edges; e += 4) {
-            __m128i at = lanes_line(record, lanes_block(shape_position(record, s) + e, s));
-            __m128i stays = _mm_cmpgt_epi32(load4(shape_word(record) + e), load4(threshold + row * s.edges + e));
-            at = _mm_andnot_si128(stays, at); /* line 0 is nobody's, and always near */
-            uint64_t a = (uint64_t)_mm_cvtsi128_si64(at), b = (uint64_t)_mm_extract_epi64(at, 1);
-            __builtin_prefetch(slab + (a & UINT32_MAX) * RIDE_STATE_LINE_BYTES);
-            __builtin_prefetch(slab + (a >> 32) * RIDE_STATE_LINE_BYTES);
-            __builtin_prefetch(slab + (b & UINT32_MAX) * RIDE_STATE_LINE_BYTES);
-            __builtin_prefetch(slab + (b >> 32) * RIDE_STATE_LINE_BYTES);
-        }
-    }
 }
 
 /* time_to_word of every row. The quotient of a double division cannot reach the next whole second: below 2^32 s it is at

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SWEEP_RECORDS_PER_BLOCK = 16 };
+enum { SWEEP_RECORDS_PER_BLOCK = 4 };
 
 static uint64_t machine_bytes(void) {
     long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
@@ -168,8 +168,19 @@ static void stage_lines(ride_state *state, const ride_cpu_block *block, uint32_t
         rows->record = found_at(state, e, number);
         ride_cpu_entity_form(entity)->thresholds(entity, rows);
         rows->form_epoch = entity->form_epoch;
-        ride_cpu_entity_form(entity)->prefetch(entity, rows);
     }
+}
+
+static void stage_prefetch(ride_state *state, uint32_t number) {
+    for (uint32_t e = 0; e < state->entities_count; e++)
+        ride_cpu_entity_form(&state->entities[e])->prefetch(&state->entities[e], &state->rows[2 * e + number % 2]);
+}
+
+/* Thresholds anew when the table has been rewritten since they were made. */
+static void form_follow(const ride_cpu_entity *entity, ride_cpu_rows *rows) {
+    if (rows->form_epoch == entity->form_epoch) return;
+    ride_cpu_entity_form(entity)->thresholds(entity, rows);
+    rows->form_epoch = entity->form_epoch;
 }
 
 static ride_status form_check(ride_cpu_entity *entity, ride_cpu_rows *rows) {
@@ -178,10 +189,7 @@ static ride_status form_check(ride_cpu_entity *entity, ride_cpu_rows *rows) {
         entity->form_epoch++;
     }
     if (entity->layout.wide) ride_cpu_entity_watch_sums(entity, rows);
-    if (rows->form_epoch != entity->form_epoch) {
-        ride_cpu_entity_form(entity)->thresholds(entity, rows);
-        rows->form_epoch = entity->form_epoch;
-    }
+    form_follow(entity, rows);
     return RIDE_OK;
 }
 
@@ -213,8 +221,9 @@ static void conditions_run(ride_state *state, ride_cpu_program_scratch *scratch,
         ride_cpu_program_condition(scratch, conditions[c].program, &inputs, state->conditions[c]);
 }
 
+/* has_ahead: the next block has passed stage_lines and is prefetched on the way. */
 static ride_status stage_work(ride_state *state, ride_cpu_program_scratch *scratch, const ride_cpu_block *block,
-                              uint32_t number) {
+                              uint32_t number, bool has_ahead) {
     conditions_run(state, scratch, block);
     for (uint32_t e = 0; e < state->entities_count; e++) {
         ride_cpu_entity *entity = &state->entities[e];
@@ -224,7 +233,9 @@ static ride_status stage_work(ride_state *state, ride_cpu_program_scratch *scrat
         ride_cpu_entity_form(entity)->words(entity, rows);
         outputs_point(state, rows, entity, block);
         rows->is_peers = false;
-        ride_cpu_entity_form(entity)->apply(entity, rows);
+        ride_cpu_rows *ahead = has_ahead ? &state->rows[2 * e + (number + 1) % 2] : NULL;
+        if (ahead != NULL) form_follow(entity, ahead);
+        ride_cpu_entity_form(entity)->apply(entity, rows, ahead);
         ride_cpu_entity_form(entity)->finish(entity, rows);
         approx_flag(state, block, rows->approx);
         if (entity->out_of_memory) return RIDE_E_MEMORY;
@@ -264,8 +275,11 @@ static ride_status rows_run(ride_state *state, ride_cpu_program_scratch *scratch
             else blocks = b;
         }
         if (b >= 1 && b - 1 < blocks) stage_records(state, &flight[(b - 1) % RIDE_FLIGHT], b - 1);
-        if (b >= 2 && b - 2 < blocks) stage_lines(state, &flight[(b - 2) % RIDE_FLIGHT], b - 2);
-        if (b >= 3 && b - 3 < blocks) RIDE_TRY(stage_work(state, scratch, &flight[(b - 3) % RIDE_FLIGHT], b - 3));
+        bool has_lines = b >= 2 && b - 2 < blocks;
+        if (has_lines) stage_lines(state, &flight[(b - 2) % RIDE_FLIGHT], b - 2);
+        if (b == 2 && has_lines) stage_prefetch(state, 0);
+        if (b >= 3 && b - 3 < blocks)
+            RIDE_TRY(stage_work(state, scratch, &flight[(b - 3) % RIDE_FLIGHT], b - 3, has_lines));
         if (blocks != UINT32_MAX && b + 1 >= blocks + RIDE_FLIGHT - 1) break;
     }
     return RIDE_OK;
