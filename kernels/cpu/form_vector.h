@@ -13,7 +13,7 @@
  * Included by form_body.h when FORM_VECTOR is defined; what is here must give the same bytes as what is there. */
 #ifndef RIDE_KERNELS_CPU_FORM_VECTOR_H
 #define RIDE_KERNELS_CPU_FORM_VECTOR_H
-#include "kernels/cpu/form_body.h"
+#include "kernels/cpu/form_row.h"
 
 #include <immintrin.h>
 

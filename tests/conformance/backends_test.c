@@ -3,15 +3,32 @@
  *
  * RIDE_CONFORMANCE_ROUNDS sets how many seeds are tried (a long run: 100000), RIDE_CONFORMANCE_SEED where they begin. A failure
  * prints the seed that repeats it. */
+#include "kernels/cpu/isa.h"
 #include "kernels/row/key.h"
 #include "session.h"
+
+/* The cpu backend asks for the instruction set when a device is opened, which follows at once. */
+static const ride_backend_ops *cpu_portable(uint32_t abi, const ride_backend_services *given, ride_error *err) {
+    ride_cpu_isa_limit(RIDE_CPU_PORTABLE);
+    return ride_backend_cpu(abi, given, err);
+}
+static const ride_backend_ops *cpu_avx2(uint32_t abi, const ride_backend_services *given, ride_error *err) {
+    ride_cpu_isa_limit(RIDE_CPU_AVX2);
+    return ride_backend_cpu(abi, given, err);
+}
+static const ride_backend_ops *cpu_best(uint32_t abi, const ride_backend_services *given, ride_error *err) {
+    ride_cpu_isa_limit(RIDE_CPU_AVX512);
+    return ride_backend_cpu(abi, given, err);
+}
 
 static const struct backend_case {
     const char *name;
     ride_backend_entry_fn entry;
 } backends[] = {
     {"reference", ride_backend_reference},
-    {"cpu", ride_backend_cpu},
+    {"cpu", cpu_best}, /* the best that this machine has */
+    {"cpu with AVX2", cpu_avx2},
+    {"cpu, portable", cpu_portable},
 };
 enum { BACKENDS = sizeof backends / sizeof *backends };
 
