@@ -6,13 +6,16 @@
  * sorted times is the number of times that have passed, again one comparison, and the few edges that leave their line stay on the
  * list for another round. Then every row notes its edges and appends its entry. Last, lines that are full are followed by new ones.
  *
- * Only the first row of a key in a block takes part, and only when it is plain (form_body.h). All others wait and are done
+ * Only the first row of a key in a block takes part, and only when it is plain (form_row.h). All others wait and are done
  * after it one by one, in their order, by the loop of every machine: so a key's rows keep their order, and keys do
  * not see each other.
  *
- * Included by form_body.h when FORM_VECTOR is defined; what is here must give the same bytes as what is there. */
+ * There only when FORM_VECTOR is defined; what is here must give the same bytes as the loop in form_body.h. */
 #ifndef RIDE_KERNELS_CPU_FORM_VECTOR_H
 #define RIDE_KERNELS_CPU_FORM_VECTOR_H
+#include "kernels/cpu/form_row.h"
+
+#if defined(FORM_VECTOR) && defined(__AVX2__)
 #include <immintrin.h>
 
 enum { VECTOR_EDGES_MAX = 8 };
@@ -388,5 +391,7 @@ static inline bool vector_thresholds(const ride_cpu_entity *entity, ride_cpu_row
         if (EDGES == 8 && WORDS == 1 && SHIFT == FORM_SHIFT_1) CALL(FORM_SHIFT_1, 1, 8);                               \
         if (EDGES == 8 && WORDS == 2 && SHIFT == FORM_SHIFT_2) CALL(FORM_SHIFT_2, 2, 8);                               \
     } while (0)
+
+#endif
 
 #endif

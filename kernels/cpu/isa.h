@@ -10,7 +10,7 @@ typedef enum ride_cpu_isa {
 
 /* The best that this machine has and the limit allows. Asked when a device is opened. */
 ride_cpu_isa ride_cpu_isa_best(void);
-/* No more than this from now on: for tests and measurements, before threads exist. */
+/* No more than this for devices opened from now on: for tests and measurements, before threads exist. */
 void ride_cpu_isa_limit(ride_cpu_isa most);
 
 #endif

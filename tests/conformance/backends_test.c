@@ -3,11 +3,26 @@
  *
  * RIDE_CONFORMANCE_ROUNDS sets how many seeds are tried (a long run: 100000), RIDE_CONFORMANCE_SEED where they begin. A failure
  * prints the seed that repeats it. */
+#include "kernels/cpu/isa.h"
 #include "random_rows.h"
 
 #include <criterion/criterion.h>
 
 enum { GUARD_BYTES = 4096, GUARD = 0xA5, POISON = 0xCD, ROWS_MAX = 5000 };
+
+/* The cpu backend asks for the instruction set when a device is opened, which follows at once. */
+static const ride_backend_ops *cpu_portable(uint32_t abi, const ride_backend_services *given, ride_error *err) {
+    ride_cpu_isa_limit(RIDE_CPU_PORTABLE);
+    return ride_backend_cpu(abi, given, err);
+}
+static const ride_backend_ops *cpu_avx2(uint32_t abi, const ride_backend_services *given, ride_error *err) {
+    ride_cpu_isa_limit(RIDE_CPU_AVX2);
+    return ride_backend_cpu(abi, given, err);
+}
+static const ride_backend_ops *cpu_best(uint32_t abi, const ride_backend_services *given, ride_error *err) {
+    ride_cpu_isa_limit(RIDE_CPU_AVX512);
+    return ride_backend_cpu(abi, given, err);
+}
 
 static const struct backend_case {
     const char *name;
@@ -15,7 +30,9 @@ static const struct backend_case {
     int has_gaps; /* random_plan.h, without_gaps, names them */
 } backends[] = {
     {"reference", ride_backend_reference, 0},
-    {"cpu", ride_backend_cpu, 1},
+    {"cpu", cpu_best, 1}, /* the best that this machine has */
+    {"cpu with AVX2", cpu_avx2, 1},
+    {"cpu, portable", cpu_portable, 1},
 };
 enum { BACKENDS = sizeof backends / sizeof *backends };
 
