@@ -13,11 +13,14 @@ static ride_status decode(pipeline *p, input *in, ride_batch *batch, uint32_t ro
     return st == RIDE_END || batch->rows_count > before ? RIDE_OK : st;
 }
 
-/* Time of the input's next row; INT64_MAX at its end. */
+/* Time of the input's next row; INT64_MAX at its end. RIDE_FULL: the batch has no room to look at it. */
 static ride_status head_time(pipeline *p, input *in, int64_t *out, ride_error *err) {
     ride_batch *batch = in->is_labels ? p->label_batch : p->batch;
     *out = INT64_MAX;
-    while (!in->at_end && !ride_decoder_held(in->decoder, out)) RIDE_TRY(decode(p, in, batch, 1, INT64_MIN, err));
+    while (!in->at_end && !ride_decoder_held(in->decoder, out)) {
+        if (batch->rows_count == ride_batch_rows_count_max(batch)) return RIDE_FULL;
+        RIDE_TRY(decode(p, in, batch, 1, INT64_MIN, err));
+    }
     return RIDE_OK;
 }
 
@@ -25,6 +28,7 @@ static ride_status read_labels(pipeline *p, input *in, int64_t stop_us, uint32_t
     ride_batch_clear(p->label_batch);
     RIDE_TRY(decode(p, in, p->label_batch, room < RIDE_TILE_ROWS ? room : RIDE_TILE_ROWS, stop_us, err));
     for (uint32_t row = 0; row < p->label_batch->rows_count; row++) RIDE_TRY(pipeline_label(p, in->spec, row, err));
+    ride_batch_clear(p->label_batch); /* the next look at this input needs room */
     return RIDE_OK;
 }
 
@@ -49,10 +53,11 @@ static ride_status finish_group(pipeline *p, ride_error *err) {
         in->source->dont_wait = false;
         in->source->dont_stop = true; /* of a file; a pipe that is waited for can be left, and ends the group */
         ride_status st = head_time(p, in, &next_us, err);
-        if (st != RIDE_OK || in->at_end || next_us != time_us) break; /* a failure is told again by the next read */
+        if (st != RIDE_FULL && (st != RIDE_OK || in->at_end || next_us != time_us))
+            break; /* a failure is told again by the next read */
         uint32_t rows_before = p->batch->rows_count;
-        if (rows_before + 2 <= room)
-            RIDE_TRY(read_events(p, in, p->labels_waiting > 0 ? 1 : room - rows_before, time_us, err));
+        if (st == RIDE_OK && rows_before + 2 <= room) /* one more for the label that may follow */
+            RIDE_TRY(read_events(p, in, p->labels_waiting > 0 ? 1 : room - 1 - rows_before, time_us, err));
         if (p->batch->rows_count == rows_before) {
             ride_fail(err, RIDE_E_UNSUPPORTED, "more than %d events of one timestamp", GROUP_ROWS_MAX);
             ride_error_advice(err, "use ties: arrival or exclude");
