@@ -336,10 +336,11 @@ static void describe(spec_builder *b, const spec_feature *f, ride_feature_spec *
     char delay[48] = "", text[32];
     if (f->delay_us > 0)
         snprintf(delay, sizeof delay, " delayed %s", ride_duration_text(f->delay_us, text, sizeof text));
-    snprintf(out->text, sizeof out->text, "%s(%s) over %s by %s%s%s%.80s", spec_op_name(f->op),
-             f->field >= 0 ? events->fields[f->field].name : "",
-             f->window_text != NULL ? f->window_text : "all retained", b->spec->entities[f->entity].name, delay,
-             f->text != NULL ? " where " : "", f->text != NULL ? f->text : "");
+    int bytes = snprintf(out->text, sizeof out->text, "%s(%s) over %s by %s%s%s%.80s", spec_op_name(f->op),
+                         f->field >= 0 ? events->fields[f->field].name : "",
+                         f->window_text != NULL ? f->window_text : "all retained", b->spec->entities[f->entity].name,
+                         delay, f->text != NULL ? " where " : "", f->text != NULL ? f->text : "");
+    if (bytes >= (int)sizeof out->text) memcpy(out->text + sizeof out->text - 4, "...", 4); /* long names: cut */
 }
 
 /* Multiplies agg × windows out, in that order. */

@@ -81,10 +81,10 @@ def notes(run):
         found.append("This run was stopped before the end of its input. Everything here is about what it had done by then.")
     if run.ends.get("resumed"):
         found.append(f"It went on where an earlier run had stopped: {run.ends['resumed']:,} events were done before.")
-    for name, text in (("rejected", "could not be read; the file of rejects tells why"), ("shed", "were not scored, because more came in than could be worked off"),
-                       ("degraded", "were answered without the model")):
+    for name, text in (("rejected", "could not be read; the file of rejects tells why"), ("shed", "got no score, because more came in than could be worked off"),
+                       ("degraded", "got an answer without the model")):
         if run.ends.get(name):
-            found.append(f"{run.ends[name]:,} events {text}.")
+            found.append(f"{run.ends[name]:,} event{'s' * (run.ends[name] != 1)} {text}.")
     return "".join(f'<p class="note">{html.escape(text)}</p>' for text in found)
 
 
