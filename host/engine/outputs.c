@@ -58,8 +58,8 @@ static void add_decision(pipeline *p, record *r) {
         for (uint32_t k = 0; k < entity->keys_count; k++) {
             const ride_field *field = &p->events->fields[entity->keys[k]];
             char *name = p->key_names[k];
-            if (entity->keys_count == 1) strcpy(name, "key");
-            else snprintf(name, sizeof p->key_names[k], "key_%s", field->name);
+            snprintf(name, sizeof p->key_names[k], "%s%s", entity->keys_count == 1 ? "key" : "key_",
+                     entity->keys_count == 1 ? "" : field->name);
             if (field->column != RIDE_COLUMN_NONE) add_field(r, name, field);
         }
     }

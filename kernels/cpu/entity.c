@@ -174,7 +174,7 @@ void ride_cpu_entity_watch_sums(ride_cpu_entity *entity, const ride_cpu_rows *ro
     for (uint32_t l = 0; l < entity->layout.lanes_count; l++) {
         if (entity->lanes[l].kind != RIDE_LANE_SUM) continue;
         const int64_t *value = rows->sum_value + l * RIDE_BLOCK_ROWS;
-        for (uint32_t row = 0; row < rows->rows_count; row++) bits |= value[row] ^ value[row] >> 63;
+        for (uint32_t row = 0; row < rows->rows_count; row++) bits |= value[row] < 0 ? ~value[row] : value[row];
     }
     if (bits > entity->largest) entity->largest = bits;
     if (entity->sums_watched || !ride_cpu_sum_can_overflow(entity, (uint64_t)entity->live_max + RIDE_BLOCK_ROWS + 32))

@@ -149,8 +149,8 @@ void ride_cpu_score_tile(const ride_cpu_scorer *scorer, void *scratch, const voi
         const source *from = &scorer->sources[i];
         gather(from, from->is_feature ? out_tile : in_tile, rows_count, h->input_number, x + i, h->inputs_count);
     }
-    double *margins = (double *)((uint8_t *)out_tile + scorer->margin_offset);
-    double *probabilities = (double *)((uint8_t *)out_tile + scorer->probability_offset);
+    double *margins = (void *)((uint8_t *)out_tile + scorer->margin_offset);
+    double *probabilities = (void *)((uint8_t *)out_tile + scorer->probability_offset);
     ride_cpu_forest_rows(&scorer->forest, x, h->inputs_count, rows_count, margins);
     for (uint32_t r = 0; r < rows_count; r++) {
         probabilities[r] = margins[r];

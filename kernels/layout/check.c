@@ -139,8 +139,9 @@ static ride_status check_edges(const checker *c) {
 
 /* A label that comes later finds out by that count whether its event meets the condition. */
 static ride_status check_label_lanes(const checker *c, uint32_t entity, const ride_plan_entity *e) {
+    if (e->lanes_count == 0 || c->plan->label_kind != RIDE_LABEL_SOURCE) return RIDE_OK;
     const ride_plan_lane *lanes = ride_bundle_array(c->bundle, RIDE_SECTION_LANES, ride_plan_lane) + e->lanes_first;
-    for (uint32_t i = 0; i < e->lanes_count && c->plan->label_kind == RIDE_LABEL_SOURCE; i++) {
+    for (uint32_t i = 0; i < e->lanes_count; i++) {
         uint32_t count = 0;
         if (lanes[i].kind != RIDE_LANE_LABEL || lanes[i].condition == -1) continue;
         while (count < e->lanes_count && (lanes[count].kind != RIDE_LANE_COUNT || lanes[count].column != -1 ||

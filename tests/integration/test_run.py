@@ -5,6 +5,7 @@ sums, and a run that is stopped (SIGTERM) and killed (SIGKILL) again and again: 
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -101,41 +102,49 @@ def waits(seconds, chance):
     return lambda attempt: seconds * chance.uniform(0.1, 0.5) * (1 + attempt / 10)
 
 
-def check_stops(folder, events, seconds):
-    """Stopped and killed at random places, with other batch sizes each time."""
-    whole = outputs(folder, "plain")
-    chance, stops, kills, done = random.Random(3), 0, 0, False
-    wait = waits(seconds, chance)
-    for attempt in range(200):
-        started = subprocess.Popen(arguments(folder, "cut", events, state__dir=folder / "state", scheduler__max_batch=chance.choice([64, 300, 4096])),
-                                   stderr=subprocess.PIPE, text=True)
-        hard = attempt % 3 == 2
+def stop_and_go(folder, events, name, chance, wait):
+    """One run in pieces, until it ends by itself: stopped, or killed every third time, with other batch sizes each time."""
+    stops = kills = 0
+    for attempt in range(300):
+        started = subprocess.Popen(arguments(folder, name, events, state__dir=folder / f"state-{name}",
+                                             scheduler__max_batch=chance.choice([64, 300, 4096])), stderr=subprocess.PIPE, text=True)
         try:
             started.wait(wait(attempt))
         except subprocess.TimeoutExpired:
-            started.send_signal(signal.SIGKILL if hard else signal.SIGTERM)
+            started.send_signal(signal.SIGKILL if attempt % 3 == 2 else signal.SIGTERM)
         told = started.communicate()[1]
-        summary = folder / "cut-summary.json"
-        if started.returncode == -signal.SIGKILL:
-            kills += 1
-            continue
-        assert started.returncode in (0, -signal.SIGTERM), told  # before it listens, a signal ends it as any program
+        kills += started.returncode == -signal.SIGKILL
+        assert started.returncode in (0, -signal.SIGKILL, -signal.SIGTERM), told  # before it listens, a signal ends it as any program
         if started.returncode != 0:
             continue
-        state = json.loads(summary.read_text())
-        if not state["interrupted"]:
-            done = True
-            break
+        if not json.loads((folder / f"{name}-summary.json").read_text())["interrupted"]:
+            return stops, kills
         stops += 1
-    assert done and stops > 1 and kills > 0, (done, stops, kills)
-    for name, a, b in zip(("decisions", "rejects", "late"), whole, outputs(folder, "cut")):
-        assert a == b, f"{name} of the run that was stopped differ"
-    counts = [json.loads((folder / f"{n}-summary.json").read_text()) for n in ("plain", "cut")]
-    for member in ("decisions", "rules"):
-        assert counts[0][member] == counts[1][member], member
-    for end in ("received", "scored", "duplicate", "rejected", "late"):
-        assert counts[0]["events"][end] == counts[1]["events"][end], end
-    print(f"stopped {stops} times and killed {kills} times: the same bytes as at one go")
+    raise AssertionError(f"it never ended: {stops} stops, {kills} kills")
+
+
+def check_stops(folder, events, seconds):
+    """Stopped and killed at random places. RIDE_TEST_KILLS: at least that many kills, in as many runs as that takes."""
+    whole, wanted = outputs(folder, "plain"), int(os.environ.get("RIDE_TEST_KILLS", "1"))
+    chance, stops, kills, runs = random.Random(3), 0, 0, 0
+    while kills < wanted or stops < 2:
+        assert runs < 20 + wanted, (runs, stops, kills)
+        name = f"cut{runs}"
+        more = stop_and_go(folder, events, name, chance, waits(seconds, chance))
+        stops, kills, runs = stops + more[0], kills + more[1], runs + 1
+        for what, a, b in zip(("decisions", "rejects", "late"), whole, outputs(folder, name)):
+            assert a == b, f"{what} of the run that was stopped differ ({name})"
+        counts = [json.loads((folder / f"{n}-summary.json").read_text()) for n in ("plain", name)]
+        for member in ("decisions", "rules"):
+            assert counts[0][member] == counts[1][member], member
+        for end in ("received", "scored", "duplicate", "rejected", "late"):
+            assert counts[0]["events"][end] == counts[1]["events"][end], end
+        for path in folder.glob(f"{name}-*"):
+            path.unlink()
+        shutil.rmtree(folder / f"state-{name}")
+    print(f"stopped {stops} times and killed {kills} times in {runs} runs: the same bytes as at one go")
+    if wanted > 1:
+        print(f"figure: stops {stops}\nfigure: kills {kills}")
 
 
 def check_labels(folder, events, labels, seconds):
