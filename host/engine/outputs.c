@@ -132,6 +132,7 @@ ride_status outputs_write(pipeline *p) {
     uint32_t count = select_rows(p, decisions ? RIDE_ROW_LABEL : RIDE_ROW_SKIP | RIDE_ROW_LABEL, 0);
     ride_encoder *encoder = p->outputs[OUTPUT_MAIN].encoder, *late = p->outputs[OUTPUT_LATE].encoder;
     RIDE_TRY(ride_encoder_write(encoder, sets, count == p->batch->rows_count ? NULL : p->rows, 0, count));
+    if (p->outputs[OUTPUT_REJECTS].sink != NULL) RIDE_TRY(p->outputs[OUTPUT_REJECTS].sink->failed);
     if (late == NULL) return RIDE_OK;
     count = select_rows(p, RIDE_ROW_SKIP | RIDE_ROW_LABEL | RIDE_ROW_ENTERS, 0);
     return ride_encoder_write(late, sets, p->rows, 0, count);

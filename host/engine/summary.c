@@ -116,6 +116,8 @@ static void put_all(FILE *to, const ride_run_summary *s, const ride_summary_fact
             ", \"degraded\": 0, \"duplicate\": %" PRIu64 ", \"rejected\": %" PRIu64 ", \"shed\": 0, \"late\": %" PRIu64
             ", \"resumed\": %" PRIu64 "}",
             s->received, s->accepted, s->duplicates, s->rejected, s->late, s->resumed_events);
+    fprintf(to, ", \"labels\": {\"found\": %" PRIu64 ", \"unknown\": %" PRIu64 ", \"rejected\": %" PRIu64 "}",
+            s->labels, s->labels_unknown, s->labels_rejected);
     fputs(",\n \"latency_us\": {", to);
     for (size_t i = 0; i < sizeof quantiles / sizeof quantiles[0]; i++)
         fprintf(to, "\"%s\": %.1f, ", quantiles[i].name,
