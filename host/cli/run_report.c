@@ -68,13 +68,24 @@ void cli_features_report(const ride_run_summary *s, bool interrupted) {
             s->labels, s->labels_unknown, s->labels_rejected, us / 1e6, us > 0 ? (double)s->accepted / us : 0.0);
 }
 
+/* A stranger's text must not move the cursor. */
+static const char *plain(const char *text, char *out) {
+    size_t i = 0;
+    for (; text[i] != '\0' && i < RIDE_NAME_BYTES - 1; i++)
+        out[i] = (unsigned char)text[i] < 0x20 || text[i] == 0x7f ? '?' : text[i];
+    out[i] = '\0';
+    return out;
+}
+
 static void print_alert(const ride_run_summary *s, const ride_alert *a, const ride_summary_facts *facts) {
-    char when[RIDE_TIME_BYTES + 1], probability[NUMBER_TEXT] = "-";
+    char when[RIDE_TIME_BYTES + 1], probability[NUMBER_TEXT] = "-", id[RIDE_NAME_BYTES], key[RIDE_NAME_BYTES],
+        rule[RIDE_NAME_BYTES];
     when[ride_time_to_iso8601(a->time_us, when)] = '\0';
     when[when[0] != '\0' && strlen(when) > 19 ? 19 : strlen(when)] = '\0';
     if (!isnan(a->probability)) snprintf(probability, sizeof probability, "%.4f", a->probability);
     fprintf(stderr, "  %-11s %-8s %-18s %-12s %-14s %s  ", probability, ride_decision_text(a->decision),
-            a->rule < facts->rules_count ? facts->rule_ids[a->rule] : "", a->event_id, a->key, when);
+            plain(a->rule < facts->rules_count ? facts->rule_ids[a->rule] : "", rule), plain(a->event_id, id),
+            plain(a->key, key), when);
     for (uint32_t f = 0; f < a->features_count && f < 3; f++)
         fprintf(stderr, "%s%s %.4g", f > 0 ? ", " : "", s->vector_names[a->features[f].vector_index],
                 a->features[f].value);

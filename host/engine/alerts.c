@@ -62,43 +62,66 @@ static bool before(const ride_alert *a, const ride_alert *b) {
     return a->sequence < b->sequence;
 }
 
-static void text_of_field(const pipeline *p, const ride_field *field, uint32_t row, char *text, size_t room) {
+/* Appends text, cut between characters so that what is kept stays UTF-8; a zero byte becomes a space. */
+static void append(char *text, const char *more, size_t bytes) {
+    size_t used = strlen(text), room = RIDE_NAME_BYTES - 1 - used;
+    if (bytes > room)
+        for (bytes = room; bytes > 0 && ((unsigned char)more[bytes] & 0xc0) == 0x80;) bytes--;
+    for (size_t i = 0; i < bytes; i++) text[used + i] = more[i] != '\0' ? more[i] : ' ';
+    text[used + bytes] = '\0';
+}
+
+static int64_t unit_us(ride_time_unit unit) {
+    return unit == RIDE_UNIT_S ? 1000000 : unit == RIDE_UNIT_MS ? 1000 : 1; /* ns came as microseconds */
+}
+
+/* A sensitive value is shown as card numbers are on receipts: its last four characters, when there are many more. */
+static void append_redacted(char *text, const char *value) {
+    size_t characters = 0, bytes = strlen(value), from = bytes;
+    for (size_t i = 0; i < bytes; i++) characters += ((unsigned char)value[i] & 0xc0) != 0x80;
+    for (int kept = characters >= 10 ? 4 : 0; kept > 0; kept--)
+        do from--;
+        while (((unsigned char)value[from] & 0xc0) == 0x80);
+    append(text, "***", 3);
+    append(text, value + from, bytes - from);
+}
+
+static void append_field(const pipeline *p, uint32_t field_index, uint32_t row, char *text) {
+    const ride_field *field = &p->events->fields[field_index];
     uint32_t r = row % RIDE_TILE_ROWS;
-    text[0] = '\0';
+    char number[64] = "", whole[RIDE_NAME_BYTES] = "";
     if (field->column == RIDE_COLUMN_NONE ||
         !ride_valid(ride_tile_validity_const(&p->in_layout, batch_tile(p, row), field->column), r))
         return;
     const void *values = ride_tile_values_const(&p->in_layout, batch_tile(p, row), field->column);
+    const char *from = number;
+    size_t bytes = 0;
     switch (field->tile_type) {
-    case RIDE_TYPE_STRING: {
-        ride_slice slice = ((const ride_slice *)values)[r];
-        snprintf(text, room, "%.*s", (int)slice.bytes, p->batch->arena + slice.offset);
+    case RIDE_TYPE_STRING:
+        from = p->batch->arena + ((const ride_slice *)values)[r].offset;
+        bytes = ((const ride_slice *)values)[r].bytes;
         break;
-    }
-    case RIDE_TYPE_U64: snprintf(text, room, "%" PRIu64, ((const uint64_t *)values)[r]); break;
-    case RIDE_TYPE_BOOL: snprintf(text, room, "%u", ((const uint8_t *)values)[r]); break;
-    case RIDE_TYPE_F64: snprintf(text, room, "%.17g", ((const double *)values)[r]); break;
+    case RIDE_TYPE_U64: snprintf(number, sizeof number, "%" PRIu64, ((const uint64_t *)values)[r]); break;
+    case RIDE_TYPE_BOOL: snprintf(number, sizeof number, "%u", ((const uint8_t *)values)[r]); break;
+    case RIDE_TYPE_F64: snprintf(number, sizeof number, "%.17g", ((const double *)values)[r]); break;
     default: {
         int64_t value = ((const int64_t *)values)[r];
         if (field->type == RIDE_FIELD_CATEGORY && (uint64_t)value < field->categories_count)
-            snprintf(text, room, "%s", field->categories[value]);
-        else snprintf(text, room, "%" PRId64, value);
+            from = field->categories[value];
+        else if (field->type == RIDE_FIELD_DECIMAL)
+            snprintf(number, sizeof number, "%.*f", field->scale, (double)value / ride_vector_divisor(field->scale));
+        else if (field->type == RIDE_FIELD_TIMESTAMP)
+            snprintf(number, sizeof number, "%" PRId64, value / unit_us(field->unit));
+        else snprintf(number, sizeof number, "%" PRId64, value);
     }
     }
-}
-
-/* A sensitive value is shown as card numbers are on receipts: its last four characters, when there are many more. */
-static void redact(char *text) {
-    size_t bytes = strlen(text), shown = bytes >= 10 ? 4 : 0;
-    char tail[5] = "";
-    memcpy(tail, text + bytes - shown, shown);
-    snprintf(text, RIDE_NAME_BYTES, "***%s", tail);
-}
-
-static void text_of_event(const pipeline *p, uint32_t field_index, uint32_t row, char *text) {
-    const ride_field *field = &p->events->fields[field_index];
-    text_of_field(p, field, row, text, RIDE_NAME_BYTES);
-    if (field->sensitive && text[0] != '\0') redact(text);
+    if (field->tile_type != RIDE_TYPE_STRING) bytes = strlen(from);
+    if (!field->sensitive) {
+        append(text, from, bytes);
+        return;
+    }
+    append(whole, from, bytes);
+    append_redacted(text, whole);
 }
 
 static void alert_take(pipeline *p, uint32_t row, ride_alert alert) {
@@ -111,11 +134,14 @@ static void alert_take(pipeline *p, uint32_t row, ride_alert alert) {
         memcpy(p->alert_vectors + (size_t)at * n, p->alert_vectors + (size_t)(at - 1) * n, n * sizeof(double));
     }
     if (p->events->field_id >= 0) {
-        text_of_event(p, (uint32_t)p->events->field_id, row, alert.event_id);
+        append_field(p, (uint32_t)p->events->field_id, row, alert.event_id);
         uint32_t type = p->events->fields[p->events->field_id].type;
         alert.id_is_integer = type >= RIDE_FIELD_U8 && type <= RIDE_FIELD_I64;
     }
-    if (p->spec->entities_count > 0) text_of_event(p, p->spec->entities[0].keys[0], row, alert.key);
+    for (uint32_t k = 0; p->spec->entities_count > 0 && k < p->spec->entities[0].keys_count; k++) {
+        if (k > 0) append(alert.key, "|", 1);
+        append_field(p, p->spec->entities[0].keys[k], row, alert.key);
+    }
     s->alerts[at] = alert;
     vector_read(p, row, p->alert_vectors + (size_t)at * n);
 }
@@ -141,6 +167,14 @@ void alerts_batch(pipeline *p) {
     }
 }
 
+/* The vector's entry is a field that is not to be shown. */
+static bool is_sensitive(const pipeline *p, uint32_t v) {
+    const ride_plan_vector *entry = &ride_bundle_array(&p->bundle, RIDE_SECTION_VECTOR, ride_plan_vector)[v];
+    for (uint32_t f = 0; !entry->is_feature && f < p->events->fields_count; f++)
+        if (p->events->fields[f].column == entry->index) return p->events->fields[f].sensitive;
+    return false;
+}
+
 void alerts_end(pipeline *p) {
     uint32_t n = p->spec != NULL ? p->spec->vector_count : 0;
     for (uint32_t i = 0; p->alert_vectors != NULL && i < p->summary->alerts_count; i++) {
@@ -148,7 +182,7 @@ void alerts_end(pipeline *p) {
         const double *vector = p->alert_vectors + (size_t)i * n;
         for (uint32_t v = 0; v < n; v++) {
             const moments *m = &p->vector_moments[v];
-            if (m->count < 2 || m->squares <= 0 || !isfinite(vector[v])) continue;
+            if (m->count < 2 || m->squares <= 0 || !isfinite(vector[v]) || is_sensitive(p, v)) continue;
             double deviations = (vector[v] - m->mean) / sqrt(m->squares / (double)(m->count - 1));
             uint32_t at = alert->features_count;
             if (at == RIDE_ALERT_FEATURES_MAX && fabs(deviations) <= fabs(alert->features[--at].deviations)) continue;

@@ -77,12 +77,13 @@ ride_status ride_run(const ride_run_options *given, ride_run_summary *out, ride_
     ride_status st = options.rules_count <= RIDE_RULES_MAX
                          ? pipeline_open(p, findings, err)
                          : ride_fail(err, RIDE_E_CONFIG, "more than %d rules", RIDE_RULES_MAX);
+    const bool opened = st == RIDE_OK; /* before that there is nothing to keep: a stop leaves the saved state as it is */
     observe_start(p);
     out->setup_ns = p->start_ns - opened_ns;
     if (st == RIDE_OK) st = run_batches(p, err);
     observe_end(p, ride_clock_now_ns(ride_clock_real()));
     ride_error failure;
-    ride_status closed = pipeline_close(p, st == RIDE_OK || st == RIDE_INTERRUPTED, &failure);
+    ride_status closed = pipeline_close(p, opened && (st == RIDE_OK || st == RIDE_INTERRUPTED), &failure);
     bool told = st == RIDE_OK || st == RIDE_INTERRUPTED || st == RIDE_E_IO; /* the close knows why a write failed */
     if (closed != RIDE_OK && told) st = closed, *err = failure;
     out->elapsed_ns = ride_clock_now_ns(ride_clock_real()) - opened_ns;

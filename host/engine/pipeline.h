@@ -125,8 +125,9 @@ ride_status pipeline_close(pipeline *p, bool keep, ride_error *err);
 ride_status pipeline_read(pipeline *p, ride_error *err);
 /* Stamps rows [first, batch->rows_count): keys, duplicates, watermark. */
 ride_status pipeline_stamp(pipeline *p, uint32_t first, ride_error *err);
-/* In order: event_time: flags the last row of each group of one timestamp. The batch ends with a whole group. */
-void pipeline_mark_groups(pipeline *p);
+/* In order: event_time: flags the last row of each group of one timestamp. The batch ends with a whole group.
+ * Returns the events of the largest. */
+uint32_t pipeline_mark_groups(pipeline *p);
 /* A decoded label row → a row of the event batch. */
 ride_status pipeline_label(pipeline *p, const ride_source_spec *source, uint32_t row, ride_error *err);
 

@@ -40,11 +40,19 @@ static ride_status read_events(pipeline *p, input *in, uint32_t rows_max, int64_
     return pipeline_stamp(p, first, err);
 }
 
+static ride_status group_too_large(ride_error *err) {
+    ride_fail(err, RIDE_E_UNSUPPORTED, "one timestamp with more than %d events, or %d MiB of their strings", GROUP_ROWS_MAX,
+              ARENA_BYTES / 2 >> 20);
+    ride_error_advice(err, "use ties: arrival or exclude");
+    return RIDE_E_UNSUPPORTED;
+}
+
 /* A group of one timestamp is not divided between batches: reads on while the next event has the time of the last. Every
  * label that is due before has been read by then. */
 static ride_status finish_group(pipeline *p, ride_error *err) {
     uint32_t room = ride_batch_rows_count_max(p->batch);
     input *in = NULL;
+    p->batch->arena_bytes_max = ARENA_BYTES;
     for (uint32_t i = 0; i < p->inputs_count; i++)
         if (!p->inputs[i].is_labels) in = &p->inputs[i];
     for (uint32_t last = p->batch->rows_count; in != NULL && last > 0;) {
@@ -58,25 +66,37 @@ static ride_status finish_group(pipeline *p, ride_error *err) {
         uint32_t rows_before = p->batch->rows_count;
         if (st == RIDE_OK && rows_before + 2 <= room) /* one more for the label that may follow */
             RIDE_TRY(read_events(p, in, p->labels_waiting > 0 ? 1 : room - 1 - rows_before, time_us, err));
-        if (p->batch->rows_count == rows_before) {
-            ride_fail(err, RIDE_E_UNSUPPORTED, "more than %d events of one timestamp", GROUP_ROWS_MAX);
-            ride_error_advice(err, "use ties: arrival or exclude");
-            return RIDE_E_UNSUPPORTED;
-        }
+        if (p->batch->rows_count == rows_before) return group_too_large(err);
         last = p->batch->rows_count;
     }
     if (in != NULL) in->source->dont_stop = false;
-    pipeline_mark_groups(p);
-    return RIDE_OK;
+    return pipeline_mark_groups(p) <= GROUP_ROWS_MAX ? RIDE_OK : group_too_large(err); /* whatever the batch has room for */
+}
+
+/* The one input. Labels may wait all the same, from a run before: row by row then, as ever. */
+static ride_status read_one(pipeline *p, input *in, uint32_t rows_max, ride_error *err) {
+    while (p->labels_waiting > 0 && p->batch->rows_count < rows_max && !in->at_end) {
+        uint32_t first = p->batch->rows_count;
+        in->source->dont_wait = first > 0;
+        ride_status st = read_events(p, in, 1, INT64_MAX, err);
+        if (st != RIDE_OK && first == 0) return st;
+        if (st != RIDE_OK || p->batch->rows_count == first) return RIDE_OK; /* waiting, full, or a failure told again */
+    }
+    in->source->dont_wait = p->batch->rows_count > 0;
+    uint32_t first = p->batch->rows_count;
+    if (first == rows_max || in->at_end) return RIDE_OK;
+    ride_status st = read_events(p, in, rows_max - first, INT64_MAX, err);
+    return first > 0 ? RIDE_OK : st;
 }
 
 ride_status pipeline_read(pipeline *p, ride_error *err) {
     uint32_t rows_max = p->options->batch_rows_max;
     ride_batch_clear(p->batch);
+    p->batch->arena_bytes_max = p->spec->has_peers ? ARENA_BYTES / 2 : ARENA_BYTES; /* the rest finishes the last group */
     p->duplicates_in_batch = 0;
     if (p->inputs_count == 1) {
         if (p->inputs[0].at_end) return RIDE_END;
-        RIDE_TRY(read_events(p, &p->inputs[0], rows_max, INT64_MAX, err));
+        RIDE_TRY(read_one(p, &p->inputs[0], rows_max, err));
         return p->spec->has_peers ? finish_group(p, err) : RIDE_OK;
     }
     while (p->batch->rows_count < rows_max) {

@@ -40,17 +40,18 @@ ride_status pipeline_label(pipeline *p, const ride_source_spec *source, uint32_t
     bool valid = ride_key_of_value(&source->fields[source->field_label_key], &p->label_layout, tile, r,
                                    p->label_batch->arena, &id);
     if (!valid || !ride_key_of_value(&source->fields[source->field_label_value], &p->label_layout, tile, r,
-                                     p->label_batch->arena, &value))
+                                     p->label_batch->arena, &value)) {
+        p->summary->labels_rejected++; /* a null names no event, or says nothing of it */
         return RIDE_OK;
-    int64_t clock_us = p->clock_us > known_us ? p->clock_us : known_us;
-    known_event *event = ride_idmap_find(p->labels, id, known_us, clock_us, &event_us);
+    }
+    known_event *event = ride_idmap_find(p->labels, id, known_us, p->clock_us, &event_us);
     if (event != NULL && event->is_event) {
         label_row_write(p, event_us, known_us, event, value.lo != 0);
         return RIDE_OK;
     }
     p->summary->labels_unknown += event == NULL;
     p->labels_waiting += event == NULL;
-    event = ride_idmap_put(p->labels, id, known_us, clock_us);
+    event = ride_idmap_put(p->labels, id, known_us, p->clock_us);
     if (event == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for labels that wait for their events");
     event->pending_label = 1;
     event->pending_value = value.lo != 0;
@@ -154,13 +155,17 @@ ride_status pipeline_stamp(pipeline *p, uint32_t first, ride_error *err) {
     return RIDE_OK;
 }
 
-void pipeline_mark_groups(pipeline *p) {
-    uint32_t last = UINT32_MAX;
+uint32_t pipeline_mark_groups(pipeline *p) {
+    uint32_t last = UINT32_MAX, rows = 0, rows_most = 0;
     for (uint32_t row = 0; row < p->batch->rows_count; row++) {
         if (*row_flags(p, row) & RIDE_ROW_LABEL) continue;
-        if (last != UINT32_MAX && *row_time(p, last, RIDE_COLUMN_TIME) != *row_time(p, row, RIDE_COLUMN_TIME))
+        if (last != UINT32_MAX && *row_time(p, last, RIDE_COLUMN_TIME) != *row_time(p, row, RIDE_COLUMN_TIME)) {
             *row_flags(p, last) |= RIDE_ROW_PEERS;
+            rows = 0;
+        }
+        rows_most = ++rows > rows_most ? rows : rows_most;
         last = row;
     }
     if (last != UINT32_MAX) *row_flags(p, last) |= RIDE_ROW_PEERS;
+    return rows_most;
 }

@@ -90,7 +90,7 @@ typedef struct spec_builder {
     const ride_yaml_node *entity_horizons[RIDE_ENTITIES_MAX]; /* NULL = none given */
     int64_t horizon_us[RIDE_ENTITIES_MAX];
     ride_order order; /* `order:` at the top, 0 = not given */
-    bool no_memory;
+    bool no_memory, vector_full;
 } spec_builder;
 
 /* The steps. */

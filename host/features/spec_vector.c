@@ -11,7 +11,10 @@ static bool in_vector(const ride_spec *spec, const char *name) {
 }
 
 static void add(spec_builder *b, const char *name, bool is_feature, uint32_t index) {
-    if (b->spec->vector_count == RIDE_TILE_COLUMNS_MAX) return;
+    if (b->spec->vector_count == RIDE_TILE_COLUMNS_MAX) {
+        b->vector_full = true;
+        return;
+    }
     b->priv->vector[b->spec->vector_count] = (ride_plan_vector){.is_feature = is_feature, .index = index};
     b->spec->vector_names[b->spec->vector_count++] = name;
 }
@@ -46,8 +49,7 @@ static void add_name(spec_builder *b, const ride_yaml_node *node, const char *na
     spec_unknown(b, node, "feature or field", known, count);
 }
 
-void spec_read_vector(spec_builder *b, const ride_yaml_node *vector, uint32_t line) {
-    (void)line;
+static void read_vector(spec_builder *b, const ride_yaml_node *vector) {
     ride_spec *spec = b->spec;
     spec->vector_names = ride_arena_new(b->priv->arena, const char *, RIDE_TILE_COLUMNS_MAX);
     if (spec->vector_names == NULL) {
@@ -76,4 +78,12 @@ void spec_read_vector(spec_builder *b, const ride_yaml_node *vector, uint32_t li
         if (!any && before == spec->vector_count)
             ride_yaml_fault(&b->reader, vector->items[v], NULL, "`%.80s` matches no feature", name);
     }
+}
+
+void spec_read_vector(spec_builder *b, const ride_yaml_node *vector, uint32_t line) {
+    (void)line;
+    read_vector(b, vector);
+    if (b->vector_full)
+        ride_yaml_fault(&b->reader, vector != NULL ? vector : b->root, "name those that the model needs",
+                        "the vector has more than %d entries", RIDE_TILE_COLUMNS_MAX);
 }

@@ -66,10 +66,10 @@ static uint64_t home_of(const ride_idmap *map, ride_key128 id) {
     return (h ^ h >> 29) & map->mask;
 }
 
-static slot *find_slot(const ride_idmap *map, ride_key128 id) {
+static slot *free_slot(const ride_idmap *map, ride_key128 id) {
     for (uint64_t i = home_of(map, id);; i++) {
         slot *s = slot_at(map, i);
-        if (s->time_us == INT64_MIN || (s->id.lo == id.lo && s->id.hi == id.hi)) return s;
+        if (s->time_us == INT64_MIN) return s;
     }
 }
 
@@ -83,10 +83,24 @@ static bool expired(const ride_idmap *map, int64_t time_us, int64_t clock_us) {
     return clock_us > time_us && apart(clock_us, time_us) > map->keep_us;
 }
 
+/* Of the id's events that are within the horizon the nearest, of equally near ones the earlier; NULL: none. */
+static slot *nearest_slot(const ride_idmap *map, ride_key128 id, int64_t time_us, int64_t clock_us) {
+    slot *best = NULL;
+    int64_t best_apart = map->horizon_us;
+    for (uint64_t i = home_of(map, id);; i++) {
+        slot *s = slot_at(map, i);
+        if (s->time_us == INT64_MIN) return best;
+        if (s->id.lo != id.lo || s->id.hi != id.hi || expired(map, s->time_us, clock_us)) continue;
+        int64_t distance = time_us > s->time_us ? apart(time_us, s->time_us) : apart(s->time_us, time_us);
+        if (distance > best_apart || (best != NULL && distance == best_apart && s->time_us > best->time_us)) continue;
+        best = s;
+        best_apart = distance;
+    }
+}
+
 void *ride_idmap_find(ride_idmap *map, ride_key128 id, int64_t time_us, int64_t clock_us, int64_t *out_time_us) {
-    slot *s = find_slot(map, id);
-    if (s->time_us == INT64_MIN || expired(map, s->time_us, clock_us)) return NULL;
-    if ((time_us > s->time_us ? apart(time_us, s->time_us) : apart(s->time_us, time_us)) > map->horizon_us) return NULL;
+    slot *s = nearest_slot(map, id, time_us, clock_us);
+    if (s == NULL) return NULL;
     if (out_time_us != NULL) *out_time_us = s->time_us;
     return s + 1;
 }
@@ -129,7 +143,7 @@ static bool grow(ride_idmap *map, int64_t clock_us) {
     for (uint64_t i = 0; i <= old.mask; i++) {
         const slot *from = slot_at(&old, i);
         if (from->time_us == INT64_MIN || expired(map, from->time_us, clock_us)) continue;
-        memcpy(find_slot(map, from->id), from, map->slot_bytes);
+        memcpy(free_slot(map, from->id), from, map->slot_bytes);
         map->used++;
     }
     ride_huge_free(old.slots, (old.mask + 1) * old.slot_bytes);
@@ -137,12 +151,12 @@ static bool grow(ride_idmap *map, int64_t clock_us) {
 }
 
 void *ride_idmap_put(ride_idmap *map, ride_key128 id, int64_t time_us, int64_t clock_us) {
-    slot *s = find_slot(map, id);
     if (clock_us > map->clock_us) map->clock_us = clock_us;
-    if (s->time_us == INT64_MIN) {
+    slot *s = nearest_slot(map, id, time_us, clock_us);
+    if (s == NULL) {
         sweep(map);
         if (2 * (map->used + 1) > map->mask + 1 && !grow(map, map->clock_us)) return NULL;
-        s = find_slot(map, id); /* the sweep may have moved things */
+        s = free_slot(map, id);
         map->used++;
     }
     s->id = id;
@@ -157,7 +171,8 @@ uint64_t ride_idmap_bytes(const ride_idmap *map) { return (map->mask + 1) * map-
 static int slot_compare(const void *a_, const void *b_) {
     const slot *a = *(slot *const *)a_, *b = *(slot *const *)b_;
     if (a->id.hi != b->id.hi) return a->id.hi < b->id.hi ? -1 : 1;
-    return a->id.lo < b->id.lo ? -1 : a->id.lo > b->id.lo;
+    if (a->id.lo != b->id.lo) return a->id.lo < b->id.lo ? -1 : 1;
+    return a->time_us < b->time_us ? -1 : a->time_us > b->time_us;
 }
 
 ride_status ride_idmap_each(const ride_idmap *map, int64_t clock_us,

@@ -20,14 +20,15 @@ ride_status ride_idmap_create(uint32_t payload_bytes, int64_t horizon_us, int64_
                               ride_idmap **out, ride_error *err);
 void ride_idmap_destroy(ride_idmap *map); /* NULL is fine */
 
-/* The id's payload when it is there and not further than the horizon from time_us on either side; else NULL. Valid until
+/* The id's payload when it is there and not further than the horizon from time_us on either side; else NULL. An id may have events
+ * further apart than the horizon: each has its own payload, and the nearest is found (of equally near ones the earlier). Valid until
  * the next put. clock_us: greatest event time so far, this event's included. */
 void *ride_idmap_find(ride_idmap *map, ride_key128 id, int64_t time_us, int64_t clock_us, int64_t *out_time_us);
-/* Puts or replaces; returns the payload (zeroed), NULL when memory is out. clock_us: as above. */
+/* Puts, or replaces the one that a find gives; returns the payload (zeroed), NULL when memory is out. clock_us: as above. */
 void *ride_idmap_put(ride_idmap *map, ride_key128 id, int64_t time_us, int64_t clock_us);
 uint64_t ride_idmap_count(const ride_idmap *map);
 uint64_t ride_idmap_bytes(const ride_idmap *map);
-/* Calls `each` for all ids that have not expired, in the order of the ids; stops at a status other than RIDE_OK. */
+/* Calls `each` for all ids that have not expired, in the order of ids and times; stops at a status other than RIDE_OK. */
 ride_status ride_idmap_each(const ride_idmap *map, int64_t clock_us,
                             ride_status (*each)(void *context, ride_key128 id, int64_t time_us, const void *payload),
                             void *context);

@@ -68,10 +68,10 @@ def arrivals(spec, paths):
         now = event.time if clock is None else max(clock, event.time)
         if source.dedup > 0:
             identity = event.values[source.event_id]
-            if identity in seen and (abs(event.time - seen[identity]) <= source.dedup
-                                     and now - seen[identity] <= source.dedup + source.bound + source.lateness):
+            if any(abs(event.time - accepted) <= source.dedup and now - accepted <= source.dedup + source.bound + source.lateness
+                   for accepted in seen.get(identity, ())):
                 continue  # answered with the verdict of the first: no row, and nothing else changes either
-            seen[identity] = event.time
+            seen.setdefault(identity, []).append(event.time)
         event.clock, event.arrival, clock = now, count, now
         event.enters = event.time >= now - source.bound - source.lateness
         event.label = bool(source.label and event.values.get(source.label))
