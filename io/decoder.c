@@ -109,8 +109,22 @@ ride_status ride_decoder_resume(ride_decoder *decoder, ride_position position, r
     if (position.offset < decoder->source->begin_offset)
         return ride_fail(err, RIDE_E_DATA, "the place to go on at (byte %llu) lies within the header of %s",
                          (unsigned long long)position.offset, decoder->source->path);
-    RIDE_TRY(ride_source_skip_to(decoder->source, position.offset, err));
     decoder->line = position.line;
+    if (position.offset == decoder->source->begin_offset || decoder->ops == &ride_decoder_binary)
+        return ride_source_skip_to(decoder->source, position.offset, err);
+    /* what was read last may have been a line without its end: it must not have grown since */
+    ride_source *source = decoder->source;
+    RIDE_TRY(ride_source_skip_to(source, position.offset - 1, err));
+    while (ride_source_unread(source) < 2 && !source->at_end) RIDE_TRY(ride_source_fill(source, err));
+    if (ride_source_unread(source) == 0) return ride_fail(err, RIDE_E_DATA, "%s is shorter than it was", source->path);
+    if (source->data[source->begin] != '\n' && ride_source_unread(source) > 1) {
+        ride_fail(err, RIDE_E_DATA, "line %llu had no end when it was read, and has grown since",
+                  (unsigned long long)position.line - 1);
+        ride_error_where(err, "%s", source->path);
+        ride_error_advice(err, "append whole lines only");
+        return RIDE_E_DATA;
+    }
+    ride_source_consume(source, 1);
     return RIDE_OK;
 }
 

@@ -134,8 +134,12 @@ ride_status ride_sink_open(const char *path, const ride_sink_options *options, r
     p->sync = options->sync;
     ride_status st = RIDE_OK;
     p->fd = standard ? dup(STDOUT_FILENO)
-                     : open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (options->resume ? 0 : O_TRUNC), 0644);
-    if (p->fd < 0) st = ride_fail(err, RIDE_E_IO, "cannot open the output: %s", strerror(errno));
+                     : open(path, O_WRONLY | O_CLOEXEC | (options->resume ? 0 : O_CREAT | O_TRUNC), 0644);
+    if (p->fd < 0 && options->resume && errno == ENOENT) {
+        st = ride_fail(err, RIDE_E_DATA, "the output is not there: the run to go on with had written %llu bytes",
+                       (unsigned long long)options->resume_offset);
+        ride_error_advice(err, "bring it back, or remove state.dir to begin anew");
+    } else if (p->fd < 0) st = ride_fail(err, RIDE_E_IO, "cannot open the output: %s", strerror(errno));
     else if (options->resume && !standard) st = cut(p->fd, options->resume_offset, err);
     if (st != RIDE_OK) {
         ride_error_where(err, "%s", p->path);

@@ -68,6 +68,8 @@ static int run_config(const ride_config *config) {
                             .backend = config->backend,
                             .backend_path = config->backend_path,
                             .backend_memory = config->backend_memory,
+                            .config_path = config->path,
+                            .summary_path = config->summary,
                             .state_dir = config->state_dir,
                             .stop = cli_stop(),
                             .progress = shown ? cli_progress : NULL};

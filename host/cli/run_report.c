@@ -79,7 +79,7 @@ static const char *plain(const char *text, char *out) {
 
 static void print_alert(const ride_run_summary *s, const ride_alert *a, const ride_summary_facts *facts) {
     char when[RIDE_TIME_BYTES + 1], probability[NUMBER_TEXT] = "-", id[RIDE_NAME_BYTES], key[RIDE_NAME_BYTES],
-        rule[RIDE_NAME_BYTES];
+                                    rule[RIDE_NAME_BYTES];
     when[ride_time_to_iso8601(a->time_us, when)] = '\0';
     when[when[0] != '\0' && strlen(when) > 19 ? 19 : strlen(when)] = '\0';
     if (!isnan(a->probability)) snprintf(probability, sizeof probability, "%.4f", a->probability);

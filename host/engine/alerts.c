@@ -79,8 +79,8 @@ static int64_t unit_us(ride_time_unit unit) {
 static void append_redacted(char *text, const char *value) {
     size_t characters = 0, bytes = strlen(value), from = bytes;
     for (size_t i = 0; i < bytes; i++) characters += ((unsigned char)value[i] & 0xc0) != 0x80;
-    for (int kept = characters >= 10 ? 4 : 0; kept > 0; kept--)
-        do from--;
+    for (int kept = characters >= 10 ? 4 : 0; kept > 0; kept--) do
+            from--;
         while (((unsigned char)value[from] & 0xc0) == 0x80);
     append(text, "***", 3);
     append(text, value + from, bytes - from);

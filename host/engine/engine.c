@@ -77,7 +77,8 @@ ride_status ride_run(const ride_run_options *given, ride_run_summary *out, ride_
     ride_status st = options.rules_count <= RIDE_RULES_MAX
                          ? pipeline_open(p, findings, err)
                          : ride_fail(err, RIDE_E_CONFIG, "more than %d rules", RIDE_RULES_MAX);
-    const bool opened = st == RIDE_OK; /* before that there is nothing to keep: a stop leaves the saved state as it is */
+    const bool opened =
+        st == RIDE_OK; /* before that there is nothing to keep: a stop leaves the saved state as it is */
     observe_start(p);
     out->setup_ns = p->start_ns - opened_ns;
     if (st == RIDE_OK) st = run_batches(p, err);

@@ -97,15 +97,16 @@ typedef struct ride_run_options {
     const ride_input_option *inputs;
     uint32_t inputs_count;
     ride_record record;
-    bool vector;                 /* DECISION: the vector behind the decision */
-    const char *output_path;     /* "-" = standard output */
-    const char *rejects_path;    /* dead letters, NULL = counted only */
-    const char *late_path;       /* rows too late for the windows, NULL = none */
-    ride_format format;          /* of the outputs; 0 = CSV */
-    uint32_t batch_rows_max;     /* 0 = 1024: tiles in and out stay in the second-level cache */
-    const char *backend;         /* NULL = "cpu" */
-    const char *backend_path;    /* folder or plugin, may be NULL */
-    uint64_t backend_memory;     /* bytes of window state; 0 = the machine's */
+    bool vector;                            /* DECISION: the vector behind the decision */
+    const char *output_path;                /* "-" = standard output */
+    const char *rejects_path;               /* dead letters, NULL = counted only */
+    const char *late_path;                  /* rows too late for the windows, NULL = none */
+    ride_format format;                     /* of the outputs; 0 = CSV */
+    uint32_t batch_rows_max;                /* 0 = 1024: tiles in and out stay in the second-level cache */
+    const char *backend;                    /* NULL = "cpu" */
+    const char *backend_path;               /* folder or plugin, may be NULL */
+    uint64_t backend_memory;                /* bytes of window state; 0 = the machine's */
+    const char *config_path, *summary_path; /* may be NULL: files of the caller that no output may overwrite */
     const char *state_dir;       /* resume from it, and save into it at a clean end or stop; NULL = neither */
     volatile sig_atomic_t *stop; /* set it and the run ends after the batch; may be NULL */
     void (*progress)(void *context, const ride_run_summary *so_far); /* after each batch; may be NULL */

@@ -69,6 +69,9 @@ static ride_status open_input(pipeline *p, const ride_input_option *option, ride
     in->path = option->path;
     RIDE_TRY(ride_source_open_waiting(option->path, 0, &wait, &in->source, err));
     p->inputs_count++;
+    size_t unread = ride_source_unread(in->source);
+    in->prefix_bytes = (uint32_t)(unread < PREFIX_BYTES ? unread : PREFIX_BYTES);
+    memcpy(in->prefix, in->source->data + in->source->begin, in->prefix_bytes);
     if (in->is_labels) {
         label_layout_make(p, in->spec);
         RIDE_TRY(ride_batch_create(&p->label_layout, RIDE_TILE_ROWS, ARENA_BYTES / 4, &p->label_batch, err));

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { SET_IN = 0, SET_OUT, SET_VERDICT, COLUMNS_MAX = RIDE_ENCODER_COLUMNS_MAX };
 
@@ -102,10 +103,36 @@ static ride_status open_encoder(pipeline *p, output *out, bool resumed, ride_err
     return st;
 }
 
+/* A name by which a file is known, however its path is written. false: there is none, or it is a device or pipe. */
+static bool file_identity(const char *path, struct stat *info) {
+    return path != NULL && strcmp(path, "-") != 0 && stat(path, info) == 0 && S_ISREG(info->st_mode);
+}
+
+/* An output must not be the file that something else of the run is: it would be emptied by the opening. */
+static ride_status check_not_taken(const pipeline *p, uint32_t which, ride_error *err) {
+    const ride_run_options *o = p->options;
+    struct stat mine, other;
+    const char *taken[OUTPUTS + RIDE_SOURCES_MAX + 4] = {o->spec_path, o->model_path, o->config_path, o->summary_path};
+    uint32_t count = 4;
+    for (uint32_t i = 0; i < p->inputs_count; i++) taken[count++] = p->inputs[i].path;
+    for (uint32_t i = 0; i < which; i++) taken[count++] = p->outputs[i].path;
+    if (!file_identity(p->outputs[which].path, &mine)) return RIDE_OK;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!file_identity(taken[i], &other) || other.st_dev != mine.st_dev || other.st_ino != mine.st_ino) continue;
+        ride_fail(err, RIDE_E_CONFIG, "an output would overwrite another file of the run");
+        ride_error_where(err, "%s", p->outputs[which].path);
+        ride_error_advice(err, "give every output a file of its own");
+        return RIDE_E_CONFIG;
+    }
+    return RIDE_OK;
+}
+
 ride_status outputs_open(pipeline *p, ride_error *err) {
+    for (uint32_t i = 0; i < OUTPUTS; i++) RIDE_TRY(check_not_taken(p, i, err));
     for (uint32_t i = 0; i < OUTPUTS; i++) {
         output *out = &p->outputs[i];
         if (out->path == NULL) continue;
+        RIDE_TRY(check_not_taken(p, i, err)); /* again: those before may have been made just now */
         bool resumed = out->offset > 0;
         ride_sink_options options = {.resume = resumed,
                                      .resume_offset = out->offset,

@@ -48,7 +48,10 @@ enum {
 /* Ends of a row that is written. */
 enum { END_SCORED = 0, END_DEGRADED, END_DUPLICATE, ENDS };
 
+enum { PREFIX_BYTES = 4096 };
 typedef struct input {
+    uint8_t prefix[PREFIX_BYTES]; /* how the input begins: a resumed run must find the same */
+    uint32_t prefix_bytes;
     ride_source *source;
     ride_decoder *decoder;
     const ride_source_spec *spec;

@@ -41,8 +41,8 @@ static ride_status read_events(pipeline *p, input *in, uint32_t rows_max, int64_
 }
 
 static ride_status group_too_large(ride_error *err) {
-    ride_fail(err, RIDE_E_UNSUPPORTED, "one timestamp with more than %d events, or %d MiB of their strings", GROUP_ROWS_MAX,
-              ARENA_BYTES / 2 >> 20);
+    ride_fail(err, RIDE_E_UNSUPPORTED, "one timestamp with more than %d events, or %d MiB of their strings",
+              GROUP_ROWS_MAX, ARENA_BYTES / 2 >> 20);
     ride_error_advice(err, "use ties: arrival or exclude");
     return RIDE_E_UNSUPPORTED;
 }
@@ -70,7 +70,8 @@ static ride_status finish_group(pipeline *p, ride_error *err) {
         last = p->batch->rows_count;
     }
     if (in != NULL) in->source->dont_stop = false;
-    return pipeline_mark_groups(p) <= GROUP_ROWS_MAX ? RIDE_OK : group_too_large(err); /* whatever the batch has room for */
+    return pipeline_mark_groups(p) <= GROUP_ROWS_MAX ? RIDE_OK
+                                                     : group_too_large(err); /* whatever the batch has room for */
 }
 
 /* The one input. Labels may wait all the same, from a run before: row by row then, as ever. */
@@ -92,7 +93,8 @@ static ride_status read_one(pipeline *p, input *in, uint32_t rows_max, ride_erro
 ride_status pipeline_read(pipeline *p, ride_error *err) {
     uint32_t rows_max = p->options->batch_rows_max;
     ride_batch_clear(p->batch);
-    p->batch->arena_bytes_max = p->spec->has_peers ? ARENA_BYTES / 2 : ARENA_BYTES; /* the rest finishes the last group */
+    p->batch->arena_bytes_max =
+        p->spec->has_peers ? ARENA_BYTES / 2 : ARENA_BYTES; /* the rest finishes the last group */
     p->duplicates_in_batch = 0;
     if (p->inputs_count == 1) {
         if (p->inputs[0].at_end) return RIDE_END;

@@ -18,7 +18,7 @@ enum {
     SECTION_LABELS,
     PATH_BYTES_MAX = 1 << 16
 };
-enum { RUN_VERSION = 2 };
+enum { RUN_VERSION = 3 };
 
 /* The fixed part of SECTION_RUN. */
 typedef struct run_part {
@@ -34,7 +34,8 @@ typedef struct run_part {
 typedef struct input_part {
     char source[RIDE_NAME_BYTES];
     ride_position position;
-    uint32_t path_bytes, reserved;
+    ride_key128 prefix; /* hash of the input's first prefix_bytes */
+    uint32_t prefix_bytes, path_bytes;
 } input_part;
 typedef struct output_part {
     uint64_t offset;
@@ -79,7 +80,10 @@ static ride_status save_run(const pipeline *p, ride_snapshot_writer *w) {
     RIDE_TRY(ride_snapshot_write(w, &run, sizeof run));
     for (uint32_t i = 0; i < p->inputs_count; i++) {
         const input *in = &p->inputs[i];
-        input_part part = {.position = ride_decoder_position(in->decoder), .path_bytes = (uint32_t)strlen(in->path)};
+        input_part part = {.position = ride_decoder_position(in->decoder),
+                           .prefix = ride_hash_bytes(in->prefix, in->prefix_bytes),
+                           .prefix_bytes = in->prefix_bytes,
+                           .path_bytes = (uint32_t)strlen(in->path)};
         memcpy(part.source, in->spec->name, sizeof part.source);
         RIDE_TRY(ride_snapshot_write(w, &part, sizeof part));
         RIDE_TRY(ride_snapshot_write(w, in->path, part.path_bytes));
@@ -219,6 +223,19 @@ static ride_status read_path(ride_snapshot_reader *reader, uint32_t bytes, char 
     return ride_snapshot_read(reader, path, bytes);
 }
 
+static ride_status input_resume(input *in, const input_part *part, ride_error *err) {
+    ride_key128 prefix = {0, 0};
+    if (part->prefix_bytes <= in->prefix_bytes) prefix = ride_hash_bytes(in->prefix, part->prefix_bytes);
+    if (part->prefix_bytes > in->prefix_bytes || prefix.lo != part->prefix.lo || prefix.hi != part->prefix.hi) {
+        ride_fail(err, RIDE_E_DATA, "the input is not the one that the saved state has read %llu bytes of",
+                  (unsigned long long)part->position.offset);
+        ride_error_where(err, "%s", in->path);
+        ride_error_advice(err, "give a new file a name of its own");
+        return RIDE_E_DATA;
+    }
+    return ride_decoder_resume(in->decoder, part->position, err);
+}
+
 static ride_status load_inputs(pipeline *p, ride_snapshot_reader *reader, uint32_t count, char *path, ride_error *err) {
     for (uint32_t i = 0; i < count; i++) {
         input_part part;
@@ -230,7 +247,7 @@ static ride_status load_inputs(pipeline *p, ride_snapshot_reader *reader, uint32
             input *in = &p->inputs[k];
             if (strcmp(in->spec->name, part.source) != 0 || strcmp(in->path, path) != 0) continue;
             if (in->source->is_stream) continue; /* a pipe brings what was not read yet */
-            RIDE_TRY(ride_decoder_resume(in->decoder, part.position, err));
+            RIDE_TRY(input_resume(in, &part, err));
         }
     }
     return RIDE_OK;

@@ -197,7 +197,7 @@ ride_status ride_snapshot_commit(ride_snapshot_writer *w, ride_error *err) {
     }
     if (w->status != RIDE_OK) {
         fail_io(err, "the state could not be saved", w->dir->path, w->code);
-        ride_error_advice(err, "the generation before is still there");
+        ride_error_advice(err, "what was saved before is untouched");
         ride_snapshot_drop(w);
         return RIDE_E_IO;
     }

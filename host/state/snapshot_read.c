@@ -85,6 +85,14 @@ static ride_status open_generation(ride_snapshot_dir *dir, uint64_t generation, 
     return st;
 }
 
+/* A damaged generation must not count as one of those that are kept. It stays beside them, for who wants to look. */
+static void damaged_aside(ride_snapshot_dir *dir, uint64_t generation) {
+    char name[SNAPSHOT_NAME_BYTES], aside[SNAPSHOT_NAME_BYTES];
+    snapshot_name(generation, "", name);
+    snapshot_name(generation, ".damaged", aside);
+    renameat(dir->fd, name, dir->fd, aside);
+}
+
 ride_status ride_snapshot_load(ride_snapshot_dir *dir, ride_snapshot_reader **out, ride_error *err) {
     uint64_t generations[SNAPSHOT_GENERATIONS_MAX];
     uint32_t count = snapshot_generations(dir, generations, true);
@@ -95,6 +103,7 @@ ride_status ride_snapshot_load(ride_snapshot_dir *dir, ride_snapshot_reader **ou
         if (st == RIDE_OK || st == RIDE_E_MEMORY) return st;
         char text[512];
         ride_log_warn("a saved state cannot be used", ride_log_text("error", ride_error_text(err, text, sizeof text)));
+        if (i + 1 < count && st == RIDE_E_CORRUPT) damaged_aside(dir, generations[i]);
     }
     if (count > 0) ride_error_advice(err, "remove state.dir to begin anew");
     return st;

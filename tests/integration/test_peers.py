@@ -93,6 +93,14 @@ def main():
                 assert output.read_bytes() == outputs[0].read_bytes(), f"{output.name} differs from {outputs[0].name}"
             groups = len({r[1] for r in distinct})
             print(f"{spec}: {len(got) - 1} rows in {groups} groups equal the reference, for batches of 1, 7, 256 and 65536 rows")
+        # more strings than a batch has room for, in the middle of groups
+        long = folder / "long.csv"
+        long.write_text("".join(",".join([r[0], r[1], r[2] + "x" * 9000, *r[3:]]) + "\n" for r in [header, *distinct]).replace(
+            header[2] + "x" * 9000, header[2], 1))
+        outputs = [engine(folder, "in_event", [long], batch) for batch in (64, 65536)]
+        assert outputs[0].read_bytes() == outputs[1].read_bytes(), "long strings: the batch size shows"
+        assert [r[1:] for r in rows_of(outputs[0])] == [r[1:] for r in rows_of(engine(folder, "in_event", [events], 256))], "long keys count as short ones"
+        print(f"{long.stat().st_size >> 20} MiB of strings: the same for batches of 64 and 65536 rows")
     return 0
 
 

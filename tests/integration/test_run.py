@@ -181,6 +181,24 @@ def check_labels(folder, events, labels, seconds):
     print(f"with a source of labels, stopped {stops} times: the same bytes")
 
 
+def check_waiting_labels(folder, events, labels):
+    """A label waits for its event over the end of a run, and the next run, which is given no labels, meets the event."""
+    lines = events.read_text().splitlines(keepends=True)
+    waiting, day2 = folder / "waiting.csv", folder / "day2.csv"
+    first = lines[1].split(",")[1]
+    waiting.write_text(f"tx_id,reported_at,is_fraud,reason\n99999999,{first},1,stolen\n" + "".join(labels.read_text().splitlines(keepends=True)[1:]))
+    last = lines[-1].split(",")
+    day2.write_text(lines[0] + "".join(",".join([str(i), *last[1:]]) for i in (99999998, 99999999, 99999997)))
+    options = {"spec.path": folder / "labels.yaml", "state.dir": folder / "state-waiting"}
+    run(folder, "day1", events, **options, **{"inputs.chargebacks.path": waiting})
+    run(folder, "day2", day2, **options)
+    rows = (folder / "day2-decisions.csv").read_text().splitlines()
+    assert [r.split(",")[0] for r in rows[1:]] == ["99999998", "99999999", "99999997"], rows
+    counts = json.loads((folder / "day2-summary.json").read_text())["labels"]
+    assert counts["unknown"] == 0 and counts["found"] > 0, counts
+    print("a label that waits is found by the next run's event")
+
+
 def main():
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -199,6 +217,7 @@ def main():
         print(f"one run takes {seconds:.2f} s")
         check_stops(folder, events, seconds)
         check_labels(folder, events, labels, seconds)
+        check_waiting_labels(folder, events, labels)
     return 0
 
 

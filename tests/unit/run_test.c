@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <math.h>
+#include <sys/stat.h>
 
 static run_case cases[2];
 
@@ -302,6 +303,110 @@ Test(run, no_flip_and_no_cut_of_a_saved_state_is_believed, .timeout = 300) {
     c->stop_after = 0;
     cr_assert_eq(run_case_run(c), RIDE_OK);
     free(good);
+    run_case_end(c);
+}
+
+/* ---- stops and inputs that are not as they were ---- */
+
+/* One run whose stop is set before it begins. */
+static ride_status run_stopped(run_case *c) {
+    ride_run_summary_free(&c->summary);
+    ride_diagnostics_init(&c->findings);
+    c->stop = 1;
+    return ride_run(&c->options, &c->summary, &c->findings, &c->err);
+}
+
+Test(run, a_stop_during_set_up_leaves_the_saved_state_as_good_as_it_was) {
+    run_case *whole = &cases[0], *c = &cases[1];
+    char fifo[128], newest[512], again[512];
+    cr_assert(run_case_begin(whole));
+    cr_assert_eq(run_case_run(whole), RIDE_OK);
+    cr_assert(run_case_begin(c));
+    c->options.state_dir = c->state;
+    c->options.batch_rows_max = 100;
+    c->stop_after = 500;
+    cr_assert_eq(run_case_run(c), RIDE_INTERRUPTED);
+    for (int i = 0; i < 3; i++) cr_assert_eq(run_stopped(c), RIDE_INTERRUPTED, "%s", c->err.what);
+    generations(c->state, newest);
+    snprintf(fifo, sizeof fifo, "%s/fifo",
+             c->folder); /* a pipe that nobody writes: the stop comes while it is opened */
+    cr_assert_eq(mkfifo(fifo, 0600), 0);
+    c->input.path = fifo;
+    for (int i = 0; i < 3; i++) cr_assert_eq(run_stopped(c), RIDE_INTERRUPTED, "%s", c->err.what);
+    generations(c->state, again);
+    cr_assert_str_eq(newest, again, "nothing was read, nothing is saved");
+    c->input.path = c->events;
+    c->stop_after = 0;
+    cr_assert_eq(run_case_run(c), RIDE_OK, "%s", c->err.what);
+    same_outputs(whole, c);
+    run_case_end(c);
+    run_case_end(whole);
+}
+
+/* Copies `bytes` bytes of the golden events (0 = all) to the case's folder, which becomes the input. */
+static void own_events(run_case *c, size_t bytes, const char *more) {
+    size_t all = 0;
+    char *text = run_case_file(c->events, &all);
+    static char path[128];
+    snprintf(path, sizeof path, "%s/own.csv", c->folder);
+    write_file(path, text, bytes != 0 ? bytes : all);
+    if (more != NULL) {
+        FILE *file = fopen(path, "a");
+        cr_assert(file != NULL && fputs(more, file) >= 0);
+        fclose(file);
+    }
+    free(text);
+    c->input.path = path;
+}
+
+Test(run, an_input_of_other_content_and_a_line_that_grew_are_refused) {
+    run_case *c = &cases[0];
+    size_t all = 0;
+    cr_assert(run_case_begin(c));
+    c->options.state_dir = c->state;
+    char *text = run_case_file(c->events, &all);
+    size_t cut = (size_t)(strchr(text + all / 2, '\n') - text) - 6; /* within a line */
+    own_events(c, cut, NULL);
+    cr_assert_eq(run_case_run(c), RIDE_OK);
+    cr_assert_eq(run_case_run(c), RIDE_OK, "nothing has changed");
+    own_events(c, 0, NULL); /* the whole file now */
+    cr_assert_eq(run_case_run(c), RIDE_E_DATA);
+    cr_assert_not_null(strstr(c->err.what, "has grown since"), "%s", c->err.what);
+    run_case_end(c);
+
+    cr_assert(run_case_begin(c));
+    c->options.state_dir = c->state;
+    own_events(c, cut + 7, NULL); /* whole lines */
+    cr_assert_eq(run_case_run(c), RIDE_OK);
+    uint64_t before = c->summary.received;
+    own_events(c, 0, NULL); /* appended to: goes on */
+    cr_assert_eq(run_case_run(c), RIDE_OK, "%s", c->err.what);
+    cr_assert_gt(c->summary.received, before + 100);
+    FILE *file = fopen(c->input.path, "r+");
+    fputs("id_tx", file); /* another file under the old name */
+    fclose(file);
+    ride_status st = run_case_run(c);
+    cr_assert_eq(st, RIDE_E_DATA, "%s", c->err.what);
+    free(text);
+    run_case_end(c);
+}
+
+Test(run, an_output_that_is_another_file_of_the_run_is_refused_before_it_is_emptied) {
+    run_case *c = &cases[0];
+    cr_assert(run_case_begin(c));
+    own_events(c, 0, NULL);
+    size_t before = 0, after = 0;
+    free(run_case_file(c->input.path, &before));
+    char other[160], late[160];
+    snprintf(other, sizeof other, "%s/./own.csv", c->folder);
+    c->options.output_path = other;
+    cr_assert_eq(run_case_run(c), RIDE_E_CONFIG);
+    free(run_case_file(c->input.path, &after));
+    cr_assert_eq(before, after);
+    c->options.output_path = c->output;
+    snprintf(late, sizeof late, "%s/./decisions.csv", c->folder);
+    c->options.late_path = late;
+    cr_assert_eq(run_case_run(c), RIDE_E_CONFIG);
     run_case_end(c);
 }
 
