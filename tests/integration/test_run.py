@@ -185,9 +185,10 @@ def check_waiting_labels(folder, events, labels):
     """A label waits for its event over the end of a run, and the next run, which is given no labels, meets the event."""
     lines = events.read_text().splitlines(keepends=True)
     waiting, day2 = folder / "waiting.csv", folder / "day2.csv"
-    first = lines[1].split(",")[1]
-    waiting.write_text(f"tx_id,reported_at,is_fraud,reason\n99999999,{first},1,stolen\n" + "".join(labels.read_text().splitlines(keepends=True)[1:]))
     last = lines[-1].split(",")
+    known = labels.read_text().splitlines(keepends=True)
+    rows = sorted([*known[1:], f"99999999,{last[1]},1,stolen\n"], key=lambda row: int(row.split(",")[1]))
+    waiting.write_text(known[0] + "".join(rows))
     day2.write_text(lines[0] + "".join(",".join([str(i), *last[1:]]) for i in (99999998, 99999999, 99999997)))
     options = {"spec.path": folder / "labels.yaml", "state.dir": folder / "state-waiting"}
     run(folder, "day1", events, **options, **{"inputs.chargebacks.path": waiting})
