@@ -38,7 +38,7 @@ void cli_progress(void *context, const ride_run_summary *s) {
     char events[NUMBER_TEXT], rate[NUMBER_TEXT], p50[NUMBER_TEXT], p99[NUMBER_TEXT], share[64] = "";
     (void)context;
     uint64_t now_ns = ride_clock_now_ns(ride_clock_real());
-    if (start_ns == 0) start_ns = now_ns, start_done = s->bytes_done;
+    if (start_ns == 0) start_ns = last_ns = now_ns, start_done = s->bytes_done;
     if (now_ns - last_ns < PROGRESS_EVERY_NS) return;
     last_ns = now_ns;
     double seconds = (double)(now_ns - start_ns) / 1e9;

@@ -113,4 +113,14 @@ done
 golden=$top/tests/golden/card-fraud
 code 0 score --model "$golden/model.json" --input "$golden/features.csv" --output p.txt
 tail -n +2 "$golden/margins.csv" | cut -d, -f3 | cmp - p.txt || fail "probabilities"
+
+# Bundles: the same bytes each time, from a spec alone or from a run's configuration with its rules and model; what is bad is told at once.
+code 0 compile --spec "$top/examples/handbook/features.yaml" --output a.bundle
+code 0 compile --spec "$top/examples/handbook/features.yaml" --output b.bundle
+cmp a.bundle b.bundle && [ "$(head -c 8 a.bundle)" = RIDEBNDL ] || fail "compile gave other bytes"
+code 0 compile --config "$top/examples/card-fraud/ride.yaml" --output c.bundle
+[ "$(wc -c <c.bundle)" -gt 100000 ] || fail "the bundle lacks the model"
+code 64 compile --output d.bundle; told '--config or --spec'
+code 78 compile --config "$top/examples/card-fraud/ride.yaml" --set rules= --set scheduler.slo=2ms --output d.bundle; told 'not supported yet'
+[ ! -e d.bundle ] || fail "a bad configuration left a bundle"
 echo "ok"
