@@ -1,5 +1,5 @@
 """bench/peers/same.py A.csv B.csv: exits 0 when two outputs of the handbook job are the same: the same rows in the same order; counts,
-flags and shares exactly as numbers, means and amounts to 1e-9 (Polars reads 85.65 as 85.64999999999999). Python 3 alone."""
+flags and shares exactly as numbers, means and amounts to 1e-9 (the file has amounts like 85.64999999999999). Python 3 alone."""
 import sys
 
 

@@ -22,7 +22,12 @@ public final class Event {
                     }
                     case 2 -> event.customer = value;
                     case 3 -> event.terminal = value;
-                    case 4 -> event.cents = decimals < 0 ? value * 100 : decimals == 0 ? value * 100 : decimals == 1 ? value * 10 : value;
+                    case 4 -> event.cents = switch (decimals) {
+                        case 1 -> value * 10;
+                        case 2 -> value;
+                        case 3 -> (value + 5) / 10; // the file has amounts like 85.64999999999999
+                        default -> value * 100;
+                    };
                     case 5 -> event.second = value;
                     case 7 -> event.fraud = (byte) value;
                     default -> { }
@@ -31,7 +36,7 @@ public final class Event {
                 decimals = -1;
             } else if (c == '.') {
                 decimals = 0;
-            } else {
+            } else if (decimals < 3) {
                 value = value * 10 + (c - '0');
                 if (decimals >= 0) decimals++;
             }

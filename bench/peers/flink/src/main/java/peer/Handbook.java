@@ -1,12 +1,11 @@
 // The 14 features of the handbook job in Flink's DataStream API: text file -> keyed by customer -> keyed by terminal -> sink; exact and
 // per event, heap state, parallelism 1, an in-process mini cluster. Java 17 and Maven; the build leaves nothing in the repository:
 //
-//   mvn -q -f bench/peers/flink/pom.xml dependency:copy-dependencies -DoutputDirectory=/tmp/flink/lib
-//   javac -d /tmp/flink/classes -cp '/tmp/flink/lib/*' bench/peers/flink/src/main/java/peer/*.java
-//   java --add-opens=java.base/java.util=ALL-UNNAMED --add-opens=java.base/java.lang=ALL-UNNAMED -Xms4g -Xmx4g -XX:+UseSerialGC
-//        -cp '/tmp/flink/classes:/tmp/flink/lib/*' peer.Handbook tx.csv RUNS [out.csv]
+//   mvn -q -f bench/peers/flink/pom.xml package dependency:copy-dependencies       # to /tmp/ride-flink
+//   java --add-opens=java.base/java.util=ALL-UNNAMED --add-opens=java.base/java.lang=ALL-UNNAMED -Xms4g -Xmx4g -Xmn2500m -XX:+UseSerialGC
+//        -cp '/tmp/ride-flink/classes:/tmp/ride-flink/dependency/*' peer.Handbook tx.csv RUNS [out.csv]
 //
-// The job runs RUNS times in one process; the first is cold and does not count. Time goes from the first line read to the end of the sink:
+// The job runs RUNS times in one process; the first four are cold (the compiler is still at work) and do not count. Time goes from the first line read to the end of the sink:
 // start of the JVM, of the cluster and of the job are not in it. Printed are medians of the warm runs: wall and CPU time (of the whole
 // process: collector and compiler too) per event, and the checksum that bench_features prints. Without out.csv rows are only
 // added to the checksum.
@@ -38,6 +37,7 @@ import org.apache.flink.util.Collector;
 
 public final class Handbook {
     static final int DAY = 86400;
+    static final int COLD = 4;
     static final int[] DAYS = {1, 7, 30};
     static final String HEADER = "TRANSACTION_ID,TX_AMOUNT,weekend,night,customer_count_1d,customer_count_7d,customer_count_30d,"
         + "customer_TX_AMOUNT_mean_1d,customer_TX_AMOUNT_mean_7d,customer_TX_AMOUNT_mean_30d,terminal_count_1d,terminal_count_7d,"
@@ -206,15 +206,15 @@ public final class Handbook {
     public static void main(String[] arguments) throws Exception {
         int runs = Integer.parseInt(arguments[1]);
         String target = arguments.length > 2 ? arguments[2] : null;
-        double[] wall = new double[runs - 1], cpu = new double[runs - 1];
+        double[] wall = new double[runs - COLD], cpu = new double[runs - COLD];
         for (int i = 0; i < runs; i++) {
             run(arguments[0], target);
             double wallPerEvent = (double) (endWall - startWall) / events, cpuPerEvent = (double) (endCpu - startCpu) / events;
             System.out.printf("  run %d: %d events, wall %.1f, CPU %.1f ns/event, sum %016x%s%n", i, events, wallPerEvent, cpuPerEvent,
-                checksum, i == 0 ? " (cold)" : "");
-            if (i > 0) {
-                wall[i - 1] = wallPerEvent;
-                cpu[i - 1] = cpuPerEvent;
+                checksum, i < COLD ? " (cold)" : "");
+            if (i >= COLD) {
+                wall[i - COLD] = wallPerEvent;
+                cpu[i - COLD] = cpuPerEvent;
             }
         }
         System.out.printf("wall_ns_per_event=%.1f%ncpu_ns_per_event=%.1f%nchecksum=%016x%n", median(wall), median(cpu), checksum);
