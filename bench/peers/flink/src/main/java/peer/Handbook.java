@@ -5,10 +5,10 @@
 //   java --add-opens=java.base/java.util=ALL-UNNAMED --add-opens=java.base/java.lang=ALL-UNNAMED -Xms4g -Xmx4g -Xmn2500m -XX:+UseSerialGC
 //        -cp '/tmp/ride-flink/classes:/tmp/ride-flink/dependency/*' peer.Handbook tx.csv RUNS [out.csv]
 //
-// The job runs RUNS times in one process; the first four are cold (the compiler is still at work) and do not count. Time goes from the first line read to the end of the sink:
-// start of the JVM, of the cluster and of the job are not in it. Printed are medians of the warm runs: wall and CPU time (of the whole
-// process: collector and compiler too) per event, and the checksum that bench_features prints. Without out.csv rows are only
-// added to the checksum.
+// The job runs RUNS times in one process; the first four are cold (the compiler is still at work) and do not count. Time goes from the
+// first line read to the end of the sink: start of the JVM, of the cluster and of the job are not in it. Printed are medians of the warm
+// runs: wall and CPU time (of the whole process: collector and compiler too) per event, and the checksum that bench_features prints.
+// Without out.csv rows are only added to the checksum.
 package peer;
 
 import java.io.BufferedOutputStream;
