@@ -26,14 +26,15 @@ IDS = 1 << 21  # more than there are transactions: second * IDS + id puts those 
 
 def read(path):
     """Seconds are taken as they are in the file; what is not used is not parsed."""
-    table = pl.read_csv(path, columns=["TRANSACTION_ID", "CUSTOMER_ID", "TERMINAL_ID", "TX_AMOUNT", "TX_TIME_SECONDS", "TX_FRAUD"],
-                        schema_overrides={"TX_TIME_SECONDS": pl.Int64})
+    used = ["TRANSACTION_ID", "CUSTOMER_ID", "TERMINAL_ID", "TX_AMOUNT", "TX_TIME_SECONDS", "TX_FRAUD"]
+    table = pl.read_csv(path, columns=used, schema_overrides={"TX_TIME_SECONDS": pl.Int64})
     return table.with_columns(cents=(pl.col("TX_AMOUNT") * 100).round().cast(pl.Int64), second=pl.col("TX_TIME_SECONDS"))
 
 
 def customers_rolling(table):
     """A window ends with the row itself, so rows of one second must differ: they are ordered by id."""
-    rows = table.select("TRANSACTION_ID", "CUSTOMER_ID", "cents", at=pl.col("second") * IDS + pl.col("TRANSACTION_ID")).sort("CUSTOMER_ID", "at")
+    at = pl.col("second") * IDS + pl.col("TRANSACTION_ID")
+    rows = table.select("TRANSACTION_ID", "CUSTOMER_ID", "cents", at=at).sort("CUSTOMER_ID", "at")
     columns = {}
     for days in DAYS:
         window = rows.rolling("at", period=f"{days * DAY * IDS}i", closed="right", group_by="CUSTOMER_ID").agg(
@@ -63,14 +64,16 @@ def running(table, key, value):
     rows = rows.with_columns(n=pl.int_range(1, pl.len() + 1, dtype=pl.Int64), total=pl.col(value).cum_sum())
     first = (pl.col(key) != pl.col(key).shift(1)).fill_null(True)
     return rows.with_columns(  # count and sum of all that is before the key's first row
-        n0=pl.when(first).then(pl.col("n") - 1).forward_fill(), total0=pl.when(first).then(pl.col("total") - pl.col(value)).forward_fill())
+        n0=pl.when(first).then(pl.col("n") - 1).forward_fill(),
+        total0=pl.when(first).then(pl.col("total") - pl.col(value)).forward_fill())
 
 
 def until(rows, back):
     """Running count and sum at the last row that is `back` seconds old or older: not before the key's first row."""
-    found = rows.select(at=pl.col("at") - back).set_sorted("at").join_asof(rows.select("at", "n", "total").set_sorted("at"), on="at", strategy="backward")
-    own = found["n"] > rows["n0"]  # a row of this key, not of the one before it (null: none at all)
-    return (found["n"].zip_with(own.fill_null(False), rows["n0"]), found["total"].zip_with(own.fill_null(False), rows["total0"]))
+    past = rows.select("at", "n", "total").set_sorted("at")
+    found = rows.select(at=pl.col("at") - back).set_sorted("at").join_asof(past, on="at", strategy="backward")
+    own = (found["n"] > rows["n0"]).fill_null(False)  # a row of this key, not of the one before it (null: none at all)
+    return found["n"].zip_with(own, rows["n0"]), found["total"].zip_with(own, rows["total0"])
 
 
 def customers_asof(table):

@@ -10,7 +10,7 @@ import org.apache.flink.api.common.typeutils.base.TypeSerializerSingleton;
 import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
 
-/** A serializer by hand: 21 bytes between source and customers; with the customer's features behind them. Flink's own for classes is slower. */
+/** Serializers by hand: 21 bytes between source and customers; then with the customer's features, 57. Flink's own for classes do more. */
 public final class EventType extends TypeInformation<Event> {
     private final boolean features;
 
