@@ -15,7 +15,7 @@
  *       summary: {path: summary.json}
  *     backend: {name: auto, path: "", memory: 8GiB}                        # or backend: cpu
  *     state: {dir: state}
- *     scheduler: {max_batch: 4096}
+ *     scheduler: {max_batch: 1024}
  *     log: {level: info, format: auto}
  *
  * In place of a mapping the value of its main member may stand, in the file and with --set: `backend: cpu` is

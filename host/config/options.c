@@ -64,7 +64,7 @@ const config_option config_options[] = {
     {"backend.memory", CONFIG_SIZE, AT(backend_memory), .min = UINT64_C(1) << 20, .max = UINT64_C(1) << 50,
      .text = "bound of the window state; not set: the machine's memory"},
     {"state.dir", CONFIG_PATH, AT(state_dir), .text = "folder of saved state; not set: nothing is kept"},
-    {"scheduler.max_batch", CONFIG_COUNT, "rows", 1, 1 << 20, "4096", AT(max_batch),
+    {"scheduler.max_batch", CONFIG_COUNT, "rows", 1, 1 << 20, "1024", AT(max_batch),
      .text = "rows per batch at most; changes speed, never results"},
     {"scheduler.slo", CONFIG_DURATION, .min = 1, .max = 60000000, .unavailable = NO_SLO,
      .text = "worst time from an event's arrival to its result"},

@@ -85,7 +85,7 @@ code 0 check --config once.yaml
 # explain, reference, schema.
 code 0 explain outputs; grep -q 'outputs.decisions.vector' out || fail "explain of a group"
 code 0 explain inputs.tx.path
-code 0 reference; grep -q '^| `scheduler.max_batch` | count of rows, 1 … 1048576 | `4096` |' out || fail "reference"
+code 0 reference; grep -q '^| `scheduler.max_batch` | count of rows, 1 … 1048576 | `1024` |' out || fail "reference"
 awk '/^```yaml/ {inside=1; next} /^```/ {inside=0} inside' out >example.yaml
 code 0 show --config example.yaml # the page's example is a configuration
 python=$top/scripts/python

@@ -72,7 +72,7 @@ Test(config, defaults_hold_where_nothing_is_given) {
     cr_assert_str_eq(c->backend, "auto");
     cr_assert_null(c->backend_path);
     cr_assert_eq(c->backend_memory, 0);
-    cr_assert_eq(c->max_batch, 4096);
+    cr_assert_eq(c->max_batch, 1024);
     cr_assert_eq(c->log_level, RIDE_LOG_INFO);
     cr_assert_eq(c->log_format, RIDE_LOG_AUTO);
     ride_config_destroy(c);
@@ -136,7 +136,7 @@ Test(config, set_beats_environment_beats_file_beats_default) {
         ride_config *c = NULL;
         cr_assert_eq(parse_all("run.yaml", layer == 0 ? NEEDED : text, &set, layer == 3, environments[layer], &c),
                      RIDE_OK);
-        cr_assert_eq(c->max_batch, layer == 0 ? 4096 : layer);
+        cr_assert_eq(c->max_batch, layer == 0 ? 1024 : layer);
         ride_config_origin origin = ride_config_origin_of(c, "scheduler.max_batch");
         static const char *const names[] = {"default", "run.yaml", "environment", "--set"};
         cr_assert_eq(origin.layer, layer);
@@ -171,7 +171,7 @@ Test(config, inputs_and_outputs_can_be_set_and_unset) {
     cr_assert_str_eq(c->summary, "s.json");
     ride_config_destroy(c);
     c = load_set(NEEDED "scheduler: {max_batch: 5}\n", "scheduler.max_batch=");
-    cr_assert_eq(c->max_batch, 4096, "an empty value gives the default back");
+    cr_assert_eq(c->max_batch, 1024, "an empty value gives the default back");
     ride_config_destroy(c);
     c = load_set("spec: f\ninputs: {Tx: t, b: {path: x, format: csv}}\noutputs: {decisions: d}\n", "inputs.b.path=y");
     cr_assert_eq(c->inputs_count, 2);
