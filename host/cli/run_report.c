@@ -71,7 +71,7 @@ void cli_features_report(const ride_run_summary *s, bool interrupted) {
 /* A stranger's text must not move the cursor. */
 static const char *plain(const char *text, char *out) {
     size_t i = 0;
-    for (; text[i] != '\0' && i < RIDE_NAME_BYTES - 1; i++)
+    for (; i < RIDE_NAME_BYTES - 1 && text[i] != '\0'; i++)
         out[i] = (unsigned char)text[i] < 0x20 || text[i] == 0x7f ? '?' : text[i];
     out[i] = '\0';
     return out;

@@ -9,8 +9,8 @@ done
 failed=0
 for target in tidy cppcheck; do
     cmake --build "$build" --target $target 2>&1 | sed 's/\x1b\[[0-9;]*m//g' >"$build/$target.log" || { failed=1; echo "$target:"; }
-    findings=$(grep -cE ': (error|warning):' "$build/$target.log")
-    grep -E ': (error|warning):' "$build/$target.log" | sort -u | head -40
+    findings=$(grep -cE ': (error|warning|style|performance|portability):' "$build/$target.log")
+    grep -E ': (error|warning|style|performance|portability):' "$build/$target.log" | sort -u | head -40
     echo "figure: ${target}_findings $findings"
 done
 exit $failed
