@@ -140,6 +140,7 @@ ride_status outputs_open(pipeline *p, ride_error *err) {
         RIDE_TRY(ride_sink_open(out->path, &options, &out->sink, err));
         if (i != OUTPUT_REJECTS) RIDE_TRY(open_encoder(p, out, resumed, err));
     }
+    for (uint32_t i = 0; i < OUTPUTS; i++) RIDE_TRY(check_not_taken(p, i, err)); /* the summary may be one just made */
     return RIDE_OK;
 }
 

@@ -246,6 +246,15 @@ static int generations(const char *folder, char newest[512]) {
     return count;
 }
 
+/* A case whose runs keep their state, and the first of them, stopped after about `stop_after` events. */
+static void begin_saved(run_case *c, uint32_t batch, uint64_t stop_after) {
+    cr_assert(run_case_begin(c));
+    c->options.state_dir = c->state;
+    c->options.batch_rows_max = batch;
+    c->stop_after = stop_after;
+    cr_assert_eq(run_case_run(c), RIDE_INTERRUPTED);
+}
+
 static void write_file(const char *path, const char *bytes, size_t count) {
     FILE *file = fopen(path, "wb");
     cr_assert_not_null(file);
@@ -258,11 +267,7 @@ Test(run, a_damaged_generation_is_passed_over_for_the_one_before, .timeout = 120
     char newest[512];
     cr_assert(run_case_begin(whole));
     cr_assert_eq(run_case_run(whole), RIDE_OK);
-    cr_assert(run_case_begin(c));
-    c->options.state_dir = c->state;
-    c->options.batch_rows_max = 100;
-    c->stop_after = 500;
-    cr_assert_eq(run_case_run(c), RIDE_INTERRUPTED);
+    begin_saved(c, 100, 500);
     cr_assert_eq(run_case_run(c), RIDE_INTERRUPTED);
     cr_assert_eq(run_case_run(c), RIDE_INTERRUPTED);
     cr_assert_eq(generations(c->state, newest), 2, "two are kept");
@@ -281,11 +286,7 @@ Test(run, a_damaged_generation_is_passed_over_for_the_one_before, .timeout = 120
 Test(run, no_flip_and_no_cut_of_a_saved_state_is_believed, .timeout = 300) {
     run_case *c = &cases[0];
     char newest[512];
-    cr_assert(run_case_begin(c));
-    c->options.state_dir = c->state;
-    c->options.batch_rows_max = 20;
-    c->stop_after = 20;
-    cr_assert_eq(run_case_run(c), RIDE_INTERRUPTED);
+    begin_saved(c, 20, 20);
     cr_assert_eq(generations(c->state, newest), 1);
     size_t bytes = 0;
     char *good = run_case_file(newest, &bytes);
@@ -321,11 +322,7 @@ Test(run, a_stop_during_set_up_leaves_the_saved_state_as_good_as_it_was) {
     char fifo[128], newest[512], again[512];
     cr_assert(run_case_begin(whole));
     cr_assert_eq(run_case_run(whole), RIDE_OK);
-    cr_assert(run_case_begin(c));
-    c->options.state_dir = c->state;
-    c->options.batch_rows_max = 100;
-    c->stop_after = 500;
-    cr_assert_eq(run_case_run(c), RIDE_INTERRUPTED);
+    begin_saved(c, 100, 500);
     for (int i = 0; i < 3; i++) cr_assert_eq(run_stopped(c), RIDE_INTERRUPTED, "%s", c->err.what);
     generations(c->state, newest);
     snprintf(fifo, sizeof fifo, "%s/fifo",
@@ -406,6 +403,10 @@ Test(run, an_output_that_is_another_file_of_the_run_is_refused_before_it_is_empt
     c->options.output_path = c->output;
     snprintf(late, sizeof late, "%s/./decisions.csv", c->folder);
     c->options.late_path = late;
+    cr_assert_eq(run_case_run(c), RIDE_E_CONFIG);
+    unlink(c->output); /* nor may the summary, which is written last, be an output that was not there before */
+    c->options.late_path = NULL;
+    c->options.summary_path = late;
     cr_assert_eq(run_case_run(c), RIDE_E_CONFIG);
     run_case_end(c);
 }
