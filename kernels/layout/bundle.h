@@ -32,6 +32,11 @@ typedef enum ride_section {
     RIDE_SECTION_FOREST_INPUTS = 23, /* uint32_t per model input: index into the vector */
     RIDE_SECTION_FOREST_CATEGORIES = 24,
     RIDE_SECTION_FOREST_LEAVES = 25,
+    RIDE_SECTION_PROFILE = 26, /* ride_profile_header (profile.h), then its arrays */
+    RIDE_SECTION_PROFILE_COLUMNS = 27,
+    RIDE_SECTION_PROFILE_EDGES = 28,
+    RIDE_SECTION_PROFILE_COARSE = 29,
+    RIDE_SECTION_PROFILE_COUNTS = 30,
     RIDE_SECTION_LIMIT = 32,
 } ride_section;
 

@@ -26,12 +26,13 @@
 extern "C" {
 #endif
 
-enum { RIDE_BACKEND_ABI = 1, RIDE_VNODES = 1024 };
+enum { RIDE_BACKEND_ABI = 2, RIDE_VNODES = 1024 };
 
 typedef struct ride_device ride_device;           /* an opened device */
 typedef struct ride_program_dev ride_program_dev; /* a bundle, made ready on a device; immutable */
 typedef struct ride_state ride_state;             /* window state of a range of vnodes on a device */
 typedef struct ride_queue ride_queue;             /* an ordered stream of work */
+typedef struct ride_counts ride_counts;           /* the cells of a program's profile on a device */
 typedef uint64_t ride_ticket;                     /* 1, 2, 3 … per queue */
 
 /* What the host gives to a backend. Outlives it. All functions: any thread. */
@@ -69,6 +70,9 @@ typedef enum ride_stage {
     RIDE_STAGE_FEATURES = 1, /* conditions, aggregates, expressions; changes state */
     RIDE_STAGE_SCORE = 2,    /* margin and probability from the vector */
     RIDE_STAGE_RULES = 4,    /* first rule that holds */
+    RIDE_STAGE_PROFILE =
+        8, /* counts the events of the batch (labels and skipped rows left out) in the work's `counts`; the vector
+                              * and, where the profile has them, the scores are read from the same work or from out_tiles */
 } ride_stage;
 
 /* One batch. The heads of its tiles say the arrival numbers of the rows (sequence_first); labels name events by them, so none may come twice in
@@ -81,6 +85,7 @@ typedef struct ride_work {
     uint8_t *out_tiles;
     const char *arena; /* string bytes the input slices point into; may be NULL when no program reads strings */
     uint64_t arena_bytes;
+    ride_counts *counts; /* with RIDE_STAGE_PROFILE; used by one queue at a time */
 } ride_work;
 
 typedef struct ride_state_stats {
@@ -133,6 +138,13 @@ typedef struct ride_backend_ops {
                               void *context, ride_error *err);
     ride_status (*state_restore)(ride_state *state, ride_read_fn read, void *context, ride_error *err);
     void (*state_stats)(const ride_state *state, ride_state_stats *out);
+
+    /* Counts of a program whose bundle has a profile (kernels/layout/profile.h): all cells of all columns, begun at zero. take
+     * copies the cells_count cells and sets them to zero; no work with these counts may be in flight. */
+    ride_status (*counts_create)(ride_device *device, const ride_program_dev *program, ride_counts **out,
+                                 ride_error *err);
+    void (*counts_destroy)(ride_counts *counts);
+    ride_status (*counts_take)(ride_counts *counts, uint64_t *out, ride_error *err);
 
     /* Work. submit never blocks. state may be NULL when stages has no FEATURES. A ticket completes once; poll or wait with
      * it any number of times. wait: timeout_ns 0 = poll, UINT64_MAX = for ever. */
