@@ -66,4 +66,8 @@ set_source_files_properties(${CMAKE_SOURCE_DIR}/kernels/cuda/probe.cu PROPERTIES
 target_link_options(ride_cuda PRIVATE LINKER:-z,defs LINKER:--exclude-libs,ALL LINKER:--version-script,${CMAKE_SOURCE_DIR}/cmake/plugin.map)
 set_target_properties(ride_cuda PROPERTIES LINK_DEPENDS ${CMAKE_SOURCE_DIR}/cmake/plugin.map)
 target_link_libraries(ride_cuda PRIVATE Threads::Threads m ${CMAKE_DL_LIBS})
+# What the reports and tests about the plugin need to know.
+string(JOIN "\", \"" quoted ${CMAKE_CUDA_ARCHITECTURES})
+file(WRITE ${CMAKE_BINARY_DIR}/cuda/build.json "{\"root\": \"${RIDE_CUDA_ROOT}\", \"version\": \"${RIDE_CUDA_VERSION}\",
+ \"architectures\": [\"${quoted}\"], \"plugin\": \"${CMAKE_BINARY_DIR}/bin/libride_cuda.so\"}\n")
 ride_note("CUDA plugin" "on " "${RIDE_CUDA_WHY}, for ${machines}")

@@ -17,7 +17,7 @@
 #endif
 #define TEXT_OF(x) #x
 #define TEXT(x)    TEXT_OF(x)
-static const char code[] = TEXT(RIDE_CUDA_CODE);
+static const char code[] = TEXT(RIDE_CUDA_CODE); /* parts are separated by '_' */
 
 enum { DEVICES_MAX = 64, NAME_BYTES = 64 };
 
@@ -73,6 +73,8 @@ static ride_status explain(cudaError_t answer, ride_error *err) {
     if (answer == cudaErrorInsufficientDriver && seen.driver == 0)
         return refuse(err, "there is no NVIDIA driver (libcuda.so.1 cannot be loaded)",
                       "install the NVIDIA driver, 580 or newer");
+    if (answer == cudaErrorInsufficientDriver && seen.driver >= seen.runtime)
+        return refuse(err, "the NVIDIA driver lacks what this plugin needs", "install the NVIDIA driver again");
     if (answer == cudaErrorInsufficientDriver) {
         ride_fail(err, RIDE_E_UNAVAILABLE, "the NVIDIA driver is for CUDA %d.%d, this plugin needs one for %d.%d",
                   seen.driver / 1000, seen.driver % 1000 / 10, seen.runtime / 1000, seen.runtime % 1000 / 10);
@@ -88,6 +90,12 @@ static ride_status explain(cudaError_t answer, ride_error *err) {
     ride_fail(err, RIDE_E_UNAVAILABLE, "CUDA does not start: %.60s (%d)", cudaGetErrorName(answer), (int)answer);
     ride_error_advice(err, "nvidia-smi and dmesg tell more");
     return RIDE_E_UNAVAILABLE;
+}
+
+/* "sm80 sm90 ptx90" */
+static const char *code_text(char text[sizeof code]) {
+    for (size_t i = 0; i < sizeof code; i++) text[i] = code[i] == '_' ? ' ' : code[i];
+    return text;
 }
 
 /* Whether `code` has something for a machine: code runs on later minor versions, PTX is compiled for any later machine. */
@@ -126,8 +134,10 @@ static ride_status look(ride_error *err) {
         seen.devices_count++;
     }
     if (seen.usable_count > 0) return RIDE_OK;
+    char machines[sizeof code];
     ride_fail(err, RIDE_E_UNAVAILABLE, "%.40s has compute capability %d.%d, this plugin has code for %s",
-              seen.devices[0].name, seen.devices[0].capability / 10, seen.devices[0].capability % 10, code);
+              seen.devices[0].name, seen.devices[0].capability / 10, seen.devices[0].capability % 10,
+              code_text(machines));
     ride_error_advice(err, "8.0 (A100) or newer, or build with its sm_ number");
     return RIDE_E_UNAVAILABLE;
 }
@@ -159,10 +169,10 @@ const char *ride_cuda_device_name(uint32_t device_index) { return usable_device(
 int ride_cuda_device_capability(uint32_t device_index) { return usable_device(device_index)->capability; }
 
 void ride_cuda_describe(void (*line)(void *context, const char *text), void *context) {
-    char text[256], version[16];
+    char text[256], version[16], machines[sizeof code];
     pthread_once(&once, look_once);
     int bytes = snprintf(text, sizeof text, "CUDA runtime %d.%d, code for %s, driver ", seen.runtime / 1000,
-                         seen.runtime % 1000 / 10, code);
+                         seen.runtime % 1000 / 10, code_text(machines));
     if (seen.driver == 0) snprintf(text + bytes, sizeof text - (size_t)bytes, "none");
     else
         snprintf(text + bytes, sizeof text - (size_t)bytes, "for CUDA %d.%d", seen.driver / 1000,
