@@ -24,6 +24,7 @@ static const ride_backend_ops *table(void) {
     ops.name = "cuda";
     ops.probe = ride_cuda_probe;
     ops.device_count = ride_cuda_device_count;
+    ops.describe = ride_cuda_describe;
     ops.device_props = ride_cuda_device_props;
     ops.device_open = ride_cuda_device_open;
     ops.device_close = ride_cuda_device_close;
