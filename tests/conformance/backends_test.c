@@ -36,11 +36,12 @@ enum { BACKENDS = sizeof backends / sizeof *backends };
  * together the state of one. Null keys go to the first. */
 static void run_divided(const random_plan *plan, const ride_bundle *bundle, const random_row *rows, uint32_t rows_count,
                         uint32_t cut, const struct backend_case *backend, const outputs *expected,
-                        memory_stream *whole) {
+                        const uint64_t *expected_counts, memory_stream *whole) {
     outputs got;
     session parts[2];
     memory_stream saved[2];
     random_row *mine = calloc(rows_count + 1, sizeof *mine);
+    uint64_t *first_counts = NULL;
     outputs_make(plan, rows_count, &got);
     for (uint32_t i = 0; i < 2; i++) {
         for (uint32_t row = 0; row < rows_count; row++) {
@@ -56,8 +57,15 @@ static void run_divided(const random_plan *plan, const ride_bundle *bundle, cons
             session_batch(&parts[i], mine, first, count, &got);
         }
         saved[i] = session_save(&parts[i]);
-        session_close(&parts[i]);
+        session *s = &parts[i];
+        ride_error err = {0};
+        MUST(session_take(s));
+        if (i == 0) first_counts = counts_copy(s);
+        for (uint32_t cell = 0; i == 1 && cell < s->cells_count; cell++) s->counted[cell] += first_counts[cell];
+        if (i == 1) compare_counts(s, expected_counts, "two parts");
+        session_close(s);
     }
+    free(first_counts);
     compare(plan, rows, rows_count, expected, &got, backend->name);
     session_open(&parts[0], backend->entry, plan, bundle);
     for (uint32_t i = 0; i < 2; i++) session_restore(&parts[0], &saved[i]);
@@ -86,6 +94,7 @@ static void run_seed(uint64_t seed) {
     outputs expected, got;
     session_open(&s, ride_backend_reference, plan, &bundle);
     session_run(&s, rows, rows_count, 256, 0, &expected);
+    uint64_t *expected_counts = counts_copy(&s);
     session_close(&s);
     for (uint32_t b = 0; b < BACKENDS; b++) {
         memory_stream whole = {0};
@@ -98,6 +107,7 @@ static void run_seed(uint64_t seed) {
             session_open(&s, backends[b].entry, plan, &bundle);
             session_run(&s, rows, rows_count, batch, cut_every, &got);
             compare(plan, rows, rows_count, &expected, &got, what);
+            compare_counts(&s, expected_counts, what);
             memory_stream saved = session_save(&s);
             if (variant == 0) whole = saved;
             else {
@@ -110,9 +120,10 @@ static void run_seed(uint64_t seed) {
         }
         if (plan->entities_count == 1 && !plan->peers)
             run_divided(plan, &bundle, rows, rows_count, 1 + rnd_below(&r, RIDE_VNODES - 1), &backends[b], &expected,
-                        &whole);
+                        expected_counts, &whole);
         free(whole.data);
     }
+    free(expected_counts);
     free(expected.words);
     free(rows);
     free(plan);
