@@ -17,6 +17,10 @@
 #define RIDE_KERNELS_LAYOUT_PROFILE_H
 #include "kernels/layout/bundle.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum {
     RIDE_PROFILE_VERSION = 1,
     RIDE_PROFILE_EDGES_MAX = 256, /* of one column */
@@ -72,5 +76,9 @@ static inline int ride_bundle_has_profile(const ride_bundle *bundle) {
  * has one), order and finiteness of edges, cells without gaps, counts that add up to rows_count. RIDE_E_CORRUPT with the first
  * finding, RIDE_E_VERSION for another version, RIDE_E_MODEL when the bundle has none. Any thread. */
 ride_status ride_profile_open(const ride_bundle *bundle, ride_profile *out, ride_error *err);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
