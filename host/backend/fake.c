@@ -296,22 +296,24 @@ static ride_status counts_take(ride_counts *counts, uint64_t *out, ride_error *e
     return RIDE_OK;
 }
 
-/* Columns of the output tile that the work's stages write: [*first, *end). */
-static void columns_written(const pending *p, uint32_t *first, uint32_t *end) {
-    uint32_t features_count = p->program->bundle.plan->features_count;
-    *first = p->work.stages & RIDE_STAGE_FEATURES ? 0 : features_count;
-    *end = p->work.stages & (RIDE_STAGE_SCORE | RIDE_STAGE_RULES) ? p->program->out.columns_count : features_count;
+/* What the work's stages write; other columns may hold what an earlier work of the same rows wrote. */
+static bool is_written(const pending *p, uint32_t column) {
+    const uint32_t features_count = p->program->bundle.plan->features_count;
+    uint32_t stage = RIDE_STAGE_FEATURES;
+    if (column == features_count + RIDE_OUT_MARGIN || column == features_count + RIDE_OUT_PROBABILITY)
+        stage = RIDE_STAGE_SCORE;
+    if (column == features_count + RIDE_OUT_RULE) stage = RIDE_STAGE_RULES;
+    return (p->work.stages & stage) != 0;
 }
 
 static void poison_outputs(const pending *p) {
     const ride_tile_layout *out = &p->program->out;
-    uint32_t first, end;
-    columns_written(p, &first, &end);
     for (uint32_t row = 0; row < p->work.rows_count; row += RIDE_TILE_ROWS) {
         uint8_t *tile = p->work.out_tiles + (size_t)(row / RIDE_TILE_ROWS) * out->tile_bytes;
         uint32_t rows = p->work.rows_count - row < RIDE_TILE_ROWS ? p->work.rows_count - row : RIDE_TILE_ROWS;
-        for (uint32_t c = first; c < end; c++)
-            memset(ride_tile_values(out, tile, c), 0xA5, (size_t)rows * ride_type_bytes(out->columns[c].type));
+        for (uint32_t c = 0; c < out->columns_count; c++)
+            if (is_written(p, c))
+                memset(ride_tile_values(out, tile, c), 0xA5, (size_t)rows * ride_type_bytes(out->columns[c].type));
     }
 }
 
@@ -322,6 +324,7 @@ static void write_row(const pending *p, uint32_t device_index, uint8_t *tile, ui
     if (stages & RIDE_STAGE_FEATURES) {
         for (uint32_t f = 0; f < plan->features_count; f++)
             ((double *)ride_tile_values(out, tile, f))[row] = ride_fake_feature(sequence, f);
+        ((uint32_t *)ride_tile_values(out, tile, tail + RIDE_OUT_FLAGS))[row] = 0;
     }
     if (stages & RIDE_STAGE_SCORE) {
         ((double *)ride_tile_values(out, tile, tail + RIDE_OUT_MARGIN))[row] = device_index;
@@ -330,7 +333,6 @@ static void write_row(const pending *p, uint32_t device_index, uint8_t *tile, ui
     if (stages & RIDE_STAGE_RULES)
         ((uint32_t *)ride_tile_values(out, tile, tail + RIDE_OUT_RULE))[row] =
             ride_fake_rule(sequence, plan->rules_count);
-    ((uint32_t *)ride_tile_values(out, tile, tail + RIDE_OUT_FLAGS))[row] = 0;
 }
 
 static void do_work(const pending *p, uint32_t device_index) {

@@ -2,10 +2,8 @@
  * works another backend does, several in flight; after a failure or a loss the host goes on from its last saved state, on the
  * same device or on the next. Rows, margins, rules and the state at the end are compared with an undisturbed run.
  *
- * RIDE_CONFORMANCE_ROUNDS and RIDE_CONFORMANCE_SEED as in backends_test.c. */
-#include "backend/fake.h"
-#include "backend/registry.h"
-#include "session.h"
+ * Seeds and rounds: tests/support/check.h. */
+#include "backends.h"
 
 enum { DEVICES = 6, IN_FLIGHT = 4, DEPTH = 3, EVENTS_MAX = 40, BATCHES_MAX = ROWS_MAX + 1 };
 
@@ -50,7 +48,7 @@ static void host_recover(host *h, ride_status why) {
     if (why != RIDE_E_DEVICE_LOST) h->failures++;
     while (s->ops->device_open(device_index, &s->device, &err) != RIDE_OK) { /* on to one that still answers */
         h->losses++;
-        cr_assert_lt(++device_index, DEVICES);
+        CHECK(++device_index < DEVICES, "no device is left");
     }
     s->ops->device_close(s->device);
     session_open_at(s, ride_backend_fake, s->plan, h->bundle, device_index);
@@ -194,7 +192,7 @@ static void run_device_seed(uint64_t seed, ride_backend_entry_fn real, uint32_t 
     for (uint32_t i = 0; i < s.cells_count; i++) s.counted[i] = h.saved_counts[i];
     compare_counts(&s, expected_counts, "through devices that fail");
     compare(plan, rows, rows_count, &expected, &got, "through devices that fail");
-    cr_assert(streams_equal(&h.saved, &whole), "seed %llu: the state at the end is another", (unsigned long long)seed);
+    CHECK(streams_equal(&h.saved, &whole), "the state at the end is another");
     seen[0] += h.losses, seen[1] += h.failures, seen[2] += h.fulls, seen[3] += h.pendings;
     for (uint32_t i = 0; i < IN_FLIGHT; i++) {
         s.ops->buffer_free(s.device, RIDE_BUFFER_HOST, h.in[i]);
@@ -202,7 +200,7 @@ static void run_device_seed(uint64_t seed, ride_backend_entry_fn real, uint32_t 
     }
     session_close(&s);
     ride_fake_set(NULL);
-    session_services = &services;
+    session_services_default();
     free(whole.data);
     free(h.saved.data);
     free(h.saved_counts);
@@ -215,12 +213,14 @@ static void run_device_seed(uint64_t seed, ride_backend_entry_fn real, uint32_t 
     ride_bundle_image_free(image);
 }
 
-Test(device, losses_and_failures_do_not_show) {
-    const uint64_t first = environment_number("RIDE_CONFORMANCE_SEED", 1),
-                   rounds = environment_number("RIDE_CONFORMANCE_ROUNDS", 120);
+static void losses_and_failures_do_not_show(const backend_use *use) {
     uint32_t seen[4] = {0};
-    for (uint64_t seed = first; seed < first + rounds; seed++)
-        run_device_seed(seed, seed % 4 == 0 ? ride_backend_reference : ride_backend_cpu, seen);
-    cr_assert(rounds < 20 || (seen[0] > 0 && seen[1] > 0 && seen[2] > 0 && seen[3] > 0),
-              "nothing happened: %u losses, %u failures, %u full, %u pending", seen[0], seen[1], seen[2], seen[3]);
+    for (uint64_t seed; check_rounds(backend_rounds(use, 60), &seed);) run_device_seed(seed, use->backend->entry, seen);
+    CHECK(check.rounds < 20 || (seen[0] > 0 && seen[1] > 0 && seen[2] > 0 && seen[3] > 0),
+          "nothing happened: %u losses, %u failures, %u full, %u pending", seen[0], seen[1], seen[2], seen[3]);
+}
+
+int main(int argc, char **argv) {
+    backends_add("losses_and_failures_do_not_show", BACKENDS_WITHOUT_FAKE, 1, 1, losses_and_failures_do_not_show);
+    return check_main(argc, argv);
 }
