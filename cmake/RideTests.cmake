@@ -1,6 +1,9 @@
 # Tests are found by their place:
-#   tests/unit/*.c, tests/conformance/*.c   Criterion programs
+#   tests/unit/*.c                          Criterion programs
+#   tests/conformance/*.c                   programs over tests/support/check.h, which needs no library: in every build, minimal
+#                                           and TSan included
 #   tests/stress/*.c                        plain main() programs with threads (run under TSan too)
+#   tests/emu/*.cu                          plain main() programs of kernels/emu, in sanitizer builds too
 #   tests/fuzz/fuzz_*.c                     LLVMFuzzerTestOneInput; built with replay_main.c over tests/fuzz/corpus/NAME,
 #                                           and in the fuzz preset (clang) as libFuzzer programs, build/fuzz/fuzz/NAME
 #   tests/integration/*.sh, test_*.py, tests/lint/*.sh, test_*.py   scripts; exit 77 = skipped, with the reason on the last line
@@ -9,19 +12,6 @@
 #   ride-test: serial             nothing else runs beside it (it measures time, or needs both cores)
 #   ride-test: release-only       not in sanitizer builds (say why beside it)
 if(NOT RIDE_TESTS)
-  return()
-endif()
-if(RIDE_MINIMAL)
-  # No test framework here: link everything as one object with no undefined name, which proves that nothing is missing.
-  get_property(modules GLOBAL PROPERTY RIDE_MODULES)
-  add_library(ride_minimal_check SHARED ${CMAKE_SOURCE_DIR}/cmake/empty.c)
-  foreach(module IN LISTS modules)
-    target_sources(ride_minimal_check PRIVATE $<TARGET_OBJECTS:${module}>)
-  endforeach()
-  target_link_libraries(ride_minimal_check PRIVATE Threads::Threads m ${CMAKE_DL_LIBS})
-  if(NOT RIDE_SANITIZE)
-    target_link_options(ride_minimal_check PRIVATE -Wl,-z,defs)
-  endif()
   return()
 endif()
 enable_testing()
@@ -62,23 +52,37 @@ function(ride_add_test_program file kind)
   ride_register_test(${kind}/${base} ${kind} ${file} 600 ${name})
 endfunction()
 
-# Targets unit_programs, conformance_programs, stress_programs, fuzz_programs: all programs of one kind.
-foreach(kind unit conformance stress fuzz)
+# Targets unit_programs, conformance_programs, stress_programs, emu_programs, fuzz_programs: all programs of one kind.
+foreach(kind unit conformance stress emu fuzz)
   add_custom_target(${kind}_programs)
 endforeach()
 
-foreach(kind unit conformance)
-  if(NOT TARGET ride::criterion OR RIDE_FUZZ)
-    break()
-  endif()
-  if(RIDE_SANITIZE MATCHES "thread") # Criterion does not start under TSan
-    break()
-  endif()
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${kind}/*.c ${CMAKE_SOURCE_DIR}/tests/${kind}/*.cc)
+if(NOT RIDE_FUZZ)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/conformance/*.c)
   foreach(source IN LISTS sources)
-    ride_add_test_program(${source} ${kind} ride::criterion)
+    ride_add_test_program(${source} conformance)
   endforeach()
-endforeach()
+endif()
+if(RIDE_MINIMAL)
+  # Only conformance here. Besides, link everything as one object with no undefined name, which proves that nothing is missing.
+  get_property(modules GLOBAL PROPERTY RIDE_MODULES)
+  add_library(ride_minimal_check SHARED ${CMAKE_SOURCE_DIR}/cmake/empty.c)
+  foreach(module IN LISTS modules)
+    target_sources(ride_minimal_check PRIVATE $<TARGET_OBJECTS:${module}>)
+  endforeach()
+  target_link_libraries(ride_minimal_check PRIVATE Threads::Threads m ${CMAKE_DL_LIBS})
+  if(NOT RIDE_SANITIZE)
+    target_link_options(ride_minimal_check PRIVATE -Wl,-z,defs)
+  endif()
+  return()
+endif()
+
+if(TARGET ride::criterion AND NOT RIDE_FUZZ AND NOT RIDE_SANITIZE MATCHES "thread") # Criterion does not start under TSan
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/unit/*.c ${CMAKE_SOURCE_DIR}/tests/unit/*.cc)
+  foreach(source IN LISTS sources)
+    ride_add_test_program(${source} unit ride::criterion)
+  endforeach()
+endif()
 
 file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/stress/*.c)
 if(NOT RIDE_FUZZ)
@@ -86,6 +90,22 @@ if(NOT RIDE_FUZZ)
     ride_add_test_program(${source} stress)
   endforeach()
 endif()
+
+file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/emu/*.cu)
+foreach(source IN LISTS sources)
+  get_filename_component(base ${source} NAME_WE)
+  ride_add_emulated(emu_${base} EXECUTABLE ${source})
+  set_target_properties(emu_${base} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  add_dependencies(emu_programs emu_${base})
+  file(STRINGS ${source} cases REGEX "^PLANTED\\([a-z_]+")
+  if(NOT cases)
+    ride_register_test(emu/${base} emu ${source} 600 emu_${base})
+  endif()
+  foreach(case IN LISTS cases) # every planted bug is a test
+    string(REGEX REPLACE "^PLANTED.([a-z_]+).*" "\\1" case "${case}")
+    ride_register_test(emu/${base}_${case} emu ${source} 600 emu_${base} ${case})
+  endforeach()
+endforeach()
 
 file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/fuzz/fuzz_*.c)
 foreach(source IN LISTS sources)

@@ -6,6 +6,7 @@
 #include "backend/fake_state.h"
 #include "base/assert.h"
 #include "base/clock.h"
+#include "kernels/layout/profile.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -27,6 +28,12 @@ struct ride_program_dev {
     ride_tile_layout in, out;
     ride_device *device;
     ride_program_dev *real;
+};
+
+struct ride_counts {
+    ride_device *device;
+    ride_counts *real;    /* NULL: the script's works count nothing */
+    uint64_t cells_count; /* then */
 };
 
 typedef struct pending {
@@ -258,22 +265,55 @@ static void state_stats(const ride_state *state, ride_state_stats *out) {
     else fake_state_device(state)->real->state_stats(fake_state_real(state), out);
 }
 
-/* Columns of the output tile that the work's stages write: [*first, *end). */
-static void columns_written(const pending *p, uint32_t *first, uint32_t *end) {
-    uint32_t features_count = p->program->bundle.plan->features_count;
-    *first = p->work.stages & RIDE_STAGE_FEATURES ? 0 : features_count;
-    *end = p->work.stages & (RIDE_STAGE_SCORE | RIDE_STAGE_RULES) ? p->program->out.columns_count : features_count;
+static ride_status counts_create(ride_device *device, const ride_program_dev *program, ride_counts **out,
+                                 ride_error *err) {
+    RIDE_TRY(check_device(device, err));
+    ride_profile profile;
+    RIDE_TRY(ride_profile_open(&program->bundle, &profile, err));
+    ride_counts *counts = calloc(1, sizeof *counts);
+    if (counts == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for counts");
+    counts->device = device;
+    counts->cells_count = profile.header->cells_count;
+    if (device->real != NULL) {
+        ride_status st = device->real->counts_create(device->real_device, program->real, &counts->real, err);
+        if (st != RIDE_OK) {
+            free(counts);
+            return st;
+        }
+    }
+    *out = counts;
+    return RIDE_OK;
+}
+static void counts_destroy(ride_counts *counts) {
+    if (counts == NULL) return;
+    if (counts->real != NULL) counts->device->real->counts_destroy(counts->real);
+    free(counts);
+}
+static ride_status counts_take(ride_counts *counts, uint64_t *out, ride_error *err) {
+    RIDE_TRY(check_device(counts->device, err));
+    if (counts->real != NULL) return counts->device->real->counts_take(counts->real, out, err);
+    memset(out, 0, counts->cells_count * sizeof *out);
+    return RIDE_OK;
+}
+
+/* What the work's stages write; other columns may hold what an earlier work of the same rows wrote. */
+static bool is_written(const pending *p, uint32_t column) {
+    const uint32_t features_count = p->program->bundle.plan->features_count;
+    uint32_t stage = RIDE_STAGE_FEATURES;
+    if (column == features_count + RIDE_OUT_MARGIN || column == features_count + RIDE_OUT_PROBABILITY)
+        stage = RIDE_STAGE_SCORE;
+    if (column == features_count + RIDE_OUT_RULE) stage = RIDE_STAGE_RULES;
+    return (p->work.stages & stage) != 0;
 }
 
 static void poison_outputs(const pending *p) {
     const ride_tile_layout *out = &p->program->out;
-    uint32_t first, end;
-    columns_written(p, &first, &end);
     for (uint32_t row = 0; row < p->work.rows_count; row += RIDE_TILE_ROWS) {
         uint8_t *tile = p->work.out_tiles + (size_t)(row / RIDE_TILE_ROWS) * out->tile_bytes;
         uint32_t rows = p->work.rows_count - row < RIDE_TILE_ROWS ? p->work.rows_count - row : RIDE_TILE_ROWS;
-        for (uint32_t c = first; c < end; c++)
-            memset(ride_tile_values(out, tile, c), 0xA5, (size_t)rows * ride_type_bytes(out->columns[c].type));
+        for (uint32_t c = 0; c < out->columns_count; c++)
+            if (is_written(p, c))
+                memset(ride_tile_values(out, tile, c), 0xA5, (size_t)rows * ride_type_bytes(out->columns[c].type));
     }
 }
 
@@ -284,6 +324,7 @@ static void write_row(const pending *p, uint32_t device_index, uint8_t *tile, ui
     if (stages & RIDE_STAGE_FEATURES) {
         for (uint32_t f = 0; f < plan->features_count; f++)
             ((double *)ride_tile_values(out, tile, f))[row] = ride_fake_feature(sequence, f);
+        ((uint32_t *)ride_tile_values(out, tile, tail + RIDE_OUT_FLAGS))[row] = 0;
     }
     if (stages & RIDE_STAGE_SCORE) {
         ((double *)ride_tile_values(out, tile, tail + RIDE_OUT_MARGIN))[row] = device_index;
@@ -292,7 +333,6 @@ static void write_row(const pending *p, uint32_t device_index, uint8_t *tile, ui
     if (stages & RIDE_STAGE_RULES)
         ((uint32_t *)ride_tile_values(out, tile, tail + RIDE_OUT_RULE))[row] =
             ride_fake_rule(sequence, plan->rules_count);
-    ((uint32_t *)ride_tile_values(out, tile, tail + RIDE_OUT_FLAGS))[row] = 0;
 }
 
 static void do_work(const pending *p, uint32_t device_index) {
@@ -318,7 +358,9 @@ static ride_status work_end(ride_queue *queue, const pending *p) {
     }
     ride_ticket ticket;
     ride_state *state = p->state != NULL ? fake_state_real(p->state) : NULL;
-    RIDE_TRY(real->submit(queue->real, p->program->real, state, &p->work, &ticket));
+    ride_work work = p->work;
+    if (work.counts != NULL) work.counts = work.counts->real;
+    RIDE_TRY(real->submit(queue->real, p->program->real, state, &work, &ticket));
     return real->wait(queue->real, ticket, UINT64_MAX);
 }
 
@@ -353,6 +395,7 @@ static void finish_due(ride_queue *queue) {
 static ride_status submit(ride_queue *queue, const ride_program_dev *program, ride_state *state, const ride_work *work,
                           ride_ticket *out) {
     RIDE_ASSERT(state != NULL || (work->stages & RIDE_STAGE_FEATURES) == 0);
+    RIDE_ASSERT(work->counts != NULL || (work->stages & RIDE_STAGE_PROFILE) == 0);
     finish_due(queue);
     uint64_t now = now_ns();
     if (is_lost(queue->device)) return RIDE_E_DEVICE_LOST;
@@ -446,6 +489,9 @@ static const ride_backend_ops ops = {
     .state_save = state_save,
     .state_restore = state_restore,
     .state_stats = state_stats,
+    .counts_create = counts_create,
+    .counts_destroy = counts_destroy,
+    .counts_take = counts_take,
     .submit = submit,
     .poll = poll_ticket,
     .wait = wait_ticket,

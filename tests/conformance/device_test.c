@@ -2,10 +2,8 @@
  * works another backend does, several in flight; after a failure or a loss the host goes on from its last saved state, on the
  * same device or on the next. Rows, margins, rules and the state at the end are compared with an undisturbed run.
  *
- * RIDE_CONFORMANCE_ROUNDS and RIDE_CONFORMANCE_SEED as in backends_test.c. */
-#include "backend/fake.h"
-#include "backend/registry.h"
-#include "session.h"
+ * Seeds and rounds: tests/support/check.h. */
+#include "backends.h"
 
 enum { DEVICES = 6, IN_FLIGHT = 4, DEPTH = 3, EVENTS_MAX = 40, BATCHES_MAX = ROWS_MAX + 1 };
 
@@ -17,6 +15,7 @@ typedef struct host {
     uint32_t batches_count;
     const ride_bundle *bundle;
     memory_stream saved;
+    uint64_t *saved_counts;                       /* of the rows that the saved state has seen */
     uint32_t saved_batches, submitted, completed; /* batches */
     ride_ticket tickets[IN_FLIGHT];
     uint8_t *in[IN_FLIGHT], *out[IN_FLIGHT];
@@ -49,7 +48,7 @@ static void host_recover(host *h, ride_status why) {
     if (why != RIDE_E_DEVICE_LOST) h->failures++;
     while (s->ops->device_open(device_index, &s->device, &err) != RIDE_OK) { /* on to one that still answers */
         h->losses++;
-        cr_assert_lt(++device_index, DEVICES);
+        CHECK(++device_index < DEVICES, "no device is left");
     }
     s->ops->device_close(s->device);
     session_open_at(s, ride_backend_fake, s->plan, h->bundle, device_index);
@@ -65,7 +64,8 @@ static ride_status host_submit(host *h) {
     memset(h->in[slot], POISON, h->in_bytes);
     memset(h->out[slot], POISON, h->out_bytes);
     rows_fill(s->plan, &s->in, h->rows + first, count, first, h->in[slot]);
-    const ride_work work = {.stages = session_stages(s->plan),
+    const ride_work work = {.stages = session_stages(s->plan) | (s->counts != NULL ? RIDE_STAGE_PROFILE : 0),
+                            .counts = s->counts,
                             .rows_count = count,
                             .in_tiles = h->in[slot],
                             .out_tiles = h->out[slot],
@@ -90,7 +90,8 @@ static ride_status host_save(host *h) {
     session *s = h->s;
     ride_error err = {0};
     memory_stream m = {0};
-    const ride_status st = s->ops->state_save(s->state, 0, RIDE_VNODES, memory_write, &m, &err);
+    ride_status st = s->ops->state_save(s->state, 0, RIDE_VNODES, memory_write, &m, &err);
+    if (st == RIDE_OK) st = session_take(s);
     if (st != RIDE_OK) {
         free(m.data);
         return st;
@@ -98,6 +99,10 @@ static ride_status host_save(host *h) {
     free(h->saved.data);
     h->saved = m;
     h->saved_batches = h->completed;
+    for (uint32_t i = 0; i < s->cells_count; i++) {
+        h->saved_counts[i] += s->counted[i];
+        s->counted[i] = 0;
+    }
     return RIDE_OK;
 }
 
@@ -154,6 +159,7 @@ static void run_device_seed(uint64_t seed, ride_backend_entry_fn real, uint32_t 
     session_open(&s, real, plan, &bundle);
     session_run(&s, rows, rows_count, 64, 0, &expected);
     memory_stream whole = session_save(&s);
+    uint64_t *expected_counts = counts_copy(&s);
     session_close(&s);
 
     ride_clock_virtual_init(&clock, 0);
@@ -181,9 +187,12 @@ static void run_device_seed(uint64_t seed, ride_backend_entry_fn real, uint32_t 
     h.in_bytes = tiles * s.in.tile_bytes;
     h.out_bytes = tiles * s.out.tile_bytes;
     host_buffers(&h);
+    h.saved_counts = calloc(s.cells_count + 1, sizeof *h.saved_counts);
     host_run(&h, &r);
+    for (uint32_t i = 0; i < s.cells_count; i++) s.counted[i] = h.saved_counts[i];
+    compare_counts(&s, expected_counts, "through devices that fail");
     compare(plan, rows, rows_count, &expected, &got, "through devices that fail");
-    cr_assert(streams_equal(&h.saved, &whole), "seed %llu: the state at the end is another", (unsigned long long)seed);
+    CHECK(streams_equal(&h.saved, &whole), "the state at the end is another");
     seen[0] += h.losses, seen[1] += h.failures, seen[2] += h.fulls, seen[3] += h.pendings;
     for (uint32_t i = 0; i < IN_FLIGHT; i++) {
         s.ops->buffer_free(s.device, RIDE_BUFFER_HOST, h.in[i]);
@@ -191,9 +200,11 @@ static void run_device_seed(uint64_t seed, ride_backend_entry_fn real, uint32_t 
     }
     session_close(&s);
     ride_fake_set(NULL);
-    session_services = &services;
+    session_services_default();
     free(whole.data);
     free(h.saved.data);
+    free(h.saved_counts);
+    free(expected_counts);
     free(h.first);
     free(got.words);
     free(expected.words);
@@ -202,12 +213,14 @@ static void run_device_seed(uint64_t seed, ride_backend_entry_fn real, uint32_t 
     ride_bundle_image_free(image);
 }
 
-Test(device, losses_and_failures_do_not_show) {
-    const uint64_t first = environment_number("RIDE_CONFORMANCE_SEED", 1),
-                   rounds = environment_number("RIDE_CONFORMANCE_ROUNDS", 120);
+static void losses_and_failures_do_not_show(const backend_use *use) {
     uint32_t seen[4] = {0};
-    for (uint64_t seed = first; seed < first + rounds; seed++)
-        run_device_seed(seed, seed % 4 == 0 ? ride_backend_reference : ride_backend_cpu, seen);
-    cr_assert(rounds < 20 || (seen[0] > 0 && seen[1] > 0 && seen[2] > 0 && seen[3] > 0),
-              "nothing happened: %u losses, %u failures, %u full, %u pending", seen[0], seen[1], seen[2], seen[3]);
+    for (uint64_t seed; check_rounds(backend_rounds(use, 60), &seed);) run_device_seed(seed, use->backend->entry, seen);
+    CHECK(check.rounds < 20 || (seen[0] > 0 && seen[1] > 0 && seen[2] > 0 && seen[3] > 0),
+          "nothing happened: %u losses, %u failures, %u full, %u pending", seen[0], seen[1], seen[2], seen[3]);
+}
+
+int main(int argc, char **argv) {
+    backends_add("losses_and_failures_do_not_show", BACKENDS_WITHOUT_FAKE, 1, 1, losses_and_failures_do_not_show);
+    return check_main(argc, argv);
 }

@@ -2,47 +2,27 @@
  * comparison of what two of them gave. */
 #ifndef RIDE_TESTS_SESSION_H
 #define RIDE_TESTS_SESSION_H
+#include "backend/registry.h"
 #include "random_rows.h"
-
-#include <criterion/criterion.h>
+#include "stream.h"
+#include "tests/support/check.h"
 
 enum { GUARD_BYTES = 4096, GUARD = 0xA5, POISON = 0xCD, ROWS_MAX = 5000 };
 
-static uint64_t now_ns(void *context) {
-    (void)context;
-    return 0;
-}
-static const ride_backend_services services = {.struct_bytes = sizeof services, .now_ns = now_ns};
+/* Of the backends opened from now on; real time unless a case says otherwise. */
+static ride_backend_services services;
 static const ride_backend_services *session_services = &services;
+
+static inline void session_services_default(void) {
+    ride_backend_services_init(&services, ride_clock_real());
+    session_services = &services;
+}
 
 /* What one row gave: features, margin, probability, rule, flags; compared as bytes. */
 typedef struct outputs {
     uint64_t *words; /* rows_count * width */
     uint32_t width;
 } outputs;
-
-typedef struct memory_stream {
-    uint8_t *data;
-    size_t bytes, bytes_max, at;
-} memory_stream;
-static ride_status memory_write(void *context, const void *data, size_t bytes) {
-    memory_stream *m = context;
-    while (m->bytes + bytes > m->bytes_max) {
-        m->bytes_max = m->bytes_max == 0 ? 65536 : m->bytes_max * 2;
-        m->data = realloc(m->data, m->bytes_max);
-        RIDE_ASSERT(m->data != NULL);
-    }
-    memcpy(m->data + m->bytes, data, bytes);
-    m->bytes += bytes;
-    return RIDE_OK;
-}
-static ride_status memory_read(void *context, void *data, size_t bytes) {
-    memory_stream *m = context;
-    if (m->bytes - m->at < bytes) return RIDE_E_CORRUPT;
-    memcpy(data, m->data + m->at, bytes);
-    m->at += bytes;
-    return RIDE_OK;
-}
 
 typedef struct session {
     const ride_backend_ops *ops;
@@ -56,13 +36,15 @@ typedef struct session {
     uint8_t *in_buffer, *out_buffer;
     size_t in_bytes, out_bytes;
     uint32_t vnode_first, vnodes_count;
+    ride_counts *counts; /* NULL: the bundle has no profile */
+    uint64_t *counted;   /* cells_count: what was taken so far */
+    uint32_t cells_count;
 } session;
 
 #define MUST(call)                                                                                                     \
     do {                                                                                                               \
         ride_status must_status = (call);                                                                              \
-        cr_assert_eq(must_status, RIDE_OK, "%s: seed %llu: " #call ": %s, %s", s->ops->name,                           \
-                     (unsigned long long)s->plan->seed, ride_status_name(must_status), err.what);                      \
+        CHECK(must_status == RIDE_OK, "%s: " #call ": %s, %s", s->ops->name, ride_status_name(must_status), err.what); \
     } while (0)
 
 static void session_state(session *s) {
@@ -71,16 +53,39 @@ static void session_state(session *s) {
     MUST(s->ops->state_create(s->device, s->program, &options, &s->state, &err));
 }
 
+static void session_counts(session *s, const ride_bundle *bundle) {
+    ride_error err = {0};
+    ride_profile profile;
+    if (!ride_bundle_has_profile(bundle)) return;
+    MUST(ride_profile_open(bundle, &profile, &err));
+    MUST(s->ops->counts_create(s->device, s->program, &s->counts, &err));
+    s->cells_count = profile.header->cells_count;
+    s->counted = calloc(s->cells_count + 1, sizeof *s->counted);
+}
+static ride_status session_take(session *s) {
+    ride_error err = {0};
+    if (s->counts == NULL) return RIDE_OK;
+    uint64_t *now = calloc(s->cells_count + 1, sizeof *now);
+    now[s->cells_count] = 77; /* behind the last */
+    const ride_status st = s->ops->counts_take(s->counts, now, &err);
+    CHECK(now[s->cells_count] == 77, "%s: counts behind the last cell", s->ops->name);
+    for (uint32_t i = 0; i < s->cells_count && st == RIDE_OK; i++) s->counted[i] += now[i];
+    free(now);
+    return st;
+}
+
 /* s holds what is wanted: plan, device and vnodes. */
 static void session_start(session *s, ride_backend_entry_fn entry, const ride_bundle *bundle) {
     ride_error err = {0};
     s->ops = entry(RIDE_BACKEND_ABI, session_services, &err);
-    cr_assert_not_null(s->ops, "%s", err.what);
+    CHECK(s->ops != NULL, "%s", err.what);
     ride_plan_layout_in(bundle, &s->in);
     ride_plan_layout_out(bundle, &s->out);
+    s->device_index %= s->ops->device_count();
     MUST(s->ops->device_open(s->device_index, &s->device, &err));
     MUST(s->ops->program_upload(s->device, bundle, &s->program, &err));
     session_state(s);
+    session_counts(s, bundle);
     MUST(s->ops->queue_create(s->device, 4, &s->queue, &err));
     const size_t tiles_max = (ROWS_MAX + RIDE_TILE_ROWS - 1) / RIDE_TILE_ROWS;
     s->in_bytes = tiles_max * s->in.tile_bytes;
@@ -91,10 +96,12 @@ static void session_start(session *s, ride_backend_entry_fn entry, const ride_bu
                               &err));
 }
 
-/* Its state owns the vnodes. */
-static void session_open_part(session *s, ride_backend_entry_fn entry, const random_plan *plan,
-                              const ride_bundle *bundle, uint32_t vnode_first, uint32_t vnodes_count) {
-    *s = (session){.plan = plan, .vnode_first = vnode_first, .vnodes_count = vnodes_count};
+/* Its state owns the vnodes. A device_index beyond the devices there are begins at the first again. */
+static inline void session_open_part(session *s, ride_backend_entry_fn entry, const random_plan *plan,
+                                     const ride_bundle *bundle, uint32_t vnode_first, uint32_t vnodes_count,
+                                     uint32_t device_index) {
+    *s =
+        (session){.plan = plan, .vnode_first = vnode_first, .vnodes_count = vnodes_count, .device_index = device_index};
     session_start(s, entry, bundle);
 }
 static inline void session_open_at(session *s, ride_backend_entry_fn entry, const random_plan *plan,
@@ -103,13 +110,15 @@ static inline void session_open_at(session *s, ride_backend_entry_fn entry, cons
     session_start(s, entry, bundle);
 }
 static void session_open(session *s, ride_backend_entry_fn entry, const random_plan *plan, const ride_bundle *bundle) {
-    session_open_part(s, entry, plan, bundle, 0, RIDE_VNODES);
+    session_open_part(s, entry, plan, bundle, 0, RIDE_VNODES, 0);
 }
 
 static void session_close(session *s) {
     s->ops->buffer_free(s->device, RIDE_BUFFER_HOST, s->out_buffer);
     s->ops->buffer_free(s->device, RIDE_BUFFER_HOST, s->in_buffer);
     s->ops->queue_destroy(s->queue);
+    s->ops->counts_destroy(s->counts);
+    free(s->counted);
     s->ops->state_destroy(s->state);
     s->ops->program_release(s->program);
     s->ops->device_close(s->device);
@@ -126,11 +135,7 @@ static void session_restore(session *s, memory_stream *m) {
     ride_error err = {0};
     m->at = 0;
     MUST(s->ops->state_restore(s->state, memory_read, m, &err));
-    cr_assert_eq(m->at, m->bytes, "%s: seed %llu: the restore left bytes", s->ops->name,
-                 (unsigned long long)s->plan->seed);
-}
-static int streams_equal(const memory_stream *a, const memory_stream *b) {
-    return a->bytes == b->bytes && (a->bytes == 0 || memcmp(a->data, b->data, a->bytes) == 0);
+    CHECK(m->at == m->bytes, "%s: the restore left bytes", s->ops->name);
 }
 /* Into a new state, as a new process would. */
 static void session_resume(session *s) {
@@ -139,8 +144,7 @@ static void session_resume(session *s) {
     session_state(s);
     session_restore(s, &m);
     memory_stream again = session_save(s);
-    cr_assert(streams_equal(&again, &m), "%s: seed %llu: a restored state saves other bytes", s->ops->name,
-              (unsigned long long)s->plan->seed);
+    CHECK(streams_equal(&again, &m), "%s: a restored state saves other bytes", s->ops->name);
     free(again.data);
     free(m.data);
 }
@@ -164,16 +168,14 @@ static void session_resume_in_parts(session *s, uint32_t cut) {
         session_state(s);
         session_restore(s, &parts[i]);
         memory_stream again = session_save(s);
-        cr_assert(streams_equal(&again, &parts[i]), "%s: seed %llu: a restored part saves other bytes", s->ops->name,
-                  (unsigned long long)s->plan->seed);
+        CHECK(streams_equal(&again, &parts[i]), "%s: a restored part saves other bytes", s->ops->name);
         free(again.data);
         ride_state_stats stats;
         s->ops->state_stats(s->state, &stats);
         if (i == 1 && keys > 0) {
             parts[0].at = 0;
-            cr_assert_neq(s->ops->state_restore(s->state, memory_read, &parts[0], &err), RIDE_OK,
-                          "%s: seed %llu: took keys of vnodes that it does not own", s->ops->name,
-                          (unsigned long long)s->plan->seed);
+            CHECK(s->ops->state_restore(s->state, memory_read, &parts[0], &err) != RIDE_OK,
+                  "%s: took keys of vnodes that it does not own", s->ops->name);
         }
         keys = stats.keys;
     }
@@ -183,8 +185,7 @@ static void session_resume_in_parts(session *s, uint32_t cut) {
     session_state(s);
     for (uint32_t i = 2; i-- > 0;) session_restore(s, &parts[i]);
     memory_stream again = session_save(s);
-    cr_assert(streams_equal(&again, &whole), "%s: seed %llu: parts together save other bytes", s->ops->name,
-              (unsigned long long)s->plan->seed);
+    CHECK(streams_equal(&again, &whole), "%s: parts together save other bytes", s->ops->name);
     free(again.data);
     free(whole.data);
     for (uint32_t i = 0; i < 2; i++) free(parts[i].data);
@@ -227,9 +228,10 @@ static void session_batch(session *s, const random_row *rows, uint32_t first, ui
     rows_fill(p, &s->in, rows + first, count, first, in);
     uint8_t *before = malloc(in_bytes);
     memcpy(before, in, in_bytes);
-    const int apart = count % 3 == 0; /* scores and rules as works of their own */
-    const uint32_t stages = session_stages(p);
-    ride_work work = {.stages = apart ? RIDE_STAGE_FEATURES : stages,
+    const int apart = count % 3 == 0; /* scores, rules and counts as works of their own */
+    const uint32_t stages = session_stages(p), profile = s->counts != NULL ? RIDE_STAGE_PROFILE : 0;
+    ride_work work = {.stages = apart ? RIDE_STAGE_FEATURES : stages | profile,
+                      .counts = s->counts,
                       .rows_count = count,
                       .in_tiles = in,
                       .out_tiles = to,
@@ -238,14 +240,16 @@ static void session_batch(session *s, const random_row *rows, uint32_t first, ui
     ride_ticket ticket = 0;
     MUST(s->ops->submit(s->queue, s->program, s->state, &work, &ticket));
     MUST(s->ops->wait(s->queue, ticket, UINT64_MAX));
-    work.stages = stages & ~(uint32_t)RIDE_STAGE_FEATURES;
+    work.stages = (stages & ~(uint32_t)RIDE_STAGE_FEATURES) | (count % 2 == 0 ? profile : 0);
     if (apart) MUST(s->ops->submit(s->queue, s->program, NULL, &work, &ticket));
+    work.stages = profile;
+    if (apart && count % 2 != 0 && profile != 0) MUST(s->ops->submit(s->queue, s->program, NULL, &work, &ticket));
     MUST(s->ops->wait(s->queue, ticket, UINT64_MAX));
-    cr_assert_eq(memcmp(before, in, in_bytes), 0, "%s: seed %llu: the input was written to", s->ops->name,
-                 (unsigned long long)p->seed);
+    if (count % 5 == 0) MUST(session_take(s));
+    CHECK(memcmp(before, in, in_bytes) == 0, "%s: the input was written to", s->ops->name);
     free(before);
-    cr_assert(all_bytes_are(s->out_buffer, GUARD_BYTES, GUARD) && all_bytes_are(to + out_bytes, GUARD_BYTES, GUARD),
-              "%s: seed %llu: written outside the output", s->ops->name, (unsigned long long)p->seed);
+    CHECK(all_bytes_are(s->out_buffer, GUARD_BYTES, GUARD) && all_bytes_are(to + out_bytes, GUARD_BYTES, GUARD),
+          "%s: written outside the output", s->ops->name);
     session_collect(s, rows, first, count, to, out);
 }
 
@@ -277,6 +281,21 @@ static void session_run(session *s, const random_row *rows, uint32_t rows_count,
         if (rnd_one_in(&r, 4)) session_resume_in_parts(s, 1 + rnd_below(&r, RIDE_VNODES - 1));
         else session_resume(s);
     }
+    ride_error err = {0};
+    MUST(session_take(s));
+}
+
+/* The counts of another session of the same bundle: all rows of both taken. */
+static inline void compare_counts(const session *s, const uint64_t *expected, const char *what) {
+    for (uint32_t i = 0; i < s->cells_count; i++)
+        CHECK(s->counted[i] == expected[i], "%s: cell %u: expected %llu, counted %llu", what, i,
+              (unsigned long long)expected[i], (unsigned long long)s->counted[i]);
+}
+/* A copy to compare with when the session is gone; the caller frees it. */
+static inline uint64_t *counts_copy(const session *s) {
+    uint64_t *copy = calloc(s->cells_count + 1, sizeof *copy);
+    for (uint32_t i = 0; i < s->cells_count; i++) copy[i] = s->counted[i];
+    return copy;
 }
 
 static void compare(const random_plan *p, const random_row *rows, uint32_t rows_count, const outputs *expected,
@@ -297,16 +316,11 @@ static void compare(const random_plan *p, const random_row *rows, uint32_t rows_
                     snprintf(which, sizeof which, "aggregate %u: op %u entity %u current %u peers %u condition %d", g,
                              p->aggregates[g].op, p->aggregates[g].entity, p->aggregates[g].current,
                              p->aggregates[g].peers, p->aggregates[g].condition);
-            cr_assert_fail("seed %llu, %s: row %u of %u, column %u (%s): expected %.17g (%016llx), got %.17g (%016llx)",
-                           (unsigned long long)p->seed, what, i, rows_count, f, which, x, (unsigned long long)a, y,
-                           (unsigned long long)b);
+            check_fail(__FILE__, __LINE__,
+                       "%s: row %u of %u, column %u (%s): expected %.17g (%016llx), got %.17g (%016llx)", what, i,
+                       rows_count, f, which, x, (unsigned long long)a, y, (unsigned long long)b);
         }
     }
-}
-
-static uint64_t environment_number(const char *name, uint64_t otherwise) {
-    const char *text = getenv(name);
-    return text != NULL && *text != 0 ? strtoull(text, NULL, 10) : otherwise;
 }
 
 #endif

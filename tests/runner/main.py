@@ -13,7 +13,7 @@ HELP = """\
 Builds what it needs and runs every test:
   release   all tests: unit, conformance, stress, fuzz corpora, integration, lint
   asan      all of them but lint under AddressSanitizer and UndefinedBehaviorSanitizer
-  tsan      the threaded ones (tests/stress) under ThreadSanitizer
+  tsan      tests/stress and tests/conformance under ThreadSanitizer
   python    pytest over python/, bench/harness, tests/runner
   acceptance  tests/acceptance: each numbered promise, shown, not shown or skipped
 Closes with one line "N passed, N failed, N skipped"; exit 1 when something failed. Logs are in out/test.
@@ -47,8 +47,8 @@ def main():
         ctest(report, "release", options.jobs, pattern=options.match)
     if "asan" in steps and build(report, "asan", options.jobs):
         ctest(report, "asan", options.jobs, ("unit", "conformance", "stress", "fuzz", "integration"), options.match)
-    if "tsan" in steps and build(report, "tsan", options.jobs, targets=("stress_programs",)):
-        ctest(report, "tsan", options.jobs, ("stress",), options.match)
+    if "tsan" in steps and build(report, "tsan", options.jobs, targets=("stress_programs", "conformance_programs")):
+        ctest(report, "tsan", options.jobs, ("stress", "conformance"), options.match)
     if {"release", "asan"} & set(steps):
         kernel_status()
     if "python" in steps:

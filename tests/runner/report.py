@@ -1,7 +1,7 @@
 """What came of each test, in one list: the runner's steps add to it, the closing line counts it.
 
-A result is (suite, name, outcome, reason, seconds, output); outcome is "passed", "failed" or "skipped". A Criterion
-program counts as its test cases, every other program or script as one.
+A result is (suite, name, outcome, reason, seconds, output); outcome is "passed", "failed" or "skipped". A program of test
+cases (Criterion, or tests/support/check.h, which closes with the same line) counts as its cases, everything else as one.
 """
 import json
 import re
@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 SYNTHESIS = re.compile(r"Synthesis: Tested: (\d+) \| Passing: (\d+) \| Failing: (\d+) \| Crashing: (\d+)")
-CRITERION_SKIP = re.compile(r"^\[SKIP\]\s*(\w+::\w+)(?::[ \t]*(.*))?$", re.M)
+CASE_SKIP = re.compile(r"^\[SKIP\]\s*(\w+::\w+)(?::[ \t]*(.*))?$", re.M)
 
 
 @dataclass
@@ -75,8 +75,8 @@ def last_line(text):
 
 
 def add_program(report, suite, name, outcome, seconds, output):
-    """Adds what one test program said. A Criterion program (known by its synthesis line) is counted by its cases; one
-    that found no case has proved nothing and fails."""
+    """Adds what one test program said. A program of cases (known by its synthesis line) is counted by them; one that
+    found no case has proved nothing and fails."""
     output = COLOURS.sub("", output)
     synthesis = SYNTHESIS.search(output)
     if synthesis is None or outcome == "skipped":
@@ -84,7 +84,7 @@ def add_program(report, suite, name, outcome, seconds, output):
         return [report.add(suite, name, outcome, reason, seconds, 1, output)]
     tested, passing, failing, crashing = map(int, synthesis.groups())
     added = []
-    skips = CRITERION_SKIP.findall(output)
+    skips = CASE_SKIP.findall(output)
     for case, reason in skips:
         added.append(report.add(suite, f"{name} {case}", "skipped", reason))
     if tested == 0 and not skips:
