@@ -1,6 +1,7 @@
 # Third-party libraries as ride::NAME targets, and the table of what is on and what is missing.
 set_property(GLOBAL PROPERTY RIDE_TABLE "")
 function(ride_note name state detail)
+  string(REGEX REPLACE "[;|]" "," detail "${detail}") # what parts rows and cells
   set_property(GLOBAL APPEND PROPERTY RIDE_TABLE "${name}|${state}|${detail}")
 endfunction()
 function(ride_print_table)

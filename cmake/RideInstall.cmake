@@ -6,6 +6,9 @@ endif()
 include(GNUInstallDirs)
 set_target_properties(ride PROPERTIES SKIP_BUILD_RPATH ON INSTALL_RPATH "")
 install(TARGETS ride RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+if(TARGET ride_cuda) # where the registry of backends looks for plugins, seen from bin
+  install(TARGETS ride_cuda LIBRARY DESTINATION lib/ride)
+endif()
 # What `ride completion` prints, where bash and zsh look for it.
 set(completion ${CMAKE_BINARY_DIR}/completion)
 add_custom_command(OUTPUT ${completion}/ride ${completion}/_ride

@@ -3,6 +3,7 @@
 #   tests/conformance/*.c                   programs over tests/support/check.h, which needs no library: in every build, minimal
 #                                           and TSan included
 #   tests/stress/*.c                        plain main() programs with threads (run under TSan too)
+#   tests/emu/*.cu                          plain main() programs of kernels/emu, in sanitizer builds too
 #   tests/fuzz/fuzz_*.c                     LLVMFuzzerTestOneInput; built with replay_main.c over tests/fuzz/corpus/NAME,
 #                                           and in the fuzz preset (clang) as libFuzzer programs, build/fuzz/fuzz/NAME
 #   tests/integration/*.sh, test_*.py, tests/lint/*.sh, test_*.py   scripts; exit 77 = skipped, with the reason on the last line
@@ -51,8 +52,8 @@ function(ride_add_test_program file kind)
   ride_register_test(${kind}/${base} ${kind} ${file} 600 ${name})
 endfunction()
 
-# Targets unit_programs, conformance_programs, stress_programs, fuzz_programs: all programs of one kind.
-foreach(kind unit conformance stress fuzz)
+# Targets unit_programs, conformance_programs, stress_programs, emu_programs, fuzz_programs: all programs of one kind.
+foreach(kind unit conformance stress emu fuzz)
   add_custom_target(${kind}_programs)
 endforeach()
 
@@ -89,6 +90,15 @@ if(NOT RIDE_FUZZ)
     ride_add_test_program(${source} stress)
   endforeach()
 endif()
+
+file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/emu/*.cu)
+foreach(source IN LISTS sources)
+  get_filename_component(base ${source} NAME_WE)
+  ride_add_emulated(emu_${base} EXECUTABLE ${source})
+  set_target_properties(emu_${base} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  add_dependencies(emu_programs emu_${base})
+  ride_register_test(emu/${base} emu ${source} 600 emu_${base})
+endforeach()
 
 file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/fuzz/fuzz_*.c)
 foreach(source IN LISTS sources)

@@ -96,6 +96,7 @@ static ride_status try_backend(const char *name, const char *path, const ride_ba
     const ride_backend_ops *ops = entry(RIDE_BACKEND_ABI, services, err);
     if (ops == NULL) return err->status != RIDE_OK ? err->status : RIDE_E_UNAVAILABLE;
     RIDE_TRY(check_table(ops, name, err));
+    candidate->ops = ops;
     RIDE_TRY(ops->probe(err));
     candidate->devices_count = ops->device_count();
     if (candidate->devices_count == 0) return ride_fail(err, RIDE_E_UNAVAILABLE, "it finds no device");
@@ -112,6 +113,7 @@ static ride_status try_and_report(const char *name, const char *path, const ride
     candidate->chosen = candidate->status == RIDE_OK;
     if (candidate->chosen) return RIDE_OK;
     snprintf(candidate->why, sizeof candidate->why, "%s", own.what);
+    snprintf(candidate->advice, sizeof candidate->advice, "%s", own.advice);
     ride_fail(err, candidate->status, "backend %s cannot run: %.100s", name, own.what);
     ride_error_where(err, "%s", candidate->origin);
     ride_error_advice(err, "%s", own.advice);

@@ -13,9 +13,11 @@ enum { RIDE_BACKEND_CANDIDATES_MAX = 8 };
 
 typedef struct ride_backend_candidate {
     char name[32];
-    char origin[256];   /* "built in", or the file of the plugin, or "" when none was found */
-    ride_status status; /* RIDE_OK = it can run */
-    char why[256];      /* why not; "" when it can */
+    char origin[256];            /* "built in", or the file of the plugin, or "" when none was found */
+    ride_status status;          /* RIDE_OK = it can run */
+    char why[256];               /* why not; "" when it can */
+    char advice[56];             /* what to do about it, or "" */
+    const ride_backend_ops *ops; /* its table, when it gave one that can be used, also where probe refuses; else NULL */
     uint32_t devices_count;
     bool chosen;
 } ride_backend_candidate;

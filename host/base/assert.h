@@ -3,11 +3,19 @@
 #ifndef RIDE_BASE_ASSERT_H
 #define RIDE_BASE_ASSERT_H
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #if defined(__GNUC__)
 __attribute__((noreturn, cold))
 #endif
 void ride_assert_failed(const char *condition, const char *file, int line);
 
 #define RIDE_ASSERT(condition) ((condition) ? (void)0 : ride_assert_failed(#condition, __FILE__, __LINE__))
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

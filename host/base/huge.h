@@ -6,8 +6,16 @@
 #define RIDE_BASE_HUGE_H
 #include "base/error.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* *out is 2 MiB aligned and zeroed. bytes 0 gives NULL. */
 ride_status ride_huge_alloc(uint64_t bytes, void **out, ride_error *err);
 void ride_huge_free(void *region, uint64_t bytes); /* the same bytes as given to alloc; NULL is fine */
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -14,6 +14,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum {
     RIDE_TILE_ROWS = 256,
     RIDE_TILE_ALIGN = 128,
@@ -126,5 +130,9 @@ RIDE_HD static inline void ride_bit_put(uint8_t *bits, uint32_t row, int value) 
 RIDE_HD static inline int ride_valid(const uint8_t *bits, uint32_t row) {
     return bits == NULL || ride_bit_get(bits, row);
 }
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -7,8 +7,15 @@
 const char cli_doctor_help[] = "usage: ride doctor\n"
                                "Prints the version and every backend that `auto` tries, in its order: whether it can "
                                "run on this machine, and if not,\n"
-                               "why. Exit 0 when one can run, 69 when none can.\n"
+                               "why, and what to do; below each what it found (versions, devices, libraries). Exit 0 "
+                               "when one can run, 69 when none can.\n"
                                "Example: ride doctor\n";
+
+/* What belongs to the backend above stands below its name. */
+static void print_fact(void *context, const char *text) {
+    (void)context;
+    printf("               %s\n", text);
+}
 
 int cli_doctor(int argc, char **argv) {
     if (argc > 1) return cli_usage("doctor", "takes no argument, not `%s`", argv[1]);
@@ -26,6 +33,9 @@ int cli_doctor(int argc, char **argv) {
             printf("can run: %u device%s, %s%s\n", c->devices_count, c->devices_count == 1 ? "" : "s", c->origin,
                    c->chosen ? "; auto takes it" : "");
         else printf("cannot run: %s\n", c->why);
+        if (c->status != RIDE_OK && c->advice[0] != '\0') printf("               advice: %s\n", c->advice);
+        if (c->status != RIDE_OK && c->origin[0] != '\0') printf("               file: %s\n", c->origin);
+        if (c->ops != NULL && c->ops->describe != NULL) c->ops->describe(print_fact, NULL);
     }
     int written = cli_print("");
     return st != RIDE_OK ? cli_failed("doctor", &err) : written;

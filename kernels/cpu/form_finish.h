@@ -5,27 +5,6 @@
 
 /* ---- aggregates that are differences of prefixes ---- */
 
-static inline double finish_value(const ride_cpu_aggregate *a, uint64_t n, int64_t sum, ride_u128 sumsq) {
-    const ride_plan_aggregate *plan = a->plan;
-    double value = ride_null_f64();
-    switch (plan->op) {
-    case RIDE_AGG_COUNT: value = (double)n; break;
-    case RIDE_AGG_SUM: value = ride_decimal_to_f64(sum, plan->is_decimal ? plan->scale : 0); break;
-    case RIDE_AGG_MEAN: value = ride_window_mean(n, sum, plan->is_decimal ? plan->scale : 0); break;
-    case RIDE_AGG_RISK: value = ride_window_risk(n, (uint64_t)sum); break;
-    case RIDE_AGG_VAR:
-    case RIDE_AGG_VAR_POP:
-        value = ride_window_var(n, sum, sumsq, plan->is_decimal ? plan->scale : 0, plan->op == RIDE_AGG_VAR_POP);
-        break;
-    case RIDE_AGG_STD:
-    case RIDE_AGG_STD_POP:
-        value = ride_window_std(n, sum, sumsq, plan->is_decimal ? plan->scale : 0, plan->op == RIDE_AGG_STD_POP);
-        break;
-    default: break;
-    }
-    return ride_window_finish(plan, n, value);
-}
-
 static inline UWORD window_word(const ride_cpu_entity *entity, const ride_cpu_rows *rows, uint32_t w,
                                 const ride_cpu_aggregate *a, uint32_t row) {
     const WORD *lo = raw_at(entity, rows, w, a->slot_lo < 0 ? EDGES : (uint32_t)a->slot_lo);
@@ -61,7 +40,7 @@ static inline void finish_row(const ride_cpu_entity *entity, const ride_cpu_rows
                          (uint64_t)own[w * RIDE_BLOCK_ROWS + row];
         sumsq = upper - lower + (own_times > 0 ? mine : 0) - (own_times < 0 ? mine : 0);
     }
-    rows->features[a - entity->aggregates][row] = finish_value(a, n, sum, sumsq);
+    rows->features[a - entity->aggregates][row] = ride_window_of_sums(a->plan, n, sum, sumsq);
 }
 
 static inline ride_u128 word_pair(UWORD low, UWORD high) { return ((ride_u128)(uint64_t)high << 64) + (uint64_t)low; }
@@ -103,8 +82,8 @@ static inline void sum_row(ride_cpu_entity *entity, ride_cpu_rows *rows, uint32_
          (a->word_count < 0 ? (rows->has_key >> row & 1) : (uint64_t)own[(uint32_t)a->word_count * RIDE_BLOCK_ROWS]);
     overflow = overflow || sum != (int64_t)sum;
     if (overflow) rows->approx |= UINT64_C(1) << row;
-    rows->features[a - entity->aggregates][row] =
-        overflow ? ride_window_finish(a->plan, n, ride_null_f64()) : finish_value(a, n, (int64_t)sum, sumsq);
+    rows->features[a - entity->aggregates][row] = overflow ? ride_window_finish(a->plan, n, ride_null_f64())
+                                                           : ride_window_of_sums(a->plan, n, (int64_t)sum, sumsq);
 }
 
 /* own_at: position of the row's own entry when that is in state already (peers); else -1. */

@@ -10,6 +10,10 @@
 #include "base/error.h"
 #include "kernels/layout/plan.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef enum ride_section {
     RIDE_SECTION_STRINGS = 1, /* zero-terminated names, offsets point into it; offset 0 is "" */
     RIDE_SECTION_PLAN = 2,    /* one ride_plan_header */
@@ -92,5 +96,9 @@ void ride_bundle_builder_hashes(ride_bundle_builder *builder, const uint8_t spec
 ride_status ride_bundle_builder_build(ride_bundle_builder *builder, uint8_t **out_image, uint64_t *out_bytes,
                                       ride_error *err);
 void ride_bundle_image_free(uint8_t *image);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -18,6 +18,10 @@
 #define RIDE_KERNELS_LAYOUT_FOREST_H
 #include "kernels/layout/bundle.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum {
     RIDE_FOREST_VERSION = 1,
     RIDE_FOREST_OUTPUTS_MAX = 1024,
@@ -107,5 +111,9 @@ ride_status ride_forest_check(const ride_bundle *bundle, ride_error *err);
 static inline int ride_bundle_has_forest(const ride_bundle *bundle) {
     return bundle->sections[RIDE_SECTION_FOREST] != NULL;
 }
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

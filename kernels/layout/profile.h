@@ -7,8 +7,10 @@
  *   cell 1   new category: a value of a CATEGORY column that the reference does not have; 0 for a NUMBER column
  *   cell 2 + i   NUMBER: bin i = (edge[i - 1], edge[i]], the first and the last open to their infinities, so
  *                edges_count + 1 bins; CATEGORY: the value values[i], edges_count bins
- * NUMBER edges are quantiles of the reference (duplicates dropped) with its least and greatest value; those marked COARSE are
- * its deciles, the edges of the reported bins. Everything else in between only sharpens KS and Wasserstein.
+ * NUMBER edges are the reference's least value, its quantiles i/250 (linear interpolation) and its greatest value, duplicates dropped; those
+ * marked COARSE are its deciles, the edges of the reported bins. The least value, and every value that more than one quantile falls on, has
+ * one more edge right below it, the next smaller double, so that a value that is frequent has a cell of its own. Everything between the
+ * coarse edges only sharpens KS and Wasserstein. An infinite quantile is no edge.
  *
  * Sections: PROFILE = ride_profile_header; PROFILE_COLUMNS = ride_profile_column[columns_count]; PROFILE_EDGES =
  * double[edges_count], ascending and finite within a column; PROFILE_COARSE = uint8_t[edges_count], 1 = an edge of the reported
@@ -16,6 +18,10 @@
 #ifndef RIDE_KERNELS_LAYOUT_PROFILE_H
 #define RIDE_KERNELS_LAYOUT_PROFILE_H
 #include "kernels/layout/bundle.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 enum {
     RIDE_PROFILE_VERSION = 1,
@@ -52,7 +58,7 @@ typedef struct ride_profile_column {
     uint32_t name_offset;
     uint32_t edges_first, edges_count;
     uint32_t cells_first, cells_count; /* RIDE_PROFILE_CELL_BINS + bins */
-    double mean, std_pop;              /* of the reference's values that are not missing; NaN when there is none */
+    double mean, std_pop; /* of the values that are not missing; NaN when there is none or an infinite one */
 } ride_profile_column;
 RIDE_STATIC_ASSERT(sizeof(ride_profile_column) == 48, "crosses to devices");
 
@@ -72,5 +78,9 @@ static inline int ride_bundle_has_profile(const ride_bundle *bundle) {
  * has one), order and finiteness of edges, cells without gaps, counts that add up to rows_count. RIDE_E_CORRUPT with the first
  * finding, RIDE_E_VERSION for another version, RIDE_E_MODEL when the bundle has none. Any thread. */
 ride_status ride_profile_open(const ride_bundle *bundle, ride_profile *out, ride_error *err);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

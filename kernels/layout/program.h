@@ -20,6 +20,10 @@
 #include "base/tile.h"
 #include "kernels/layout/bundle.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum {
     RIDE_PROGRAM_REGISTERS_MAX = 32,
     RIDE_PROGRAM_CODE_MAX = 4096, /* instructions of one program */
@@ -209,5 +213,9 @@ ride_status ride_program_check(const ride_program *program, const ride_program_b
 /* Checks all programs of a bundle, and that conditions give a BOOL and read the event only, that an expression reads no
  * score and only aggregates and earlier expressions, and that rules give a BOOL. Called by ride_bundle_open; a bundle without a plan or without programs passes. */
 ride_status ride_programs_check(const ride_bundle *bundle, ride_error *err);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -12,6 +12,10 @@
 #define RIDE_KERNELS_LAYOUT_STATE_LAYOUT_H
 #include "kernels/layout/bundle.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum {
     RIDE_STATE_LANES_MAX = 48,
     RIDE_STATE_EDGES_MAX = 64,
@@ -62,5 +66,9 @@ uint32_t ride_state_ring_blocks(uint32_t ring_class);
 /* Bytes that one key with `entries` retained entries takes, everything included (record, ring, slots of the key table). */
 uint64_t ride_state_key_bytes(const ride_state_layout *layout, uint64_t entries);
 enum { RIDE_STATE_SLOT_BYTES_PER_KEY = 16 }; /* 8-byte slots, at most half full on average */
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

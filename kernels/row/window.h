@@ -206,6 +206,25 @@ RIDE_HD static inline double ride_window_finish(const ride_plan_aggregate *aggre
     return aggregate->has_empty ? aggregate->empty : ride_null_f64();
 }
 
+/* An aggregate that is made of sums over its window: n events, Σx, Σx² (of those that its op needs). */
+RIDE_HD static inline double ride_window_of_sums(const ride_plan_aggregate *aggregate, uint64_t n, int64_t sum,
+                                                 ride_u128 sumsq) {
+    const int32_t scale = aggregate->is_decimal ? aggregate->scale : 0;
+    double value = ride_null_f64();
+    switch (aggregate->op) {
+    case RIDE_AGG_COUNT: value = (double)n; break;
+    case RIDE_AGG_SUM: value = ride_decimal_to_f64(sum, scale); break;
+    case RIDE_AGG_MEAN: value = ride_window_mean(n, sum, scale); break;
+    case RIDE_AGG_RISK: value = ride_window_risk(n, (uint64_t)sum); break;
+    case RIDE_AGG_VAR:
+    case RIDE_AGG_VAR_POP: value = ride_window_var(n, sum, sumsq, scale, aggregate->op == RIDE_AGG_VAR_POP); break;
+    case RIDE_AGG_STD:
+    case RIDE_AGG_STD_POP: value = ride_window_std(n, sum, sumsq, scale, aggregate->op == RIDE_AGG_STD_POP); break;
+    default: break;
+    }
+    return ride_window_finish(aggregate, n, value);
+}
+
 /* a - b that stops at the ends of int64 instead of wrapping: thresholds of hostile or extreme times stay ordered. */
 RIDE_HD static inline int64_t ride_time_sub(int64_t a, int64_t b) {
     if (b > 0 && a < INT64_MIN + b) return INT64_MIN;

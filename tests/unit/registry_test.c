@@ -112,6 +112,47 @@ Test(registry, a_missing_plugin_says_where_it_was_looked_for) {
     cr_assert(strstr(err.advice, "backend.path") != NULL);
 }
 
+Test(registry, a_plugin_that_is_cut_short_is_told_not_mapped) {
+    static char bytes[1 << 20];
+    char path[256];
+    plugin("cut",
+           "static const char ballast[20000] = \"x\";\nconst char *ride_backend_entry(void) { return ballast; }");
+    snprintf(path, sizeof path, "%s/libride_cut.so", folder);
+    FILE *file = fopen(path, "rb");
+    size_t whole = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    cr_assert(whole > 20000 && whole < sizeof bytes);
+    for (size_t kept = 0; kept < whole; kept = kept < 200 ? kept + 1 : kept + 997) {
+        file = fopen(path, "wb");
+        cr_assert_eq(fwrite(bytes, 1, kept, file), kept);
+        fclose(file);
+        cr_assert_eq(choose("cut"), RIDE_E_UNAVAILABLE, "%zu bytes", kept);
+        SAYS(kept < 64 ? "it is not a shared library" : "it is cut short");
+    }
+}
+
+Test(registry, headers_that_name_the_impossible_are_no_library) {
+    static char bytes[1 << 20];
+    char path[256];
+    plugin("bent", "const char *ride_backend_entry(void) { return NULL; }");
+    snprintf(path, sizeof path, "%s/libride_bent.so", folder);
+    FILE *file = fopen(path, "rb");
+    size_t whole = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    const int places[] = {4,  32 + 7,     40 + 7,
+                          54, 64 + 8 + 7, 64 + 32 + 7}; /* class, offsets of tables, sizes, first part */
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        char kept = bytes[places[i]];
+        bytes[places[i]] = 127;
+        file = fopen(path, "wb");
+        cr_assert_eq(fwrite(bytes, 1, whole, file), whole);
+        fclose(file);
+        cr_assert_eq(choose("bent"), RIDE_E_UNAVAILABLE, "byte %d", places[i]);
+        SAYS("it is not a shared library");
+        bytes[places[i]] = kept;
+    }
+}
+
 Test(registry, each_failure_of_a_plugin_has_its_own_words) {
     char path[256];
     snprintf(path, sizeof path, "%s/libride_text.so", folder);

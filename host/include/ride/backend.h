@@ -157,6 +157,10 @@ typedef struct ride_backend_ops {
     /* Together (optional, NULL when absent): element-wise sum of count uint64 over the devices of a group. */
     ride_status (*group_reduce)(ride_device *const *devices, uint32_t devices_count, uint64_t *const *values,
                                 uint64_t count, ride_error *err);
+
+    /* Tell (optional, NULL when absent): versions, devices, libraries: what `ride doctor` prints below the backend, whether or not
+     * it can run. One call of line per fact, each at most 200 bytes. */
+    void (*describe)(void (*line)(void *context, const char *text), void *context);
 } ride_backend_ops;
 
 /* The one symbol of a plugin, and of the built-in backends under their own names. Returns NULL and fills err when the

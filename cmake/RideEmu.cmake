@@ -1,0 +1,51 @@
+# CUDA without a GPU: kernels/cuda/*.cu compiled by the host's compiler against kernels/emu (see kernels/emu/README.md).
+#   ride_cuda_emu   the plugin, ${CMAKE_BINARY_DIR}/emu/libride_cuda.so: ride … --set backend.path=build/release/emu
+#   ride_add_emulated(target SHARED|MODULE|EXECUTABLE file.cu…)   for it and for the emulator's own tests
+if(NOT EXISTS ${CMAKE_SOURCE_DIR}/kernels/emu)
+  return()
+endif()
+file(GLOB emu_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels/emu/*.cc)
+add_library(ride_emu OBJECT ${emu_sources})
+target_compile_options(ride_emu PRIVATE ${RIDE_WARNINGS})
+if(RIDE_SANITIZE) # the emulator switches stacks under the sanitizers' feet: it is told which one to tell, and not instrumented
+  target_compile_options(ride_emu PRIVATE -fno-sanitize=all)
+endif()
+if(RIDE_SANITIZE MATCHES "address")
+  target_compile_definitions(ride_emu PRIVATE RIDE_EMU_ASAN)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU") # red zones between shared variables too; clang does not offer them in a section
+    set(emu_sections -fsanitize-sections=ride_emu_shared)
+  endif()
+elseif(RIDE_SANITIZE MATCHES "thread")
+  target_compile_definitions(ride_emu PRIVATE RIDE_EMU_TSAN)
+endif()
+
+# Each .cu is compiled through a C++ file that includes it, so that it may be a CUDA source of another target.
+function(ride_add_emulated target kind)
+  set(sources)
+  foreach(file IN LISTS ARGN)
+    get_filename_component(base ${file} NAME)
+    set(wrapper ${CMAKE_BINARY_DIR}/emu/src/${target}/${base}.cc)
+    file(CONFIGURE OUTPUT ${wrapper} CONTENT "#include \"${file}\"\n" @ONLY)
+    list(APPEND sources ${wrapper})
+  endforeach()
+  if(kind STREQUAL "EXECUTABLE")
+    add_executable(${target} ${sources})
+    set_target_properties(${target} PROPERTIES ENABLE_EXPORTS ON) # kernels are named by the dynamic linker
+  else()
+    add_library(${target} ${kind} ${sources})
+  endif()
+  target_include_directories(${target} BEFORE PRIVATE ${CMAKE_SOURCE_DIR}/kernels/emu/include)
+  target_compile_options(${target} PRIVATE ${RIDE_WARNINGS} ${emu_sections})
+  target_sources(${target} PRIVATE $<TARGET_OBJECTS:ride_emu>)
+  target_link_libraries(${target} PRIVATE Threads::Threads m ${CMAKE_DL_LIBS})
+endfunction()
+
+file(GLOB cuda_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels/cuda/*.cu)
+if(cuda_sources)
+  ride_add_emulated(ride_cuda_emu MODULE ${cuda_sources})
+  target_sources(ride_cuda_emu PRIVATE $<TARGET_OBJECTS:ride_host_base> $<TARGET_OBJECTS:ride_kernels_layout>)
+  set_target_properties(ride_cuda_emu PROPERTIES OUTPUT_NAME ride_cuda LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/emu)
+  ride_note("emulated CUDA" "on " "emu/libride_cuda.so")
+else()
+  ride_note("emulated CUDA" "off" "no kernels/cuda/*.cu")
+endif()

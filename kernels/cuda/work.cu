@@ -1,0 +1,68 @@
+/* kernels/cuda/work.cu: the kernels of one work, in order, on the queue's stream. */
+#include "kernels/cuda/host.h"
+#include "kernels/cuda/kernels.h"
+#include "kernels/cuda/launch.h"
+#include "kernels/cuda/sort.h"
+
+enum : uint32_t { PREPARE_THREADS = 256, GROUP_THREADS = 256, SWEEP_MIN = 256 };
+
+#define LAUNCH(kernel, threads, rows, block)                                                                           \
+    do {                                                                                                               \
+        const cudaError_t launch_code = ride_cuda_launch(stream, kernel, threads, rows, block, batch);                 \
+        if (launch_code != cudaSuccess) return launch_code;                                                            \
+    } while (0)
+
+/* The key of each row, and the rows of each key together. */
+static cudaError_t keys(cudaStream_t stream, ride_queue *queue, const ride_cuda_batch &batch, uint32_t entities) {
+    const uint32_t n = batch.rows_count;
+    LAUNCH(ride_keys_find, n, entities, RIDE_CUDA_BLOCK);
+    LAUNCH(ride_keys_claim, n, entities, RIDE_CUDA_BLOCK);
+    LAUNCH(ride_keys_make, n, entities, RIDE_CUDA_BLOCK);
+    LAUNCH(ride_keys_resolve, n, entities, RIDE_CUDA_BLOCK);
+    for (uint32_t e = 0; e < entities; e++) {
+        const uint64_t at = (uint64_t)e * batch.rows_max;
+        const cudaError_t code = ride_cuda_sort(queue->arrays.sort_scratch, queue->arrays.sort_bytes, batch.slots + at,
+                                                batch.sorted_slots + at, batch.rows, batch.sorted_rows + at, n, stream);
+        if (code != cudaSuccess) return code;
+    }
+    return cudaSuccess;
+}
+
+static cudaError_t features(cudaStream_t stream, ride_queue *queue, const ride_program_dev *program,
+                            const ride_cuda_batch &batch) {
+    const uint32_t n = batch.rows_count, entities = program->bundle.plan->entities_count;
+    LAUNCH(ride_state_begin, 64, 1, 64);
+    if (entities > 0) LAUNCH(ride_state_prepare, (uint64_t)entities * PREPARE_THREADS, 1, PREPARE_THREADS);
+    LAUNCH(ride_rows_begin, n, 1, RIDE_CUDA_BLOCK);
+    if (program->any_peers) LAUNCH(ride_rows_group, GROUP_THREADS, 1, GROUP_THREADS);
+    if (entities > 0) {
+        const cudaError_t code = keys(stream, queue, batch, entities);
+        if (code != cudaSuccess) return code;
+        LAUNCH(ride_windows_apply, n, entities, RIDE_CUDA_BLOCK);
+        LAUNCH(ride_keys_sweep, batch.sweep_count, entities, RIDE_CUDA_BLOCK);
+    }
+    if (program->bundle.plan->expressions_count > 0) LAUNCH(ride_expressions_run, n, 1, RIDE_CUDA_BLOCK);
+    return cudaSuccess;
+}
+
+cudaError_t ride_cuda_work(ride_queue *queue, const ride_program_dev *program, ride_state *state,
+                           const ride_work *work) {
+    const cudaStream_t stream = queue->stream;
+    const uint32_t n = work->rows_count;
+    ride_cuda_batch batch = queue->arrays.batch;
+    batch.rows_count = n;
+    batch.pool = (work->stages & RIDE_STAGE_FEATURES) != 0 ? state->pool : NULL;
+    batch.sweep_count = n < SWEEP_MIN ? SWEEP_MIN : n;
+    batch.counts = (work->stages & RIDE_STAGE_PROFILE) != 0 ? work->counts->cells : NULL;
+    if (batch.pool != NULL) {
+        const cudaError_t code = features(stream, queue, program, batch);
+        if (code != cudaSuccess) return code;
+    } else LAUNCH(ride_rows_begin, n, 1, RIDE_CUDA_BLOCK);
+    if ((work->stages & RIDE_STAGE_SCORE) != 0 && program->outputs_count > 0) {
+        if (program->inputs_count > 0) LAUNCH(ride_vector_gather, n, program->inputs_count, RIDE_CUDA_BLOCK);
+        LAUNCH(ride_forest_score, n, 1, RIDE_CUDA_BLOCK);
+    }
+    if ((work->stages & RIDE_STAGE_RULES) != 0) LAUNCH(ride_rules_run, n, 1, RIDE_CUDA_BLOCK);
+    if (batch.counts != NULL) LAUNCH(ride_profile_count, n, program->profile_columns, RIDE_CUDA_BLOCK);
+    return cudaSuccess;
+}
