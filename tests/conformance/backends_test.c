@@ -3,39 +3,7 @@
  * Seeds and rounds: tests/support/check.h. */
 #include "backends.h"
 #include "kernels/row/key.h"
-
-typedef struct trial {
-    random_plan plan;
-    ride_bundle bundle;
-    uint8_t *image;
-    random_row *rows;
-    uint32_t rows_count;
-    outputs expected; /* by the reference */
-    uint64_t *counts; /* likewise; of the profile's cells, where there is one */
-} trial;
-
-static trial *trial_make(uint64_t seed, uint32_t rows_count) {
-    trial *t = calloc(1, sizeof *t);
-    session s;
-    RIDE_ASSERT(t != NULL);
-    random_plan_make(seed, &t->plan);
-    random_model_make(seed, &t->plan);
-    random_plan_bundle(&t->plan, &t->image, &t->bundle);
-    t->rows_count = rows_count;
-    t->rows = random_rows_make(&t->plan, seed, rows_count);
-    session_open(&s, ride_backend_reference, &t->plan, &t->bundle);
-    session_run(&s, t->rows, rows_count, 256, 0, &t->expected);
-    t->counts = counts_copy(&s);
-    session_close(&s);
-    return t;
-}
-static void trial_free(trial *t) {
-    free(t->counts);
-    free(t->expected.words);
-    free(t->rows);
-    ride_bundle_image_free(t->image);
-    free(t);
-}
+#include "trial.h"
 
 static void agree(const backend_use *use) {
     static const uint32_t batches[] = {1, 7, 256, 0, 4096};
