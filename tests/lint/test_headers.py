@@ -48,6 +48,9 @@ for path in tracked(".h"):
             jobs.append((name, "a CUDA header that stands alone",
                          [nvcc, "-std=c++17", "-arch=sm_90", "-Werror", "all-warnings", "-Xcompiler=-Wall,-Wextra", "-c",
                           "-o", os.devnull], ".cu"))
+    elif name.startswith("kernels/emu/") and name != "kernels/emu/emu.h":
+        jobs.append((name, "a C++17 header that stands alone",
+                     [gxx, "-std=gnu++17", "-D_GNU_SOURCE", *WARNINGS, "-Wshadow"], ".cc"))
     elif name.startswith(("host/", "io/", "models/", "scheduler/", "kernels/")):
         extra = ["-mavx2"] if name.startswith("kernels/cpu") else []
         jobs.append((name, "a header that stands alone", [gcc, "-std=gnu17", "-D_GNU_SOURCE", *extra, *WARNINGS], ".c"))
