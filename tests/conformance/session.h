@@ -3,11 +3,12 @@
 #ifndef RIDE_TESTS_SESSION_H
 #define RIDE_TESTS_SESSION_H
 #include "backend/registry.h"
+#include "kernels/layout/profile.h"
 #include "random_rows.h"
 #include "stream.h"
 #include "tests/support/check.h"
 
-enum { GUARD_BYTES = 4096, GUARD = 0xA5, POISON = 0xCD, ROWS_MAX = 5000 };
+enum { GUARD_BYTES = 4096, GUARD = 0xA5, POISON = 0xCD, ROWS_MAX = 5000, HUGE_ROWS = 70000 };
 
 /* Of the backends opened from now on; real time unless a case says otherwise. */
 static ride_backend_services services;
@@ -39,6 +40,7 @@ typedef struct session {
     ride_counts *counts; /* NULL: the bundle has no profile */
     uint64_t *counted;   /* cells_count: what was taken so far */
     uint32_t cells_count;
+    uint32_t batch_rows_max; /* what the buffers hold */
 } session;
 
 #define MUST(call)                                                                                                     \
@@ -68,7 +70,7 @@ static ride_status session_take(session *s) {
     uint64_t *now = calloc(s->cells_count + 1, sizeof *now);
     now[s->cells_count] = 77; /* behind the last */
     const ride_status st = s->ops->counts_take(s->counts, now, &err);
-    CHECK(now[s->cells_count] == 77, "%s: counts behind the last cell", s->ops->name);
+    CHECK(now[s->cells_count] == 77, "%s: counts were written behind the last", s->ops->name);
     for (uint32_t i = 0; i < s->cells_count && st == RIDE_OK; i++) s->counted[i] += now[i];
     free(now);
     return st;
@@ -87,7 +89,8 @@ static void session_start(session *s, ride_backend_entry_fn entry, const ride_bu
     session_state(s);
     session_counts(s, bundle);
     MUST(s->ops->queue_create(s->device, 4, &s->queue, &err));
-    const size_t tiles_max = (ROWS_MAX + RIDE_TILE_ROWS - 1) / RIDE_TILE_ROWS;
+    if (s->batch_rows_max == 0) s->batch_rows_max = ROWS_MAX;
+    const size_t tiles_max = (s->batch_rows_max + RIDE_TILE_ROWS - 1) / RIDE_TILE_ROWS;
     s->in_bytes = tiles_max * s->in.tile_bytes;
     s->out_bytes = tiles_max * s->out.tile_bytes;
     MUST(
@@ -109,7 +112,14 @@ static inline void session_open_at(session *s, ride_backend_entry_fn entry, cons
     *s = (session){.plan = plan, .vnodes_count = RIDE_VNODES, .device_index = device_index};
     session_start(s, entry, bundle);
 }
-static void session_open(session *s, ride_backend_entry_fn entry, const random_plan *plan, const ride_bundle *bundle) {
+/* For batches of more rows than every day. */
+static inline void session_open_large(session *s, ride_backend_entry_fn entry, const random_plan *plan,
+                                      const ride_bundle *bundle, uint32_t batch_rows_max) {
+    *s = (session){.plan = plan, .vnodes_count = RIDE_VNODES, .batch_rows_max = batch_rows_max};
+    session_start(s, entry, bundle);
+}
+static inline void session_open(session *s, ride_backend_entry_fn entry, const random_plan *plan,
+                                const ride_bundle *bundle) {
     session_open_part(s, entry, plan, bundle, 0, RIDE_VNODES, 0);
 }
 
@@ -149,10 +159,8 @@ static void session_resume(session *s) {
     free(m.data);
 }
 
-static int all_bytes_are(const uint8_t *bytes, size_t count, uint8_t value) {
-    for (size_t i = 0; i < count; i++)
-        if (bytes[i] != value) return 0;
-    return 1;
+static inline int all_bytes_are(const uint8_t *bytes, size_t count, uint8_t value) {
+    return count == 0 || (bytes[0] == value && memcmp(bytes, bytes + 1, count - 1) == 0);
 }
 
 /* A new state out of two parts of the old one, and each part in a state of its own saves as it was. */
@@ -218,6 +226,7 @@ static void session_collect(const session *s, const random_row *rows, uint32_t f
 static void session_batch(session *s, const random_row *rows, uint32_t first, uint32_t count, outputs *out) {
     ride_error err = {0};
     const random_plan *p = s->plan;
+    RIDE_ASSERT(count <= s->batch_rows_max);
     const size_t tiles = (count + RIDE_TILE_ROWS - 1) / RIDE_TILE_ROWS;
     const size_t in_bytes = tiles * s->in.tile_bytes, out_bytes = tiles * s->out.tile_bytes;
     uint8_t *in = s->in_buffer + GUARD_BYTES, *to = s->out_buffer + GUARD_BYTES;
@@ -288,7 +297,7 @@ static void session_run(session *s, const random_row *rows, uint32_t rows_count,
 /* The counts of another session of the same bundle: all rows of both taken. */
 static inline void compare_counts(const session *s, const uint64_t *expected, const char *what) {
     for (uint32_t i = 0; i < s->cells_count; i++)
-        CHECK(s->counted[i] == expected[i], "%s: cell %u: expected %llu, counted %llu", what, i,
+        CHECK(s->counted[i] == expected[i], "%s: cell %u of the profile: expected %llu, counted %llu", what, i,
               (unsigned long long)expected[i], (unsigned long long)s->counted[i]);
 }
 /* A copy to compare with when the session is gone; the caller frees it. */
