@@ -35,9 +35,10 @@ void ride_drift_report_destroy(ride_drift_report *report) {
     free(report);
 }
 
-bool ride_drift_is_alert(const ride_drift_report *report, const ride_drift *drift) {
-    return drift->psi >= report->psi_alert &&
-           drift->n_cur >= (uint64_t)RIDE_DRIFT_ALERT_VALUES_PER_BIN * drift->bins; /* NaN is none */
+int32_t ride_drift_newest(const ride_drift_report *r, uint32_t count, uint32_t column) {
+    int32_t i = (int32_t)count - 1;
+    while (i >= 0 && !ride_drift_tells(&r->intervals[i].columns[column])) i--;
+    return i;
 }
 
 /* Of what the numbers depend on: names may lie elsewhere in another bundle. */
@@ -133,14 +134,14 @@ static void compare(const ride_drift_report *r, const uint64_t *cells, ride_drif
 
 /* One line when a column passes the alert, and one when it is back: not one for every interval that it stays away. */
 static void tell(const ride_drift_report *r) {
-    const ride_drift_interval *now = &r->intervals[r->intervals_count - 1], *before = NULL;
-    for (uint32_t i = r->intervals_count - 1; i-- > 0 && before == NULL;)
-        if (r->intervals[i].rows > 0) before = &r->intervals[i];
+    const ride_drift_interval *now = &r->intervals[r->intervals_count - 1];
     char from[RIDE_TIME_BYTES + 1];
     from[ride_time_to_iso8601(now->from_us, from)] = '\0';
     for (uint32_t i = 0; i < r->columns_count; i++) {
+        if (!ride_drift_tells(&now->columns[i])) continue;
+        const int32_t before = ride_drift_newest(r, r->intervals_count - 1, i);
         const bool is = ride_drift_is_alert(r, &now->columns[i]),
-                   was = before != NULL && ride_drift_is_alert(r, &before->columns[i]);
+                   was = before >= 0 && ride_drift_is_alert(r, &r->intervals[before].columns[i]);
         if (is && !was)
             ride_log_warn("drift", ride_log_text("feature", r->names[i]), ride_log_f64("psi", now->columns[i].psi),
                           ride_log_text("from", from));

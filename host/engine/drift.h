@@ -44,9 +44,17 @@ typedef struct ride_drift_report {
 
 void ride_drift_report_destroy(ride_drift_report *report); /* NULL is fine */
 
-/* The column's psi has passed the alert, over values enough to mean something: with fewer than
- * RIDE_DRIFT_ALERT_VALUES_PER_BIN for each bin a psi is mostly chance. */
-bool ride_drift_is_alert(const ride_drift_report *report, const ride_drift *drift);
+/* The interval has values enough to say something of the column: with fewer than RIDE_DRIFT_ALERT_VALUES_PER_BIN for each bin a
+ * psi is mostly chance. */
+static inline bool ride_drift_tells(const ride_drift *drift) {
+    return drift->n_cur > 0 && drift->n_cur >= (uint64_t)RIDE_DRIFT_ALERT_VALUES_PER_BIN * drift->bins;
+}
+/* It does, and the column's psi has passed the alert. */
+static inline bool ride_drift_is_alert(const ride_drift_report *report, const ride_drift *drift) {
+    return ride_drift_tells(drift) && drift->psi >= report->psi_alert;
+}
+/* The newest of the first `count` intervals that tells something of the column, or -1. */
+int32_t ride_drift_newest(const ride_drift_report *report, uint32_t count, uint32_t column);
 
 /* JSON as docs/run-summary.md names it: the summary's member, and the line of one column and interval with its LF (its bytes). */
 enum { RIDE_DRIFT_LINE_BYTES = 4096 };
