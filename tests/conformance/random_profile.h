@@ -36,7 +36,8 @@ static inline void random_profile_column(rnd *r, random_profile *p, ride_profile
     for (uint32_t i = 0; i < c->edges_count; i++) {
         p->edges[h->edges_count] = edge;
         p->coarse[h->edges_count++] = (uint8_t)(c->kind == RIDE_PROFILE_NUMBER && rnd_one_in(r, 20));
-        edge += even ? step : step * (1 + rnd_below(r, 3));
+        const double next = edge + (even ? step : step * (1 + rnd_below(r, 3)));
+        edge = next > edge ? next : edge + 1; /* a step that such a large number does not feel */
     }
     c->cells_count = RIDE_PROFILE_CELL_BINS + c->edges_count + (c->kind == RIDE_PROFILE_NUMBER);
     h->cells_count += c->cells_count;
