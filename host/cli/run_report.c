@@ -95,7 +95,7 @@ static void print_alert(const ride_run_summary *s, const ride_alert *a, const ri
 }
 
 /* Since when the column has been over the alert without a break. */
-static int64_t alert_since(const ride_drift_report *r, uint32_t column, int32_t newest) {
+static int64_t alert_since(const ride_run_drift *r, uint32_t column, int32_t newest) {
     int64_t since_us = r->intervals[newest].from_us;
     for (int32_t i = newest; i >= 0 && ride_drift_is_alert(r, &r->intervals[i].columns[column]);
          i = ride_drift_newest(r, (uint32_t)i, column))
@@ -104,7 +104,7 @@ static int64_t alert_since(const ride_drift_report *r, uint32_t column, int32_t 
 }
 
 /* The columns that are over the alert in their newest interval, the most drifted first. */
-static void print_drift(const ride_drift_report *r) {
+static void print_drift(const ride_run_drift *r) {
     enum { SHOWN = 8 };
     struct {
         uint32_t column;

@@ -24,7 +24,7 @@ static const char *time_text(int64_t time_us, char to[RIDE_TIME_BYTES + 1]) {
 }
 
 /* `, "psi": 0.01, …`: every value of a column, whether they are of enough rows, and whether they are an alert. */
-static size_t values_put(const ride_drift_report *r, const ride_drift *drift, char *text, size_t room) {
+static size_t values_put(const ride_run_drift *r, const ride_drift *drift, char *text, size_t room) {
     double values[RIDE_DRIFT_VALUES];
     size_t used = 0;
     ride_drift_values(drift, values);
@@ -38,7 +38,7 @@ static size_t values_put(const ride_drift_report *r, const ride_drift *drift, ch
                                    ride_drift_is_alert(r, drift) ? "true" : "false");
 }
 
-size_t ride_drift_line(const ride_drift_report *r, const ride_drift_interval *interval, uint32_t column,
+size_t ride_drift_line(const ride_run_drift *r, const ride_run_drift_interval *interval, uint32_t column,
                        char text[RIDE_DRIFT_LINE_BYTES]) {
     char name[NAME_QUOTED_BYTES], from[RIDE_TIME_BYTES + 1], to[RIDE_TIME_BYTES + 1];
     const ride_drift *drift = &interval->columns[column];
@@ -51,7 +51,7 @@ size_t ride_drift_line(const ride_drift_report *r, const ride_drift_interval *in
     return used;
 }
 
-static void interval_put(FILE *to, const ride_drift_report *r, const ride_drift_interval *interval) {
+static void interval_put(FILE *to, const ride_run_drift *r, const ride_run_drift_interval *interval) {
     char name[NAME_QUOTED_BYTES], from[RIDE_TIME_BYTES + 1], until[RIDE_TIME_BYTES + 1], values[RIDE_DRIFT_LINE_BYTES];
     fprintf(to, "{\"from\": \"%s\", \"to\": \"%s\", \"rows\": %" PRIu64 ", \"open\": %s, \"features\": [",
             time_text(interval->from_us, from), time_text(interval->to_us, until), interval->rows,
@@ -64,7 +64,7 @@ static void interval_put(FILE *to, const ride_drift_report *r, const ride_drift_
 }
 
 /* The counts of the reported bins: of a number, the cells between two coarse edges together. */
-static void counts_put(FILE *to, const ride_drift_report *r, const ride_profile_column *column, const uint64_t *cells) {
+static void counts_put(FILE *to, const ride_run_drift *r, const ride_profile_column *column, const uint64_t *cells) {
     const uint8_t *coarse = r->profile.coarse + column->edges_first;
     uint64_t sum = 0;
     fputc('[', to);
@@ -79,7 +79,7 @@ static void counts_put(FILE *to, const ride_drift_report *r, const ride_profile_
     fputc(']', to);
 }
 
-static void histogram_put(FILE *to, const ride_drift_report *r, uint32_t index) {
+static void histogram_put(FILE *to, const ride_run_drift *r, uint32_t index) {
     const ride_profile_column *column = &r->profile.columns[index];
     const uint64_t *reference = r->profile.counts + column->cells_first,
                    *current = r->latest_cells + column->cells_first;
@@ -101,7 +101,7 @@ static void histogram_put(FILE *to, const ride_drift_report *r, uint32_t index) 
             reference[RIDE_PROFILE_CELL_MISSING], current[RIDE_PROFILE_CELL_MISSING], current[RIDE_PROFILE_CELL_NEW]);
 }
 
-void ride_drift_put(FILE *to, const ride_drift_report *r) {
+void ride_drift_put(FILE *to, const ride_run_drift *r) {
     char length[32], hash[2 * RIDE_SHA256_BYTES + 1], from[RIDE_TIME_BYTES + 1];
     const size_t bytes = strlen(r->profile_path);
     char *path = malloc(6 * bytes + 3);
