@@ -6,6 +6,7 @@
 #include "backend/fake_state.h"
 #include "base/assert.h"
 #include "base/clock.h"
+#include "kernels/layout/profile.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -27,6 +28,12 @@ struct ride_program_dev {
     ride_tile_layout in, out;
     ride_device *device;
     ride_program_dev *real;
+};
+
+struct ride_counts {
+    ride_device *device;
+    ride_counts *real;    /* NULL: the script's works count nothing */
+    uint64_t cells_count; /* then */
 };
 
 typedef struct pending {
@@ -258,6 +265,37 @@ static void state_stats(const ride_state *state, ride_state_stats *out) {
     else fake_state_device(state)->real->state_stats(fake_state_real(state), out);
 }
 
+static ride_status counts_create(ride_device *device, const ride_program_dev *program, ride_counts **out,
+                                 ride_error *err) {
+    RIDE_TRY(check_device(device, err));
+    ride_profile profile;
+    RIDE_TRY(ride_profile_open(&program->bundle, &profile, err));
+    ride_counts *counts = calloc(1, sizeof *counts);
+    if (counts == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for counts");
+    counts->device = device;
+    counts->cells_count = profile.header->cells_count;
+    if (device->real != NULL) {
+        ride_status st = device->real->counts_create(device->real_device, program->real, &counts->real, err);
+        if (st != RIDE_OK) {
+            free(counts);
+            return st;
+        }
+    }
+    *out = counts;
+    return RIDE_OK;
+}
+static void counts_destroy(ride_counts *counts) {
+    if (counts == NULL) return;
+    if (counts->real != NULL) counts->device->real->counts_destroy(counts->real);
+    free(counts);
+}
+static ride_status counts_take(ride_counts *counts, uint64_t *out, ride_error *err) {
+    RIDE_TRY(check_device(counts->device, err));
+    if (counts->real != NULL) return counts->device->real->counts_take(counts->real, out, err);
+    memset(out, 0, counts->cells_count * sizeof *out);
+    return RIDE_OK;
+}
+
 /* What the work's stages write; other columns may hold what an earlier work of the same rows wrote. */
 static bool is_written(const pending *p, uint32_t column) {
     const uint32_t features_count = p->program->bundle.plan->features_count;
@@ -320,7 +358,9 @@ static ride_status work_end(ride_queue *queue, const pending *p) {
     }
     ride_ticket ticket;
     ride_state *state = p->state != NULL ? fake_state_real(p->state) : NULL;
-    RIDE_TRY(real->submit(queue->real, p->program->real, state, &p->work, &ticket));
+    ride_work work = p->work;
+    if (work.counts != NULL) work.counts = work.counts->real;
+    RIDE_TRY(real->submit(queue->real, p->program->real, state, &work, &ticket));
     return real->wait(queue->real, ticket, UINT64_MAX);
 }
 
@@ -355,6 +395,7 @@ static void finish_due(ride_queue *queue) {
 static ride_status submit(ride_queue *queue, const ride_program_dev *program, ride_state *state, const ride_work *work,
                           ride_ticket *out) {
     RIDE_ASSERT(state != NULL || (work->stages & RIDE_STAGE_FEATURES) == 0);
+    RIDE_ASSERT(work->counts != NULL || (work->stages & RIDE_STAGE_PROFILE) == 0);
     finish_due(queue);
     uint64_t now = now_ns();
     if (is_lost(queue->device)) return RIDE_E_DEVICE_LOST;
@@ -448,6 +489,9 @@ static const ride_backend_ops ops = {
     .state_save = state_save,
     .state_restore = state_restore,
     .state_stats = state_stats,
+    .counts_create = counts_create,
+    .counts_destroy = counts_destroy,
+    .counts_take = counts_take,
     .submit = submit,
     .poll = poll_ticket,
     .wait = wait_ticket,

@@ -12,10 +12,10 @@
  *   rule                    s % (rules_count + 1) (rules_count = none)
  *   flags                   0
  * Rows flagged LABEL or SKIP keep the 0xA5. A state counts the rows that enter, by vnode_first + s %
- * vnodes_count of its range (keys are not looked at).
+ * vnodes_count of its range (keys are not looked at). Counts of a profile stay zero.
  *
- * With `real` in the script another backend does the works when they are due and keeps the states, so that results and saved states are
- * that backend's while delays, failures and losses are the script's: what a host does about them must not show in a byte. */
+ * With `real` in the script another backend does the works when they are due and keeps the states, so that results, counts and saved states
+ * are that backend's while delays, failures and losses are the script's: what a host does about them must not show in a byte. */
 #ifndef RIDE_BACKEND_FAKE_H
 #define RIDE_BACKEND_FAKE_H
 #include "ride/backend.h"

@@ -63,6 +63,9 @@ static const char *missing_function(const ride_backend_ops *ops) {
     NEED(state_save);
     NEED(state_restore);
     NEED(state_stats);
+    NEED(counts_create);
+    NEED(counts_destroy);
+    NEED(counts_take);
     NEED(submit);
     NEED(poll);
     NEED(wait);

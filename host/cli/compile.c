@@ -1,4 +1,4 @@
-/* cli/compile.c: `ride compile`: spec, rules and model → one bundle file, which a backend loads without YAML, JSON or trainer. */
+/* cli/compile.c: `ride compile`: spec, rules, model and profile → one bundle file, which a backend loads without YAML, JSON or trainer. */
 #include "cli/cli.h"
 #include "cli/config_read.h"
 #include "engine/engine.h"
@@ -7,16 +7,18 @@
 
 #include <stdio.h>
 
-const char cli_compile_help[] = "usage: ride compile --config FILE [--set KEY=VALUE]… --output FILE|-\n"
-                                "       ride compile --spec FILE [--model FILE] --output FILE|-\n"
-                                "Compiles the feature spec, the rules and the model to one versioned, checksummed "
-                                "bundle file (kernels/layout/bundle.h).\n"
-                                "  --config FILE    a run's configuration: its spec, rules and model\n"
-                                "  --spec FILE      a feature spec alone; --model FILE with a model\n"
-                                "  --output FILE|-  the bundle\n"
-                                "Examples:\n"
-                                "  ride compile --config examples/card-fraud/ride.yaml --output card-fraud.bundle\n"
-                                "  ride compile --spec examples/handbook/features.yaml --output handbook.bundle\n";
+const char cli_compile_help[] =
+    "usage: ride compile --config FILE [--set KEY=VALUE]… --output FILE|-\n"
+    "       ride compile --spec FILE [--model FILE] --output FILE|-\n"
+    "Compiles the feature spec, the rules, the model and the reference profile to one versioned, "
+    "checksummed\n"
+    "bundle file (kernels/layout/bundle.h).\n"
+    "  --config FILE    a run's configuration: its spec, rules, model and profile\n"
+    "  --spec FILE      a feature spec alone; --model FILE with a model\n"
+    "  --output FILE|-  the bundle\n"
+    "Examples:\n"
+    "  ride compile --config examples/card-fraud/ride.yaml --output card-fraud.bundle\n"
+    "  ride compile --spec examples/handbook/features.yaml --output handbook.bundle\n";
 
 static const char *config_path, *output;
 static ride_run_options run;
@@ -62,6 +64,7 @@ int cli_compile(int argc, char **argv) {
     run.spec_path = config->spec;
     run.model_path = config->model;
     run.model_best_iteration = config->model_best_iteration;
+    run.profile_path = config->drift_profile;
     run.rules = config->rules;
     run.rules_count = config->rules_count;
     code = compile();

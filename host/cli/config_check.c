@@ -3,7 +3,7 @@
 #include "cli/config_check.h"
 #include "backend/registry.h"
 #include "cli/cli.h"
-#include "engine/engine.h"
+#include "engine/profile.h"
 #include "features/explain.h"
 #include "kernels/layout/program.h"
 #include "models/compile.h"
@@ -22,7 +22,7 @@ typedef struct check {
     int code;                  /* of the first finding */
     ride_spec *spec;           /* NULL = bad */
     ride_model *model;         /* NULL = none, or bad */
-    uint8_t *image;            /* spec, rules and model compiled; NULL = bad */
+    uint8_t *image;            /* spec, rules, model and profile compiled; NULL = bad */
     ride_bundle bundle;
 } check;
 
@@ -76,6 +76,7 @@ static void check_files(check *c) {
     check_output_file(c, "outputs.rejects.path", config->rejects);
     check_output_file(c, "outputs.late.path", config->late);
     check_output_file(c, "outputs.summary.path", config->summary);
+    check_output_file(c, "outputs.drift.path", config->drift);
     told(c, RIDE_OK);
 }
 
@@ -135,6 +136,18 @@ static ride_status add_model(check *c, ride_bundle_builder *builder) {
     return st;
 }
 
+static ride_status add_profile(check *c, ride_bundle_builder *builder) {
+    const char *path = c->config->drift_profile;
+    ride_error err = {.status = RIDE_OK};
+    if (path == NULL) return RIDE_OK;
+    ride_status st =
+        ride_profile_add(path, c->spec, c->model != NULL ? c->model->hash : NULL, builder, &c->findings, &err);
+    if (st != RIDE_OK && c->findings.count == 0)
+        fault(c, st, "drift.profile", err.advice, "`drift.profile`: %.300s: %s", path, err.what);
+    told(c, st);
+    return st;
+}
+
 static void compile(check *c) {
     ride_bundle_builder *builder = NULL;
     ride_error err = {.status = RIDE_OK};
@@ -146,6 +159,7 @@ static void compile(check *c) {
         ride_status model = c->model != NULL ? add_model(c, builder) : RIDE_OK;
         told(c, model);
         if (st == RIDE_OK) st = model;
+        if (st == RIDE_OK) st = add_profile(c, builder);
     }
     if (st == RIDE_OK) st = ride_bundle_builder_build(builder, &c->image, &bytes, &err);
     if (st == RIDE_OK) st = ride_bundle_open(c->image, bytes, &c->bundle, &err);
@@ -187,7 +201,7 @@ static void print_memory(const check *c) {
     ride_plan_layout_out(&c->bundle, &layout);
     batch += batch_tiles * layout.tile_bytes;
     put_bytes("a batch", batch, "");
-    put_bytes("spec, rules and model", c->bundle.image_bytes, "");
+    put_bytes("spec, rules, model, profile", c->bundle.image_bytes, "");
     if (__builtin_add_overflow(state, batch + c->bundle.image_bytes, &sum)) sum = UINT64_MAX;
     put_bytes("in all", sum, bounded ? "" : "and what is not bounded");
 }

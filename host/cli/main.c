@@ -6,7 +6,8 @@
 #include <string.h>
 
 const cli_verb cli_verbs[] = {
-    {"compile", "compile spec, rules and model to one bundle file", cli_compile, cli_compile_help, cli_compile_words},
+    {"compile", "compile spec, rules, model and profile to one bundle file", cli_compile, cli_compile_help,
+     cli_compile_words},
     {"completion", "print the shell's completion of this program", cli_completion, cli_completion_help,
      cli_completion_words},
     {"config", "check, show and explain the configuration of a run", cli_config, cli_config_help, cli_config_words},
@@ -16,6 +17,8 @@ const cli_verb cli_verbs[] = {
     {"generate", "make a reproducible stream of card transactions", cli_generate, cli_generate_help,
      cli_generate_words},
     {"model", "tell what a model file holds, or check it", cli_model, cli_model_help, cli_model_words},
+    {"profile", "make or show the reference profile that drift is measured against", cli_profile, cli_profile_help,
+     cli_profile_words},
     {"run", "read events, score them and decide", cli_run, cli_run_help, cli_run_words},
     {"score", "score the rows of a file with a model", cli_score, cli_score_help, cli_score_words},
     {"verify", "compare the fast path with the slow reference", cli_verify, cli_verify_help, cli_verify_words},

@@ -68,5 +68,10 @@ void config_check(config_builder *b) {
     check_inputs(b);
     if (b->config->decisions.path == NULL && !is_wrong(b, "outputs.decisions.path"))
         lacks(b, "outputs.decisions.path", "outputs: {decisions: FILE}");
+    if (b->config->drift != NULL && b->config->drift_profile == NULL && !is_wrong(b, "drift.profile")) {
+        const config_setting *given = config_setting_of(b->priv, config_find_option("outputs.drift.path"), NULL);
+        ride_diagnose(b->reader.findings, RIDE_E_CONFIG, given->origin.name, given->origin.line, given->origin.column,
+                      "drift: PROFILE, made by `ride profile build`", "`outputs.drift.path` needs `drift.profile`");
+    }
     check_streams(b);
 }

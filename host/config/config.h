@@ -13,7 +13,9 @@
  *       rejects: {path: rejects.ndjson}
  *       late: {path: late.csv}
  *       summary: {path: summary.json}
+ *       drift: {path: drift.ndjson}
  *     backend: {name: auto, path: "", memory: 8GiB}                        # or backend: cpu
+ *     drift: {profile: model.profile, interval: 1d, psi_alert: 0.25}
  *     state: {dir: state}
  *     scheduler: {max_batch: 1024}
  *     log: {level: info, format: auto}
@@ -55,9 +57,13 @@ typedef struct ride_config {
     const char *rejects; /* paths, NULL = none */
     const char *late;
     const char *summary;
-    const char *backend;      /* "auto", "cpu", … */
-    const char *backend_path; /* folder or plugin file, NULL = none */
-    uint64_t backend_memory;  /* bytes of window state, 0 = no bound but the machine */
+    const char *drift;
+    const char *backend;       /* "auto", "cpu", … */
+    const char *backend_path;  /* folder or plugin file, NULL = none */
+    uint64_t backend_memory;   /* bytes of window state, 0 = no bound but the machine */
+    const char *drift_profile; /* NULL = drift is not looked at */
+    int64_t drift_interval_us;
+    uint32_t drift_psi_alert; /* millionths */
     const char *state_dir;    /* NULL = nothing is kept */
     uint32_t max_batch;       /* rows per batch */
     ride_log_level log_level;

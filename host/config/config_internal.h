@@ -24,6 +24,7 @@ typedef enum config_type {
     CONFIG_SIZE,     /* uint64_t, bytes: `8GiB` */
     CONFIG_DURATION, /* int64_t, microseconds: `2ms` */
     CONFIG_SHARE,    /* uint32_t, parts per million: `90%` */
+    CONFIG_DECIMAL,  /* uint32_t, millionths: `0.25` */
     CONFIG_COUNTS,   /* a list of counts: only of options that are not supported yet */
     CONFIG_TEXT,     /* any text: only of rules, which rules.c reads */
 } config_type;

@@ -249,7 +249,7 @@ static void store(const config_setting *s, void *base) {
     case CONFIG_BOOL: *(bool *)to = number != 0; return;
     case CONFIG_SIZE:
     case CONFIG_DURATION: memcpy(to, &s->value.number, sizeof s->value.number); return;
-    default: memcpy(to, &number, sizeof number); return; /* counts, shares, words (enums) */
+    default: memcpy(to, &number, sizeof number); return; /* counts, shares, decimals, words (enums) */
     }
 }
 

@@ -11,6 +11,10 @@ static void put_limits(const config_option *option, FILE *to) {
         fprintf(to, "\"type\": [\"integer\", \"null\"], \"minimum\": %" PRIu64 ", \"maximum\": %" PRIu64, option->min,
                 option->max);
         return;
+    case CONFIG_DECIMAL:
+        fprintf(to, "\"type\": [\"number\", \"null\"], \"minimum\": %g, \"maximum\": %g", (double)option->min / 1e6,
+                (double)option->max / 1e6);
+        return;
     case CONFIG_SIZE:
         fputs("\"type\": [\"string\", \"null\"], \"pattern\": \"^[0-9][0-9_]*(B|KiB|MiB|GiB|TiB)$\"", to);
         return;
@@ -37,7 +41,7 @@ static void put_option(const config_option *option, FILE *to) {
     if (option->unavailable != NULL) fputs("\"type\": \"null\"", to);
     else put_limits(option, to);
     if (option->default_text != NULL) {
-        bool text = option->type != CONFIG_BOOL && option->type != CONFIG_COUNT;
+        bool text = option->type != CONFIG_BOOL && option->type != CONFIG_COUNT && option->type != CONFIG_DECIMAL;
         fprintf(to, ", \"default\": %s%s%s", text ? "\"" : "", option->default_text, text ? "\"" : "");
     }
     fputc('}', to);

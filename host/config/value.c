@@ -44,18 +44,23 @@ static void put_size(uint64_t bytes, char *text, size_t text_bytes_max) {
     snprintf(text, text_bytes_max, "%" PRIu64 "%s", bytes >> size_units[unit].shift, size_units[unit].name);
 }
 
-static void put_share(uint64_t ppm, char *text, size_t text_bytes_max) {
-    int bytes = snprintf(text, text_bytes_max, "%" PRIu64 ".%04" PRIu64, ppm / 10000, ppm % 10000);
+/* Millionths of `unit` with no more digits than are needed. */
+static void put_millionths(uint64_t millionths, uint64_t per_unit, const char *unit, char *text,
+                           size_t text_bytes_max) {
+    int places = per_unit == 10000 ? 4 : 6;
+    int bytes =
+        snprintf(text, text_bytes_max, "%" PRIu64 ".%0*" PRIu64, millionths / per_unit, places, millionths % per_unit);
     while (bytes > 0 && text[bytes - 1] == '0') bytes--;
     if (bytes > 0 && text[bytes - 1] == '.') bytes--;
-    snprintf(text + bytes, text_bytes_max - (size_t)bytes, "%%");
+    snprintf(text + bytes, text_bytes_max - (size_t)bytes, "%s", unit);
 }
 
 static void put_number(const config_option *option, uint64_t number, char *text, size_t text_bytes_max) {
     switch (option->type) {
     case CONFIG_SIZE: put_size(number, text, text_bytes_max); return;
     case CONFIG_DURATION: ride_duration_text((int64_t)number, text, text_bytes_max); return;
-    case CONFIG_SHARE: put_share(number, text, text_bytes_max); return;
+    case CONFIG_SHARE: put_millionths(number, 10000, "%", text, text_bytes_max); return;
+    case CONFIG_DECIMAL: put_millionths(number, 1000000, "", text, text_bytes_max); return;
     default: snprintf(text, text_bytes_max, "%" PRIu64, number); return;
     }
 }
@@ -99,18 +104,31 @@ static bool read_duration(const config_option *option, const char *text, config_
     return wrong(fault, NULL, "must be a duration with its unit (us, ms, s, m, h, d) such as 2ms, not `%.80s`", text);
 }
 
+/* "12.5" in millionths, per_unit of them in 1; *end stands behind. Digits beyond a millionth are cut. */
+static bool read_millionths(const char *text, uint64_t per_unit, uint64_t whole_max, const char **end, uint64_t *out) {
+    uint64_t whole = 0;
+    if (!read_digits(text, end, &whole) || whole > whole_max) return false;
+    *out = whole * per_unit;
+    if (**end != '.' || !isdigit((unsigned char)(*end)[1])) return true;
+    for (uint64_t unit = per_unit / 10; isdigit((unsigned char)*++*end); unit /= 10)
+        *out += (uint64_t)(**end - '0') * unit;
+    return true;
+}
+
 static bool read_share(const config_option *option, const char *text, config_value *out, config_fault *fault) {
-    const char *p = text;
-    uint64_t whole = 0, ppm = 0;
-    if (read_digits(text, &p, &whole) && whole <= 100) {
-        ppm = whole * 10000;
-        if (*p == '.' && isdigit((unsigned char)p[1])) {
-            uint64_t unit = 1000;
-            for (p++; isdigit((unsigned char)*p); p++, unit /= 10) ppm += (uint64_t)(*p - '0') * unit;
-        }
-        if (strcmp(p, "%") == 0) return in_bounds(option, text, ppm, out, fault);
-    }
+    const char *end = text;
+    uint64_t ppm = 0;
+    if (read_millionths(text, 10000, 100, &end, &ppm) && strcmp(end, "%") == 0)
+        return in_bounds(option, text, ppm, out, fault);
     return wrong(fault, NULL, "must be a share of 100%% such as 90%%, not `%.80s`", text);
+}
+
+static bool read_decimal(const config_option *option, const char *text, config_value *out, config_fault *fault) {
+    const char *end = text;
+    uint64_t millionths = 0;
+    if (read_millionths(text, 1000000, 1000000, &end, &millionths) && *end == '\0')
+        return in_bounds(option, text, millionths, out, fault);
+    return wrong(fault, NULL, "must be a number such as 0.25, not `%.80s`", text);
 }
 
 static bool read_count(const config_option *option, const char *text, config_value *out, config_fault *fault) {
@@ -160,6 +178,9 @@ bool config_value_read(const config_option *option, const char *text, bool quote
     case CONFIG_SIZE: return read_size(option, text, out, fault);
     case CONFIG_DURATION: return read_duration(option, text, out, fault);
     case CONFIG_SHARE: return read_share(option, text, out, fault);
+    case CONFIG_DECIMAL:
+        if (quoted) return wrong(fault, NULL, "must be a number, not a text in quotes");
+        return read_decimal(option, text, out, fault);
     case CONFIG_COUNT:
         if (quoted) return wrong(fault, NULL, "must be an integer, not a text in quotes");
         return read_count(option, text, out, fault);
@@ -207,7 +228,7 @@ const char *config_type_text(const config_option *option, char *text, size_t tex
                                         [CONFIG_BOOL] = "true or false", [CONFIG_COUNT] = "count",
                                         [CONFIG_SIZE] = "size",          [CONFIG_DURATION] = "duration",
                                         [CONFIG_SHARE] = "share",        [CONFIG_COUNTS] = "list of counts",
-                                        [CONFIG_TEXT] = "expression"};
+                                        [CONFIG_DECIMAL] = "number",     [CONFIG_TEXT] = "expression"};
     char min[32], max[32];
     int used = snprintf(text, text_bytes_max, "%s", names[option->type]);
     for (size_t i = 0; option->type == CONFIG_WORD && option->words[i] != NULL; i++)

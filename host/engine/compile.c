@@ -1,5 +1,6 @@
-/* engine/compile.c: spec, rules and model → one bundle image. Here the spec meets the model. */
+/* engine/compile.c: spec, rules, model and profile → one bundle image. Here the spec meets the model and the profile. */
 #include "engine/engine.h"
+#include "engine/profile.h"
 #include "kernels/layout/bundle.h"
 
 #include <stdlib.h>
@@ -21,7 +22,7 @@ ride_model_source *ride_vector_sources(const ride_spec *spec) {
 }
 
 static ride_status add_model(const ride_run_options *options, const ride_spec *spec, ride_bundle_builder *builder,
-                             ride_diagnostics *findings, ride_error *err) {
+                             uint8_t hash[32], ride_diagnostics *findings, ride_error *err) {
     ride_model *model = NULL;
     ride_model_options load = {.best_iteration = options->model_best_iteration};
     RIDE_TRY(ride_model_load(options->model_path, &load, &model, findings));
@@ -29,6 +30,7 @@ static ride_status add_model(const ride_run_options *options, const ride_spec *s
     ride_status st = sources == NULL ? ride_fail(err, RIDE_E_MEMORY, "no memory for the vector's names")
                                      : ride_model_to_bundle(model, sources, spec->vector_count, builder, findings);
     ride_bundle_builder_hashes(builder, spec->hash, model->hash);
+    memcpy(hash, model->hash, 32);
     free(sources);
     ride_model_destroy(model);
     return st;
@@ -38,14 +40,18 @@ ride_status ride_compile(const ride_run_options *options, ride_spec **out_spec, 
                          ride_diagnostics *findings, ride_error *err) {
     ride_spec *spec = NULL;
     ride_bundle_builder *builder = NULL;
+    uint8_t model_hash[32] = {0};
     ride_status st = ride_spec_load(options->spec_path, &spec, findings);
     if (st == RIDE_OK) st = ride_bundle_builder_create(&builder, err);
     if (st == RIDE_OK) st = ride_spec_to_bundle(spec, options->rules, options->rules_count, builder, findings);
     if (spec != NULL && builder != NULL &&
         options->model_path != NULL) { /* also after bad rules: tell it all at once */
-        ride_status model_st = add_model(options, spec, builder, findings, err);
+        ride_status model_st = add_model(options, spec, builder, model_hash, findings, err);
         if (st == RIDE_OK) st = model_st;
     }
+    if (st == RIDE_OK && options->profile_path != NULL)
+        st = ride_profile_add(options->profile_path, spec, options->model_path != NULL ? model_hash : NULL, builder,
+                              findings, err);
     if (st == RIDE_OK) st = ride_bundle_builder_build(builder, image, image_bytes, err);
     ride_bundle_builder_destroy(builder);
     if (st == RIDE_OK && out_spec != NULL) *out_spec = spec;

@@ -2,20 +2,15 @@
 #include "engine/engine.h"
 
 #include "base/clock.h"
+#include "engine/drift.h"
 #include "engine/pipeline.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static ride_status compute(pipeline *p, ride_error *err) {
+ride_status pipeline_submit(pipeline *p, const ride_work *work, ride_error *err) {
     ride_ticket ticket;
-    ride_work work = {.stages = p->stages,
-                      .rows_count = p->batch->rows_count,
-                      .in_tiles = p->batch->tiles,
-                      .out_tiles = p->out_tiles,
-                      .arena = p->batch->arena,
-                      .arena_bytes = p->batch->arena_bytes};
-    ride_status st = p->ops->submit(p->queue, p->program, p->state, &work, &ticket);
+    ride_status st = p->ops->submit(p->queue, p->program, p->state, work, &ticket);
     if (st == RIDE_OK) st = p->ops->wait(p->queue, ticket, UINT64_MAX);
     if (st == RIDE_E_MEMORY) {
         ride_fail(err, st, "the window state has outgrown its memory after %llu events",
@@ -23,6 +18,19 @@ static ride_status compute(pipeline *p, ride_error *err) {
         ride_error_advice(err, "see `ride features explain`");
     } else if (st != RIDE_OK) ride_fail(err, st, "the backend `%s` failed: %s", p->ops->name, ride_status_text(st));
     return st;
+}
+
+ride_status pipeline_compute(pipeline *p, ride_error *err) {
+    const bool counted = drift_takes_batch(p);
+    const ride_work work = {.stages = p->stages | (counted ? RIDE_STAGE_PROFILE : 0),
+                            .rows_count = p->batch->rows_count,
+                            .in_tiles = p->batch->tiles,
+                            .out_tiles = p->out_tiles,
+                            .arena = p->batch->arena,
+                            .arena_bytes = p->batch->arena_bytes,
+                            .counts = drift_counts(p)};
+    RIDE_TRY(pipeline_submit(p, &work, err));
+    return drift_batch(p, counted, err);
 }
 
 static void bytes_count(pipeline *p) {
@@ -47,7 +55,7 @@ static ride_status run_batches(pipeline *p, ride_error *err) {
         if (st == RIDE_END) return RIDE_OK;
         if (st != RIDE_OK) return st;
         if (p->batch->rows_count > 0) {
-            RIDE_TRY(compute(p, err));
+            RIDE_TRY(pipeline_compute(p, err));
             verdicts_make(p);
             alerts_batch(p);
             st = outputs_write(p);
@@ -95,4 +103,6 @@ ride_status ride_run(const ride_run_options *given, ride_run_summary *out, ride_
 void ride_run_summary_free(ride_run_summary *summary) {
     free(summary->vector_names);
     summary->vector_names = NULL;
+    ride_drift_report_destroy(summary->drift);
+    summary->drift = NULL;
 }

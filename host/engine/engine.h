@@ -86,12 +86,16 @@ typedef struct ride_run_summary {
     bool has_model;
     char backend[32];
     char (*vector_names)[RIDE_NAME_BYTES * 4]; /* [features_count]; ride_run_summary_free frees it */
+    struct ride_drift_report *drift;           /* engine/drift.h; NULL without a profile; likewise */
 } ride_run_summary;
 
 typedef struct ride_run_options {
     const char *spec_path;
     const char *model_path; /* NULL = rules alone decide */
     bool model_best_iteration;
+    const char *profile_path;    /* reference of drift (engine/profile.h), NULL = no drift */
+    int64_t drift_interval_us;   /* 0 = 1 day */
+    double drift_psi_alert;      /* 0 = 0.25 */
     const ride_rule_spec *rules; /* borrowed */
     uint32_t rules_count;        /* <= RIDE_RULES_MAX */
     const ride_input_option *inputs;
@@ -101,6 +105,7 @@ typedef struct ride_run_options {
     const char *output_path;                /* "-" = standard output */
     const char *rejects_path;               /* dead letters, NULL = counted only */
     const char *late_path;                  /* rows too late for the windows, NULL = none */
+    const char *drift_path;                 /* drift of each interval, one JSON line per column, NULL = none */
     ride_format format;                     /* of the outputs; 0 = CSV */
     uint32_t batch_rows_max;                /* 0 = 1024: tiles in and out stay in the second-level cache */
     const char *backend;                    /* NULL = "cpu" */
@@ -120,7 +125,7 @@ ride_status ride_run(const ride_run_options *options, ride_run_summary *out, rid
                      ride_error *err);
 void ride_run_summary_free(ride_run_summary *summary);
 
-/* The spec, and what is given of model and rules, as one bundle image for `ride compile` and backends: freed with
+/* The spec, and what is given of model, rules and profile, as one bundle image for `ride compile` and backends: freed with
  * ride_bundle_image_free. *spec (may be NULL) is the caller's. */
 ride_status ride_compile(const ride_run_options *options, ride_spec **spec, uint8_t **image, uint64_t *image_bytes,
                          ride_diagnostics *findings, ride_error *err);

@@ -141,6 +141,7 @@ ride_status pipeline_open(pipeline *p, ride_diagnostics *findings, ride_error *e
     p->outputs[OUTPUT_MAIN].path = p->options->output_path;
     p->outputs[OUTPUT_LATE].path = p->options->late_path;
     p->outputs[OUTPUT_REJECTS].path = p->options->rejects_path;
+    p->outputs[OUTPUT_DRIFT].path = p->options->drift_path;
     RIDE_TRY(compile(p, findings, err));
     if (p->options->state_dir != NULL) RIDE_TRY(ride_snapshot_dir_open(p->options->state_dir, &p->snapshots, err));
     RIDE_TRY(open_inputs(p, err));
@@ -149,15 +150,23 @@ ride_status pipeline_open(pipeline *p, ride_diagnostics *findings, ride_error *e
     RIDE_TRY(open_batch(p, err));
     RIDE_TRY(verdicts_open(p, err));
     RIDE_TRY(alerts_open(p, err));
+    RIDE_TRY(drift_open(p, err));
     if (p->snapshots != NULL) RIDE_TRY(resume_load(p, err));
     return outputs_open(p, err);
 }
 
 ride_status pipeline_close(pipeline *p, bool keep, ride_error *err) {
-    ride_status st = outputs_close(p, err);
+    ride_status st = keep ? drift_finish(p, err) : RIDE_OK;
+    ride_error failure;
+    ride_status closed = outputs_close(p, &failure);
+    if (closed != RIDE_OK && (st == RIDE_OK || st == closed)) { /* it knows the cause */
+        st = closed;
+        if (err != NULL) *err = failure;
+    }
     if (st == RIDE_OK && keep && p->snapshots != NULL) st = resume_save(p, err);
     alerts_end(p);
     verdicts_close(p);
+    drift_close(p);
     if (p->out_tiles != NULL) p->ops->buffer_free(p->device, RIDE_BUFFER_HOST, p->out_tiles);
     if (p->queue != NULL) p->ops->queue_destroy(p->queue);
     if (p->state != NULL) p->ops->state_destroy(p->state);

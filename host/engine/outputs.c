@@ -1,5 +1,5 @@
 /* engine/outputs.c: what goes out, and where: the record of an event (features, or the decision: docs/run.md), the same for rows
- * that came too late, and the dead letters. */
+ * that came too late, the dead letters, and drift. */
 #include "engine/pipeline.h"
 #include "lib/hash.h"
 
@@ -112,8 +112,9 @@ static bool file_identity(const char *path, struct stat *info) {
 static ride_status check_not_taken(const pipeline *p, uint32_t which, ride_error *err) {
     const ride_run_options *o = p->options;
     struct stat mine, other;
-    const char *taken[OUTPUTS + RIDE_SOURCES_MAX + 4] = {o->spec_path, o->model_path, o->config_path, o->summary_path};
-    uint32_t count = 4;
+    const char *taken[OUTPUTS + RIDE_SOURCES_MAX + 5] = {o->spec_path, o->model_path, o->config_path, o->summary_path,
+                                                         o->profile_path};
+    uint32_t count = 5;
     for (uint32_t i = 0; i < p->inputs_count; i++) taken[count++] = p->inputs[i].path;
     for (uint32_t i = 0; i < which; i++) taken[count++] = p->outputs[i].path;
     if (!file_identity(p->outputs[which].path, &mine)) return RIDE_OK;
@@ -138,7 +139,7 @@ ride_status outputs_open(pipeline *p, ride_error *err) {
                                      .resume_offset = out->offset,
                                      .sync = p->options->state_dir != NULL};
         RIDE_TRY(ride_sink_open(out->path, &options, &out->sink, err));
-        if (i != OUTPUT_REJECTS) RIDE_TRY(open_encoder(p, out, resumed, err));
+        if (i == OUTPUT_MAIN || i == OUTPUT_LATE) RIDE_TRY(open_encoder(p, out, resumed, err));
     }
     for (uint32_t i = 0; i < OUTPUTS; i++) RIDE_TRY(check_not_taken(p, i, err)); /* the summary may be one just made */
     return RIDE_OK;
@@ -160,7 +161,8 @@ ride_status outputs_write(pipeline *p) {
     uint32_t count = select_rows(p, decisions ? RIDE_ROW_LABEL : RIDE_ROW_SKIP | RIDE_ROW_LABEL, 0);
     ride_encoder *encoder = p->outputs[OUTPUT_MAIN].encoder, *late = p->outputs[OUTPUT_LATE].encoder;
     RIDE_TRY(ride_encoder_write(encoder, sets, count == p->batch->rows_count ? NULL : p->rows, 0, count));
-    if (p->outputs[OUTPUT_REJECTS].sink != NULL) RIDE_TRY(p->outputs[OUTPUT_REJECTS].sink->failed);
+    for (uint32_t i = OUTPUT_REJECTS; i < OUTPUTS; i++)
+        if (p->outputs[i].sink != NULL) RIDE_TRY(p->outputs[i].sink->failed);
     if (late == NULL) return RIDE_OK;
     count = select_rows(p, RIDE_ROW_SKIP | RIDE_ROW_LABEL | RIDE_ROW_ENTERS, 0);
     return ride_encoder_write(late, sets, p->rows, 0, count);

@@ -62,11 +62,11 @@ typedef struct input {
 /* One of the run's outputs. */
 typedef struct output {
     ride_sink *sink;
-    ride_encoder *encoder; /* NULL for the dead letters */
+    ride_encoder *encoder; /* NULL for the dead letters and drift */
     const char *path;      /* NULL = this output is not there */
     uint64_t offset;       /* where it ended, once closed */
 } output;
-enum { OUTPUT_MAIN = 0, OUTPUT_LATE, OUTPUT_REJECTS, OUTPUTS };
+enum { OUTPUT_MAIN = 0, OUTPUT_LATE, OUTPUT_REJECTS, OUTPUT_DRIFT, OUTPUTS };
 
 /* Running mean and squared deviations of the vector's entries, for "what stands out" (alerts.c). */
 typedef struct moments {
@@ -117,6 +117,7 @@ typedef struct pipeline {
     ride_histogram interval_ns;
     uint64_t start_ns, interval_start_ns;
     double interval_seconds;
+    struct drift *drift; /* NULL without a profile */
     /* saved state */
     ride_snapshot_dir *snapshots;
 } pipeline;
@@ -124,6 +125,10 @@ typedef struct pipeline {
 ride_status pipeline_open(pipeline *p, ride_diagnostics *findings, ride_error *err);
 /* Flushes and closes the outputs and then, when `keep`, saves the state; frees everything in any case. */
 ride_status pipeline_close(pipeline *p, bool keep, ride_error *err);
+/* Hands the work to the backend and waits for it; a failure says what it was. */
+ride_status pipeline_submit(pipeline *p, const ride_work *work, ride_error *err);
+/* Features, scores, rules and drift of the batch. */
+ride_status pipeline_compute(pipeline *p, ride_error *err);
 /* Reads the next rows into the batch, labels among them, and stamps them. RIDE_END when the inputs are at their end. */
 ride_status pipeline_read(pipeline *p, ride_error *err);
 /* Stamps rows [first, batch->rows_count): keys, duplicates, watermark. */
@@ -154,6 +159,19 @@ void observe_end(pipeline *p, uint64_t now_ns);
 ride_status alerts_open(pipeline *p, ride_error *err);
 void alerts_batch(pipeline *p);
 void alerts_end(pipeline *p);
+
+/* drift.c: counts by the profile, cut into intervals. Without a profile they do nothing. */
+ride_status drift_open(pipeline *p, ride_error *err);
+void drift_close(pipeline *p);
+ride_counts *drift_counts(const pipeline *p);
+/* All of the batch is of the interval that is open: it may be counted with its scores. */
+bool drift_takes_batch(const pipeline *p);
+/* After the batch: counts it where its own work did not (`counted`), and ends the intervals that it ends. */
+ride_status drift_batch(pipeline *p, bool counted, ride_error *err);
+/* At a clean end, before the outputs close: the open interval as far as it came. */
+ride_status drift_finish(pipeline *p, ride_error *err);
+ride_status drift_save(const pipeline *p, ride_snapshot_writer *writer);
+ride_status drift_load(pipeline *p, ride_snapshot_reader *reader); /* RIDE_E_CORRUPT: it does not fit together */
 
 /* resume.c: what a run saves at a clean end and a later one goes on from. */
 ride_status resume_load(pipeline *p, ride_error *err);

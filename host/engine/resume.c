@@ -1,6 +1,6 @@
 /* engine/resume.c: what a run leaves in state.dir at a clean end, and how the next one goes on from it: window state, ids of the
- * dedup horizon with their verdicts, events that labels may come for, the clock, the counters, how far each input was read and how
- * long each output was. An output of the same name is cut to that length and continued, an input of the same name is read from
+ * dedup horizon with their verdicts, events that labels may come for, drift, the clock, the counters, how far each input was read
+ * and how long each output was. An output of the same name is cut to that length and continued, an input of the same name is read from
  * there: the outputs are then the bytes of one uninterrupted run. An input or output of another name begins at its start. */
 #include "base/log.h"
 #include "engine/pipeline.h"
@@ -16,9 +16,10 @@ enum {
     SECTION_STATE,
     SECTION_DEDUP,
     SECTION_LABELS,
+    SECTION_DRIFT,
     PATH_BYTES_MAX = 1 << 16
 };
-enum { RUN_VERSION = 3 };
+enum { RUN_VERSION = 4 };
 
 /* The fixed part of SECTION_RUN. */
 typedef struct run_part {
@@ -193,6 +194,8 @@ ride_status resume_save(pipeline *p, ride_error *err) {
     }
     if (written == RIDE_OK && st == RIDE_OK) written = save_ids(s, SECTION_DEDUP, p->dedup, dedup_payload_bytes(p));
     if (written == RIDE_OK && st == RIDE_OK) written = save_ids(s, SECTION_LABELS, p->labels, known_event_bytes(p));
+    ride_snapshot_start(s->writer, SECTION_DRIFT);
+    if (written == RIDE_OK && st == RIDE_OK) written = drift_save(p, s->writer);
     if (written == RIDE_E_MEMORY) st = ride_fail(err, RIDE_E_MEMORY, "no memory to save the state");
     if (st == RIDE_OK || st == RIDE_E_IO) st = ride_snapshot_commit(s->writer, err);
     else ride_snapshot_drop(s->writer);
@@ -384,7 +387,10 @@ static ride_status load_all(pipeline *p, ride_snapshot_reader *reader, name_maps
     if (ride_snapshot_section(reader, SECTION_STATE) != RIDE_OK) return damaged(reader, err);
     RIDE_TRY(p->ops->state_restore(p->state, ride_snapshot_read, reader, err));
     RIDE_TRY(load_ids(p, reader, SECTION_DEDUP, p->dedup, dedup_payload_bytes(p), maps, err));
-    return load_ids(p, reader, SECTION_LABELS, p->labels, known_event_bytes(p), NULL, err);
+    RIDE_TRY(load_ids(p, reader, SECTION_LABELS, p->labels, known_event_bytes(p), NULL, err));
+    if (ride_snapshot_section(reader, SECTION_DRIFT) != RIDE_OK || drift_load(p, reader) != RIDE_OK)
+        return damaged(reader, err);
+    return RIDE_OK;
 }
 
 ride_status resume_load(pipeline *p, ride_error *err) {

@@ -1,6 +1,7 @@
 /* engine/summary.c: see docs/run-summary.md, which names every member. */
 #include "engine/summary.h"
 
+#include "engine/drift.h"
 #include "io/encoder.h"
 #include "io/sink.h"
 #include "io/time_text.h"
@@ -127,6 +128,10 @@ static void put_all(FILE *to, const ride_run_summary *s, const ride_summary_fact
     for (uint32_t d = 0; d < RIDE_DECISIONS; d++)
         fprintf(to, "%s\"%s\": %" PRIu64, d > 0 ? ", " : "", ride_decision_text((ride_decision)d), s->decisions[d]);
     fputc('}', to);
+    if (s->drift != NULL) {
+        fputs(",\n \"drift\": ", to);
+        ride_drift_put(to, s->drift);
+    }
     put_lists(to, s, facts);
 }
 

@@ -99,13 +99,13 @@ static ride_status cpu_program_supports(const ride_bundle *bundle, ride_error *e
 static void cpu_program_release(ride_program_dev *program) {
     if (program == NULL) return;
     ride_cpu_scorer_destroy(program->scorer);
+    ride_cpu_profile_destroy(program->profile);
     free(program->image);
     free(program);
 }
 
 static ride_status cpu_program_upload(ride_device *device, const ride_bundle *bundle, ride_program_dev **out,
                                       ride_error *err) {
-    (void)device;
     ride_status st = RIDE_OK;
     RIDE_TRY(cpu_program_supports(bundle, err));
     ride_program_dev *program = calloc(1, sizeof *program);
@@ -126,11 +126,39 @@ static ride_status cpu_program_upload(ride_device *device, const ride_bundle *bu
                       ride_cpu_scorer_create(&program->bundle, &program->in_layout, &program->out_layout,
                                              &program->scorer, err),
                       fail);
+    if (ride_bundle_has_profile(&program->bundle))
+        RIDE_TRY_GOTO(st,
+                      ride_cpu_profile_create(&program->bundle, &program->in_layout, &program->out_layout, device->isa,
+                                              &program->profile, err),
+                      fail);
     *out = program;
     return RIDE_OK;
 fail:
     cpu_program_release(program);
     return st;
+}
+
+struct ride_counts {
+    uint32_t cells_count;
+    uint64_t cells[];
+};
+
+static ride_status cpu_counts_create(ride_device *device, const ride_program_dev *program, ride_counts **out,
+                                     ride_error *err) {
+    (void)device;
+    if (program->profile == NULL) return ride_fail(err, RIDE_E_MODEL, "the bundle has no profile to count by");
+    const uint32_t count = ride_cpu_profile_cells_count(program->profile);
+    *out = calloc(1, sizeof **out + count * sizeof(*out)->cells[0]);
+    if (*out == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for %u counts", count);
+    (*out)->cells_count = count;
+    return RIDE_OK;
+}
+static void cpu_counts_destroy(ride_counts *counts) { free(counts); }
+static ride_status cpu_counts_take(ride_counts *counts, uint64_t *out, ride_error *err) {
+    (void)err;
+    memcpy(out, counts->cells, counts->cells_count * sizeof *out);
+    memset(counts->cells, 0, counts->cells_count * sizeof *out);
+    return RIDE_OK;
 }
 
 /* Scratch for a program: made at its first batch and kept. */
@@ -189,6 +217,7 @@ static ride_status work_run(ride_queue *queue, const ride_program_dev *program, 
         RIDE_ASSERT(state != NULL && state->program == program);
         RIDE_TRY(ride_cpu_state_apply(state, queue->program_scratch, work));
     }
+    RIDE_ASSERT(!(work->stages & RIDE_STAGE_PROFILE) || (program->profile != NULL && work->counts != NULL));
     for (uint32_t row = 0; row < work->rows_count; row += RIDE_TILE_ROWS) {
         const uint8_t *in_tile = work->in_tiles + (uint64_t)(row / RIDE_TILE_ROWS) * program->in_layout.tile_bytes;
         uint8_t *out_tile = work->out_tiles + (uint64_t)(row / RIDE_TILE_ROWS) * program->out_layout.tile_bytes;
@@ -197,6 +226,8 @@ static ride_status work_run(ride_queue *queue, const ride_program_dev *program, 
         if ((work->stages & RIDE_STAGE_SCORE) && program->scorer != NULL)
             ride_cpu_score_tile(program->scorer, queue->scorer_scratch, in_tile, out_tile, rows_count);
         if (work->stages & RIDE_STAGE_RULES) rules_run(queue, program, in_tile, out_tile, rows_count);
+        if (work->stages & RIDE_STAGE_PROFILE)
+            ride_cpu_profile_tile(program->profile, in_tile, out_tile, rows_count, work->counts->cells);
     }
     return RIDE_OK;
 }
@@ -258,6 +289,9 @@ static const ride_backend_ops cpu_ops = {
     .state_save = ride_cpu_state_save,
     .state_restore = ride_cpu_state_restore,
     .state_stats = ride_cpu_state_stats,
+    .counts_create = cpu_counts_create,
+    .counts_destroy = cpu_counts_destroy,
+    .counts_take = cpu_counts_take,
     .submit = cpu_submit,
     .poll = cpu_poll,
     .wait = cpu_wait,

@@ -1,6 +1,7 @@
 /* kernels/cpu/state.h: a program (bundle made ready), a state (all entities) and the work of one batch. Private. */
 #ifndef RIDE_KERNELS_CPU_STATE_H
 #define RIDE_KERNELS_CPU_STATE_H
+#include "kernels/cpu/profile.h"
 #include "kernels/cpu/program.h"
 #include "kernels/cpu/rows.h"
 #include "kernels/cpu/score.h"
@@ -16,7 +17,8 @@ struct ride_program_dev {
     uint8_t *image;
     ride_bundle bundle;
     ride_tile_layout in_layout, out_layout;
-    ride_cpu_scorer *scorer; /* NULL without a model */
+    ride_cpu_scorer *scorer;   /* NULL without a model */
+    ride_cpu_profile *profile; /* NULL without a profile */
 };
 
 struct ride_state {

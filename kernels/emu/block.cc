@@ -37,15 +37,16 @@ static int draw_credit() {
 
 void block_fail(cudaError_t error, const Thread &thread, const char *format, ...) {
     if (block.error != cudaSuccess) return; // what follows is only a consequence
-    char text[512];
-    int n = snprintf(text, sizeof text, "kernel %s, block (%u,%u,%u), thread (%u,%u,%u): ", block.kernel, now.block.x,
-                     now.block.y, now.block.z, thread.index.x, thread.index.y, thread.index.z);
+    int n =
+        snprintf(block.finding, sizeof block.finding, "kernel %s, block (%u,%u,%u), thread (%u,%u,%u): ", block.kernel,
+                 now.block.x, now.block.y, now.block.z, thread.index.x, thread.index.y, thread.index.z);
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text + n, sizeof text - (size_t)n, format, arguments);
+    if (n > 0 && n < (int)sizeof block.finding)
+        vsnprintf(block.finding + n, sizeof block.finding - (size_t)n, format, arguments);
     va_end(arguments);
     block.error = error;
-    block.finding = text;
+    release(&block.work->moment->ended); // who reads the finding has to know of it
 }
 
 void block_suspend() { fiber_suspend(); }
@@ -57,7 +58,7 @@ void block_give_up() {
 
 void make_ready(Thread &thread) {
     thread.state = State::ready;
-    block.ready.push_back(thread.number);
+    block.ready[(block.ready_first + block.ready_count++) % 1024] = (unsigned short)thread.number;
 }
 
 void make_ready(unsigned first, unsigned count, unsigned which) {
@@ -71,12 +72,30 @@ void make_ready(unsigned first, unsigned count, unsigned which) {
 static unsigned take_ready() {
     World &w = world();
     if (w.order == Order::random) {
-        size_t at = block.ready_first + w.random.below((unsigned)(block.ready.size() - block.ready_first));
+        unsigned at = (block.ready_first + w.random.below(block.ready_count)) % 1024;
         std::swap(block.ready[at], block.ready[block.ready_first]);
     }
-    unsigned number = block.ready[block.ready_first++];
-    if (block.ready_first == block.ready.size()) block.ready.clear(), block.ready_first = 0;
+    unsigned number = block.ready[block.ready_first];
+    block.ready_first = (block.ready_first + 1) % 1024;
+    block.ready_count--;
     return number;
+}
+
+/* Done for all when a barrier opens, before one of them runs on: what that one does next is not known to the others. */
+void join(Thread *const *threads, unsigned count) {
+    if (!under_tsan) return;
+    alignas(16) static char token[16];
+    void *self = tsan_self();
+    tsan_renew(token, sizeof token);
+    for (unsigned i = 0; i < count; i++) {
+        tsan_switch(fiber_tsan(threads[i]->fiber));
+        release(token);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        tsan_switch(fiber_tsan(threads[i]->fiber));
+        acquire(token);
+    }
+    tsan_switch(self);
 }
 
 /* The barrier opens when all live threads are there, and fails when they are at different ones. */
@@ -100,14 +119,17 @@ static void barrier_check() {
     int answer = first->block_kind == RIDE_EMU_BARRIER_COUNT ? count
                  : first->block_kind == RIDE_EMU_BARRIER_AND ? count == (int)block.live
                                                              : count > 0;
+    static Thread *waiting[1024];
+    unsigned n = 0;
     for (Thread &t : block.threads)
-        if (t.state == State::at_barrier) t.result = (uint64_t)answer;
+        if (t.state == State::at_barrier) waiting[n++] = &t;
+    join(waiting, n);
     block.at_barrier = 0;
     block.idle_atomics = 0;
-    size_t n = block.threads.size();
-    for (size_t i = 0; i < n; i++) {
-        Thread &t = block.threads[world().order == Order::backward ? n - 1 - i : i];
-        if (t.state == State::at_barrier) make_ready(t);
+    for (unsigned i = 0; i < n; i++) {
+        Thread &t = *waiting[world().order == Order::backward ? n - 1 - i : i];
+        t.result = (uint64_t)answer;
+        make_ready(t);
     }
 }
 
@@ -176,8 +198,7 @@ static bool start_threads(uint64_t block_number) {
     block.live = count;
     block.at_barrier = 0;
     block.idle_atomics = 0;
-    block.ready.clear();
-    block.ready_first = 0;
+    block.ready_first = block.ready_count = 0;
     for (size_t i = 0; i < block.warps.size(); i++) {
         unsigned lanes = std::min(32u, count - 32 * (unsigned)i);
         block.warps[i] = {lanes == 32 ? ~0u : (1u << lanes) - 1, 0};
@@ -195,18 +216,18 @@ static void run_block(uint64_t number) {
         tsan_renew(shared_start, (size_t)(shared_stop - shared_start));
         poison(shared_start, (size_t)(shared_stop - shared_start), number + 1);
     }
-    if (under_tsan) block.tokens.reset(new BlockTokens());
     if (!start_threads(number)) {
         block.error = cudaErrorLaunchOutOfResources;
-        block.finding = std::string("kernel ") + block.kernel + ": no memory for the stacks of its threads";
+        snprintf(block.finding, sizeof block.finding, "kernel %s: no memory for the stacks of its threads",
+                 block.kernel);
         return;
     }
     while (block.error == cudaSuccess && block.live > 0) {
-        if (block.ready_first < block.ready.size()) resume(block.threads[take_ready()]);
+        if (block.ready_count > 0) resume(block.threads[take_ready()]);
         else if (!warp_answer_active()) tell_stuck();
     }
     for (Thread &t : block.threads)
-        if (t.state != State::finished) fiber_discard(t.fiber);
+        if (t.state != State::finished) fiber_discard(t.fiber, &block.work->moment->ended);
 }
 
 static void shape_block(const dim3 &size) {
@@ -224,11 +245,10 @@ cudaError_t run_kernel(const Work &work, const char *name, std::string *finding)
     block.kernel = name;
     block.work = &work;
     block.error = cudaSuccess;
-    block.finding.clear();
+    block.finding[0] = 0;
     now.block_size = work.block;
     now.grid_size = work.grid;
     shape_block(work.block);
-    release(&work.moment->launched);
     uint64_t count = (uint64_t)work.grid.x * work.grid.y * work.grid.z;
     std::vector<uint32_t> drawn; // random: a permutation of the blocks
     if (w.order == Order::random && count <= UINT32_MAX) {
@@ -243,7 +263,7 @@ cudaError_t run_kernel(const Work &work, const char *name, std::string *finding)
     for (uint64_t i = 0; i < count && block.error == cudaSuccess; i++)
         run_block(!drawn.empty() ? drawn[i] : w.order == Order::backward ? count - 1 - i : i);
     fault_end();
-    acquire(&work.moment->ended);
+    if (block.error != cudaSuccess) acquire(&work.moment->ended);
     *finding = block.finding;
     return block.error;
 }
@@ -254,7 +274,6 @@ using namespace ride_emu;
 
 int ride_emu_block(ride_emu_block_kind kind, int predicate, ride_emu_place place) {
     Thread &self = *block.self;
-    if (under_tsan) release(&block.tokens->barrier);
     self.block_kind = kind;
     self.predicate = predicate != 0;
     self.place = place;
@@ -262,7 +281,6 @@ int ride_emu_block(ride_emu_block_kind kind, int predicate, ride_emu_place place
     block.at_barrier++;
     barrier_check();
     block_suspend();
-    if (under_tsan) acquire(&block.tokens->barrier);
     return (int)self.result;
 }
 

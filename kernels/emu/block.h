@@ -26,23 +26,17 @@ struct Warp {
     unsigned live, waiting; // lanes that have not returned; lanes that wait in a warp function
 };
 
-/* ThreadSanitizer's sync objects of one block, in memory of their own so that they are forgotten with it. */
-struct BlockTokens {
-    char barrier, warps[32][32]; // of a warp: by the lowest lane of the mask
-};
-
 struct Block {
     const char *kernel;
     const Work *work;
     std::vector<Thread> threads; // as many as the launch's blocks have
     std::vector<Warp> warps;
-    std::vector<unsigned> ready; // thread numbers; [ready_first, size) wait to run
-    size_t ready_first;
+    unsigned short ready[1024]; // ring of the numbers of threads that may run
+    unsigned ready_first, ready_count;
     unsigned live, at_barrier;
-    Thread *self; // who runs; NULL: none
-    std::unique_ptr<BlockTokens> tokens;
+    Thread *self;      // who runs; NULL: none
     cudaError_t error; // what ended the block early
-    std::string finding;
+    char finding[1024];
     int credit;            // atomics until another thread may come first
     uint64_t idle_atomics; // atomics since a thread last returned or passed a barrier
 };
@@ -57,6 +51,9 @@ void block_suspend();
 void make_ready(Thread &thread);
 /* Makes those of [first, first + count) ready that are in `which` (bit i: thread first + i), in the order of the run. */
 void make_ready(unsigned first, unsigned count, unsigned which);
+
+/* For ThreadSanitizer: what each of these threads did is known to all of them. */
+void join(Thread *const *threads, unsigned count);
 
 /* warp.cc. A lane's return may be what others waited for. */
 void warp_check(unsigned warp);

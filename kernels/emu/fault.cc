@@ -1,6 +1,6 @@
 /* kernels/emu/fault.cc: a wrong access of a kernel fails the launch instead of ending the program. Buffers and stacks have
- * inaccessible pages round them; the signal of touching one is answered by leaving the thread where it is. AddressSanitizer and
- * ThreadSanitizer have reports of their own, and other processors no such exit: there the signal is left alone. */
+ * inaccessible pages round them; the signal of touching one is answered by leaving the thread where it is. AddressSanitizer has
+ * reports of its own, and other processors no such exit: there the signal is left alone. */
 #include "kernels/emu/block.h"
 
 #include <signal.h>
@@ -12,7 +12,7 @@
 
 namespace ride_emu {
 
-#if defined(__x86_64__) && !defined(RIDE_EMU_ASAN) && !defined(RIDE_EMU_TSAN)
+#if defined(__x86_64__) && !defined(RIDE_EMU_ASAN)
 
 static struct sigaction before_segv, before_bus;
 static stack_t before_stack;

@@ -126,12 +126,20 @@ bool fiber_resume(Fiber *fiber) {
 
 void fiber_suspend() { leave(running, false); }
 
-void fiber_discard(Fiber *fiber) {
+void fiber_discard(Fiber *fiber, void *token) {
     asan_forget(fiber->stack, fiber_stack_bytes);
-    if (fiber->tsan != nullptr) tsan_destroy(fiber->tsan); // it believes in calls that will not return
+    if (fiber->tsan != nullptr) {
+        void *self = tsan_self();
+        tsan_switch(fiber->tsan);
+        release(token);
+        tsan_switch(self);
+        tsan_destroy(fiber->tsan); // it believes in calls that will not return
+    }
     fiber->tsan = nullptr;
     fiber->made = false;
 }
+
+void *fiber_tsan(const Fiber *fiber) { return fiber->tsan; }
 
 void *fiber_stack_top(const Fiber *fiber) { return fiber->stack + fiber_stack_bytes; }
 

@@ -21,8 +21,10 @@ Fiber *fiber_get(unsigned slot, FiberBody body);
 bool fiber_resume(Fiber *fiber);
 /* From within the running fiber: back to whoever resumed it. */
 void fiber_suspend();
-/* A suspended fiber will not be resumed: what is on its stack is forgotten. */
-void fiber_discard(Fiber *fiber);
+/* A suspended fiber will not be resumed: what is on its stack is forgotten; who acquires the token knows what it did before. */
+void fiber_discard(Fiber *fiber, void *token);
+/* ThreadSanitizer's name of it. */
+void *fiber_tsan(const Fiber *fiber);
 /* The running fiber's stack, and whether an address lies in its guard page. */
 void *fiber_stack_top(const Fiber *fiber);
 bool fiber_guards(const Fiber *fiber, const void *address);

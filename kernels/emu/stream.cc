@@ -83,22 +83,28 @@ static void call_kernel(const Work &work, Device &device) {
     device.dead = error;
 }
 
-/* Runs the first piece of work of a stream. On a dead device work is dropped, as CUDA drops it. */
+/* Runs the first piece of work of a stream. On a dead device work is dropped, as CUDA drops it. The emulator's own doings stay the
+ * host's thread's: only what the work itself does belongs to the stream, and what a kernel does to its threads. */
 static void run_head(CUstream_st *stream) {
     Work work = std::move(stream->queue.front());
     stream->queue.pop_front();
     Device &device = world().devices[(size_t)stream->device];
+    bool runs = work.call && device.dead == cudaSuccess;
     void *self = tsan_self();
-    if (under_tsan) tsan_switch(stream->tsan);
+    tsan_switch(stream->tsan);
     acquire(&work.moment->queued);
     for (const MomentRef &earlier : work.after) acquire(&earlier->reached);
-    if (work.call && device.dead == cudaSuccess) {
-        if (work.kernel != nullptr) call_kernel(work, device);
-        else work.call->run();
+    if (runs && work.kernel == nullptr) work.call->run();
+    if (runs && work.kernel != nullptr) {
+        release(&work.moment->launched);
+        tsan_switch(self);
+        call_kernel(work, device);
+        tsan_switch(stream->tsan);
+        acquire(&work.moment->ended);
     }
     work.call.reset();
     release(&work.moment->reached);
-    if (under_tsan) tsan_switch(self);
+    tsan_switch(self);
     work.moment->time_ns = now_ns();
     work.moment->done = true;
     forget_if_done(stream);

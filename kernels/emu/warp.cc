@@ -47,8 +47,14 @@ static bool open_group(unsigned warp, unsigned lane) {
     for (unsigned i = 0; i < 32; i++)
         if ((group >> i & 1) != 0 && (lanes[i].mask != lanes[lane].mask || lanes[i].warp_kind != lanes[lane].warp_kind))
             return false;
-    for (unsigned i = 0; i < 32; i++)
-        if ((group >> i & 1) != 0) lanes[i].result = answer(lanes, i, group);
+    Thread *joined[32];
+    unsigned n = 0;
+    for (unsigned i = 0; i < 32; i++) {
+        if ((group >> i & 1) == 0) continue;
+        lanes[i].result = answer(lanes, i, group);
+        joined[n++] = &lanes[i];
+    }
+    if (lanes[lane].warp_kind == RIDE_EMU_SYNCWARP) join(joined, n); // the others order no memory
     w.waiting &= ~group;
     make_ready(warp * 32, 32, group);
     return true;
@@ -105,7 +111,6 @@ uint64_t ride_emu_warp(ride_emu_warp_kind kind, unsigned mask, uint64_t value, u
         block_fail(cudaErrorLaunchFailure, self, "a shuffle at %s:%d has the width %d", place.file, place.line, width);
         block_give_up();
     }
-    if (kind == RIDE_EMU_SYNCWARP && under_tsan) release(&block.tokens->warps[warp][lowest(mask)]);
     self.warp_kind = kind;
     self.mask = mask;
     self.value = value;
@@ -116,6 +121,5 @@ uint64_t ride_emu_warp(ride_emu_warp_kind kind, unsigned mask, uint64_t value, u
     block.warps[warp].waiting |= 1u << bit;
     if (kind != RIDE_EMU_ACTIVE) open_group(warp, bit);
     block_suspend();
-    if (kind == RIDE_EMU_SYNCWARP && under_tsan) acquire(&block.tokens->warps[warp][lowest(mask)]);
     return self.result;
 }

@@ -191,6 +191,7 @@ static ride_status run(batch *b) {
         if ((work->stages & RIDE_STAGE_FEATURES) != 0) ref_row_expressions(b->program, in, out, r);
         if ((work->stages & RIDE_STAGE_SCORE) != 0) RIDE_TRY(ref_row_score(b->program, in, out, r));
         if ((work->stages & RIDE_STAGE_RULES) != 0) ref_row_rules(b->program, in, out, r);
+        if ((work->stages & RIDE_STAGE_PROFILE) != 0) ref_row_count(b->program, in, out, r, work->counts);
     }
     return RIDE_OK;
 }
@@ -198,6 +199,7 @@ static ride_status run(batch *b) {
 ride_status ref_apply(const ride_program_dev *program, ride_state *state, const ride_work *work) {
     batch b = {.program = program, .state = state, .work = work};
     RIDE_ASSERT((work->stages & RIDE_STAGE_SCORE) == 0 || program->has_forest);
+    RIDE_ASSERT((work->stages & RIDE_STAGE_PROFILE) == 0 || (program->has_profile && work->counts != NULL));
     if (work->rows_count == 0) return RIDE_OK;
     if ((work->stages & RIDE_STAGE_FEATURES) != 0) {
         RIDE_ASSERT(state != NULL && state->program == program);

@@ -109,6 +109,8 @@ static ride_status program_upload(ride_device *device, const ride_bundle *bundle
     program->has_forest = ride_bundle_has_forest(&program->bundle);
     RIDE_TRY_GOTO(st, upload_plan(program, err), fail);
     if (program->has_forest) RIDE_TRY_GOTO(st, ride_forest_open(&program->bundle, &program->forest, err), fail);
+    program->has_profile = ride_bundle_has_profile(&program->bundle);
+    if (program->has_profile) RIDE_TRY_GOTO(st, ride_profile_open(&program->bundle, &program->profile, err), fail);
     *out = program;
     return RIDE_OK;
 fail:
@@ -140,6 +142,26 @@ static void state_destroy(ride_state *state) {
 static void state_stats(const ride_state *state, ride_state_stats *out) {
     *out = (ride_state_stats){.entries = state->entries_count, .bytes = state->bytes};
     for (uint32_t e = 0; e < state->program->bundle.plan->entities_count; e++) out->keys += state->tables[e].keys_count;
+}
+
+static ride_status counts_create(ride_device *device, const ride_program_dev *program, ride_counts **out,
+                                 ride_error *err) {
+    (void)device;
+    if (!program->has_profile) return ride_fail(err, RIDE_E_MODEL, "the bundle has no profile to count by");
+    const uint32_t cells_count = program->profile.header->cells_count;
+    *out = calloc(1, sizeof **out + cells_count * sizeof(*out)->cells[0]);
+    if (*out == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for %u counts", cells_count);
+    (*out)->cells_count = cells_count;
+    return RIDE_OK;
+}
+static void counts_destroy(ride_counts *counts) { free(counts); }
+static ride_status counts_take(ride_counts *counts, uint64_t *out, ride_error *err) {
+    (void)err;
+    for (uint32_t i = 0; i < counts->cells_count; i++) {
+        out[i] = counts->cells[i];
+        counts->cells[i] = 0;
+    }
+    return RIDE_OK;
 }
 
 static ride_status submit(ride_queue *queue, const ride_program_dev *program, ride_state *state, const ride_work *work,
@@ -188,6 +210,9 @@ static const ride_backend_ops ops = {
     .state_save = ref_state_save,
     .state_restore = ref_state_restore,
     .state_stats = state_stats,
+    .counts_create = counts_create,
+    .counts_destroy = counts_destroy,
+    .counts_take = counts_take,
     .submit = submit,
     .poll = poll_ticket,
     .wait = wait_ticket,

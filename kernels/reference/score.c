@@ -1,8 +1,9 @@
 /* kernels/reference/score.c: what follows the windows, one row at a time with the functions of kernels/row as they are:
- * expressions, the vector and its trees, decision rules. */
+ * expressions, the vector and its trees, decision rules, the cells of a profile. */
 #include "kernels/reference/state.h"
 #include "kernels/row/expr.h"
 #include "kernels/row/link.h"
+#include "kernels/row/profile.h"
 #include "kernels/row/tree.h"
 #include "kernels/row/vector.h"
 
@@ -84,4 +85,20 @@ void ref_row_rules(const ride_program_dev *program, const uint8_t *in_tile, uint
         decided++;
     uint32_t *out = ride_tile_values(&program->out, out_tile, plan->features_count + RIDE_OUT_RULE);
     out[row] = decided;
+}
+
+void ref_row_count(const ride_program_dev *program, const uint8_t *in_tile, uint8_t *out_tile, uint32_t row,
+                   ride_counts *counts) {
+    const uint32_t features_count = program->bundle.plan->features_count;
+    for (uint32_t i = 0; i < program->profile.header->columns_count; i++) {
+        const ride_profile_column *column = &program->profile.columns[i];
+        const double *edges = program->profile.edges + column->edges_first;
+        double x;
+        if (column->source == RIDE_PROFILE_MARGIN)
+            x = *out_f64(program, out_tile, features_count + RIDE_OUT_MARGIN, row);
+        else if (column->source == RIDE_PROFILE_PROBABILITY)
+            x = *out_f64(program, out_tile, features_count + RIDE_OUT_PROBABILITY, row);
+        else x = vector_value(program, in_tile, out_tile, column->index, row);
+        counts->cells[column->cells_first + ride_profile_cell(column, edges, x)]++;
+    }
 }

@@ -7,6 +7,7 @@
 #ifndef RIDE_KERNELS_REFERENCE_STATE_H
 #define RIDE_KERNELS_REFERENCE_STATE_H
 #include "kernels/layout/forest.h"
+#include "kernels/layout/profile.h"
 #include "kernels/layout/program.h"
 #include "kernels/row/window.h"
 #include "ride/backend.h"
@@ -57,7 +58,13 @@ struct ride_program_dev {
     int32_t *fact_of_column;            /* columns_count: which fact of an entry holds the column, or -1 */
     uint32_t columns_used, facts_count; /* the conditions' facts follow those of the columns */
     ride_forest forest;
-    bool has_forest;
+    ride_profile profile;
+    bool has_forest, has_profile;
+};
+
+struct ride_counts {
+    uint32_t cells_count;
+    uint64_t cells[];
 };
 
 struct ride_state {
@@ -103,7 +110,7 @@ typedef struct ref_event {
 double ref_aggregate(const ride_program_dev *program, const ride_plan_aggregate *aggregate, const ref_event *event,
                      bool *overflow);
 
-/* One batch: conditions, aggregates, state, expressions; then score; then rules, as the work's stages say. */
+/* One batch: conditions, aggregates, state, expressions; then score; then rules; then counts, as the work's stages say. */
 ride_status ref_apply(const ride_program_dev *program, ride_state *state, const ride_work *work);
 
 /* One row of a tile. The condition: its program is true (null is not). */
@@ -111,6 +118,8 @@ bool ref_row_condition(const ride_program_dev *program, uint32_t program_index, 
                        const uint8_t *out_tile, uint32_t row);
 void ref_row_expressions(const ride_program_dev *program, const uint8_t *in_tile, uint8_t *out_tile, uint32_t row);
 ride_status ref_row_score(const ride_program_dev *program, const uint8_t *in_tile, uint8_t *out_tile, uint32_t row);
+void ref_row_count(const ride_program_dev *program, const uint8_t *in_tile, uint8_t *out_tile, uint32_t row,
+                   ride_counts *counts);
 void ref_row_rules(const ride_program_dev *program, const uint8_t *in_tile, uint8_t *out_tile, uint32_t row);
 
 #endif

@@ -2,7 +2,8 @@
  * every CUDA plugin that this build has (the emulated one with four virtual devices, the real one). A backend that cannot run is
  * one skipped case, in its own words.
  *
- * RIDE_CONFORMANCE_BACKENDS=cpu,cuda_emulated tests these only. RIDE_EMU_DEVICES: other than four virtual devices. */
+ * RIDE_CONFORMANCE_BACKENDS=cpu,cuda_emulated tests these only. RIDE_EMU_DEVICES, RIDE_EMU_MEMORY: other than four virtual
+ * devices of 50 MB. */
 #ifndef RIDE_TESTS_BACKENDS_H
 #define RIDE_TESTS_BACKENDS_H
 #include "backend/fake.h"
@@ -65,7 +66,7 @@ static const backend_case backends[] = {
     {.name = "cpu_avx2", .entry = cpu_avx2, .slower = 1},
     {.name = "cpu_portable", .entry = cpu_portable, .slower = 1},
     {.name = "fake_cpu", .entry = ride_backend_fake, .slower = 2, .is_fake = 1},
-    {.name = "cuda_emulated", .entry = cuda_emulated, .slower = 10},
+    {.name = "cuda_emulated", .entry = cuda_emulated, .slower = 20},
     {.name = "cuda", .entry = cuda_hardware, .slower = 1},
 };
 enum { BACKENDS = sizeof backends / sizeof *backends, BACKEND_DEVICES_MAX = 4 };
@@ -137,6 +138,7 @@ static inline void backends_add(const char *suite, backend_choice choice, uint32
     static uint32_t uses_count;
     static int told[BACKENDS];
     setenv("RIDE_EMU_DEVICES", "4", 0);
+    setenv("RIDE_EMU_MEMORY", "50000000", 0); /* a state takes half of it, and the emulator fills it */
     for (uint32_t b = 0; b < BACKENDS; b++) {
         const backend_case *one = &backends[b];
         if (choice == BACKENDS_WITHOUT_FAKE && one->is_fake) continue;

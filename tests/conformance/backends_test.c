@@ -21,6 +21,7 @@ static void agree(const backend_use *use) {
             session_open(&s, use->backend->entry, &t->plan, &t->bundle);
             session_run(&s, t->rows, t->rows_count, batch, cut_every, &got);
             compare(&t->plan, t->rows, t->rows_count, &t->expected, &got, what);
+            compare_counts(&s, t->expected_counts, what);
             memory_stream saved = session_save(&s);
             if (variant == 0) whole = saved;
             else {
@@ -43,6 +44,7 @@ static void divide(const backend_use *use, const trial *t, const uint32_t *cuts,
     memory_stream saved[BACKEND_DEVICES_MAX];
     random_row *mine = calloc(t->rows_count + 1, sizeof *mine);
     outputs_make(&t->plan, t->rows_count, &got);
+    uint64_t *counted = calloc(t->cells_count + 1, sizeof *counted);
     for (uint32_t i = 0; i < use->parts_count; i++) {
         for (uint32_t row = 0; row < t->rows_count; row++) {
             mine[row] = t->rows[row];
@@ -57,8 +59,15 @@ static void divide(const backend_use *use, const trial *t, const uint32_t *cuts,
             session_batch(&one, mine, first, count, &got);
         }
         saved[i] = session_save(&one);
+        session *s = &one;
+        ride_error err = {0};
+        MUST(session_take(s));
+        for (uint32_t cell = 0; cell < t->cells_count; cell++) counted[cell] += one.counted[cell];
         session_close(&one);
     }
+    for (uint32_t cell = 0; cell < t->cells_count; cell++)
+        CHECK(counted[cell] == t->expected_counts[cell], "divided: cell %u", cell);
+    free(counted);
     compare(&t->plan, t->rows, t->rows_count, &t->expected, &got, "divided");
     session_open(&one, use->backend->entry, &t->plan, &t->bundle);
     for (uint32_t i = 0; i < use->parts_count; i++) session_restore(&one, &saved[i]);
@@ -110,7 +119,7 @@ static void refuse_a_damaged_state(const backend_use *use) {
     memory_stream saved = session_save(&s);
     CHECK(saved.bytes > 64, "a state of %zu bytes", saved.bytes);
     rnd r = {99};
-    for (int round = 0; round < 200; round++) {
+    for (int round = 0, rounds = (int)backend_rounds(use, 400); round < rounds; round++) {
         s.ops->state_destroy(s.state);
         session_state(&s);
         memory_stream bad = {.data = malloc(saved.bytes), .bytes = saved.bytes};

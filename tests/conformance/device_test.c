@@ -15,6 +15,7 @@ typedef struct host {
     uint32_t batches_count;
     const ride_bundle *bundle;
     memory_stream saved;
+    uint64_t *saved_counts;                       /* of the rows that the saved state has seen */
     uint32_t saved_batches, submitted, completed; /* batches */
     ride_ticket tickets[IN_FLIGHT];
     uint8_t *in[IN_FLIGHT], *out[IN_FLIGHT];
@@ -63,7 +64,8 @@ static ride_status host_submit(host *h) {
     memset(h->in[slot], POISON, h->in_bytes);
     memset(h->out[slot], POISON, h->out_bytes);
     rows_fill(s->plan, &s->in, h->rows + first, count, first, h->in[slot]);
-    const ride_work work = {.stages = session_stages(s->plan),
+    const ride_work work = {.stages = session_stages(s->plan) | (s->counts != NULL ? RIDE_STAGE_PROFILE : 0),
+                            .counts = s->counts,
                             .rows_count = count,
                             .in_tiles = h->in[slot],
                             .out_tiles = h->out[slot],
@@ -88,7 +90,8 @@ static ride_status host_save(host *h) {
     session *s = h->s;
     ride_error err = {0};
     memory_stream m = {0};
-    const ride_status st = s->ops->state_save(s->state, 0, RIDE_VNODES, memory_write, &m, &err);
+    ride_status st = s->ops->state_save(s->state, 0, RIDE_VNODES, memory_write, &m, &err);
+    if (st == RIDE_OK) st = session_take(s);
     if (st != RIDE_OK) {
         free(m.data);
         return st;
@@ -96,6 +99,10 @@ static ride_status host_save(host *h) {
     free(h->saved.data);
     h->saved = m;
     h->saved_batches = h->completed;
+    for (uint32_t i = 0; i < s->cells_count; i++) {
+        h->saved_counts[i] += s->counted[i];
+        s->counted[i] = 0;
+    }
     return RIDE_OK;
 }
 
@@ -152,6 +159,7 @@ static void run_device_seed(uint64_t seed, ride_backend_entry_fn real, uint32_t 
     session_open(&s, real, plan, &bundle);
     session_run(&s, rows, rows_count, 64, 0, &expected);
     memory_stream whole = session_save(&s);
+    uint64_t *expected_counts = counts_copy(&s);
     session_close(&s);
 
     ride_clock_virtual_init(&clock, 0);
@@ -179,7 +187,10 @@ static void run_device_seed(uint64_t seed, ride_backend_entry_fn real, uint32_t 
     h.in_bytes = tiles * s.in.tile_bytes;
     h.out_bytes = tiles * s.out.tile_bytes;
     host_buffers(&h);
+    h.saved_counts = calloc(s.cells_count + 1, sizeof *h.saved_counts);
     host_run(&h, &r);
+    for (uint32_t i = 0; i < s.cells_count; i++) s.counted[i] = h.saved_counts[i];
+    compare_counts(&s, expected_counts, "through devices that fail");
     compare(plan, rows, rows_count, &expected, &got, "through devices that fail");
     CHECK(streams_equal(&h.saved, &whole), "the state at the end is another");
     seen[0] += h.losses, seen[1] += h.failures, seen[2] += h.fulls, seen[3] += h.pendings;
@@ -192,6 +203,8 @@ static void run_device_seed(uint64_t seed, ride_backend_entry_fn real, uint32_t 
     session_services_default();
     free(whole.data);
     free(h.saved.data);
+    free(h.saved_counts);
+    free(expected_counts);
     free(h.first);
     free(got.words);
     free(expected.words);

@@ -1,8 +1,8 @@
 /* tests/conformance/random_model.h: what follows the features of a random plan: the vector, a random forest over it, rules over
- * features, score and event; and all of it as a bundle. */
+ * features, score and event; and all of it, with a profile, as a bundle. */
 #ifndef RIDE_TESTS_RANDOM_MODEL_H
 #define RIDE_TESTS_RANDOM_MODEL_H
-#include "random_plan.h"
+#include "random_profile.h"
 
 static inline void model_vector(rnd *r, random_plan *p) {
     static const plan_field numbers[] = {FIELD_AMOUNT, FIELD_COUNT, FIELD_WIDE, FIELD_BOOL, FIELD_REAL, FIELD_CATEGORY};
@@ -153,6 +153,7 @@ static inline void random_plan_bundle(const random_plan *p, uint8_t **image, rid
         if (sections[i].bytes > 0)
             RIDE_ASSERT(ride_bundle_builder_add(builder, sections[i].section, sections[i].data, sections[i].bytes,
                                                 &err) == RIDE_OK);
+    random_profile_add(p, builder);
     ride_bundle_builder_hashes(builder, hash, NULL);
     RIDE_ASSERT(ride_bundle_builder_build(builder, image, &bytes, &err) == RIDE_OK);
     if (ride_bundle_open(*image, bytes, bundle, &err) != RIDE_OK ||

@@ -37,6 +37,9 @@ typedef struct session {
     size_t in_bytes, out_bytes;
     uint32_t vnode_first, vnodes_count;
     uint32_t batch_rows_max; /* what the buffers hold */
+    ride_counts *counts;     /* NULL: the bundle has no profile */
+    uint64_t *counted;       /* cells_count: what was taken so far */
+    uint32_t cells_count;
 } session;
 
 #define MUST(call)                                                                                                     \
@@ -51,6 +54,27 @@ static void session_state(session *s) {
     MUST(s->ops->state_create(s->device, s->program, &options, &s->state, &err));
 }
 
+static void session_counts(session *s, const ride_bundle *bundle) {
+    ride_error err = {0};
+    ride_profile profile;
+    if (!ride_bundle_has_profile(bundle)) return;
+    MUST(ride_profile_open(bundle, &profile, &err));
+    MUST(s->ops->counts_create(s->device, s->program, &s->counts, &err));
+    s->cells_count = profile.header->cells_count;
+    s->counted = calloc(s->cells_count + 1, sizeof *s->counted);
+}
+static ride_status session_take(session *s) {
+    ride_error err = {0};
+    if (s->counts == NULL) return RIDE_OK;
+    uint64_t *now = calloc(s->cells_count + 1, sizeof *now);
+    now[s->cells_count] = 77; /* behind the last */
+    const ride_status st = s->ops->counts_take(s->counts, now, &err);
+    CHECK(now[s->cells_count] == 77, "%s: counts behind the last cell", s->ops->name);
+    for (uint32_t i = 0; i < s->cells_count && st == RIDE_OK; i++) s->counted[i] += now[i];
+    free(now);
+    return st;
+}
+
 /* s holds what is wanted: plan, device and vnodes. */
 static void session_start(session *s, ride_backend_entry_fn entry, const ride_bundle *bundle) {
     ride_error err = {0};
@@ -62,6 +86,7 @@ static void session_start(session *s, ride_backend_entry_fn entry, const ride_bu
     MUST(s->ops->device_open(s->device_index, &s->device, &err));
     MUST(s->ops->program_upload(s->device, bundle, &s->program, &err));
     session_state(s);
+    session_counts(s, bundle);
     MUST(s->ops->queue_create(s->device, 4, &s->queue, &err));
     if (s->batch_rows_max == 0) s->batch_rows_max = ROWS_MAX;
     const size_t tiles_max = (s->batch_rows_max + RIDE_TILE_ROWS - 1) / RIDE_TILE_ROWS;
@@ -101,6 +126,8 @@ static void session_close(session *s) {
     s->ops->buffer_free(s->device, RIDE_BUFFER_HOST, s->out_buffer);
     s->ops->buffer_free(s->device, RIDE_BUFFER_HOST, s->in_buffer);
     s->ops->queue_destroy(s->queue);
+    s->ops->counts_destroy(s->counts);
+    free(s->counted);
     s->ops->state_destroy(s->state);
     s->ops->program_release(s->program);
     s->ops->device_close(s->device);
@@ -209,9 +236,10 @@ static void session_batch(session *s, const random_row *rows, uint32_t first, ui
     rows_fill(p, &s->in, rows + first, count, first, in);
     uint8_t *before = malloc(in_bytes);
     memcpy(before, in, in_bytes);
-    const int apart = count % 3 == 0; /* scores and rules as works of their own */
-    const uint32_t stages = session_stages(p);
-    ride_work work = {.stages = apart ? RIDE_STAGE_FEATURES : stages,
+    const int apart = count % 3 == 0; /* scores, rules and counts as works of their own */
+    const uint32_t stages = session_stages(p), profile = s->counts != NULL ? RIDE_STAGE_PROFILE : 0;
+    ride_work work = {.stages = apart ? RIDE_STAGE_FEATURES : stages | profile,
+                      .counts = s->counts,
                       .rows_count = count,
                       .in_tiles = in,
                       .out_tiles = to,
@@ -220,9 +248,12 @@ static void session_batch(session *s, const random_row *rows, uint32_t first, ui
     ride_ticket ticket = 0;
     MUST(s->ops->submit(s->queue, s->program, s->state, &work, &ticket));
     MUST(s->ops->wait(s->queue, ticket, UINT64_MAX));
-    work.stages = stages & ~(uint32_t)RIDE_STAGE_FEATURES;
+    work.stages = (stages & ~(uint32_t)RIDE_STAGE_FEATURES) | (count % 2 == 0 ? profile : 0);
     if (apart) MUST(s->ops->submit(s->queue, s->program, NULL, &work, &ticket));
+    work.stages = profile;
+    if (apart && count % 2 != 0 && profile != 0) MUST(s->ops->submit(s->queue, s->program, NULL, &work, &ticket));
     MUST(s->ops->wait(s->queue, ticket, UINT64_MAX));
+    if (count % 5 == 0) MUST(session_take(s));
     CHECK(memcmp(before, in, in_bytes) == 0, "%s: the input was written to", s->ops->name);
     free(before);
     CHECK(all_bytes_are(s->out_buffer, GUARD_BYTES, GUARD) && all_bytes_are(to + out_bytes, GUARD_BYTES, GUARD),
@@ -258,6 +289,21 @@ static void session_run(session *s, const random_row *rows, uint32_t rows_count,
         if (rnd_one_in(&r, 4)) session_resume_in_parts(s, 1 + rnd_below(&r, RIDE_VNODES - 1));
         else session_resume(s);
     }
+    ride_error err = {0};
+    MUST(session_take(s));
+}
+
+/* The counts of another session of the same bundle: all rows of both taken. */
+static inline void compare_counts(const session *s, const uint64_t *expected, const char *what) {
+    for (uint32_t i = 0; i < s->cells_count; i++)
+        CHECK(s->counted[i] == expected[i], "%s: cell %u: expected %llu, counted %llu", what, i,
+              (unsigned long long)expected[i], (unsigned long long)s->counted[i]);
+}
+/* A copy to compare with when the session is gone; the caller frees it. */
+static inline uint64_t *counts_copy(const session *s) {
+    uint64_t *copy = calloc(s->cells_count + 1, sizeof *copy);
+    for (uint32_t i = 0; i < s->cells_count; i++) copy[i] = s->counted[i];
+    return copy;
 }
 
 static void compare(const random_plan *p, const random_row *rows, uint32_t rows_count, const outputs *expected,

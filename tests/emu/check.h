@@ -4,6 +4,7 @@
 #include "kernels/emu/emu.h"
 #include "kernels/emu/include/cuda_runtime.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -190,3 +190,24 @@ Test(registry, each_failure_of_a_plugin_has_its_own_words) {
     cr_assert_eq(choose("holes"), RIDE_E_VERSION);
     SAYS("no probe");
 }
+
+/* The stand-in of above, once without each function that counts. */
+Test(registry, a_backend_that_cannot_count_is_refused) {
+    static ride_backend_ops table;
+    const ride_backend_ops *ops;
+    ride_fake_set(NULL);
+    cr_assert_eq(ride_backend_select("fake", NULL, &services, &ops, NULL, &err), RIDE_OK);
+    services.context = &table;
+    plugin("counts", "const ride_backend_ops *ride_backend_entry(uint32_t abi, const ride_backend_services *s, "
+                     "ride_error *e) { return (const ride_backend_ops *)s->context; }");
+    for (int i = 0; i < 4; i++) {
+        static const char *const says[] = {"no counts_create", "no counts_destroy", "no counts_take"};
+        table = *ops;
+        table.name = "counts";
+        if (i == 0) table.counts_create = NULL;
+        if (i == 1) table.counts_destroy = NULL;
+        if (i == 2) table.counts_take = NULL;
+        cr_assert_eq(choose("counts"), i < 3 ? RIDE_E_VERSION : RIDE_OK, "%s", err.what);
+        if (i < 3) SAYS(says[i]);
+    }
+}

@@ -40,6 +40,7 @@ RIDE_EMU_VECTORS(unsigned long long, ulonglong, 16, 16)
     X(cudaErrorInvalidConfiguration, 9, "invalid configuration argument")                                              \
     X(cudaErrorInvalidMemcpyDirection, 21, "invalid copy direction for memcpy")                                        \
     X(cudaErrorInsufficientDriver, 35, "CUDA driver version is insufficient for CUDA runtime version")                 \
+    X(cudaErrorStubLibrary, 34, "CUDA driver is a stub library")                                                       \
     X(cudaErrorDevicesUnavailable, 46, "CUDA-capable device(s) is/are busy or unavailable")                            \
     X(cudaErrorInvalidDeviceFunction, 98, "invalid device function")                                                   \
     X(cudaErrorNoDevice, 100, "no CUDA-capable device is detected")                                                    \
@@ -47,14 +48,28 @@ RIDE_EMU_VECTORS(unsigned long long, ulonglong, 16, 16)
     X(cudaErrorInvalidKernelImage, 200, "device kernel image is invalid")                                              \
     X(cudaErrorNoKernelImageForDevice, 209, "no kernel image is available for execution on the device")                \
     X(cudaErrorECCUncorrectable, 214, "uncorrectable ECC error encountered")                                           \
+    X(cudaErrorNvlinkUncorrectable, 220, "uncorrectable NVLink error detected during the execution")                   \
+    X(cudaErrorOperatingSystem, 304, "OS call failed or operation not supported on this OS")                           \
     X(cudaErrorInvalidResourceHandle, 400, "invalid resource handle")                                                  \
     X(cudaErrorNotReady, 600, "device not ready")                                                                      \
     X(cudaErrorIllegalAddress, 700, "an illegal memory access was encountered")                                        \
     X(cudaErrorLaunchOutOfResources, 701, "too many resources requested for launch")                                   \
     X(cudaErrorLaunchTimeout, 702, "the launch timed out and was terminated")                                          \
     X(cudaErrorAssert, 710, "device-side assert triggered")                                                            \
+    X(cudaErrorHardwareStackError, 714, "hardware stack error")                                                        \
+    X(cudaErrorIllegalInstruction, 715, "an illegal instruction was encountered")                                      \
+    X(cudaErrorMisalignedAddress, 716, "misaligned address")                                                           \
+    X(cudaErrorInvalidAddressSpace, 717, "operation not supported on global/shared address space")                     \
+    X(cudaErrorInvalidPc, 718, "invalid program counter")                                                              \
     X(cudaErrorLaunchFailure, 719, "unspecified launch failure")                                                       \
+    X(cudaErrorNotPermitted, 800, "operation not permitted")                                                           \
     X(cudaErrorNotSupported, 801, "operation not supported")                                                           \
+    X(cudaErrorSystemNotReady, 802, "system not yet initialized")                                                      \
+    X(cudaErrorSystemDriverMismatch, 803, "system has unsupported display driver / cuda driver combination")           \
+    X(cudaErrorCompatNotSupportedOnDevice, 804, "forward compatibility was attempted on non supported HW")             \
+    X(cudaErrorMpsConnectionFailed, 805, "MPS client failed to connect to the MPS control daemon or the MPS server")   \
+    X(cudaErrorMpsServerNotReady, 807, "the MPS server is not ready to accept new MPS client requests")                \
+    X(cudaErrorMpsMaxClientsReached, 808, "the hardware resources required to create MPS client have been exhausted")  \
     X(cudaErrorUnknown, 999, "unknown error")
 typedef enum cudaError {
 #define X(name, value, text) name = value,
