@@ -99,9 +99,13 @@ static void put_text(FILE *to, const char *text) {
 }
 
 static void put_number(FILE *to, double value) {
+    if (!isfinite(value)) {
+        fputs("null", to);
+        return;
+    }
     char text[RIDE_NUMBER_BYTES];
-    if (isfinite(value)) fwrite(text, 1, ride_double_to_text(value, text), to);
-    else fputs("null", to);
+    size_t bytes = ride_double_to_text(value, text);
+    fwrite(text, 1, bytes, to);
 }
 
 static void put_names(FILE *to, const char *member, const char *const *names, uint32_t count) {

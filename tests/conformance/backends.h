@@ -2,7 +2,8 @@
  * every CUDA plugin that this build has (the emulated one with four virtual devices, the real one). A backend that cannot run is
  * one skipped case, in its own words.
  *
- * RIDE_CONFORMANCE_BACKENDS=cpu,cuda_emulated tests these only. RIDE_EMU_DEVICES: other than four virtual devices. */
+ * RIDE_CONFORMANCE_BACKENDS=cpu,cuda_emulated tests these only. RIDE_EMU_DEVICES, RIDE_EMU_MEMORY: other than four virtual
+ * devices of 50 MB. */
 #ifndef RIDE_TESTS_BACKENDS_H
 #define RIDE_TESTS_BACKENDS_H
 #include "backend/fake.h"
@@ -24,18 +25,21 @@ static inline const ride_backend_ops *cpu_best(uint32_t abi, const ride_backend_
     return ride_backend_cpu(abi, given, err);
 }
 
-/* The plugin FOLDER/libride_cuda.so of this build: FOLDER is beside the folder of the test programs. */
-static inline const ride_backend_ops *cuda_plugin(const char *folder, const ride_backend_services *given,
-                                                  ride_error *err) {
-    char file[4096];
-    const ride_backend_ops *ops = NULL;
-    const ssize_t bytes = readlink("/proc/self/exe", file, sizeof file - 64);
+/* FOLDER/libride_cuda.so of this build: FOLDER is beside the folder of the test programs. */
+static inline void cuda_plugin_file(const char *folder, char *file, size_t bytes_max) {
+    const ssize_t bytes = readlink("/proc/self/exe", file, bytes_max - 64);
     file[bytes > 0 ? bytes : 0] = 0;
     for (int up = 0; up < 2; up++) {
         char *slash = strrchr(file, '/');
         if (slash != NULL) *slash = 0;
     }
     snprintf(file + strlen(file), 64, "/%s/libride_cuda.so", folder);
+}
+static inline const ride_backend_ops *cuda_plugin(const char *folder, const ride_backend_services *given,
+                                                  ride_error *err) {
+    char file[4096];
+    const ride_backend_ops *ops = NULL;
+    cuda_plugin_file(folder, file, sizeof file);
     if (access(file, F_OK) != 0) {
         ride_fail(err, RIDE_E_UNAVAILABLE, "this build has no %s/libride_cuda.so", folder);
         return NULL;
@@ -65,7 +69,7 @@ static const backend_case backends[] = {
     {.name = "cpu_avx2", .entry = cpu_avx2, .slower = 1},
     {.name = "cpu_portable", .entry = cpu_portable, .slower = 1},
     {.name = "fake_cpu", .entry = ride_backend_fake, .slower = 2, .is_fake = 1},
-    {.name = "cuda_emulated", .entry = cuda_emulated, .slower = 10},
+    {.name = "cuda_emulated", .entry = cuda_emulated, .slower = 20},
     {.name = "cuda", .entry = cuda_hardware, .slower = 1},
 };
 enum { BACKENDS = sizeof backends / sizeof *backends, BACKEND_DEVICES_MAX = 4 };
@@ -127,7 +131,23 @@ static inline const char *backend_why_not(const backend_case *b) {
 
 static inline void backend_cannot(const void *argument) { check_skip("%s", backend_why_not(argument)); }
 
-typedef enum backend_choice { BACKENDS_ALL, BACKENDS_WITHOUT_FAKE, BACKENDS_WITHOUT_REFERENCE } backend_choice;
+typedef enum backend_choice {
+    BACKENDS_ALL,
+    BACKENDS_WITHOUT_FAKE,
+    BACKENDS_WITHOUT_REFERENCE,
+    BACKENDS_CUDA,
+    BACKENDS_EMULATED,
+} backend_choice;
+
+static inline int backend_chosen(const backend_case *b, backend_choice choice) {
+    switch (choice) {
+    case BACKENDS_WITHOUT_FAKE: return !b->is_fake;
+    case BACKENDS_WITHOUT_REFERENCE: return b->entry != ride_backend_reference;
+    case BACKENDS_CUDA: return b->entry == cuda_emulated || b->entry == cuda_hardware;
+    case BACKENDS_EMULATED: return b->entry == cuda_emulated;
+    default: return 1;
+    }
+}
 
 /* One case for each backend that can run and each number of parts, parts_min, twice that … parts_max; one skipped case in the
  * whole program for a backend that cannot. */
@@ -137,12 +157,9 @@ static inline void backends_add(const char *suite, backend_choice choice, uint32
     static uint32_t uses_count;
     static int told[BACKENDS];
     setenv("RIDE_EMU_DEVICES", "4", 0);
-    setenv("RIDE_EMU_MEMORY", "50000000", 0); /* of each; all of it is filled with rubbish whenever it is taken */
+    setenv("RIDE_EMU_MEMORY", "50000000", 0); /* a state takes half of it, and the emulator fills it */
     for (uint32_t b = 0; b < BACKENDS; b++) {
-        const backend_case *one = &backends[b];
-        if (choice == BACKENDS_WITHOUT_FAKE && one->is_fake) continue;
-        if (choice == BACKENDS_WITHOUT_REFERENCE && one->entry == ride_backend_reference) continue;
-        if (!backend_wanted(one)) continue;
+        if (!backend_chosen(&backends[b], choice) || !backend_wanted(&backends[b])) continue;
         if (backend_why_not(&backends[b]) != NULL) {
             if (!told[b]) check_add("backend", backends[b].name, backend_cannot, &backends[b]);
             told[b] = 1;

@@ -12,6 +12,8 @@ typedef struct lane {
     trial *t;
     outputs got;
     ride_state *state;
+    ride_counts *counts;              /* NULL: the bundle has no profile */
+    uint64_t *counted;                /* what was taken so far */
     ride_program_dev *program[LANES]; /* on each device */
     uint32_t device, queue;
     uint32_t next, flying; /* first row not submitted; works not completed */
@@ -46,12 +48,27 @@ typedef struct world {
         CHECK(do_status == RIDE_OK, "%s: %s, %s", #call, ride_status_name(do_status), err.what);                       \
     } while (0)
 
+static void lane_count(world *w, lane *l) {
+    if (l->t->cells_count == 0) return;
+    DO(w->ops->counts_create(w->devices[l->device], l->program[l->device], &l->counts, &err));
+}
+/* Adds what was counted; nothing of the lane is in flight. */
+static void lane_take(world *w, lane *l) {
+    if (l->counts == NULL) return;
+    uint64_t *now = calloc(l->t->cells_count, sizeof *now);
+    DO(w->ops->counts_take(l->counts, now, &err));
+    for (uint32_t i = 0; i < l->t->cells_count; i++) l->counted[i] += now[i];
+    free(now);
+}
+
 static void lane_open(world *w, lane *l, uint64_t seed, uint32_t rows_count) {
     l->t = trial_make(seed, rows_count);
     outputs_make(&l->t->plan, rows_count, &l->got);
     for (uint32_t d = 0; d < LANES; d++) DO(w->ops->program_upload(w->devices[d], &l->t->bundle, &l->program[d], &err));
     const ride_state_options options = {.vnodes_count = RIDE_VNODES};
     DO(w->ops->state_create(w->devices[l->device], l->program[l->device], &options, &l->state, &err));
+    l->counted = calloc(l->t->cells_count + 1, sizeof *l->counted);
+    lane_count(w, l);
 }
 
 static void queue_open(world *w, uint32_t q) {
@@ -108,7 +125,8 @@ static void work_submit(world *w, flight *f, uint32_t stages) {
                             .in_tiles = f->in + GUARD_BYTES,
                             .out_tiles = f->out + GUARD_BYTES,
                             .arena = session_arena,
-                            .arena_bytes = sizeof session_arena};
+                            .arena_bytes = sizeof session_arena,
+                            .counts = (stages & RIDE_STAGE_PROFILE) != 0 ? l->counts : NULL};
     ride_state *state = (stages & RIDE_STAGE_FEATURES) != 0 ? l->state : NULL;
     ride_ticket ticket = 0;
     for (;;) {
@@ -136,7 +154,8 @@ static void op_submit(world *w, rnd *r, lane *l) {
     uint32_t count = rnd_one_in(r, 3) ? 1 + rnd_below(r, 3) : 1 + rnd_below(r, 300);
     count = rows_of_batch(&l->t->plan, l->t->rows, l->t->rows_count, l->next, count);
     slot_fill(w, f, l, count);
-    const uint32_t stages = session_stages(&l->t->plan), score = stages & RIDE_STAGE_SCORE;
+    const uint32_t stages = session_stages(&l->t->plan) | (l->counts != NULL ? RIDE_STAGE_PROFILE : 0),
+                   score = stages & RIDE_STAGE_SCORE;
     switch (rnd_below(r, 3)) { /* works of one queue are done in order: they may follow without waiting */
     case 0: work_submit(w, f, stages); break;
     case 1:
@@ -145,7 +164,7 @@ static void op_submit(world *w, rnd *r, lane *l) {
         break;
     default:
         work_submit(w, f, RIDE_STAGE_FEATURES | score);
-        work_submit(w, f, RIDE_STAGE_RULES);
+        work_submit(w, f, stages & ~(uint32_t)(RIDE_STAGE_FEATURES | RIDE_STAGE_SCORE));
         break;
     }
     l->next += count;
@@ -207,6 +226,9 @@ static memory_stream lane_save(world *w, lane *l) {
 /* The state goes to another device, or to a new state on the same, and to any queue there. */
 static void op_move(world *w, rnd *r, lane *l) {
     queue_drain(w, l->queue, 0);
+    lane_take(w, l);
+    w->ops->counts_destroy(l->counts);
+    l->counts = NULL;
     memory_stream saved = lane_save(w, l);
     const ride_state_options options = {.vnodes_count = RIDE_VNODES};
     w->ops->state_destroy(l->state);
@@ -218,6 +240,7 @@ static void op_move(world *w, rnd *r, lane *l) {
     CHECK(streams_equal(&saved, &again), "a state that moved saves other bytes");
     free(again.data);
     free(saved.data);
+    lane_count(w, l);
     w->moves++;
 }
 
@@ -232,6 +255,12 @@ static void op_stats(world *w, const lane *l) {
 
 static void lane_close(world *w, lane *l, ride_backend_entry_fn entry) {
     memory_stream saved = lane_save(w, l);
+    lane_take(w, l);
+    for (uint32_t i = 0; i < l->t->cells_count; i++)
+        CHECK(l->counted[i] == l->t->expected_counts[i], "cell %u: %llu counted, %llu expected", i,
+              (unsigned long long)l->counted[i], (unsigned long long)l->t->expected_counts[i]);
+    w->ops->counts_destroy(l->counts);
+    free(l->counted);
     compare(&l->t->plan, l->t->rows, l->t->rows_count, &l->t->expected, &l->got, "random operations");
     w->ops->state_destroy(l->state);
     for (uint32_t d = 0; d < LANES; d++) w->ops->program_release(l->program[d]);
@@ -282,6 +311,9 @@ static void operations(const backend_use *use) {
                 if (rnd_one_in(r, 3)) queue_drain(w, rnd_below(r, QUEUES), 1);
                 break;
             case 3:
+                queue_drain(w, l->queue, 0);
+                lane_take(w, l);
+                break;
             case 4:
             case 5:
             case 6: op_ask(w, r); break;

@@ -1,5 +1,6 @@
 """Headers stand alone: those that kernels share are C17 and C++17 at once, without any extension; every other public
-header compiles as the first include of a C17 file, those of kernels/cuda as that of a CUDA file where nvcc is."""
+header compiles as the first include of a C17 file, those of kernels/cuda as that of a CUDA
+file where nvcc is, those of kernels/emu as that of a C++17 file."""
 import concurrent.futures
 import os
 import shutil
