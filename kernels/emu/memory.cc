@@ -5,6 +5,7 @@
  * are filled with a pattern that is looked at after every kernel and at the end. New memory holds a pattern of the seed. */
 #include "kernels/emu/runtime.h"
 
+#include <algorithm>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -13,6 +14,7 @@
 namespace ride_emu {
 
 constexpr size_t alignment = 256; // CUDA promises at least that
+constexpr size_t pattern_bytes = 1 << 20;
 constexpr unsigned char guard_byte = 0xa7;
 
 void poison(void *start, size_t bytes, uint64_t salt) {
@@ -35,6 +37,26 @@ static size_t page_bytes() { return (size_t)sysconf(_SC_PAGESIZE); }
 static char *slack_start(const Buffer &b) { return static_cast<char *>(b.region) + page_bytes(); }
 static char *slack_end(const Buffer &b) { return static_cast<char *>(b.region) + b.region_bytes - page_bytes(); }
 
+/* Lays the pattern of the seed over [start, start + bytes), whole pages, without writing it: private pages of one file. Most of a large
+ * buffer is never touched, and filling it was most of the time of a test. False: it has to be written. */
+static bool lay_pattern(char *start, size_t bytes) {
+    static int file = -1;
+    static uint64_t seed;
+    if (file < 0 || seed != world().seed) {
+        if (file >= 0) close(file);
+        std::vector<char> pattern(pattern_bytes);
+        poison(pattern.data(), pattern_bytes, 0x6d656d);
+        file = memfd_create("ride_emu_pattern", MFD_CLOEXEC);
+        if (file < 0 || write(file, pattern.data(), pattern_bytes) != (ssize_t)pattern_bytes) return false;
+        seed = world().seed;
+    }
+    for (size_t at = 0; at < bytes; at += pattern_bytes)
+        if (mmap(start + at, std::min(pattern_bytes, bytes - at), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, file,
+                 0) == MAP_FAILED)
+            return false;
+    return true;
+}
+
 static bool map_buffer(size_t bytes, Buffer *out) {
     size_t page = page_bytes(), room = (bytes + alignment - 1) / alignment * alignment;
     size_t pages = (room + page - 1) / page * page;
@@ -45,6 +67,8 @@ static bool map_buffer(size_t bytes, Buffer *out) {
     out->region = region;
     out->region_bytes = pages + 2 * page;
     out->start = static_cast<char *>(region) + page + pages - room;
+    if (pages < pattern_bytes || !lay_pattern(static_cast<char *>(region) + page, pages))
+        poison(out->start, bytes, 0x6d656d); // not by address: two runs of one seed are alike
     for (char *p = slack_start(*out); p < out->start; p++) *p = (char)guard_byte;
     for (char *p = out->start + bytes; p < slack_end(*out); p++) *p = (char)guard_byte;
     return true;
@@ -56,8 +80,8 @@ static char *allocate(size_t bytes, int device) {
         void *memory;
         if (posix_memalign(&memory, alignment, bytes) != 0) return nullptr;
         buffer.start = static_cast<char *>(memory);
+        poison(buffer.start, bytes, 0x6d656d);
     } else if (!map_buffer(bytes, &buffer)) return nullptr;
-    poison(buffer.start, bytes, 0x6d656d); // not by address: two runs of one seed are alike
     world().buffers[(uintptr_t)buffer.start] = buffer;
     return buffer.start;
 }
