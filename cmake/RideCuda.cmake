@@ -70,4 +70,13 @@ target_link_libraries(ride_cuda PRIVATE Threads::Threads m ${CMAKE_DL_LIBS})
 string(JOIN "\", \"" quoted ${CMAKE_CUDA_ARCHITECTURES})
 file(WRITE ${CMAKE_BINARY_DIR}/cuda/build.json "{\"root\": \"${RIDE_CUDA_ROOT}\", \"version\": \"${RIDE_CUDA_VERSION}\",
  \"architectures\": [\"${quoted}\"], \"plugin\": \"${CMAKE_BINARY_DIR}/bin/libride_cuda.so\"}\n")
+# cuda/report.txt: what the compiler made of each kernel, and how many of them were seen to work.
+find_program(RIDE_PYTHON3 python3)
+if(RIDE_PYTHON3)
+  set(report ${CMAKE_BINARY_DIR}/cuda/report.txt)
+  add_custom_command(OUTPUT ${report} COMMAND ${RIDE_PYTHON3} ${CMAKE_SOURCE_DIR}/cmake/kernel_report.py ${CMAKE_BINARY_DIR}
+    COMMAND ${RIDE_PYTHON3} ${CMAKE_SOURCE_DIR}/cmake/kernel_status.py --brief
+    DEPENDS ride_cuda ${CMAKE_SOURCE_DIR}/cmake/kernel_report.py VERBATIM)
+  add_custom_target(cuda_report ALL DEPENDS ${report})
+endif()
 ride_note("CUDA plugin" "on " "${RIDE_CUDA_WHY}, for ${machines}")

@@ -24,16 +24,25 @@ const char cli_generate_help[] =
     "  --duplicate-rate P   share of transactions that are repeated some rows later (default 0)\n"
     "  --start T            time of the beginning: 2025-01-01, an ISO 8601 time, or ms since 1970 (default "
     "2025-01-01)\n"
+    "  --drift WHAT         plants a change for drift to be found: one or more, separated by commas, of amount=F "
+    "(everything\n"
+    "                       costs F times as much), hour=H (people shop H hours later, -12 to 12), online=P (that "
+    "share "
+    "of\n"
+    "                       honest payments in shops goes to web shops); when it begins is told\n"
+    "  --drift-at P         the share of the events after which it begins, such as 60%\n"
     "  --output FILE|-      where the rows go; - is the standard output\n"
     "Columns: tx_id, ts (ms), card, terminal, amount (EUR), currency (the merchant's), mcc, channel, country, lat, "
     "lon,\n"
     "is_fraud. Labels: tx_id, reported_at (ms), is_fraud, reason.\n"
     "Examples:\n"
     "  ride generate --events 2000000 --customers 12000 --terminals 6000 --seed 7 --output tx.csv\n"
+    "  ride generate --events 2000000 --customers 12000 --drift amount=1.6,online=20% --drift-at 70% --output "
+    "drifted.csv\n"
     "  ride generate --events 1000 --late-rate 1% --duplicate-rate 0.5% --format ndjson --output -\n";
 
-/* "0.01", "1", "2.5%" → parts per million, exactly: a double would not do on every machine. */
-static bool read_share(const char *text, void *ppm) {
+/* "0.01", "1", "2.5%" → parts per million up to max, exactly: a double would not do on every machine. */
+static bool read_millionths(const char *text, uint64_t max, uint32_t *ppm) {
     uint64_t value = 0;
     int digits = 0, places = 0;
     bool point = false;
@@ -54,8 +63,34 @@ static bool read_share(const char *text, void *ppm) {
         else if (value % 10 == 0) value /= 10;
         else return false; /* finer than a millionth */
     }
-    if (value > RIDE_GENERATE_MILLION) return false;
-    *(uint32_t *)ppm = (uint32_t)value;
+    if (value > max) return false;
+    *ppm = (uint32_t)value;
+    return true;
+}
+static bool read_share(const char *text, void *ppm) { return read_millionths(text, RIDE_GENERATE_MILLION, ppm); }
+
+/* "amount=1.6,hour=3,online=20%" */
+static bool read_drift(const char *text, void *out) {
+    ride_generate_drift *drift = out;
+    char copy[128], *rest = copy, *part;
+    if ((size_t)snprintf(copy, sizeof copy, "%s", text) >= sizeof copy) return false;
+    while ((part = strsep(&rest, ",")) != NULL) {
+        char *value = strchr(part, '=');
+        uint64_t hours;
+        if (value == NULL) return false;
+        *value++ = '\0';
+        const bool earlier = *value == '-';
+        if (strcmp(part, "hour") == 0) {
+            if (!cli_read_number(value + earlier, 12, &hours)) return false;
+            drift->hours_later = earlier ? -(int32_t)hours : (int32_t)hours;
+        } else if (strcmp(part, "online") == 0) {
+            if (!read_share(value, &drift->online_ppm)) return false;
+        } else if (strcmp(part, "amount") == 0) {
+            if (!read_millionths(value, 100 * (uint64_t)RIDE_GENERATE_MILLION, &drift->amount_factor) ||
+                drift->amount_factor == 0)
+                return false;
+        } else return false;
+    }
     return true;
 }
 
@@ -78,6 +113,7 @@ static struct {
     const char *output, *labels;
     ride_format format;
 } r;
+
 static const cli_option options[] = {
     {"--events", CLI_NUMBER, &r.options.events, .max = RIDE_GENERATE_EVENTS_MAX},
     {"--customers", CLI_COUNT, &r.options.customers, .max = RIDE_GENERATE_CUSTOMERS_MAX},
@@ -88,6 +124,8 @@ static const cli_option options[] = {
     {"--late-rate", CLI_CONVERTED, &r.options.late_ppm, .convert = read_share},
     {"--duplicate-rate", CLI_CONVERTED, &r.options.duplicate_ppm, .convert = read_share},
     {"--start", CLI_CONVERTED, &r.options.start_ms, .convert = read_start},
+    {"--drift", CLI_CONVERTED, &r.options.drift, .convert = read_drift},
+    {"--drift-at", CLI_CONVERTED, &r.options.drift.at_ppm, .convert = read_share},
     {"--output", CLI_TEXT, &r.output, .required = true},
 };
 const cli_word cli_generate_words[] = {{"", CLI_OPTIONS(options)}, {0}};
@@ -145,11 +183,21 @@ static ride_status write_stream(ride_generate *generate, const output *to, const
     }
 }
 
+static void drift_told(const ride_generate *generate) {
+    const int64_t at_ms = ride_generate_drift_ms(generate);
+    char text[RIDE_TIME_BYTES + 1];
+    text[at_ms != INT64_MAX ? ride_time_to_iso8601(at_ms * 1000, text) : 0] = '\0';
+    fprintf(stderr, "drift from %s on\n", at_ms != INT64_MAX ? text : "after the last event");
+}
+
 int cli_generate(int argc, char **argv) {
     ride_generate_options_init(&r.options);
     r.format = RIDE_FORMAT_CSV;
     int wrong = cli_word_read("generate", &cli_generate_words[0], argc, argv);
     if (wrong != 0) return wrong;
+    const ride_generate_drift *drift = &r.options.drift;
+    const bool has_drift = drift->amount_factor != 0 || drift->hours_later != 0 || drift->online_ppm != 0;
+    if (has_drift != (drift->at_ppm != 0)) return cli_usage("generate", "--drift and --drift-at belong together");
     r.options.labels = r.labels != NULL;
     ride_error err = {.status = RIDE_OK}, closing = {.status = RIDE_OK};
     ride_generate *generate = NULL;
@@ -169,6 +217,7 @@ int cli_generate(int argc, char **argv) {
             st = closing.status;
         }
     }
+    if (st == RIDE_OK && has_drift) drift_told(generate);
     ride_generate_destroy(generate);
     return st != RIDE_OK ? cli_failed("generate", &err) : 0;
 }

@@ -12,6 +12,8 @@ const cli_verb cli_verbs[] = {
      cli_completion_words},
     {"config", "check, show and explain the configuration of a run", cli_config, cli_config_help, cli_config_words},
     {"doctor", "tell what this machine can run", cli_doctor, cli_doctor_help, NULL},
+    {"drift", "compare the columns of two files: what has changed, how far", cli_drift, cli_drift_help,
+     cli_drift_words},
     {"features", "compute the features of events, or explain a spec", cli_features, cli_features_help,
      cli_features_words},
     {"generate", "make a reproducible stream of card transactions", cli_generate, cli_generate_help,

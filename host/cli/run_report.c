@@ -2,6 +2,8 @@
 #include "cli/run_report.h"
 
 #include "base/clock.h"
+#include "engine/drift.h"
+#include "features/duration.h"
 #include "io/time_text.h"
 
 #include <inttypes.h>
@@ -92,6 +94,48 @@ static void print_alert(const ride_run_summary *s, const ride_alert *a, const ri
     fputc('\n', stderr);
 }
 
+/* Since when the column has been over the alert without a break, up to the newest interval with rows; INT64_MIN: it is not. */
+static int64_t alert_since(const ride_drift_report *r, uint32_t column) {
+    int64_t since_us = INT64_MIN;
+    for (uint32_t i = r->intervals_count; i-- > 0;) {
+        if (r->intervals[i].rows == 0) continue;
+        if (!ride_drift_is_alert(r, &r->intervals[i].columns[column])) {
+            const bool tells_little = r->intervals[i].is_open; /* too few rows yet, perhaps */
+            if (tells_little && since_us == INT64_MIN) continue;
+            break;
+        }
+        since_us = r->intervals[i].from_us;
+    }
+    return since_us;
+}
+
+/* The columns that are over the alert at the end, the most drifted first. */
+static void print_drift(const ride_drift_report *r) {
+    enum { SHOWN = 8 };
+    uint32_t shown[SHOWN], count = 0, all = 0, newest = r->intervals_count;
+    char interval[NUMBER_TEXT], a[NUMBER_TEXT], b[NUMBER_TEXT];
+    while (newest > 0 && (r->intervals[newest - 1].is_open || r->intervals[newest - 1].rows == 0)) newest--;
+    if (newest == 0) newest = r->intervals_count;
+    if (newest == 0) return;
+    const ride_drift *now = r->intervals[newest - 1].columns;
+    for (uint32_t c = 0; c < r->columns_count; c++) {
+        if (alert_since(r, c) == INT64_MIN) continue;
+        uint32_t at = all++ < SHOWN ? count++ : count - 1;
+        if (all > SHOWN && !(now[c].psi > now[shown[at]].psi)) continue;
+        for (; at > 0 && now[c].psi > now[shown[at - 1]].psi; at--) shown[at] = shown[at - 1];
+        shown[at] = c;
+    }
+    fprintf(stderr, "  drift      %s intervals of %s against %s rows; psi >= %.4g at the end: %u of %u columns\n",
+            grouped(r->intervals_count, a), ride_duration_text(r->interval_us, interval, sizeof interval),
+            grouped(r->profile.header->rows_count, b), r->psi_alert, all, r->columns_count);
+    for (uint32_t i = 0; i < count; i++) {
+        char since[RIDE_TIME_BYTES + 1];
+        since[ride_time_to_iso8601(alert_since(r, shown[i]), since)] = '\0';
+        fprintf(stderr, "             %-28s psi %8.3f  since %s\n", r->names[shown[i]], now[shown[i]].psi, since);
+    }
+    if (all > count) fprintf(stderr, "             and %u more\n", all - count);
+}
+
 void cli_run_report(const ride_run_summary *s, const ride_summary_facts *facts) {
     char a[NUMBER_TEXT], b[NUMBER_TEXT], c[NUMBER_TEXT], d[NUMBER_TEXT], e[NUMBER_TEXT];
     double seconds = (double)(s->elapsed_ns - s->setup_ns) / 1e9;
@@ -114,6 +158,7 @@ void cli_run_report(const ride_run_summary *s, const ride_summary_facts *facts) 
     for (uint32_t r = 0; r < facts->rules_count; r++)
         fprintf(stderr, "  %-10s %-18s %-8s %s\n", r == 0 ? "rules" : "", facts->rule_ids[r],
                 ride_decision_text(facts->rule_decisions[r]), grouped(s->rules[r], a));
+    if (s->drift != NULL) print_drift(s->drift);
     if (s->alerts_count == 0) return;
     fprintf(stderr, "top alerts\n  %-11s %-8s %-18s %-12s %-14s %-19s  %s\n", "probability", "decision", "rule",
             "event", "key", "time (UTC)", "what stands out");

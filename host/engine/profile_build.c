@@ -188,6 +188,8 @@ ride_status ride_profile_build(const ride_profile_build_options *options, ride_p
         p->summary = summary;
         st = pipeline_open(p, findings, err);
         if (st == RIDE_OK) columns_make(b);
+        if (st == RIDE_OK && b->columns_count == 0)
+            st = ride_fail(err, RIDE_E_CONFIG, "the spec has no `vector`, and there is no model: nothing to profile");
         if (st == RIDE_OK) st = read_all(b, err);
         if (st == RIDE_OK) st = finish(b, out, err);
         out->rows_count = b->rows_count;

@@ -3,8 +3,8 @@
 #include "engine/score_file.h"
 
 #include "base/number.h"
+#include "engine/lines.h"
 #include "io/sink.h"
-#include "io/source.h"
 #include "models/score.h"
 
 #include <math.h>
@@ -17,62 +17,26 @@ enum { NUMBER_TEXT_MAX = 40 };
 typedef struct job {
     const ride_model *model;
     ride_model_scorer *scorer;
-    ride_source *source;
+    ride_lines lines;
     ride_sink *sink;
     ride_error *err;
-    uint64_t line, rows;
+    uint64_t rows;
     uint32_t *column_input; /* CSV: input of each column, UINT32_MAX = ignored */
     uint32_t columns_count;
     double *row, *out;
     bool raw;
 } job;
 
-typedef struct text {
-    const char *at;
-    size_t bytes;
-} text;
-
-static ride_status bad(job *j, const char *what, text part) {
-    ride_status st =
-        ride_fail(j->err, RIDE_E_DATA, "%s: `%.*s`", what, (int)(part.bytes < 60 ? part.bytes : 60), part.at);
-    ride_error_where(j->err, "%s:%llu", j->source->path, (unsigned long long)j->line);
-    return st;
+static ride_status bad(job *j, const char *what, ride_text part) {
+    return ride_lines_bad(&j->lines, what, part, j->err);
 }
 
-/* The next line without its end; *more is false when there is none. The text lives until the next call. */
-static ride_status next_line(job *j, text *line, bool *more) {
-    ride_source *s = j->source;
-    size_t searched = 0;
-    *more = true;
-    for (;;) {
-        size_t unread = ride_source_unread(s);
-        const char *begin = (const char *)s->data + s->begin;
-        const char *end = unread > searched ? memchr(begin + searched, '\n', unread - searched) : NULL;
-        if (end == NULL && !s->at_end) {
-            searched = unread;
-            ride_status st = ride_source_fill(s, j->err);
-            if (st == RIDE_FULL) {
-                j->line++;
-                return bad(j, "a line too long", (text){begin, unread});
-            }
-            RIDE_TRY(st);
-            continue;
-        }
-        if (end == NULL && unread == 0) {
-            *more = false;
-            return RIDE_OK;
-        }
-        line->at = begin;
-        line->bytes = end != NULL ? (size_t)(end - begin) : unread;
-        ride_source_consume(s, line->bytes + (end != NULL));
-        if (line->bytes > 0 && line->at[line->bytes - 1] == '\r') line->bytes--;
-        j->line++;
-        return RIDE_OK;
-    }
+static ride_status next_line(job *j, ride_text *line, bool *more) {
+    return ride_lines_next(&j->lines, line, more, j->err);
 }
 
 /* The next cell of a CSV line; quotes round a whole cell are taken off. false when the line is used up. */
-static bool next_cell(text *rest, bool *last, text *cell) {
+static bool next_cell(ride_text *rest, bool *last, ride_text *cell) {
     if (*last) return false;
     const char *comma = NULL, *end = rest->at + rest->bytes;
     const char *from = rest->at;
@@ -83,8 +47,8 @@ static bool next_cell(text *rest, bool *last, text *cell) {
     comma = memchr(from, ',', (size_t)(end - from));
     *last = comma == NULL;
     if (comma == NULL) comma = end;
-    *cell = (text){rest->at, (size_t)(comma - rest->at)};
-    if (!*last) *rest = (text){comma + 1, (size_t)(end - comma - 1)};
+    *cell = (ride_text){rest->at, (size_t)(comma - rest->at)};
+    if (!*last) *rest = (ride_text){comma + 1, (size_t)(end - comma - 1)};
     if (cell->bytes >= 2 && cell->at[0] == '"' && cell->at[cell->bytes - 1] == '"') {
         cell->at++;
         cell->bytes -= 2;
@@ -92,17 +56,13 @@ static bool next_cell(text *rest, bool *last, text *cell) {
     return true;
 }
 
-static bool is(text part, const char *word) {
-    return part.bytes == strlen(word) && memcmp(part.at, word, part.bytes) == 0;
-}
-
-static ride_status read_value(job *j, text cell, const ride_model_input *input, double *out) {
-    if (cell.bytes == 0 || is(cell, "NaN") || is(cell, "nan")) {
+static ride_status read_value(job *j, ride_text cell, const ride_model_input *input, double *out) {
+    if (cell.bytes == 0 || ride_text_is(cell, "NaN") || ride_text_is(cell, "nan")) {
         *out = NAN;
         return RIDE_OK;
     }
     for (uint32_t i = 0; input->categories != NULL && i < input->categories_count; i++)
-        if (is(cell, input->categories[i])) {
+        if (ride_text_is(cell, input->categories[i])) {
             *out = i;
             return RIDE_OK;
         }
@@ -111,9 +71,9 @@ static ride_status read_value(job *j, text cell, const ride_model_input *input, 
     return bad(j, "a number was expected", cell);
 }
 
-static ride_status read_header(job *j, text line) {
+static ride_status read_header(job *j, ride_text line) {
     const ride_model *model = j->model;
-    text rest = line, cell;
+    ride_text rest = line, cell;
     bool last = false;
     uint32_t count = 1, found = 0, column = 0;
     for (size_t i = 0; i < line.bytes; i++) count += line.at[i] == ',';
@@ -128,7 +88,7 @@ static ride_status read_header(job *j, text line) {
         uint32_t input = UINT32_MAX;
         if (!model->has_names && column < model->inputs_count) input = column;
         for (uint32_t i = 0; model->has_names && i < model->inputs_count; i++)
-            if (is(cell, model->inputs[i].name)) input = i;
+            if (ride_text_is(cell, model->inputs[i].name)) input = i;
         j->column_input[column++] = input;
         if (input == UINT32_MAX) continue;
         if (seen[input]) st = bad(j, "a column twice", cell);
@@ -147,8 +107,8 @@ static ride_status read_header(job *j, text line) {
     return st;
 }
 
-static ride_status read_csv_row(job *j, text line) {
-    text rest = line, cell;
+static ride_status read_csv_row(job *j, ride_text line) {
+    ride_text rest = line, cell;
     bool last = false;
     uint32_t column = 0;
     while (next_cell(&rest, &last, &cell)) {
@@ -159,18 +119,18 @@ static ride_status read_csv_row(job *j, text line) {
     return column == j->columns_count ? RIDE_OK : bad(j, "fewer cells than the header has", line);
 }
 
-static bool next_word(text *rest, text *word) {
+static bool next_word(ride_text *rest, ride_text *word) {
     const char *at = rest->at, *end = at + rest->bytes;
     while (at < end && (*at == ' ' || *at == '\t')) at++;
     word->at = at;
     while (at < end && *at != ' ' && *at != '\t') at++;
     word->bytes = (size_t)(at - word->at);
-    *rest = (text){at, (size_t)(end - at)};
+    *rest = (ride_text){at, (size_t)(end - at)};
     return word->bytes > 0;
 }
 
-static ride_status read_libsvm_row(job *j, text line) {
-    text rest = line, word;
+static ride_status read_libsvm_row(job *j, ride_text line) {
+    ride_text rest = line, word;
     double number;
     for (uint32_t i = 0; i < j->model->inputs_count; i++) j->row[i] = NAN;
     if (!next_word(&rest, &word) || !ride_text_to_double(word.at, word.bytes, &number))
@@ -179,11 +139,11 @@ static ride_status read_libsvm_row(job *j, text line) {
         const char *colon = memchr(word.at, ':', word.bytes);
         uint64_t index;
         if (colon == NULL) return bad(j, "index:value was expected", word);
-        text left = {word.at, (size_t)(colon - word.at)}, right = {colon + 1, word.bytes - left.bytes - 1};
-        if (is(left, "qid")) continue;
+        ride_text left = {word.at, (size_t)(colon - word.at)}, right = {colon + 1, word.bytes - left.bytes - 1};
+        if (ride_text_is(left, "qid")) continue;
         if (!ride_text_to_u64(left.at, left.bytes, &index) || index >= j->model->inputs_count)
             return bad(j, "no input of the model", word);
-        if (is(right, "nan") || is(right, "NaN")) continue; /* missing, as when absent */
+        if (ride_text_is(right, "nan") || ride_text_is(right, "NaN")) continue; /* missing, as when absent */
         if (!ride_text_to_double(right.at, right.bytes, &j->row[index])) return bad(j, "a number was expected", word);
     }
     return RIDE_OK;
@@ -202,20 +162,20 @@ static ride_status write_row(job *j) {
     return RIDE_OK;
 }
 
-static bool looks_libsvm(text line) {
-    text rest = line, word;
+static bool looks_libsvm(ride_text line) {
+    ride_text rest = line, word;
     double number;
     return memchr(line.at, ',', line.bytes) == NULL && next_word(&rest, &word) &&
            ride_text_to_double(word.at, word.bytes, &number);
 }
 
 static ride_status score_rows(job *j) {
-    text line;
+    ride_text line;
     bool more, libsvm;
     RIDE_TRY(next_line(j, &line, &more));
     if (!more) {
         ride_status st = ride_fail(j->err, RIDE_E_DATA, "the input is empty");
-        ride_error_where(j->err, "%s", j->source->path);
+        ride_error_where(j->err, "%s", j->lines.source->path);
         return st;
     }
     libsvm = looks_libsvm(line);
@@ -246,7 +206,7 @@ ride_status ride_score_file(const ride_model *model, const char *input_path, con
                          : ride_fail(&local, RIDE_E_MEMORY, "no memory for a row");
     if (st == RIDE_OK) st = ride_model_scorer_create(model, &j.scorer, findings);
     if (st != RIDE_OK && findings != NULL && findings->count > 0) ride_diagnostics_error(findings, &local);
-    if (st == RIDE_OK) st = ride_source_open(input_path, 0, &j.source, &local);
+    if (st == RIDE_OK) st = ride_source_open(input_path, 0, &j.lines.source, &local);
     if (st == RIDE_OK) st = ride_sink_open(output_path, NULL, &j.sink, &local);
     if (st == RIDE_OK) st = score_rows(&j);
     if (j.sink != NULL) {
@@ -259,7 +219,7 @@ ride_status ride_score_file(const ride_model *model, const char *input_path, con
     }
     if (rows != NULL) *rows = j.rows;
     if (st != RIDE_OK && err != NULL) *err = local;
-    ride_source_close(j.source);
+    ride_source_close(j.lines.source);
     ride_model_scorer_destroy(j.scorer);
     if (findings != NULL) ride_diagnostics_free(findings);
     free(findings);

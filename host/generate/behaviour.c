@@ -37,6 +37,8 @@ void behaviour_init(behaviour *b, const world *w, const ride_generate_options *o
     b->start_ms = options->start_ms;
     b->late_ppm = options->late_ppm;
     b->hour = options->start_ms / BEHAVIOUR_HOUR_MS;
+    b->drift = options->drift;
+    b->drift_ms = INT64_MAX;
 }
 
 void behaviour_free(behaviour *b) {
@@ -151,7 +153,8 @@ bool behaviour_hour(behaviour *b, draw_list *out) {
     *due = (draw_list){0};
 
     uint32_t shares[WORLD_RHYTHMS][WORLD_CITIES];
-    hour_shares(w, b->hour, shares);
+    const bool drifted = b->hour >= b->drift_ms / BEHAVIOUR_HOUR_MS; /* who shops later lives by an earlier hour */
+    hour_shares(w, drifted ? b->hour - b->drift.hours_later : b->hour, shares);
     uint64_t key = world_hash(w, WORLD_KEY_HOUR, (uint64_t)b->hour, 0);
     for (uint32_t c = 0; c < w->customers_count; c++) {
         uint64_t hash = random_mix(key + c * UINT64_C(0x9e3779b97f4a7c15));

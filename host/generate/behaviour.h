@@ -27,7 +27,9 @@ typedef struct behaviour {
     const world *world; /* borrowed */
     int64_t start_ms;
     uint32_t late_ppm;
-    int64_t hour; /* the next hour to make, since the epoch */
+    int64_t hour;              /* the next hour to make, since the epoch */
+    ride_generate_drift drift; /* of draws from drift_ms on */
+    int64_t drift_ms;          /* INT64_MAX: not yet */
     draw_list ring[BEHAVIOUR_RING_HOURS];
 } behaviour;
 
@@ -42,7 +44,7 @@ uint32_t behaviour_city(const world *w, uint32_t customer, int64_t day);
 /* Is the terminal compromised on that day? */
 bool behaviour_compromised(const world *w, uint32_t terminal, int64_t day);
 
-/* transaction.c: turns a draw into a row; tx_id and is_duplicate are left to the caller. */
-void transaction_make(const world *w, const draw *d, ride_generated *row);
+/* transaction.c: turns a draw into a row; tx_id and is_duplicate are left to the caller. drift: NULL before it begins. */
+void transaction_make(const world *w, const draw *d, const ride_generate_drift *drift, ride_generated *row);
 
 #endif

@@ -43,6 +43,12 @@ static ride_status check(const ride_generate_options *o, ride_error *err) {
     if (o->duplicate_ppm > RIDE_GENERATE_MILLION) return ride_fail(err, RIDE_E_USAGE, "duplicate rate: 0 to 1");
     if (o->start_ms < 0 || o->start_ms > INT64_C(7258118400000))
         return ride_fail(err, RIDE_E_USAGE, "start: 1970 to 2200");
+    if (o->drift.at_ppm > RIDE_GENERATE_MILLION) return ride_fail(err, RIDE_E_USAGE, "drift at: 0 to 1");
+    if (o->drift.amount_factor > 100 * RIDE_GENERATE_MILLION)
+        return ride_fail(err, RIDE_E_USAGE, "drift: amounts of at most 100 times");
+    if (o->drift.hours_later < -12 || o->drift.hours_later > 12)
+        return ride_fail(err, RIDE_E_USAGE, "drift: -12 to 12 hours");
+    if (o->drift.online_ppm > RIDE_GENERATE_MILLION) return ride_fail(err, RIDE_E_USAGE, "drift online: 0 to 1");
     if (o->events / o->customers > 100000)
         return ride_fail(err, RIDE_E_USAGE, "more than 100,000 events for each of %u customers: that is a century",
                          o->customers);
@@ -95,8 +101,16 @@ static void sort_by_arrival(uint64_t *keys, uint64_t *spare, size_t count) {
     }
 }
 
+/* The share of the events after which the drift begins has been given. */
+static bool drift_is_due(const ride_generate *g) {
+    const uint32_t at_ppm = g->options.drift.at_ppm;
+    return at_ppm != 0 && g->behaviour.drift_ms == INT64_MAX &&
+           (unsigned __int128)g->events_given * RIDE_GENERATE_MILLION >= (unsigned __int128)g->options.events * at_ppm;
+}
+
 static bool next_hour(ride_generate *g) {
     int64_t hour_ms = g->behaviour.hour * BEHAVIOUR_HOUR_MS;
+    if (drift_is_due(g)) g->behaviour.drift_ms = hour_ms;
     if (!behaviour_hour(&g->behaviour, &g->hour)) return false;
     size_t count = g->hour.count;
     if (count > g->order_room) {
@@ -197,7 +211,7 @@ ride_status ride_generate_next(ride_generate *g, ride_generated *rows, uint32_t 
         const draw *d = &g->hour.items[(uint32_t)g->order[g->hour_next++]];
         if (g->hour_next + 8 < g->hour.count) __builtin_prefetch(&g->hour.items[(uint32_t)g->order[g->hour_next + 8]]);
         ride_generated *row = &rows[(*rows_count)++];
-        transaction_make(&g->world, d, row);
+        transaction_make(&g->world, d, d->ts_ms >= g->behaviour.drift_ms ? &g->options.drift : NULL, row);
         row->tx_id = ++g->events_given;
         g->now_ms = d->ts_ms + d->delay_ms;
         g->clock++;
@@ -208,6 +222,8 @@ ride_status ride_generate_next(ride_generate *g, ride_generated *rows, uint32_t 
     g->ended = true;
     return RIDE_END;
 }
+
+int64_t ride_generate_drift_ms(const ride_generate *g) { return g->behaviour.drift_ms; }
 
 uint32_t ride_generate_labels(ride_generate *g, ride_generated_label *labels, uint32_t labels_count_max) {
     uint32_t count = 0;

@@ -29,6 +29,14 @@ enum {
 #define RIDE_GENERATE_EVENTS_MAX UINT64_C(100000000000)
 #define RIDE_GENERATE_START_MS   INT64_C(1735689600000) /* 2025-01-01T00:00:00Z, a Wednesday */
 
+/* A change of how people pay, planted to be found: from one hour on. */
+typedef struct ride_generate_drift {
+    uint32_t at_ppm;        /* it begins with the first hour after this share of the events; 0 = no drift */
+    uint32_t amount_factor; /* in millionths: 1600000 = everything costs 1.6 times as much; 0 = as before */
+    int32_t hours_later;    /* -12 … 12: people shop so many hours later in the day */
+    uint32_t online_ppm;    /* share of honest payments in shops that go to a web shop instead */
+} ride_generate_drift;
+
 typedef struct ride_generate_options {
     uint64_t events; /* distinct transactions; duplicates come on top */
     uint64_t seed;
@@ -37,6 +45,7 @@ typedef struct ride_generate_options {
     uint32_t duplicate_ppm; /* share of transactions that are repeated 1 … 200 rows later */
     int64_t start_ms;       /* event time of the beginning, ms since the epoch; 0 … year 2200 */
     bool labels;            /* make labels too: ride_generate_labels */
+    ride_generate_drift drift;
 } ride_generate_options;
 
 typedef enum ride_fraud_kind {
@@ -88,6 +97,8 @@ void ride_generate_destroy(ride_generate *generate); /* NULL is fine */
  * RIDE_E_MEMORY. How many rows a call asks for does not change the stream. */
 ride_status ride_generate_next(ride_generate *generate, ride_generated *rows, uint32_t rows_count_max,
                                uint32_t *rows_count);
+/* When the drift began, ms since the epoch; INT64_MAX: not yet, or there is none. */
+int64_t ride_generate_drift_ms(const ride_generate *generate);
 /* Labels in the order of reported_ms, as far as rows were given; after RIDE_END of the rows, all that are left.
  * 0 when there is none now. Needs options.labels. */
 uint32_t ride_generate_labels(ride_generate *generate, ride_generated_label *labels, uint32_t labels_count_max);

@@ -52,7 +52,14 @@ static int64_t price(int64_t amount, uint8_t channel, uint64_t r) {
     return amount > 0 ? amount : 1;
 }
 
-void transaction_make(const world *w, const draw *d, ride_generated *row) {
+/* The planted drift draws from a hash of its own: without it, and before it, every row is the same. */
+static uint32_t drift_terminal(const world *w, const draw *d, const ride_generate_drift *drift, uint32_t terminal) {
+    uint64_t s = world_hash(w, WORLD_KEY_DRIFT, d->hash, 0), r = random_next(&s);
+    if (w->terminals[terminal].channel == RIDE_CHANNEL_ECOM || !random_ppm(r, drift->online_ppm)) return terminal;
+    return world_shop_online(w, random_next(&s));
+}
+
+void transaction_make(const world *w, const draw *d, const ride_generate_drift *drift, ride_generated *row) {
     uint64_t s = d->hash, episode = random_mix(d->episode);
     uint32_t home = w->customers[d->customer].city, t = 0;
     int64_t x_q16 = 0, amount = 0; /* log2 of the factor on the trade's usual amount; or the amount itself */
@@ -82,6 +89,7 @@ void transaction_make(const world *w, const draw *d, ride_generated *row) {
         break;
     default:
         t = honest_terminal(w, d, &s);
+        if (drift != NULL) t = drift_terminal(w, d, drift, t);
         x_q16 = spread(&w->terminals[t], random_next(&s)) + customer_level(w, d->customer);
         if (random_ppm(random_next(&s), 9000)) x_q16 += 100000 + (int64_t)random_below(random_next(&s), 120000);
         if (behaviour_compromised(w, t, d->ts_ms / DAY_MS) && random_ppm(random_next(&s), 700000)) {
@@ -93,6 +101,8 @@ void transaction_make(const world *w, const draw *d, ride_generated *row) {
     const world_terminal *terminal = &w->terminals[t];
     const world_city *city = &world_cities[terminal->city];
     if (amount == 0) amount = random_scale(&w->exp2, world_trades[terminal->trade].median_minor, x_q16);
+    if (drift != NULL && drift->amount_factor != 0)
+        amount = (int64_t)((unsigned __int128)(uint64_t)amount * drift->amount_factor / RIDE_GENERATE_MILLION);
     memset(row, 0, sizeof *row);
     row->ts_ms = d->ts_ms;
     row->terminal = t;

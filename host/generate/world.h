@@ -68,6 +68,7 @@ enum {
     WORLD_KEY_LATE,
     WORLD_KEY_DUPLICATE,
     WORLD_KEY_LABEL,
+    WORLD_KEY_DRIFT,
 };
 static inline uint64_t world_hash(const world *w, uint64_t subject, uint64_t a, uint64_t b) {
     return random_hash(w->seed ^ (subject << 56), a, b);

@@ -4,10 +4,12 @@
  *
  * Many edges: a search with branches would miss at every other one, since the edges are quantiles. So every value is compared with
  * the last edges of all sixteen leaves at once and then with the sixteen edges of its leaf; the number of edges below is the
- * answer in both. Without wide registers it is a search whose steps are conditional moves. */
+ * answer in both. Without wide registers it is a search in steps that all rows take together. */
 #ifndef RIDE_KERNELS_CPU_PROFILE_LOOPS_H
 #define RIDE_KERNELS_CPU_PROFILE_LOOPS_H
 #include "kernels/cpu/profile_internal.h"
+
+#include <string.h>
 
 #if defined(__AVX2__)
 #include <immintrin.h>
@@ -42,15 +44,15 @@ static void search(const profile_tree *tree, uint32_t edges_count, const double 
         below[i] = (uint16_t)(leaf + below16(tree->edges + leaf, x[i]));
     }
 #else
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t low = 0;
-        for (uint32_t left = edges_count; left > 1;) {
-            const uint32_t half = left / 2;
-            low += tree->edges[low + half - 1] < x[i] ? half : 0;
-            left -= half;
-        }
-        below[i] = (uint16_t)(low + (tree->edges[low] < x[i]));
+    /* Step by step for all rows: the rows of a step do not wait for each other, and its comparison is a number, not a branch. */
+    memset(below, 0, n * sizeof *below);
+    uint32_t left = edges_count;
+    for (; left > 1; left -= left / 2) {
+        const uint32_t half = left / 2;
+        for (uint32_t i = 0; i < n; i++)
+            below[i] = (uint16_t)(below[i] + half * (uint32_t)(tree->edges[below[i] + half - 1] < x[i]));
     }
+    for (uint32_t i = 0; i < n; i++) below[i] = (uint16_t)(below[i] + (tree->edges[below[i]] < x[i]));
 #endif
 }
 

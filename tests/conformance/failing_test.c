@@ -176,7 +176,7 @@ static int fail_one(const backend_use *use, const trial *t, const memory_stream 
     }
     emu.revive();
     compare(&t->plan, t->rows, t->rows_count, &t->expected, &w.got, call);
-    CHECK(memcmp(w.saved_counts, t->expected_counts, t->cells_count * sizeof *w.saved_counts) == 0,
+    CHECK(memcmp(w.saved_counts, t->counts, t->cells_count * sizeof *w.saved_counts) == 0,
           "after a failed %s rows are counted twice or not at all", call);
     CHECK(streams_equal(&w.saved, whole), "after a failed %s the state at the end is another", call);
     free(w.saved.data);
@@ -198,6 +198,7 @@ static trial *rich_trial(uint32_t rows_count) {
 
 static void every_call_fails(const backend_use *use, int sticky) {
     emu_find(use);
+    emu.revive(); /* a case before may have ended early */
     trial *t = rich_trial(TRIAL_ROWS);
     session s;
     outputs got;
@@ -206,7 +207,9 @@ static void every_call_fails(const backend_use *use, int sticky) {
     memory_stream whole = session_save(&s);
     session_close(&s);
     int happened = 1;
-    for (uint64_t n; happened && check_rounds(ROUNDS_MAX, &n);) happened = fail_one(use, t, &whole, n, sticky);
+    for (uint64_t n; happened && check_rounds(ROUNDS_MAX, &n);)
+        if (n % BUILD_SLOWER == 0 || check_environment("RIDE_CONFORMANCE_SEED", 0) > 0)
+            happened = fail_one(use, t, &whole, n, sticky);
     CHECK(check.rounds > 20 || check_environment("RIDE_CONFORMANCE_ROUNDS", 0) > 0 ||
               check_environment("RIDE_CONFORMANCE_SECONDS", 0) > 0,
           "only %llu calls", (unsigned long long)check.rounds);

@@ -3,6 +3,7 @@
 #ifndef RIDE_TESTS_SESSION_H
 #define RIDE_TESTS_SESSION_H
 #include "backend/registry.h"
+#include "kernels/layout/profile.h"
 #include "random_rows.h"
 #include "stream.h"
 #include "tests/support/check.h"
@@ -36,10 +37,10 @@ typedef struct session {
     uint8_t *in_buffer, *out_buffer;
     size_t in_bytes, out_bytes;
     uint32_t vnode_first, vnodes_count;
-    uint32_t batch_rows_max; /* what the buffers hold */
-    ride_counts *counts;     /* NULL: the bundle has no profile */
-    uint64_t *counted;       /* cells_count: what was taken so far */
+    ride_counts *counts; /* NULL: the bundle has no profile */
+    uint64_t *counted;   /* cells_count: what was taken so far */
     uint32_t cells_count;
+    uint32_t batch_rows_max; /* what the buffers hold */
 } session;
 
 #define MUST(call)                                                                                                     \
@@ -69,7 +70,7 @@ static ride_status session_take(session *s) {
     uint64_t *now = calloc(s->cells_count + 1, sizeof *now);
     now[s->cells_count] = 77; /* behind the last */
     const ride_status st = s->ops->counts_take(s->counts, now, &err);
-    CHECK(now[s->cells_count] == 77, "%s: counts behind the last cell", s->ops->name);
+    CHECK(now[s->cells_count] == 77, "%s: counts were written behind the last", s->ops->name);
     for (uint32_t i = 0; i < s->cells_count && st == RIDE_OK; i++) s->counted[i] += now[i];
     free(now);
     return st;
@@ -296,7 +297,7 @@ static void session_run(session *s, const random_row *rows, uint32_t rows_count,
 /* The counts of another session of the same bundle: all rows of both taken. */
 static inline void compare_counts(const session *s, const uint64_t *expected, const char *what) {
     for (uint32_t i = 0; i < s->cells_count; i++)
-        CHECK(s->counted[i] == expected[i], "%s: cell %u: expected %llu, counted %llu", what, i,
+        CHECK(s->counted[i] == expected[i], "%s: cell %u of the profile: expected %llu, counted %llu", what, i,
               (unsigned long long)expected[i], (unsigned long long)s->counted[i]);
 }
 /* A copy to compare with when the session is gone; the caller frees it. */

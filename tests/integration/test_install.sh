@@ -15,6 +15,10 @@ check_tree() { # folder: an installed tree, at its place
     (cd / && env -i PATH=/usr/bin:/bin HOME=/nonexistent "$tree/bin/ride" version) >"$scratch/version" || fail "ride version in $tree"
     grep -Eq '[0-9]+\.[0-9]+\.[0-9]+' "$scratch/version" || fail "ride version prints no version: $(cat "$scratch/version")"
     if readelf -d "$tree/bin/ride" | grep -E 'R(UN)?PATH'; then fail "the program has a run path"; fi
+    if [ -e "$build/bin/libride_cuda.so" ]; then # found from the program's own place
+        [ -s "$tree/lib/ride/libride_cuda.so" ] || fail "the CUDA plugin is not installed"
+        "$tree/bin/ride" doctor | grep -F '/lib/ride/libride_cuda.so' >/dev/null || fail "the installed program does not find its CUDA plugin"
+    fi
     local file
     for file in share/doc/ride/README.md share/doc/ride/LICENSE share/doc/ride/CHANGELOG.md; do
         [ -s "$tree/$file" ] || fail "$file is not installed"

@@ -6,7 +6,7 @@
 set -eu
 source_dir=${RIDE_SOURCE_DIR:-$(cd "$(dirname "$0")/../.." && pwd)}
 build=${RIDE_BUILD_DIR:-$source_dir/build/release}/minimal
-PKG_CONFIG=/nonexistent PKG_CONFIG_PATH= cmake -S "$source_dir" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DRIDE_MINIMAL=ON \
+PKG_CONFIG=/nonexistent PKG_CONFIG_PATH= cmake -S "$source_dir" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DRIDE_MINIMAL=ON -DRIDE_CUDA=OFF \
     -DPKG_CONFIG_EXECUTABLE=/nonexistent >"$build.log" 2>&1 || { tail -30 "$build.log"; echo "does not configure"; exit 1; }
 cmake --build "$build" -j "$(nproc)" >"$build.log" 2>&1 || { tail -60 "$build.log"; echo "does not build"; exit 1; }
 library=$build/libride_minimal_check.so

@@ -5,7 +5,7 @@ import sys
 
 import long
 from report import Report
-from steps import LOGS, acceptance, build, ctest, pytest, say
+from steps import EMULATED, LOGS, acceptance, build, ctest, kernel_status, pytest, say
 
 STEPS = ("release", "asan", "tsan", "python", "acceptance")
 PYTHON_TESTS = ("python", "bench/harness", "tests/runner", "tests/python")
@@ -42,12 +42,15 @@ def main():
             long.run(report, options.match)
         return report.close(LOGS / "results-long.json")
     steps = options.only or STEPS
+    EMULATED.unlink(missing_ok=True)
     if "release" in steps and build(report, "release", options.jobs, options=release):
         ctest(report, "release", options.jobs, pattern=options.match)
     if "asan" in steps and build(report, "asan", options.jobs):
         ctest(report, "asan", options.jobs, ("unit", "conformance", "stress", "fuzz", "integration"), options.match)
     if "tsan" in steps and build(report, "tsan", options.jobs, targets=("stress_programs", "conformance_programs")):
         ctest(report, "tsan", options.jobs, ("stress", "conformance"), options.match)
+    if {"release", "asan"} & set(steps):
+        kernel_status()
     if "python" in steps:
         pytest(report, PYTHON_TESTS, options.match)
     if "acceptance" in steps:

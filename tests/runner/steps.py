@@ -95,6 +95,17 @@ def tsan_prefix(report, env):
     return None
 
 
+EMULATED = LOGS / "emulated-kernels.txt"  # every kernel that a test has run in the emulator adds its name
+
+
+def kernel_status():
+    """Prints where each CUDA kernel has been seen to work."""
+    run = subprocess.run([sys.executable, TOP / "cmake/kernel_status.py", "--emulated", EMULATED], capture_output=True, text=True, check=False)
+    say("== CUDA kernels")
+    for line in (run.stdout + run.stderr).splitlines():
+        say("   " + line)
+
+
 def ctest(report, preset, jobs, labels=None, pattern=None):
     """Runs a build's tests (those with the labels, those whose name matches) and adds every one to the report."""
     log, junit = LOGS / f"ctest-{preset}.log", LOGS / f"ctest-{preset}.xml"
@@ -106,6 +117,7 @@ def ctest(report, preset, jobs, labels=None, pattern=None):
             prefix = tsan_prefix(report, env)
             if prefix is None:
                 return
+    env["RIDE_EMU_EXECUTED"] = str(EMULATED)
     command = [*prefix, "ctest", "--test-dir", f"build/{preset}", "-j", str(jobs), "--output-junit", junit,
                "--test-output-size-passed", "262144", "--test-output-size-failed", "1048576",
                "--test-output-truncation", "head", "--no-tests=ignore", "--output-on-failure"]
