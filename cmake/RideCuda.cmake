@@ -74,7 +74,7 @@ file(WRITE ${CMAKE_BINARY_DIR}/cuda/build.json "{\"root\": \"${RIDE_CUDA_ROOT}\"
 find_program(RIDE_PYTHON3 python3)
 if(RIDE_PYTHON3)
   set(report ${CMAKE_BINARY_DIR}/cuda/report.txt)
-  add_custom_command(OUTPUT ${report} COMMAND ${RIDE_PYTHON3} ${CMAKE_SOURCE_DIR}/cmake/kernel_report.py ${CMAKE_BINARY_DIR}
+  add_custom_command(OUTPUT ${report} COMMAND ${RIDE_PYTHON3} ${CMAKE_SOURCE_DIR}/cmake/kernel_report.py ${CMAKE_BINARY_DIR} --brief
     COMMAND ${RIDE_PYTHON3} ${CMAKE_SOURCE_DIR}/cmake/kernel_status.py --brief
     DEPENDS ride_cuda ${CMAKE_SOURCE_DIR}/cmake/kernel_report.py VERBATIM)
   add_custom_target(cuda_report ALL DEPENDS ${report})

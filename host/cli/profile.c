@@ -121,14 +121,14 @@ static int build(void) {
 
 static const char *source_text(uint32_t source) { return source == RIDE_PROFILE_VECTOR ? "feature" : "score"; }
 
-/* The edge below which a share q of the reference's values lies, by its own counts. */
+/* The edge up to which a share q of the reference's values lies, by its own counts; 0: the least value. */
 static double quantile(const ride_profile_file *file, const ride_profile_column *column, uint64_t values, double q) {
     const uint64_t *bins = file->profile.counts + column->cells_first + RIDE_PROFILE_CELL_BINS;
     const double *edges = file->profile.edges + column->edges_first;
     uint64_t sum = 0;
     for (uint32_t i = 0; i < column->edges_count; i++) {
         sum += bins[i];
-        if ((double)sum >= q * (double)values) return edges[i];
+        if (sum > 0 && (double)sum >= q * (double)values) return edges[i];
     }
     return column->edges_count > 0 ? edges[column->edges_count - 1] : NAN;
 }

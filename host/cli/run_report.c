@@ -94,44 +94,44 @@ static void print_alert(const ride_run_summary *s, const ride_alert *a, const ri
     fputc('\n', stderr);
 }
 
-/* Since when the column has been over the alert without a break, up to the newest interval with rows; INT64_MIN: it is not. */
-static int64_t alert_since(const ride_drift_report *r, uint32_t column) {
-    int64_t since_us = INT64_MIN;
-    for (uint32_t i = r->intervals_count; i-- > 0;) {
-        if (r->intervals[i].rows == 0) continue;
-        if (!ride_drift_is_alert(r, &r->intervals[i].columns[column])) {
-            const bool tells_little = r->intervals[i].is_open; /* too few rows yet, perhaps */
-            if (tells_little && since_us == INT64_MIN) continue;
-            break;
-        }
+/* Since when the column has been over the alert without a break. */
+static int64_t alert_since(const ride_run_drift *r, uint32_t column, int32_t newest) {
+    int64_t since_us = r->intervals[newest].from_us;
+    for (int32_t i = newest; i >= 0 && ride_drift_is_alert(r, &r->intervals[i].columns[column]);
+         i = ride_drift_newest(r, (uint32_t)i, column))
         since_us = r->intervals[i].from_us;
-    }
     return since_us;
 }
 
-/* The columns that are over the alert at the end, the most drifted first. */
-static void print_drift(const ride_drift_report *r) {
+/* The columns that are over the alert in their newest interval, the most drifted first. */
+static void print_drift(const ride_run_drift *r) {
     enum { SHOWN = 8 };
-    uint32_t shown[SHOWN], count = 0, all = 0, newest = r->intervals_count;
+    struct {
+        uint32_t column;
+        int32_t newest;
+        double psi;
+    } shown[SHOWN + 1];
+    uint32_t count = 0, all = 0;
     char interval[NUMBER_TEXT], a[NUMBER_TEXT], b[NUMBER_TEXT];
-    while (newest > 0 && (r->intervals[newest - 1].is_open || r->intervals[newest - 1].rows == 0)) newest--;
-    if (newest == 0) newest = r->intervals_count;
-    if (newest == 0) return;
-    const ride_drift *now = r->intervals[newest - 1].columns;
     for (uint32_t c = 0; c < r->columns_count; c++) {
-        if (alert_since(r, c) == INT64_MIN) continue;
-        uint32_t at = all++ < SHOWN ? count++ : count - 1;
-        if (all > SHOWN && !(now[c].psi > now[shown[at]].psi)) continue;
-        for (; at > 0 && now[c].psi > now[shown[at - 1]].psi; at--) shown[at] = shown[at - 1];
-        shown[at] = c;
+        const int32_t newest = ride_drift_newest(r, r->intervals_count, c);
+        if (newest < 0 || !ride_drift_is_alert(r, &r->intervals[newest].columns[c])) continue;
+        const double psi = r->intervals[newest].columns[c].psi;
+        uint32_t at = count;
+        for (; at > 0 && psi > shown[at - 1].psi; at--) shown[at] = shown[at - 1];
+        shown[at].column = c;
+        shown[at].newest = newest;
+        shown[at].psi = psi;
+        if (count < SHOWN) count++;
+        all++;
     }
     fprintf(stderr, "  drift      %s intervals of %s against %s rows; psi >= %.4g at the end: %u of %u columns\n",
             grouped(r->intervals_count, a), ride_duration_text(r->interval_us, interval, sizeof interval),
             grouped(r->profile.header->rows_count, b), r->psi_alert, all, r->columns_count);
     for (uint32_t i = 0; i < count; i++) {
         char since[RIDE_TIME_BYTES + 1];
-        since[ride_time_to_iso8601(alert_since(r, shown[i]), since)] = '\0';
-        fprintf(stderr, "             %-28s psi %8.3f  since %s\n", r->names[shown[i]], now[shown[i]].psi, since);
+        since[ride_time_to_iso8601(alert_since(r, shown[i].column, shown[i].newest), since)] = '\0';
+        fprintf(stderr, "             %-28s psi %8.3f  since %s\n", r->names[shown[i].column], shown[i].psi, since);
     }
     if (all > count) fprintf(stderr, "             and %u more\n", all - count);
 }

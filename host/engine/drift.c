@@ -14,7 +14,7 @@
 #include <string.h>
 
 struct drift {
-    ride_drift_report *report; /* the summary's */
+    ride_run_drift *report; /* the summary's */
     ride_counts *counts;
     uint64_t *cells; /* of the open interval, as far as taken from the backend */
     uint64_t *taken;
@@ -24,7 +24,7 @@ struct drift {
     uint64_t accepted_seen; /* summary->accepted after the last batch */
 };
 
-void ride_drift_report_destroy(ride_drift_report *report) {
+void ride_run_drift_destroy(ride_run_drift *report) {
     if (report == NULL) return;
     free(report->profile_path);
     free(report->names);
@@ -35,9 +35,10 @@ void ride_drift_report_destroy(ride_drift_report *report) {
     free(report);
 }
 
-bool ride_drift_is_alert(const ride_drift_report *report, const ride_drift *drift) {
-    return drift->psi >= report->psi_alert &&
-           drift->n_cur >= (uint64_t)RIDE_DRIFT_ALERT_VALUES_PER_BIN * drift->bins; /* NaN is none */
+int32_t ride_drift_newest(const ride_run_drift *r, uint32_t count, uint32_t column) {
+    int32_t i = (int32_t)count - 1;
+    while (i >= 0 && !ride_drift_tells(&r->intervals[i].columns[column])) i--;
+    return i;
 }
 
 /* Of what the numbers depend on: names may lie elsewhere in another bundle. */
@@ -50,7 +51,7 @@ static void hash_profile(const ride_bundle *bundle, uint8_t out[32]) {
     ride_sha256_finish(hash, out);
 }
 
-static ride_status report_make(const pipeline *p, ride_drift_report *r, ride_error *err) {
+static ride_status report_make(const pipeline *p, ride_run_drift *r, ride_error *err) {
     ride_bundle bundle;
     r->image = aligned_alloc(RIDE_BUNDLE_ALIGN, p->bundle.image_bytes); /* a multiple of it */
     if (r->image == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a profile");
@@ -82,7 +83,7 @@ ride_status drift_open(pipeline *p, ride_error *err) {
         return ride_fail(err, RIDE_E_CONFIG, "drift is to be written, and there is no profile to compare with");
     }
     struct drift *d = calloc(1, sizeof *d);
-    ride_drift_report *r = calloc(1, sizeof *r);
+    ride_run_drift *r = calloc(1, sizeof *r);
     p->drift = d;
     p->summary->drift = r;
     if (d == NULL || r == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for drift");
@@ -110,7 +111,7 @@ bool drift_takes_batch(const pipeline *p) {
 }
 
 /* Room for one more record; the oldest goes when there is none. */
-static ride_drift *record_add(ride_drift_report *r, int64_t from_us, int64_t to_us, uint64_t rows, bool is_open) {
+static ride_drift *record_add(ride_run_drift *r, int64_t from_us, int64_t to_us, uint64_t rows, bool is_open) {
     if (r->intervals_count == RIDE_DRIFT_INTERVALS_MAX) {
         const size_t columns = r->columns_count, kept = RIDE_DRIFT_INTERVALS_MAX - 1;
         memmove(r->values, r->values + columns, kept * columns * sizeof *r->values);
@@ -121,26 +122,26 @@ static ride_drift *record_add(ride_drift_report *r, int64_t from_us, int64_t to_
         r->latest = r->latest == UINT32_MAX || r->latest == 0 ? UINT32_MAX : r->latest - 1;
     }
     ride_drift *columns = r->values + (size_t)r->intervals_count * r->columns_count;
-    r->intervals[r->intervals_count++] =
-        (ride_drift_interval){.from_us = from_us, .to_us = to_us, .rows = rows, .is_open = is_open, .columns = columns};
+    r->intervals[r->intervals_count++] = (ride_run_drift_interval){
+        .from_us = from_us, .to_us = to_us, .rows = rows, .is_open = is_open, .columns = columns};
     return columns;
 }
 
-static void compare(const ride_drift_report *r, const uint64_t *cells, ride_drift *columns) {
+static void compare(const ride_run_drift *r, const uint64_t *cells, ride_drift *columns) {
     for (uint32_t i = 0; i < r->columns_count; i++)
         ride_drift_from_counts(&r->profile, i, cells + r->profile.columns[i].cells_first, &columns[i]);
 }
 
 /* One line when a column passes the alert, and one when it is back: not one for every interval that it stays away. */
-static void tell(const ride_drift_report *r) {
-    const ride_drift_interval *now = &r->intervals[r->intervals_count - 1], *before = NULL;
-    for (uint32_t i = r->intervals_count - 1; i-- > 0 && before == NULL;)
-        if (r->intervals[i].rows > 0) before = &r->intervals[i];
+static void tell(const ride_run_drift *r) {
+    const ride_run_drift_interval *now = &r->intervals[r->intervals_count - 1];
     char from[RIDE_TIME_BYTES + 1];
     from[ride_time_to_iso8601(now->from_us, from)] = '\0';
     for (uint32_t i = 0; i < r->columns_count; i++) {
+        if (!ride_drift_tells(&now->columns[i])) continue;
+        const int32_t before = ride_drift_newest(r, r->intervals_count - 1, i);
         const bool is = ride_drift_is_alert(r, &now->columns[i]),
-                   was = before != NULL && ride_drift_is_alert(r, &before->columns[i]);
+                   was = before >= 0 && ride_drift_is_alert(r, &r->intervals[before].columns[i]);
         if (is && !was)
             ride_log_warn("drift", ride_log_text("feature", r->names[i]), ride_log_f64("psi", now->columns[i].psi),
                           ride_log_text("from", from));
@@ -150,7 +151,7 @@ static void tell(const ride_drift_report *r) {
     }
 }
 
-static ride_status lines_write(pipeline *p, const ride_drift_interval *interval) {
+static ride_status lines_write(pipeline *p, const ride_run_drift_interval *interval) {
     ride_sink *sink = p->outputs[OUTPUT_DRIFT].sink;
     for (uint32_t i = 0; i < p->drift->report->columns_count && sink != NULL; i++) {
         char *text = (char *)ride_sink_reserve(sink, RIDE_DRIFT_LINE_BYTES);
@@ -174,7 +175,7 @@ static ride_status take(pipeline *p, ride_error *err) {
 
 static ride_status interval_end(pipeline *p, ride_error *err) {
     struct drift *d = p->drift;
-    ride_drift_report *r = d->report;
+    ride_run_drift *r = d->report;
     RIDE_TRY(take(p, err));
     compare(r, d->cells, record_add(r, d->from_us, d->to_us, d->rows, false));
     r->latest = r->intervals_count - 1;
@@ -188,7 +189,7 @@ static ride_status interval_end(pipeline *p, ride_error *err) {
 /* The interval of `clock_us` is open from now on. */
 static ride_status interval_begin(pipeline *p, int64_t clock_us, ride_error *err) {
     struct drift *d = p->drift;
-    ride_drift_report *r = d->report;
+    ride_run_drift *r = d->report;
     const int64_t length = r->interval_us, past = clock_us % length;
     const int64_t from_us = clock_us - (past < 0 ? past + length : past);
     if (d->is_open) {
@@ -264,7 +265,7 @@ ride_status drift_batch(pipeline *p, bool counted, ride_error *err) {
 ride_status drift_finish(pipeline *p, ride_error *err) {
     struct drift *d = p->drift;
     if (d == NULL || !d->is_open) return RIDE_OK;
-    ride_drift_report *r = d->report;
+    ride_run_drift *r = d->report;
     RIDE_TRY(take(p, err));
     compare(r, d->cells, record_add(r, d->from_us, d->to_us, d->rows, true));
     if (r->latest == UINT32_MAX) {
@@ -277,7 +278,7 @@ ride_status drift_finish(pipeline *p, ride_error *err) {
 }
 
 /* What a saved state holds of drift. Behind it: the cells of the open interval and of the newest histograms, then every closed
- * interval: ride_drift_interval's three numbers and its columns. */
+ * interval: ride_run_drift_interval's three numbers and its columns. */
 typedef struct drift_part {
     uint8_t profile_hash[32];
     int64_t interval_us, from_us, to_us;
@@ -292,7 +293,7 @@ typedef struct interval_part {
 ride_status drift_save(const pipeline *p, ride_snapshot_writer *w) {
     const struct drift *d = p->drift;
     if (d == NULL) return ride_snapshot_write(w, &(drift_part){0}, sizeof(drift_part));
-    const ride_drift_report *r = d->report;
+    const ride_run_drift *r = d->report;
     uint32_t closed = r->intervals_count;
     while (closed > 0 && r->intervals[closed - 1].is_open) closed--;
     drift_part part = {.interval_us = r->interval_us,
@@ -321,7 +322,7 @@ ride_status drift_load(pipeline *p, ride_snapshot_reader *reader) {
     struct drift *d = p->drift;
     drift_part part;
     if (d == NULL) return RIDE_OK;
-    ride_drift_report *r = d->report;
+    ride_run_drift *r = d->report;
     d->accepted_seen = p->summary->accepted;
     RIDE_TRY(ride_snapshot_read(reader, &part, sizeof part));
     if (memcmp(part.profile_hash, r->profile_hash, sizeof part.profile_hash) != 0 ||

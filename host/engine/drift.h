@@ -16,21 +16,21 @@
 
 enum { RIDE_DRIFT_INTERVALS_MAX = 400, RIDE_DRIFT_ALERT_VALUES_PER_BIN = 50 };
 
-typedef struct ride_drift_interval {
+typedef struct ride_run_drift_interval {
     int64_t from_us, to_us;
     uint64_t rows;
     bool is_open;
     const ride_drift *columns; /* [columns_count] */
-} ride_drift_interval;
+} ride_run_drift_interval;
 
-typedef struct ride_drift_report {
+typedef struct ride_run_drift {
     char *profile_path;
     uint8_t profile_hash[32]; /* of its content */
     int64_t interval_us;
     double psi_alert;
     uint32_t columns_count, cells_count;
     char (*names)[RIDE_NAME_BYTES * 4]; /* [columns_count] */
-    ride_drift_interval *intervals;     /* [RIDE_DRIFT_INTERVALS_MAX], oldest first */
+    ride_run_drift_interval *intervals; /* [RIDE_DRIFT_INTERVALS_MAX], oldest first */
     uint32_t intervals_count;
     uint64_t intervals_dropped;
     ride_drift *values; /* room of the intervals' columns */
@@ -40,18 +40,26 @@ typedef struct ride_drift_report {
     uint64_t *latest_cells; /* [cells_count]; all zero: there was no event */
     uint32_t latest;        /* its record; UINT32_MAX: none */
     uint8_t *image;
-} ride_drift_report;
+} ride_run_drift;
 
-void ride_drift_report_destroy(ride_drift_report *report); /* NULL is fine */
+void ride_run_drift_destroy(ride_run_drift *report); /* NULL is fine */
 
-/* The column's psi has passed the alert, over values enough to mean something: with fewer than
- * RIDE_DRIFT_ALERT_VALUES_PER_BIN for each bin a psi is mostly chance. */
-bool ride_drift_is_alert(const ride_drift_report *report, const ride_drift *drift);
+/* The interval has values enough to say something of the column: with fewer than RIDE_DRIFT_ALERT_VALUES_PER_BIN for each bin a
+ * psi is mostly chance. */
+static inline bool ride_drift_tells(const ride_drift *drift) {
+    return drift->n_cur > 0 && drift->n_cur >= (uint64_t)RIDE_DRIFT_ALERT_VALUES_PER_BIN * drift->bins;
+}
+/* It does, and the column's psi has passed the alert. */
+static inline bool ride_drift_is_alert(const ride_run_drift *report, const ride_drift *drift) {
+    return ride_drift_tells(drift) && drift->psi >= report->psi_alert;
+}
+/* The newest of the first `count` intervals that tells something of the column, or -1. */
+int32_t ride_drift_newest(const ride_run_drift *report, uint32_t count, uint32_t column);
 
 /* JSON as docs/run-summary.md names it: the summary's member, and the line of one column and interval with its LF (its bytes). */
 enum { RIDE_DRIFT_LINE_BYTES = 4096 };
-void ride_drift_put(FILE *to, const ride_drift_report *report);
-size_t ride_drift_line(const ride_drift_report *report, const ride_drift_interval *interval, uint32_t column,
+void ride_drift_put(FILE *to, const ride_run_drift *report);
+size_t ride_drift_line(const ride_run_drift *report, const ride_run_drift_interval *interval, uint32_t column,
                        char text[RIDE_DRIFT_LINE_BYTES]);
 
 #endif

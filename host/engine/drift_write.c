@@ -23,8 +23,8 @@ static const char *time_text(int64_t time_us, char to[RIDE_TIME_BYTES + 1]) {
     return to;
 }
 
-/* `, "psi": 0.01, …`: every value of a column. */
-static size_t values_put(const ride_drift *drift, char *text, size_t room) {
+/* `, "psi": 0.01, …`: every value of a column, whether they are of enough rows, and whether they are an alert. */
+static size_t values_put(const ride_run_drift *r, const ride_drift *drift, char *text, size_t room) {
     double values[RIDE_DRIFT_VALUES];
     size_t used = 0;
     ride_drift_values(drift, values);
@@ -33,10 +33,12 @@ static size_t values_put(const ride_drift *drift, char *text, size_t room) {
         used += (size_t)(isfinite(values[i]) ? snprintf(text + used, room - used, ", \"%s\": %.17g", name, values[i])
                                              : snprintf(text + used, room - used, ", \"%s\": null", name));
     }
-    return used;
+    return used + (size_t)snprintf(text + used, room - used, ", \"enough\": %s, \"alert\": %s}",
+                                   ride_drift_tells(drift) ? "true" : "false",
+                                   ride_drift_is_alert(r, drift) ? "true" : "false");
 }
 
-size_t ride_drift_line(const ride_drift_report *r, const ride_drift_interval *interval, uint32_t column,
+size_t ride_drift_line(const ride_run_drift *r, const ride_run_drift_interval *interval, uint32_t column,
                        char text[RIDE_DRIFT_LINE_BYTES]) {
     char name[NAME_QUOTED_BYTES], from[RIDE_TIME_BYTES + 1], to[RIDE_TIME_BYTES + 1];
     const ride_drift *drift = &interval->columns[column];
@@ -44,26 +46,25 @@ size_t ride_drift_line(const ride_drift_report *r, const ride_drift_interval *in
                                    "{\"feature\": %s, \"from\": \"%s\", \"to\": \"%s\", \"rows\": %" PRIu64,
                                    quoted(r->names[column], name), time_text(interval->from_us, from),
                                    time_text(interval->to_us, to), interval->rows);
-    used += values_put(drift, text + used, RIDE_DRIFT_LINE_BYTES - used);
-    return used + (size_t)snprintf(text + used, RIDE_DRIFT_LINE_BYTES - used, ", \"alert\": %s}\n",
-                                   ride_drift_is_alert(r, drift) ? "true" : "false");
+    used += values_put(r, drift, text + used, RIDE_DRIFT_LINE_BYTES - used);
+    text[used++] = '\n';
+    return used;
 }
 
-static void interval_put(FILE *to, const ride_drift_report *r, const ride_drift_interval *interval) {
+static void interval_put(FILE *to, const ride_run_drift *r, const ride_run_drift_interval *interval) {
     char name[NAME_QUOTED_BYTES], from[RIDE_TIME_BYTES + 1], until[RIDE_TIME_BYTES + 1], values[RIDE_DRIFT_LINE_BYTES];
     fprintf(to, "{\"from\": \"%s\", \"to\": \"%s\", \"rows\": %" PRIu64 ", \"open\": %s, \"features\": [",
             time_text(interval->from_us, from), time_text(interval->to_us, until), interval->rows,
             interval->is_open ? "true" : "false");
     for (uint32_t i = 0; i < r->columns_count; i++) {
-        values_put(&interval->columns[i], values, sizeof values);
-        fprintf(to, "%s\n    {\"feature\": %s%s, \"alert\": %s}", i > 0 ? "," : "", quoted(r->names[i], name), values,
-                ride_drift_is_alert(r, &interval->columns[i]) ? "true" : "false");
+        values_put(r, &interval->columns[i], values, sizeof values);
+        fprintf(to, "%s\n    {\"feature\": %s%s", i > 0 ? "," : "", quoted(r->names[i], name), values);
     }
     fputs("]}", to);
 }
 
 /* The counts of the reported bins: of a number, the cells between two coarse edges together. */
-static void counts_put(FILE *to, const ride_drift_report *r, const ride_profile_column *column, const uint64_t *cells) {
+static void counts_put(FILE *to, const ride_run_drift *r, const ride_profile_column *column, const uint64_t *cells) {
     const uint8_t *coarse = r->profile.coarse + column->edges_first;
     uint64_t sum = 0;
     fputc('[', to);
@@ -78,7 +79,7 @@ static void counts_put(FILE *to, const ride_drift_report *r, const ride_profile_
     fputc(']', to);
 }
 
-static void histogram_put(FILE *to, const ride_drift_report *r, uint32_t index) {
+static void histogram_put(FILE *to, const ride_run_drift *r, uint32_t index) {
     const ride_profile_column *column = &r->profile.columns[index];
     const uint64_t *reference = r->profile.counts + column->cells_first,
                    *current = r->latest_cells + column->cells_first;
@@ -100,7 +101,7 @@ static void histogram_put(FILE *to, const ride_drift_report *r, uint32_t index) 
             reference[RIDE_PROFILE_CELL_MISSING], current[RIDE_PROFILE_CELL_MISSING], current[RIDE_PROFILE_CELL_NEW]);
 }
 
-void ride_drift_put(FILE *to, const ride_drift_report *r) {
+void ride_drift_put(FILE *to, const ride_run_drift *r) {
     char length[32], hash[2 * RIDE_SHA256_BYTES + 1], from[RIDE_TIME_BYTES + 1];
     const size_t bytes = strlen(r->profile_path);
     char *path = malloc(6 * bytes + 3);

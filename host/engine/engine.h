@@ -86,7 +86,7 @@ typedef struct ride_run_summary {
     bool has_model;
     char backend[32];
     char (*vector_names)[RIDE_NAME_BYTES * 4]; /* [features_count]; ride_run_summary_free frees it */
-    struct ride_drift_report *drift;           /* engine/drift.h; NULL without a profile; likewise */
+    struct ride_run_drift *drift;              /* engine/drift.h; NULL without a profile; likewise */
 } ride_run_summary;
 
 typedef struct ride_run_options {

@@ -3,8 +3,10 @@ import html
 import math
 
 STYLE = """
-:root{color-scheme:light dark;--bg:#f5f6f8;--card:#fff;--ink:#18202c;--soft:#5a6576;--rule:#dfe3ea;--good:#2f7ed8;--bad:#cf3f36;--mid:#c98a12;--calm:#24936a;--warn:#fff4dc;--none:#7d8796}
-@media(prefers-color-scheme:dark){:root{--bg:#11151c;--card:#1a202a;--ink:#e7ebf2;--soft:#9aa6b8;--rule:#2b3442;--good:#62a5ee;--bad:#f0746b;--mid:#e2b24e;--calm:#4fc592;--warn:#33290f;--none:#5d6878}}
+:root{color-scheme:light dark;--bg:#f5f6f8;--card:#fff;--ink:#18202c;--soft:#5a6576;--rule:#dfe3ea;--good:#2f7ed8;--bad:#cf3f36;--mid:#c98a12;--calm:#24936a;--warn:#fff4dc;--none:#7d8796;
+--h0:#eef2f7;--h1:#c3d5ea;--h2:#7fa6d3;--h3:#f0a04b;--h4:#cf6212;--h5:#8a3603}
+@media(prefers-color-scheme:dark){:root{--bg:#11151c;--card:#1a202a;--ink:#e7ebf2;--soft:#9aa6b8;--rule:#2b3442;--good:#62a5ee;--bad:#f0746b;--mid:#e2b24e;--calm:#4fc592;--warn:#33290f;--none:#5d6878;
+--h0:#232b37;--h1:#2f4869;--h2:#45719f;--h3:#c9812f;--h4:#e89a4b;--h5:#ffc58c}}
 *{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;-webkit-text-size-adjust:100%}
 main{max-width:1180px;margin:0 auto;padding:32px 20px 60px}h1{font-size:26px;line-height:1.25;margin:0}h2{font-size:18px;margin:38px 0 12px}
 .sub{color:var(--soft);margin:4px 0 0;font-size:13.5px}.lead{font-size:18px;line-height:1.45;margin:18px 0 20px;max-width:60em}.lead b{font-weight:650}
@@ -19,6 +21,9 @@ main{max-width:1180px;margin:0 auto;padding:32px 20px 60px}h1{font-size:26px;lin
 svg{width:100%;height:auto;display:block}.grid{stroke:var(--rule)}.axis{stroke:var(--soft)}.tick,.label{fill:var(--soft);font-size:11.5px}.line{fill:none;stroke-width:1.9;stroke-linejoin:round}
 .mark{font-size:12px;font-weight:600;fill:var(--ink)}.legend{margin:4px 0 0;color:var(--soft);font-size:13px}.legend span{margin-right:16px;display:inline-block}
 .legend i{display:inline-block;width:10px;height:10px;border-radius:2px;margin-right:6px}
+.wide,.plots+.box{margin:14px 0}.scroll{overflow-x:auto}.scroll svg{min-width:720px}.name{fill:var(--ink);font-size:12px}.name.hot{font-weight:700}
+.h0{fill:var(--h0);background:var(--h0)}.h1{fill:var(--h1);background:var(--h1)}.h2{fill:var(--h2);background:var(--h2)}.h3{fill:var(--h3);background:var(--h3)}
+.h4{fill:var(--h4);background:var(--h4)}.h5{fill:var(--h5);background:var(--h5)}.empty{fill:none;stroke:var(--rule);stroke-width:1}.legend i.empty{border:1px solid var(--rule)}
 .box{overflow-x:auto;padding:6px 8px}table{border-collapse:collapse;width:100%;font-size:14px;font-variant-numeric:tabular-nums}th{color:var(--soft);font-weight:550;text-align:left}
 th,td{padding:7px 10px;border-bottom:1px solid var(--rule);vertical-align:top}tr:last-child td{border-bottom:0}td.n,th.n{text-align:right;white-space:nowrap}
 td.w{overflow-wrap:anywhere}.facts td:first-child{color:var(--soft);white-space:nowrap;width:1%}.facts td{overflow-wrap:anywhere}.two{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));gap:0 14px}

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from . import data, metrics
+from . import data, drift, metrics
 from .page import Figure, Markup, microseconds, number, page, percent, stacks, table, tag, tiles
 from .svg import Plot
 
@@ -280,6 +280,7 @@ def body(run, title, provenance=None, labels=None):
     plots = "".join([*plots, timeline_plots(run.timeline)])
     if plots:
         parts.append(f'<h2>What happened</h2><div class="plots">{plots}</div>')
+    parts.append(drift.section(s.get("drift")))
     parts.append("<h2>Top alerts</h2>" + (alerts_table(run) if s.get("alerts") else '<p class="hint">Nothing was declined or sent to review.</p>'))
     if run.total:
         parts.append('<div class="two"><div><h2>Decisions</h2>' + decisions_table(run) + "</div>")

@@ -30,11 +30,12 @@ def ticks(low, high, count=5):
 class Plot:
     """One pair of axes. Add marks, then text()."""
 
-    def __init__(self, title, x_label, y_label, x_range, y_range, log_y=False):
+    def __init__(self, title, x_label, y_label, x_range, y_range, log_y=False, x_ticks=None):
+        """x_ticks: [(place, text)] in place of round numbers."""
         self.title, self.x_label, self.y_label = title, x_label, y_label
         self.x_range = x_range if x_range[1] > x_range[0] else (x_range[0], x_range[0] + 1)
         self.y_range = y_range if y_range[1] > y_range[0] else (y_range[0], y_range[0] + 1)
-        self.log_y, self.marks, self.legend = log_y, [], []
+        self.log_y, self.x_ticks, self.marks, self.legend = log_y, x_ticks, [], []
 
     def x(self, value):
         low, high = self.x_range
@@ -46,7 +47,7 @@ class Plot:
             low, high, value = math.log10(low), math.log10(high), math.log10(max(value, low))
         return HEIGHT - BOTTOM - (value - low) / (high - low) * (HEIGHT - TOP - BOTTOM)
 
-    def line(self, xs, ys, colour, name=None, step=False):
+    def line(self, xs, ys, colour, name=None, step=False, dash=None):
         points, before = [], None
         for a, b in zip(xs, ys):
             if b is None or b != b:
@@ -55,7 +56,8 @@ class Plot:
                 points.append(f"{self.x(a):.1f},{before:.1f}")
             before = self.y(b)
             points.append(f"{self.x(a):.1f},{before:.1f}")
-        self.marks.append(f'<polyline class="line" style="stroke:var(--{colour})" points="{" ".join(points)}"/>')
+        dashes = f' stroke-dasharray="{dash}"' if dash else ""
+        self.marks.append(f'<polyline class="line" style="stroke:var(--{colour})"{dashes} points="{" ".join(points)}"/>')
         if name:
             self.legend.append((name, colour))
 
@@ -100,8 +102,8 @@ class Plot:
             y = self.y(value)
             out.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
                        f'<text class="tick" x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{number(value)}</text>')
-        for value in ticks(*self.x_range, 6):
-            out.append(f'<text class="tick" x="{self.x(value):.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{number(value)}</text>')
+        for value, text in self.x_ticks if self.x_ticks is not None else [(v, number(v)) for v in ticks(*self.x_range, 6)]:
+            out.append(f'<text class="tick" x="{self.x(value):.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{html.escape(text)}</text>')
         out += self.marks
         out.append(f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{HEIGHT - BOTTOM}" y2="{HEIGHT - BOTTOM}"/>')
         out.append(f'<text class="label" x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 6}" text-anchor="middle">{html.escape(self.x_label)}</text>')

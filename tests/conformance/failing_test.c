@@ -176,7 +176,7 @@ static int fail_one(const backend_use *use, const trial *t, const memory_stream 
     }
     emu.revive();
     compare(&t->plan, t->rows, t->rows_count, &t->expected, &w.got, call);
-    CHECK(memcmp(w.saved_counts, t->counts, t->cells_count * sizeof *w.saved_counts) == 0,
+    CHECK(memcmp(w.saved_counts, t->expected_counts, t->cells_count * sizeof *w.saved_counts) == 0,
           "after a failed %s rows are counted twice or not at all", call);
     CHECK(streams_equal(&w.saved, whole), "after a failed %s the state at the end is another", call);
     free(w.saved.data);

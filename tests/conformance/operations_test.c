@@ -257,8 +257,8 @@ static void lane_close(world *w, lane *l, ride_backend_entry_fn entry) {
     memory_stream saved = lane_save(w, l);
     lane_take(w, l);
     for (uint32_t i = 0; i < l->t->cells_count; i++)
-        CHECK(l->counted[i] == l->t->counts[i], "cell %u: %llu counted, %llu expected", i,
-              (unsigned long long)l->counted[i], (unsigned long long)l->t->counts[i]);
+        CHECK(l->counted[i] == l->t->expected_counts[i], "cell %u: %llu counted, %llu expected", i,
+              (unsigned long long)l->counted[i], (unsigned long long)l->t->expected_counts[i]);
     w->ops->counts_destroy(l->counts);
     free(l->counted);
     compare(&l->t->plan, l->t->rows, l->t->rows_count, &l->t->expected, &l->got, "random operations");

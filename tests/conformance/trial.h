@@ -9,8 +9,8 @@ typedef struct trial {
     uint8_t *image;
     random_row *rows;
     uint32_t rows_count;
-    outputs expected; /* by the reference */
-    uint64_t *counts; /* likewise; of the profile's cells, where there is one */
+    outputs expected;          /* by the reference */
+    uint64_t *expected_counts; /* likewise */
     uint32_t cells_count;
 } trial;
 
@@ -25,13 +25,13 @@ static inline trial *trial_make(uint64_t seed, uint32_t rows_count) {
     t->rows = random_rows_make(&t->plan, seed, rows_count);
     session_open(&s, ride_backend_reference, &t->plan, &t->bundle);
     session_run(&s, t->rows, rows_count, 256, 0, &t->expected);
-    t->counts = counts_copy(&s);
+    t->expected_counts = counts_copy(&s);
     t->cells_count = s.cells_count;
     session_close(&s);
     return t;
 }
 static inline void trial_free(trial *t) {
-    free(t->counts);
+    free(t->expected_counts);
     free(t->expected.words);
     free(t->rows);
     ride_bundle_image_free(t->image);

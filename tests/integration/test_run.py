@@ -157,7 +157,7 @@ def check_labels(folder, events, labels, seconds):
                         "    labels: {source: tx, key: tx_id, value: is_fraud}\nentities:", 1)
     spec = spec.replace("      is_fraud: bool\n", "")
     (folder / "labels.yaml").write_text(spec)
-    more = {"spec.path": folder / "labels.yaml", "inputs.chargebacks.path": labels}
+    more = {"spec.path": folder / "labels.yaml", "inputs.chargebacks.path": labels, "drift.profile": ""}
     whole = subprocess.run(arguments(folder, "labelled", events, **more), check=False, stderr=subprocess.PIPE, text=True)
     assert whole.returncode == 0, whole.stderr
     for tries in range(20):
@@ -190,7 +190,7 @@ def check_waiting_labels(folder, events, labels):
     rows = sorted([*known[1:], f"99999999,{last[1]},1,stolen\n"], key=lambda row: int(row.split(",")[1]))
     waiting.write_text(known[0] + "".join(rows))
     day2.write_text(lines[0] + "".join(",".join([str(i), *last[1:]]) for i in (99999998, 99999999, 99999997)))
-    options = {"spec.path": folder / "labels.yaml", "state.dir": folder / "state-waiting"}
+    options = {"spec.path": folder / "labels.yaml", "state.dir": folder / "state-waiting", "drift.profile": ""}
     run(folder, "day1", events, **options, **{"inputs.chargebacks.path": waiting})
     run(folder, "day2", day2, **options)
     rows = (folder / "day2-decisions.csv").read_text().splitlines()

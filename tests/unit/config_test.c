@@ -72,6 +72,9 @@ Test(config, defaults_hold_where_nothing_is_given) {
     cr_assert_str_eq(c->backend, "auto");
     cr_assert_null(c->backend_path);
     cr_assert_eq(c->backend_memory, 0);
+    cr_assert(c->drift == NULL && c->drift_profile == NULL);
+    cr_assert_eq(c->drift_interval_us, INT64_C(86400) * 1000000);
+    cr_assert_eq(c->drift_psi_alert, 250000);
     cr_assert_eq(c->max_batch, 1024);
     cr_assert_eq(c->log_level, RIDE_LOG_INFO);
     cr_assert_eq(c->log_format, RIDE_LOG_AUTO);
@@ -84,7 +87,8 @@ Test(config, every_option_reaches_its_field) {
                           "  - id: b\n    when: true\n    decision: decline\n"
                           "inputs:\n  tx: {path: tx.bin, format: binary}\n  labels: {path: '-', format: ndjson}\n"
                           "outputs:\n  decisions: {path: d.bin, format: binary, vector: true}\n"
-                          "  rejects: {path: r}\n  late: {path: l}\n  summary: {path: s}\n"
+                          "  rejects: {path: r}\n  late: {path: l}\n  summary: {path: s}\n  drift: {path: n}\n"
+                          "drift: {profile: p, interval: 7d, psi_alert: 1.5}\n"
                           "backend: {name: fake, path: lib, memory: 8GiB}\nstate: {dir: st}\n"
                           "scheduler: {max_batch: 1_000}\nlog: {level: warn, format: json}\n");
     cr_assert_str_eq(c->model, "m.json");
@@ -106,6 +110,10 @@ Test(config, every_option_reaches_its_field) {
     cr_assert_str_eq(c->rejects, "r");
     cr_assert_str_eq(c->late, "l");
     cr_assert_str_eq(c->summary, "s");
+    cr_assert_str_eq(c->drift, "n");
+    cr_assert_str_eq(c->drift_profile, "p");
+    cr_assert_eq(c->drift_interval_us, INT64_C(7) * 86400 * 1000000);
+    cr_assert_eq(c->drift_psi_alert, 1500000);
     cr_assert_str_eq(c->backend, "fake");
     cr_assert_str_eq(c->backend_path, "lib");
     cr_assert_eq(c->backend_memory, UINT64_C(8) << 30);
@@ -329,6 +337,11 @@ Test(config, values_have_units) {
     value(CONFIG_SHARE, "0.5%", 5000);
     value(CONFIG_SHARE, "99.9999%", 999999);
     value(CONFIG_SHARE, "100%", 1000000);
+    value(CONFIG_DECIMAL, "0.25", 250000);
+    value(CONFIG_DECIMAL, "12", 12000000);
+    value(CONFIG_DECIMAL, "0.000001", 1);
+    static const char *const no_decimals[] = {"25%", "-1", ".5", "1.", "1e3", "a", "", "99999999999999999999"};
+    for (size_t i = 0; i < sizeof no_decimals / sizeof no_decimals[0]; i++) value(CONFIG_DECIMAL, no_decimals[i], -1);
     static const char *const no_shares[] = {"90", "0.9", "101%", "%", "-1%", "9.%", "1e1%"};
     for (size_t i = 0; i < sizeof no_shares / sizeof no_shares[0]; i++) value(CONFIG_SHARE, no_shares[i], -1);
     value(CONFIG_COUNT, "1_000", 1000);

@@ -2,6 +2,7 @@
 #include "backend/fake.h"
 #include "backend/registry.h"
 #include "base/batch.h"
+#include "kernels/layout/profile.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -16,6 +17,22 @@ static ride_bundle bundle;
 static uint8_t *image;
 static ride_tile_layout layout_in, layout_out;
 static ride_batch *in, *out;
+
+/* One column of the margin, without edges: three cells. */
+static void add_profile(ride_bundle_builder *builder) {
+    const ride_profile_header header = {.profile_version = RIDE_PROFILE_VERSION,
+                                        .columns_count = 1,
+                                        .cells_count = 3,
+                                        .rows_count = 5,
+                                        .model_hash = {1}};
+    const ride_profile_column column = {.source = RIDE_PROFILE_MARGIN, .kind = RIDE_PROFILE_NUMBER, .cells_count = 3};
+    const uint64_t counts[3] = {1, 0, 4};
+    ride_bundle_builder_add(builder, RIDE_SECTION_PROFILE, &header, sizeof header, NULL);
+    ride_bundle_builder_add(builder, RIDE_SECTION_PROFILE_COLUMNS, &column, sizeof column, NULL);
+    ride_bundle_builder_add(builder, RIDE_SECTION_PROFILE_EDGES, NULL, 0, NULL);
+    ride_bundle_builder_add(builder, RIDE_SECTION_PROFILE_COARSE, NULL, 0, NULL);
+    ride_bundle_builder_add(builder, RIDE_SECTION_PROFILE_COUNTS, counts, sizeof counts, NULL);
+}
 
 /* Two counts over one entity, two rules without programs are enough: the fake computes nothing. */
 static void make_bundle(void) {
@@ -52,6 +69,7 @@ static void make_bundle(void) {
     ride_bundle_builder_add(builder, RIDE_SECTION_ENTITIES, &entity, sizeof entity, NULL);
     ride_bundle_builder_add(builder, RIDE_SECTION_EDGES, &edge, sizeof edge, NULL);
     ride_bundle_builder_add(builder, RIDE_SECTION_AGGREGATES, aggregates, sizeof aggregates, NULL);
+    add_profile(builder);
     cr_assert_eq(ride_bundle_builder_build(builder, &image, &bytes, NULL), RIDE_OK);
     ride_bundle_builder_destroy(builder);
     cr_assert_eq(ride_bundle_open(image, bytes, &bundle, &err), RIDE_OK, "%s", err.what);
@@ -155,6 +173,30 @@ Test(fake, results_say_row_and_device_and_skipped_rows_are_left) {
         cr_assert_eq(output(FEATURES + RIDE_OUT_PROBABILITY, row),
                      row == 263 ? untouched : ride_fake_probability(5000 + row));
     }
+    rig_close(&r);
+}
+
+Test(fake, counts_stay_zero_and_a_lost_device_gives_none) {
+    ride_fake_set(&(ride_fake_script){.devices_count = 1, .delay_ns = 100});
+    rig r = rig_open(0);
+    ride_counts *counts = NULL;
+    ride_ticket ticket;
+    ride_error err;
+    uint64_t cells[4] = {9, 9, 9, 9};
+    cr_assert_eq(ops->counts_create(r.device, r.program, &counts, &err), RIDE_OK, "%s", err.what);
+    ride_batch_set_rows(in, 10, 0);
+    const ride_work work = {.stages = RIDE_STAGE_FEATURES | RIDE_STAGE_SCORE | RIDE_STAGE_PROFILE,
+                            .rows_count = 10,
+                            .in_tiles = in->tiles,
+                            .out_tiles = out->tiles,
+                            .counts = counts};
+    cr_assert_eq(ops->submit(r.queue, r.program, r.state, &work, &ticket), RIDE_OK);
+    cr_assert_eq(ops->wait(r.queue, ticket, UINT64_MAX), RIDE_OK);
+    cr_assert_eq(ops->counts_take(counts, cells, &err), RIDE_OK);
+    cr_assert(cells[0] == 0 && cells[1] == 0 && cells[2] == 0 && cells[3] == 9);
+    ride_fake_lose(0, 0);
+    cr_assert_eq(ops->counts_take(counts, cells, &err), RIDE_E_DEVICE_LOST);
+    ops->counts_destroy(counts);
     rig_close(&r);
 }
 

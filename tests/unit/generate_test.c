@@ -204,6 +204,51 @@ Test(generate, starts_where_it_is_told) {
     drop(&s);
 }
 
+/* Sums over the honest rows of a part of a stream. */
+typedef struct part {
+    double amount, online, count, hours[24];
+} part;
+static part part_of(const stream *s, uint32_t from, uint32_t to) {
+    part p = {0};
+    for (uint32_t i = from; i < to; i++) {
+        const ride_generated *row = &s->rows[i];
+        if (row->is_fraud) continue;
+        p.count++;
+        p.amount += row->channel == RIDE_CHANNEL_POS ? log((double)row->amount_minor) : 0; /* of one kind of shop */
+        p.online += row->channel == RIDE_CHANNEL_ECOM;
+        p.hours[row->ts_ms / 3600000 % 24]++;
+    }
+    return p;
+}
+
+Test(generate, a_planted_drift_begins_where_it_is_told_and_changes_what_it_says) {
+    ride_generate_options o = usual();
+    o.drift = (ride_generate_drift){.at_ppm = 600000, .amount_factor = 2000000, .online_ppm = 400000};
+    stream plain = make(usual(), 1000), drifted = make(o, 1000), other = make(o, 37);
+    cr_assert_eq(text_hash(&drifted), text_hash(&other), "it depends on how many rows a call asks for");
+    uint32_t first = 0;
+    while (first < plain.count && memcmp(&plain.rows[first], &drifted.rows[first], sizeof *plain.rows) == 0) first++;
+    cr_assert(first >= 30000 && first < 31000, "60 %% of 50,000 events, then to the hour's end: row %u", first);
+    part a = part_of(&plain, first, 50000), b = part_of(&drifted, first, 50000);
+    const double pos = 1 - b.online / b.count, pos_before = 1 - a.online / a.count;
+    cr_assert_float_eq(exp(b.amount / (b.count * pos)) / exp(a.amount / (a.count * pos_before)), 2, 0.2);
+    cr_assert_float_eq(pos / pos_before, 0.6, 0.03);
+    drop(&drifted);
+    drop(&other);
+    o.drift = (ride_generate_drift){.at_ppm = 1, .hours_later = 3};
+    drifted = make(o, 1000);
+    a = part_of(&plain, 2000, 48000);
+    b = part_of(&drifted, 2000, 48000);
+    for (int h = 0; h < 24; h++) cr_assert_float_eq(b.hours[(h + 3) % 24] / b.count, a.hours[h] / a.count, 0.01);
+    cr_assert_float_eq(b.online / b.count, a.online / a.count, 0.02);
+    drop(&drifted);
+    o.drift = (ride_generate_drift){.amount_factor = 2000000}; /* when is not told: never */
+    drifted = make(o, 1000);
+    cr_assert_eq(text_hash(&plain), text_hash(&drifted));
+    drop(&plain);
+    drop(&drifted);
+}
+
 Test(generate, refuses_wrong_options_by_name) {
     static const struct {
         const char *word;
@@ -216,6 +261,10 @@ Test(generate, refuses_wrong_options_by_name) {
         {"terminals", offsetof(ride_generate_options, terminals), 10000001},
         {"late", offsetof(ride_generate_options, late_ppm), 1000001},
         {"duplicate", offsetof(ride_generate_options, duplicate_ppm), 1000001},
+        {"drift", offsetof(ride_generate_options, drift.at_ppm), 1000001},
+        {"drift", offsetof(ride_generate_options, drift.amount_factor), 100000001},
+        {"drift", offsetof(ride_generate_options, drift.hours_later), 13},
+        {"drift", offsetof(ride_generate_options, drift.online_ppm), 1000001},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         ride_generate_options o = usual();
