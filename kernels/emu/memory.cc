@@ -199,6 +199,21 @@ static cudaError_t copy(CUstream_st *stream, void *to, const void *from, size_t 
     return enqueue_work(stream, [=] { memmove(to, from, bytes); });
 }
 
+/* What CUDA does with memory that is not pinned: it is read within the call, into memory of the driver's, and written on the device
+ * some time after it. Only what follows in the stream, and who waits for the stream, finds it there. */
+static cudaError_t copy_staged(CUstream_st *stream, void *to, const void *from, size_t bytes) {
+    const char *first = static_cast<const char *>(from);
+    auto stage = std::make_shared<std::vector<char>>(first, first + bytes);
+    return enqueue_work(stream, [=] { memmove(to, stage->data(), bytes); });
+}
+
+static void wait_for_now(CUstream_st *stream) {
+    Work mark;
+    MomentRef moment = mark.moment = std::make_shared<Moment>();
+    enqueue(stream, std::move(mark));
+    wait_for(moment);
+}
+
 static cudaError_t set(CUstream_st *stream, void *pointer, int value, size_t bytes) {
     if (bytes == 0) return cudaSuccess;
     if (!range_is(pointer, bytes, true)) return cudaErrorInvalidValue;
@@ -266,13 +281,13 @@ cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, cudaMemcpyKind 
     Call call("cudaMemcpy");
     CUstream_st *stream = call.stream(nullptr);
     if (call.refused()) return call.end();
-    cudaError_t error = copy(stream, to, from, bytes, kind);
-    if (error != cudaSuccess) return call.end(error);
-    Work mark;
-    MomentRef moment = mark.moment = std::make_shared<Moment>();
-    enqueue(stream, std::move(mark));
-    wait_for(moment);
-    return call.end(world().devices[(size_t)current_device()].dead);
+    if (bytes > 0 && !copy_is_right(to, from, bytes, kind)) return call.end(cudaErrorInvalidValue);
+    const bool staged = bytes > 0 && is_device(to) && buffer_at(from) == nullptr;
+    cudaError_t error = staged ? cudaSuccess : copy(stream, to, from, bytes, kind);
+    if (error == cudaSuccess) wait_for_now(stream);
+    if (error == cudaSuccess && staged) error = copy_staged(stream, to, from, bytes);
+    const cudaError_t dead = world().devices[(size_t)current_device()].dead;
+    return call.end(error != cudaSuccess ? error : dead);
 }
 
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind, cudaStream_t handle) {
