@@ -246,6 +246,7 @@ static void too_little_memory(const backend_use *use) {
 }
 
 int main(int argc, char **argv) {
+    setenv("RIDE_EMU_ORDER", "forward", 0);
     setenv("RIDE_EMU_MEMORY", "20000000", 0); /* enough, and quickly filled */
     backends_add("a_call_fails", BACKENDS_EMULATED, 1, 1, a_call_fails);
     backends_add("a_call_kills_the_device", BACKENDS_EMULATED, 1, 1, a_call_kills_the_device);
