@@ -31,7 +31,10 @@ void poison(void *start, size_t bytes, uint64_t salt) {
     while (bytes > 0) *at++ = (unsigned char)word, word >>= 8, bytes--;
 }
 
-static size_t page_bytes() { return (size_t)sysconf(_SC_PAGESIZE); }
+static size_t page_bytes() {
+    static const size_t bytes = (size_t)sysconf(_SC_PAGESIZE);
+    return bytes;
+}
 
 /* The slack of a guarded buffer: [from, to) before and behind it. */
 static char *slack_start(const Buffer &b) { return static_cast<char *>(b.region) + page_bytes(); }
@@ -86,8 +89,15 @@ static char *allocate(size_t bytes, int device) {
     return buffer.start;
 }
 
+static bool is_guard(const char *bytes, size_t count) {
+    return count == 0 || ((unsigned char)bytes[0] == guard_byte && memcmp(bytes, bytes + 1, count - 1) == 0);
+}
+
 static bool slack_broken(Buffer &b, std::string *where) {
     if (b.region == nullptr) return false;
+    const char *end = b.start + b.bytes;
+    if (is_guard(slack_start(b), (size_t)(b.start - slack_start(b))) && is_guard(end, (size_t)(slack_end(b) - end)))
+        return false; /* looked at after every kernel: the usual case is quick */
     for (char *p = slack_start(b); p < slack_end(b); p++) {
         if (p == b.start) p += b.bytes;
         if (p >= slack_end(b)) break;
@@ -189,6 +199,21 @@ static cudaError_t copy(CUstream_st *stream, void *to, const void *from, size_t 
     return enqueue_work(stream, [=] { memmove(to, from, bytes); });
 }
 
+/* What CUDA does with memory that is not pinned: it is read within the call, into memory of the driver's, and written on the device
+ * some time after it. Only what follows in the stream, and who waits for the stream, finds it there. */
+static cudaError_t copy_staged(CUstream_st *stream, void *to, const void *from, size_t bytes) {
+    const char *first = static_cast<const char *>(from);
+    auto stage = std::make_shared<std::vector<char>>(first, first + bytes);
+    return enqueue_work(stream, [=] { memmove(to, stage->data(), bytes); });
+}
+
+static void wait_for_now(CUstream_st *stream) {
+    Work mark;
+    MomentRef moment = mark.moment = std::make_shared<Moment>();
+    enqueue(stream, std::move(mark));
+    wait_for(moment);
+}
+
 static cudaError_t set(CUstream_st *stream, void *pointer, int value, size_t bytes) {
     if (bytes == 0) return cudaSuccess;
     if (!range_is(pointer, bytes, true)) return cudaErrorInvalidValue;
@@ -256,13 +281,13 @@ cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, cudaMemcpyKind 
     Call call("cudaMemcpy");
     CUstream_st *stream = call.stream(nullptr);
     if (call.refused()) return call.end();
-    cudaError_t error = copy(stream, to, from, bytes, kind);
-    if (error != cudaSuccess) return call.end(error);
-    Work mark;
-    MomentRef moment = mark.moment = std::make_shared<Moment>();
-    enqueue(stream, std::move(mark));
-    wait_for(moment);
-    return call.end(world().devices[(size_t)current_device()].dead);
+    if (bytes > 0 && !copy_is_right(to, from, bytes, kind)) return call.end(cudaErrorInvalidValue);
+    const bool staged = bytes > 0 && is_device(to) && buffer_at(from) == nullptr;
+    cudaError_t error = staged ? cudaSuccess : copy(stream, to, from, bytes, kind);
+    if (error == cudaSuccess) wait_for_now(stream);
+    if (error == cudaSuccess && staged) error = copy_staged(stream, to, from, bytes);
+    const cudaError_t dead = world().devices[(size_t)current_device()].dead;
+    return call.end(error != cudaSuccess ? error : dead);
 }
 
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind, cudaStream_t handle) {

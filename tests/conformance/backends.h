@@ -69,7 +69,7 @@ static const backend_case backends[] = {
     {.name = "cpu_avx2", .entry = cpu_avx2, .slower = 1},
     {.name = "cpu_portable", .entry = cpu_portable, .slower = 1},
     {.name = "fake_cpu", .entry = ride_backend_fake, .slower = 2, .is_fake = 1},
-    {.name = "cuda_emulated", .entry = cuda_emulated, .slower = 20},
+    {.name = "cuda_emulated", .entry = cuda_emulated, .slower = 5},
     {.name = "cuda", .entry = cuda_hardware, .slower = 1},
 };
 enum { BACKENDS = sizeof backends / sizeof *backends, BACKEND_DEVICES_MAX = 4 };
@@ -157,7 +157,7 @@ static inline void backends_add(const char *suite, backend_choice choice, uint32
     static uint32_t uses_count;
     static int told[BACKENDS];
     setenv("RIDE_EMU_DEVICES", "4", 0);
-    setenv("RIDE_EMU_MEMORY", "50000000", 0); /* a state takes half of it, and the emulator fills it */
+    setenv("RIDE_EMU_MEMORY", "50000000", 0); /* of each; all of it is filled with rubbish whenever it is taken */
     for (uint32_t b = 0; b < BACKENDS; b++) {
         if (!backend_chosen(&backends[b], choice) || !backend_wanted(&backends[b])) continue;
         if (backend_why_not(&backends[b]) != NULL) {

@@ -9,7 +9,7 @@ static void agree(const backend_use *use) {
     static const uint32_t batches[] = {1, 7, 256, 0, 4096};
     for (uint64_t seed; check_rounds(backend_rounds(use, 200), &seed);) {
         rnd r = {seed * 3 + 1};
-        const int is_long = rnd_one_in(&r, 8) && use->backend->slower < 20;
+        const int is_long = rnd_one_in(&r, 8) && use->backend->slower < 5;
         trial *t = trial_make(seed, is_long ? 1200 + rnd_below(&r, ROWS_MAX - 1200) : rnd_below(&r, 400));
         memory_stream whole = {0};
         for (uint32_t variant = 0; variant < 3; variant++) { /* two batch sizes, then cuts between small batches */

@@ -229,6 +229,38 @@ static void late_without_waiting() {
     OK(cudaFree(values));
 }
 
+/* From memory that is not pinned: read within the call, there when the null stream has been waited for. */
+static void a_copy_of_pageable_memory_is_staged() {
+    CHECK(ride_emu_order("forward") == 0);
+    cudaStream_t stream;
+    unsigned *values, *pinned, host[N] = {4};
+    OK(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
+    OK(cudaMalloc(&values, sizeof host));
+    OK(cudaHostAlloc(&pinned, sizeof host, cudaHostAllocDefault));
+    OK(cudaMemset(values, 0, sizeof host));
+    OK(cudaStreamSynchronize(nullptr));
+    OK(cudaMemcpy(values, host, sizeof host, cudaMemcpyHostToDevice));
+    host[0] = 5;
+#if !defined(__SANITIZE_THREAD__) // a race, and said so there
+    OK(cudaMemcpyAsync(pinned, values, sizeof host, cudaMemcpyDeviceToHost, stream));
+    OK(cudaStreamSynchronize(stream));
+    CHECK(pinned[0] == 0);
+#endif
+    OK(cudaStreamSynchronize(nullptr));
+    OK(cudaMemcpyAsync(pinned, values, sizeof host, cudaMemcpyDeviceToHost, stream));
+    OK(cudaStreamSynchronize(stream));
+    CHECK(pinned[0] == 4);
+    pinned[0] = 6; // pinned: done when it returns
+    OK(cudaMemcpy(values, pinned, sizeof host, cudaMemcpyHostToDevice));
+    pinned[0] = 7;
+    OK(cudaMemcpyAsync(pinned, values, sizeof host, cudaMemcpyDeviceToHost, stream));
+    OK(cudaStreamSynchronize(stream));
+    CHECK(pinned[0] == 6);
+    OK(cudaStreamDestroy(stream));
+    OK(cudaFree(values));
+    OK(cudaFreeHost(pinned));
+}
+
 /* A small program of the host that gives everything back whatever fails; the error of its first call that failed. */
 static cudaError_t small_program(std::string *answer) {
     unsigned *values = nullptr, *pinned = nullptr;
@@ -431,6 +463,7 @@ int main(int argc, char **argv) {
         threads_have_their_streams(order);
     }
     late_without_waiting();
+    a_copy_of_pageable_memory_is_staged();
     every_call_fails_once(0);
     every_call_fails_once(1);
     one_device_dies_alone();
