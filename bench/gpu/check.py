@@ -225,7 +225,7 @@ class Options(argparse.Namespace):
     LIMITS = {"build": 200, "conformance": 110, "floors": 30, "crossover": 45, "kernels": 45, "lock": 30}
 
     def limit(self, name):
-        return self.LIMITS.get(name, 30) * (self.budget / 510 if self.budget < 510 else 1)
+        return self.LIMITS.get(name, 30) * self.budget / 510
 
 
 def main():
