@@ -39,6 +39,9 @@ if(RIDE_CUDA_FLAGS AND NOT CMAKE_CUDA_FLAGS MATCHES "${RIDE_CUDA_FLAGS}") # cach
   set(CMAKE_CUDA_FLAGS ${flags} CACHE STRING "" FORCE)
 endif()
 enable_language(CUDA)
+if(CCACHE) # by the content of all files read: what the preprocessor gives for the host says nothing about each machine's code
+  set(CMAKE_CUDA_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_DEPEND=1 CCACHE_COMPILERCHECK=content ${CCACHE})
+endif()
 set(CMAKE_CUDA_FLAGS_RELEASE "-O3 -lineinfo -Xcompiler=-g1") # as C: asserts stay, RIDE_ASSERT and device ones alike
 
 add_library(ride_cuda MODULE ${RIDE_CUDA_SOURCES} $<TARGET_OBJECTS:ride_host_base> $<TARGET_OBJECTS:ride_kernels_layout>)

@@ -31,6 +31,12 @@ ride_status ride_cuda_clear(ride_device *device, void *memory, size_t bytes, con
     return ride_cuda_told(device, cudaStreamSynchronize(NULL), what, err); /* other streams do not wait for this one */
 }
 
+ride_status ride_cuda_put(ride_device *device, void *to, const void *from, size_t bytes, const char *what,
+                          ride_error *err) {
+    RIDE_TRY(ride_cuda_told(device, cudaMemcpy(to, from, bytes, cudaMemcpyHostToDevice), what, err));
+    return ride_cuda_told(device, cudaStreamSynchronize(NULL), what, err);
+}
+
 /* The NUMA node that the device is near, by its place on the bus; -1 = unknown. */
 static int32_t numa_node_of(int ordinal) {
     char bus[32] = "", path[128];

@@ -79,6 +79,10 @@ ride_status ride_cuda_told(ride_device *device, cudaError_t code, const char *wh
 void ride_cuda_free(ride_device *device, void *memory);
 /* Clears it and waits until it is clear. */
 ride_status ride_cuda_clear(ride_device *device, void *memory, size_t bytes, const char *what, ride_error *err);
+/* Copies from the host and waits until the bytes are there: cudaMemcpy itself returns when they have been read, and the stream of
+ * a queue waits for nobody. */
+ride_status ride_cuda_put(ride_device *device, void *to, const void *from, size_t bytes, const char *what,
+                          ride_error *err);
 
 ride_status ride_cuda_program_supports(const ride_bundle *bundle, ride_error *err);
 ride_status ride_cuda_program_upload(ride_device *device, const ride_bundle *bundle, ride_program_dev **out,

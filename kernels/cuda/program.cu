@@ -91,10 +91,9 @@ static ride_status memory_fill(ride_program_dev *program, const placement *at, r
     memcpy(staging + at->in, &program->in, sizeof program->in);
     memcpy(staging + at->out, &program->out, sizeof program->out);
     memcpy(staging + at->image, b->image, b->image_bytes);
-    if (st == RIDE_OK) {
-        const cudaError_t code = cudaMemcpy(program->memory, staging, at->bytes, cudaMemcpyHostToDevice);
-        st = ride_cuda_told(program->device, code, "a program could not be copied to the GPU", err);
-    }
+    if (st == RIDE_OK)
+        st = ride_cuda_put(program->device, program->memory, staging, at->bytes,
+                           "a program could not be copied to the GPU", err);
     free(staging);
     return st;
 }

@@ -110,13 +110,9 @@ static ride_status pool_fill(ride_state *state, ride_error *err) {
         uint8_t *slots = ride_cuda_line(state->pool, table->slots);
         const ride_cuda_block head = {0, slots_class, 0};
         if (st == RIDE_OK) st = ride_cuda_clear(device, slots, bytes, "a state could not be cleared", err);
-        if (st == RIDE_OK)
-            st = ride_cuda_told(device, cudaMemcpy(slots, &head, sizeof head, cudaMemcpyHostToDevice),
-                                "a state could not be made", err);
+        if (st == RIDE_OK) st = ride_cuda_put(device, slots, &head, sizeof head, "a state could not be made", err);
     }
-    if (st == RIDE_OK)
-        st = ride_cuda_told(device, cudaMemcpy(state->pool, pool, sizeof *pool, cudaMemcpyHostToDevice),
-                            "a state could not be made", err);
+    if (st == RIDE_OK) st = ride_cuda_put(device, state->pool, pool, sizeof *pool, "a state could not be made", err);
     free(pool);
     return st;
 }

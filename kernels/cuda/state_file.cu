@@ -328,11 +328,9 @@ ride_status ride_cuda_state_restore(ride_state *state, ride_read_fn read, void *
     ride_cuda_pool *pool;
     RIDE_TRY(pool_fetch(state, &pool, err));
     ride_status st = all_restore(state, pool, read, context, err);
-    if (st == RIDE_OK) {
-        const cudaError_t code =
-            cudaMemcpy(state->pool, pool, pool->lines_used * RIDE_CUDA_LINE_BYTES, cudaMemcpyHostToDevice);
-        st = ride_cuda_told(state->program->device, code, "a state could not be written", err);
-    }
+    if (st == RIDE_OK)
+        st = ride_cuda_put(state->program->device, state->pool, pool, pool->lines_used * RIDE_CUDA_LINE_BYTES,
+                           "a state could not be written", err);
     if (st != RIDE_OK) state->broken = st; /* as on every backend: what was read in part is of no use */
     ride_huge_free(pool, state->pool_bytes);
     return st;

@@ -9,17 +9,22 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#if defined(__has_feature) // clang's way to say it; its AddressSanitizer leaves variables in a section alone
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1
+#elif __has_feature(thread_sanitizer)
+#define __SANITIZE_THREAD__ 1
+#endif
+#define SHARED_RED_ZONES "nobody"
+#else
+#define SHARED_RED_ZONES "ASan"
+#endif
 #if defined(__SANITIZE_ADDRESS__)
 #define UNDER "ASan"
 #elif defined(__SANITIZE_THREAD__)
 #define UNDER "TSan"
 #else
 #define UNDER ""
-#endif
-#if defined(__has_feature) // clang's way to say it; its AddressSanitizer leaves variables in a section alone
-#define SHARED_RED_ZONES "nobody"
-#else
-#define SHARED_RED_ZONES "ASan"
 #endif
 
 /* One bug. run returns true when the results or an error show it. by: the sanitizer that must report `text` with the line `line` of

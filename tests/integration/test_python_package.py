@@ -110,7 +110,7 @@ SUMMARY = {"version": 1, "program": "ride", "features_count": 2, "elapsed_s": 1.
 
 class Page(html.parser.HTMLParser):
     """Balanced tags, known tags only, and what would be loaded."""
-    VOID = {"meta", "br", "line", "rect", "circle", "polyline", "polygon"}
+    VOID = {"meta", "br", "line", "circle", "polyline", "polygon"}
 
     def __init__(self, text):
         super().__init__()
@@ -132,6 +132,37 @@ class Page(html.parser.HTMLParser):
 
     def handle_data(self, text):
         self.words += text
+
+
+def drift_of(names, psis, rows=10000, open_rows=None):
+    """A member `drift` of the summary: psis[interval][feature], None where nothing came."""
+    intervals = []
+    for i, row in enumerate(psis):
+        count = open_rows if open_rows is not None and i + 1 == len(psis) else rows if row else 0
+        intervals.append({"from": f"2025-01-{i + 1:02d}T00:00:00Z", "to": f"2025-01-{i + 2:02d}T00:00:00Z", "rows": count, "open": i + 1 == len(psis), "features": [
+            {"feature": name, "n_cur": count, "bins": 10, "psi": row[k] if row else None, "js_distance": 0.1, "ks": None, "wasserstein_normed": 0.2,
+             "missing_rate": 0.25, "enough": count >= 500, "alert": bool(row) and count >= 500 and row[k] >= 0.25} for k, name in enumerate(names)]})
+    shapes = [{"kind": "number", "edges": [1.5, 2.5]}, {"kind": "category", "values": [0, 1, 2]}]
+    return {"profile": "p", "profile_hash": "", "profile_rows": 1000, "interval": "1d", "psi_alert": 0.25, "intervals": intervals, "intervals_dropped": 0,
+            "histograms": {"from": "2025-01-01T00:00:00Z", "features": [
+                {"feature": name, "reference": [5, 6, 7], "current": [1, 0, 2], "missing": [0, 0], "new": k, **shapes[k % 2]} for k, name in enumerate(names)]}}
+
+
+def check_drift_section(report, evil):
+    page = report(SUMMARY | {"drift": drift_of(["calm", "hot"], [[0.01, 0.3], None, [0.01, 0.5], [0.02, 0.6], [9, 9]], open_rows=20)})
+    assert page.count["svg"] == 5 and page.count["rect"] >= 10, "map, course, histogram, and the run's two"
+    assert "1 of 2 features and scores had drifted: hot (psi 0.6, since 2025-01-01)" in page.words, "the open interval has too few values to tell; a gap breaks nothing"
+    assert "hot, from 2025-01-05 00:00 to 2025-01-06 00:00: too few values (20 events)" in page.words
+    page = report(SUMMARY | {"drift": drift_of(["a", "b"], [[0.3, 0.1], [0.1, 0.24]])})
+    assert "none of 2 features" in page.words
+    assert page.words.index("b, from") < page.words.index("a, from"), "the worst of now first, not the worst of all"
+    page = report(SUMMARY | {"drift": drift_of([evil, "\u2028x"], [[0.3, 0.4]] * 12)})
+    assert page.words.count("<hostile") > 12
+    page = report(SUMMARY | {"drift": drift_of([f"f{i}" for i in range(60)], [[i / 100 for i in range(60)]] * 3)})
+    assert "15 least drifted features are left out" in page.words and "35 of 60" in page.words
+    for nothing in (drift_of(["a"], []), drift_of(["a"], [[0.5]], open_rows=3) | {"histograms": None}, drift_of(["a"], [None, None])):
+        page = report(SUMMARY | {"drift": nothing})
+        assert ("No interval has values enough" in page.words) == bool(nothing["intervals"])
 
 
 def check_report(folder, scores):
@@ -158,6 +189,7 @@ def check_report(folder, scores):
         "alerts": [alert, {"event_id": evil}], "rules": [{"id": evil, "decision": evil, "count": 1}], "decisions": {evil: 1, "decline": 1}, "machine": {"cpu": evil}}
     page = report(hostile, *files, "--title", evil)
     assert page.words.count("<hostile") >= 12, "told as text, not as markup"
+    check_drift_section(report, evil)
     # Without a truth, without decisions, nothing at all, stopped.
     page = report(SUMMARY, *files[:2])
     assert page.count["svg"] == 3 and "PR-AUC" not in page.words and "honest" not in page.words

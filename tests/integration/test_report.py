@@ -37,6 +37,29 @@ def members(value):
             yield from members(inner)
 
 
+def check_drift(drift, page, words):
+    """The map has a cell for each feature and interval with its figures, and what is said of the end is so."""
+    intervals = drift["intervals"]
+    newest = {}
+    for interval in intervals:
+        for feature in interval["features"]:
+            if feature["enough"]:
+                newest[feature["feature"]] = feature
+                assert f"psi {feature['psi']:.3g}, {int(feature['n_cur']):,} values" in page
+    hot = sorted((f for f in newest.values() if f["alert"]), key=lambda f: -f["psi"])
+    cells = len(re.findall(r'<rect class="(?:h\d|empty)"', page))
+    assert cells == len(intervals) * len(intervals[0]["features"]) and len(newest) == 41, cells
+    if hot:
+        assert f"At the end {len(hot)} of 41 features and scores had drifted: {hot[0]['feature']} (psi {hot[0]['psi']:.2g}, since 2025-" in words
+    else:
+        assert "none of 41 features" in words
+    shown = drift["histograms"]["features"]
+    assert [f["feature"] for f in shown] == [f["feature"] for f in intervals[0]["features"]]
+    for feature in shown:
+        assert sum(feature["reference"]) + feature["missing"][0] == drift["profile_rows"]
+        assert len(feature["reference"]) == len(feature["current"]) == len(feature["edges"]) + 1
+
+
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -72,8 +95,9 @@ def main():
         for text in (f"{summary['events']['received']:,} events", f"{len(declined):,} declined", f"Of {fraud:,} frauds, {100 * declined.is_fraud.sum() / fraud:.1f} %",
                      f"{100 * taken.is_fraud.sum() / fraud:.1f} %", "1 event could not be read", "Where the fraud went", "takeover"):
             assert text in words, f"{text!r} is not on the page"
-        plots = 3 + 2 * (len(summary["timeline"]) > 1)  # a run shorter than a quarter of a second has no course to draw
+        plots = 3 + 3 + 2 * (len(summary["timeline"]) > 1)  # drift has three; a run shorter than a quarter of a second has no course to draw
         assert page.count("<svg") == plots and "src=" not in page and "href=" not in page and "http" not in page
+        check_drift(summary["drift"], page, words)
         cards = {line.split(",")[2] for line in open(events, encoding="utf-8")}
         assert not any(card in page for card in cards if card.startswith("c_")), "a card number, which is sensitive, is on the page"
     print(f"{len(once)} decisions, {fraud} frauds: evaluation and page tell what is in them")

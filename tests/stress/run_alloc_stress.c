@@ -2,7 +2,8 @@
  * over a stream whose keys, ids and labels have reached a steady number, counted from a third of it to nearly its end. What
  * grows by doubling (the map of ids, the table of keys, label patches) has grown by then, and must not grow again. */
 #include "base/log.h"
-#include "engine/engine.h"
+#include "engine/drift.h"
+#include "engine/profile.h"
 #include "tests/support/alloc_count.h"
 
 #include <stdio.h>
@@ -56,6 +57,7 @@ typedef struct stream {
     const char *name, *format; /* of the events */
     const char *compressor;    /* command, or NULL */
     bool labels;               /* from a source of their own, else within the event */
+    bool drift;                /* against the stream itself, by the hour */
     ride_run_options run;      /* what differs: record, rules, output format, model */
 } stream;
 
@@ -81,6 +83,7 @@ static const stream streams[] = {
      .format = "json",
      .labels = true,
      .run = {.record = RIDE_RECORD_DECISION, .rules = rules, .rules_count = 2}},
+    {.name = "drift", .format = "csv", .labels = true, .drift = true, .run = {.record = RIDE_RECORD_DECISION}},
 };
 
 static uint32_t random_below(uint32_t below) {
@@ -157,11 +160,24 @@ static bool run_stream(const stream *s) {
     options.rejects_path = "rejects";
     options.late_path = "late";
     options.batch_rows_max = 1000;
-    options.progress = watch;
     ride_error err;
-    counting = 0;
     ride_diagnostics_init(&findings);
+    if (s->drift) {
+        ride_profile_built built;
+        const ride_profile_build_options build = {.run = &options,
+                                                  .output_path = "profile",
+                                                  .from_us = INT64_MIN,
+                                                  .to_us = INT64_MAX};
+        CHECK(ride_profile_build(&build, &built, &findings, &err) == RIDE_OK);
+        options.profile_path = "profile";
+        options.drift_path = "drift";
+        options.drift_interval_us = INT64_C(3600) * 1000000;
+    }
+    options.progress = watch;
+    counting = 0;
     ride_status st = ride_run(&options, &summary, &findings, &err);
+    CHECK(st != RIDE_OK || !s->drift || summary.drift->intervals_count == (EVENTS + 3599) / 3600 ||
+          summary.drift->intervals_count == (EVENTS + 3599) / 3600 + 1);
     ride_run_summary_free(&summary);
     if (findings.count > 0) fprintf(stderr, "%s\n", findings.items[0].message);
     else if (st != RIDE_OK) fprintf(stderr, "%s\n", err.what);
