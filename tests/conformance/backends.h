@@ -69,7 +69,7 @@ static const backend_case backends[] = {
     {.name = "cpu_avx2", .entry = cpu_avx2, .slower = 1},
     {.name = "cpu_portable", .entry = cpu_portable, .slower = 1},
     {.name = "fake_cpu", .entry = ride_backend_fake, .slower = 2, .is_fake = 1},
-    {.name = "cuda_emulated", .entry = cuda_emulated, .slower = 5},
+    {.name = "cuda_emulated", .entry = cuda_emulated, .slower = 10},
     {.name = "cuda", .entry = cuda_hardware, .slower = 1},
 };
 enum { BACKENDS = sizeof backends / sizeof *backends, BACKEND_DEVICES_MAX = 4 };
