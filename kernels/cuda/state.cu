@@ -149,8 +149,8 @@ static cudaError_t stats_read(const ride_state *state, ride_cuda_pool *pool, uns
     const uint32_t entities = state->program->bundle.plan->entities_count;
     cudaError_t code = cudaMemset(on_device, 0, bytes);
     if (code == cudaSuccess && entities > 0)
-        code = ride_cuda_launch(NULL, ride_state_count, (uint64_t)entities * COUNT_THREADS, 1, COUNT_THREADS,
-                                state->program->view, state->pool, on_device);
+        code = ride_cuda_launch(NULL, "ride_state_count", ride_state_count, (uint64_t)entities * COUNT_THREADS, 1,
+                                COUNT_THREADS, state->program->view, state->pool, on_device);
     if (code == cudaSuccess) code = cudaMemcpy(counts, on_device, bytes, cudaMemcpyDeviceToHost);
     if (code == cudaSuccess) code = cudaMemcpy(pool, state->pool, sizeof *pool, cudaMemcpyDeviceToHost);
     return code;

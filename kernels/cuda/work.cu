@@ -8,7 +8,7 @@ enum : uint32_t { PREPARE_THREADS = 256, GROUP_THREADS = 256, SWEEP_MIN = 256 };
 
 #define LAUNCH(kernel, threads, rows, block)                                                                           \
     do {                                                                                                               \
-        const cudaError_t launch_code = ride_cuda_launch(stream, kernel, threads, rows, block, batch);                 \
+        const cudaError_t launch_code = ride_cuda_launch(stream, #kernel, kernel, threads, rows, block, batch);        \
         if (launch_code != cudaSuccess) return launch_code;                                                            \
     } while (0)
 
