@@ -326,6 +326,8 @@ static ride_status all_restore(ride_state *state, ride_cuda_pool *pool, ride_rea
 
 ride_status ride_cuda_state_restore(ride_state *state, ride_read_fn read, void *context, ride_error *err) {
     ride_cuda_pool *pool;
+    if (state->broken != RIDE_OK)
+        return ride_fail(err, state->broken, "the state is of no use: a batch was worked in part");
     RIDE_TRY(pool_fetch(state, &pool, err));
     ride_status st = all_restore(state, pool, read, context, err);
     if (st == RIDE_OK)

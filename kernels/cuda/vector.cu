@@ -74,6 +74,7 @@ extern "C" __global__ void ride_rules_run(ride_cuda_batch batch) {
 extern "C" __global__ void ride_profile_count(ride_cuda_batch batch) {
     const uint32_t row = ride_cuda_thread();
     if (!is_event(&batch, row)) return;
+    if (batch.pool != NULL && batch.pool->failed != RIDE_OK) return; /* the batch is not done: nothing of it counts */
     const ride_profile *profile = &batch.program->profile;
     const ride_profile_column *column = &profile->columns[blockIdx.y];
     const uint32_t features = batch.program->plan->features_count;
