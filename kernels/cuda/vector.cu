@@ -40,11 +40,12 @@ __device__ static double vector_value(const ride_cuda_batch *batch, uint32_t ind
 }
 
 extern "C" __global__ void ride_vector_gather(ride_cuda_batch batch) {
-    const uint32_t row = ride_cuda_thread(), input = blockIdx.y;
+    const uint32_t row = ride_cuda_thread();
     if (!is_event(&batch, row)) return;
     const ride_forest *forest = &batch.program->forest;
-    batch.inputs[(uint64_t)input * batch.rows_max + row] =
-        ride_forest_input(vector_value(&batch, forest->inputs[input], row), forest->header->input_number);
+    for (uint32_t input = blockIdx.y; input < forest->header->inputs_count; input += gridDim.y)
+        batch.inputs[(uint64_t)input * batch.rows_max + row] =
+            ride_forest_input(vector_value(&batch, forest->inputs[input], row), forest->header->input_number);
 }
 
 extern "C" __global__ void ride_forest_score(ride_cuda_batch batch) {
