@@ -245,7 +245,8 @@ static void too_little_memory(const backend_use *use) {
 enum { BATCH = 250 };
 
 /* A batch with its counts: RIDE_OK or how it failed. */
-static ride_status batch_counted(session *s, ride_state *state, const random_row *rows, uint32_t first, uint32_t count) {
+static ride_status batch_counted(session *s, ride_state *state, const random_row *rows, uint32_t first,
+                                 uint32_t count) {
     rows_fill(s->plan, &s->in, rows + first, count, first, s->in_buffer);
     const ride_work work = {.stages = session_stages(s->plan) | RIDE_STAGE_PROFILE,
                             .rows_count = count,
