@@ -221,6 +221,8 @@ static void too_little_memory(const backend_use *use) {
     const ride_state_options options[] = {
         {.vnodes_count = RIDE_VNODES, .memory_bytes_max = 4096},          /* a limit that the host set */
         {.vnodes_count = RIDE_VNODES, .reserve_keys = UINT64_C(1) << 40}, /* more than any device has */
+        {.vnodes_count = RIDE_VNODES, .reserve_keys = UINT64_C(1) << 63}, /* more than 64 bits count */
+        {.vnodes_count = RIDE_VNODES, .reserve_keys = UINT64_MAX},
     };
     trial *t = rich_trial(1);
     session s;
@@ -237,6 +239,14 @@ static void too_little_memory(const backend_use *use) {
               "%zu: no arithmetic in: %s", i, err.what);
         CHECK(need_mb > room_mb, "%zu: %s", i, err.what);
         CHECK(err.advice[0] != 0, "%zu: no advice", i);
+    }
+    for (uint32_t shift = 0; shift < 20; shift++) { /* a limit is a bound: one beyond the device's memory is none */
+        ride_error err = {0};
+        ride_state *state = NULL;
+        const ride_state_options beyond = {.vnodes_count = RIDE_VNODES, .memory_bytes_max = UINT64_MAX >> shift};
+        const ride_status st = s.ops->state_create(s.device, s.program, &beyond, &state, &err);
+        CHECK(st == RIDE_OK, "at most %llu bytes: %s", (unsigned long long)beyond.memory_bytes_max, err.what);
+        s.ops->state_destroy(state);
     }
     session_close(&s);
     trial_free(t);
