@@ -17,7 +17,8 @@ struct ride_device {
 
 struct ride_program_dev {
     ride_device *device;
-    uint8_t *image; /* the host's copy */
+    uint64_t number; /* 1, 2, 3 … in this process: another program may lie at the address of one that is gone */
+    uint8_t *image;  /* the host's copy */
     ride_bundle bundle;
     ride_tile_layout in, out;
     ride_cuda_entity *entities; /* with the host's pointers: for saved states */
@@ -51,7 +52,7 @@ typedef struct ride_cuda_flight {
 
 /* Arrays of a queue, for batches of up to rows_max rows of one program. All on the device. */
 typedef struct ride_cuda_arrays {
-    const ride_program_dev *program;
+    uint64_t program_number;
     uint32_t rows_max; /* multiple of RIDE_TILE_ROWS */
     uint8_t *memory;
     ride_cuda_batch batch; /* its pointers */

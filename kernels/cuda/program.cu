@@ -136,6 +136,8 @@ ride_status ride_cuda_program_upload(ride_device *device, const ride_bundle *bun
     RIDE_TRY(ride_cuda_use(device, err));
     ride_program_dev *program = (ride_program_dev *)calloc(1, sizeof *program);
     if (program == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a program");
+    static std::atomic<uint64_t> programs_made;
+    program->number = ++programs_made;
     program->device = device;
     const placement at = placement_of(bundle);
     ride_status st = host_copy(program, bundle, err);

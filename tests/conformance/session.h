@@ -76,19 +76,10 @@ static inline ride_status session_take(session *s) {
     return st;
 }
 
-/* s holds what is wanted: plan, device and vnodes. */
-static inline void session_start(session *s, ride_backend_entry_fn entry, const ride_bundle *bundle) {
+static void session_buffers(session *s, const ride_bundle *bundle) {
     ride_error err = {0};
-    s->ops = entry(RIDE_BACKEND_ABI, session_services, &err);
-    CHECK(s->ops != NULL, "%s", err.what);
     ride_plan_layout_in(bundle, &s->in);
     ride_plan_layout_out(bundle, &s->out);
-    s->device_index %= s->ops->device_count();
-    MUST(s->ops->device_open(s->device_index, &s->device, &err));
-    MUST(s->ops->program_upload(s->device, bundle, &s->program, &err));
-    session_state(s);
-    session_counts(s, bundle);
-    MUST(s->ops->queue_create(s->device, 4, &s->queue, &err));
     if (s->batch_rows_max == 0) s->batch_rows_max = ROWS_MAX;
     const size_t tiles_max = (s->batch_rows_max + RIDE_TILE_ROWS - 1) / RIDE_TILE_ROWS;
     s->in_bytes = tiles_max * s->in.tile_bytes;
@@ -97,6 +88,20 @@ static inline void session_start(session *s, ride_backend_entry_fn entry, const 
         s->ops->buffer_alloc(s->device, RIDE_BUFFER_HOST, s->in_bytes + 2 * GUARD_BYTES, (void **)&s->in_buffer, &err));
     MUST(s->ops->buffer_alloc(s->device, RIDE_BUFFER_HOST, s->out_bytes + 2 * GUARD_BYTES, (void **)&s->out_buffer,
                               &err));
+}
+
+/* s holds what is wanted: plan, device and vnodes. */
+static void session_start(session *s, ride_backend_entry_fn entry, const ride_bundle *bundle) {
+    ride_error err = {0};
+    s->ops = entry(RIDE_BACKEND_ABI, session_services, &err);
+    CHECK(s->ops != NULL, "%s", err.what);
+    s->device_index %= s->ops->device_count();
+    MUST(s->ops->device_open(s->device_index, &s->device, &err));
+    MUST(s->ops->program_upload(s->device, bundle, &s->program, &err));
+    session_state(s);
+    session_counts(s, bundle);
+    MUST(s->ops->queue_create(s->device, 4, &s->queue, &err));
+    session_buffers(s, bundle);
 }
 
 /* Its state owns the vnodes. A device_index beyond the devices there are begins at the first again. */
