@@ -17,6 +17,7 @@ foreach(source IN LISTS gpu gpu_cuda)
   if(source MATCHES "\\.cu$")
     set_target_properties(gpu_${name} PROPERTIES CUDA_STANDARD 17 CUDA_RUNTIME_LIBRARY Static)
     target_compile_options(gpu_${name} PRIVATE --fmad=false)
+    target_sources(gpu_${name} PRIVATE ${CMAKE_SOURCE_DIR}/kernels/cuda/watch.cu) # of kernels/cuda/launch.h
   else()
     target_compile_options(gpu_${name} PRIVATE ${RIDE_WARNINGS} -Wno-missing-field-initializers)
   endif()

@@ -81,7 +81,7 @@ template <typename F> static double device_us(cudaStream_t stream, F work) {
 }
 
 static void launch_nothing(cudaStream_t stream) {
-    must(ride_cuda_launch(stream, ride_bench_nothing, 32, 1, 32, (uint32_t *)nullptr), "launch");
+    must(ride_cuda_launch(stream, "ride_bench_nothing", ride_bench_nothing, 32, 1, 32, (uint32_t *)nullptr), "launch");
 }
 
 static void launches(cudaStream_t stream) {
@@ -140,10 +140,14 @@ static void memory(cudaStream_t stream, uint8_t *device, int processors) {
     const uint64_t vectors = memory_bytes / sizeof(uint4), threads = (uint64_t)processors * 8 * BLOCK;
     uint32_t *out = (uint32_t *)(device + memory_bytes);
     const double read = device_us(stream, [&] {
-        must(ride_cuda_launch(stream, ride_bench_read, threads, 1, BLOCK, (const uint4 *)device, vectors, out), "read");
+        must(ride_cuda_launch(stream, "ride_bench_read", ride_bench_read, threads, 1, BLOCK, (const uint4 *)device,
+                              vectors, out),
+             "read");
     });
     const double write = device_us(stream, [&] {
-        must(ride_cuda_launch(stream, ride_bench_write, threads, 1, BLOCK, (uint4 *)device, vectors), "write");
+        must(ride_cuda_launch(stream, "ride_bench_write", ride_bench_write, threads, 1, BLOCK, (uint4 *)device,
+                              vectors),
+             "write");
     });
     const double fill = device_us(stream, [&] { must(cudaMemsetAsync(device, 0, memory_bytes, stream), "fill"); });
     tell("device_read", (double)memory_bytes / read / 1e3, "GB/s");
@@ -158,8 +162,8 @@ static void atomics(cudaStream_t stream, uint8_t *device, int processors) {
     for (const uint32_t count : counters) {
         char name[64];
         const double us = device_us(stream, [&] {
-            must(ride_cuda_launch(stream, ride_bench_add, threads, 1, BLOCK, (unsigned long long *)device, count - 1,
-                                  each),
+            must(ride_cuda_launch(stream, "ride_bench_add", ride_bench_add, threads, 1, BLOCK,
+                                  (unsigned long long *)device, count - 1, each),
                  "atomics");
         });
         snprintf(name, sizeof name, "atomic_add_%u_counters", count);

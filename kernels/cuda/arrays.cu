@@ -14,6 +14,7 @@ typedef struct cutter {
 } cutter;
 
 template <typename T> static T *cut(cutter *c, uint64_t count) {
+    // cppcheck-suppress invalidPointerCast ; every piece begins at a multiple of its type
     T *piece = c->base != NULL ? (T *)(c->base + c->used) : NULL;
     c->used += (count * sizeof(T) + 255) / 256 * 256;
     return piece;

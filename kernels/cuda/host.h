@@ -6,11 +6,13 @@
 #include "kernels/cuda/row.h"
 #include "ride/backend.h"
 
+#include <atomic>
+
 enum : uint32_t { RIDE_CUDA_DEPTH_MAX = 64, RIDE_CUDA_RESULTS_KEPT = 256 };
 
 struct ride_device {
-    int ordinal;   /* CUDA's number */
-    uint32_t lost; /* a call said that the device will not come back */
+    int ordinal;            /* CUDA's number */
+    std::atomic<bool> lost; /* a call of any queue's thread said that the device will not come back */
 };
 
 struct ride_program_dev {

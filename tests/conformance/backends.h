@@ -157,6 +157,7 @@ static inline void backends_add(const char *suite, backend_choice choice, uint32
     static uint32_t uses_count;
     static int told[BACKENDS];
     setenv("RIDE_EMU_DEVICES", "4", 0);
+    setenv("RIDE_EMU_ORDER", "random:1", 0);  /* of threads, blocks and streams; a program may have chosen another */
     setenv("RIDE_EMU_MEMORY", "50000000", 0); /* of each; all of it is filled with rubbish whenever it is taken */
     for (uint32_t b = 0; b < BACKENDS; b++) {
         if (!backend_chosen(&backends[b], choice) || !backend_wanted(&backends[b])) continue;

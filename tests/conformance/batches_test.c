@@ -73,6 +73,7 @@ static void huge(const backend_use *use) {
 }
 
 int main(int argc, char **argv) {
+    setenv("RIDE_EMU_ORDER", "backward:3", 0);
     setenv("RIDE_EMU_MEMORY", "250000000", 0); /* for 70,000 rows */
     backends_add("sizes_around_a_tile", BACKENDS_ALL, 1, 1, sizes_around_a_tile);
     backends_add("seventy_thousand_rows_at_once", BACKENDS_WITHOUT_REFERENCE, 1, 1, huge);

@@ -228,6 +228,8 @@ static void too_little_memory(const backend_use *use) {
     const ride_state_options options[] = {
         {.vnodes_count = RIDE_VNODES, .memory_bytes_max = 4096},          /* a limit that the host set */
         {.vnodes_count = RIDE_VNODES, .reserve_keys = UINT64_C(1) << 40}, /* more than any device has */
+        {.vnodes_count = RIDE_VNODES, .reserve_keys = UINT64_C(1) << 63}, /* more than 64 bits count */
+        {.vnodes_count = RIDE_VNODES, .reserve_keys = UINT64_MAX},
     };
     trial *t = rich_trial(1);
     session s;
@@ -245,14 +247,113 @@ static void too_little_memory(const backend_use *use) {
         CHECK(need_mb > room_mb, "%zu: %s", i, err.what);
         CHECK(err.advice[0] != 0, "%zu: no advice", i);
     }
+    for (uint32_t shift = 0; shift < 20; shift++) { /* a limit is a bound: one beyond the device's memory is none */
+        ride_error err = {0};
+        ride_state *state = NULL;
+        const ride_state_options beyond = {.vnodes_count = RIDE_VNODES, .memory_bytes_max = UINT64_MAX >> shift};
+        const ride_status st = s.ops->state_create(s.device, s.program, &beyond, &state, &err);
+        CHECK(st == RIDE_OK, "at most %llu bytes: %s", (unsigned long long)beyond.memory_bytes_max, err.what);
+        s.ops->state_destroy(state);
+    }
     session_close(&s);
     trial_free(t);
 }
 
+enum { BATCH = 250 };
+
+/* A batch with its counts: RIDE_OK or how it failed. */
+static ride_status batch_counted(session *s, ride_state *state, const random_row *rows, uint32_t first,
+                                 uint32_t count) {
+    rows_fill(s->plan, &s->in, rows + first, count, first, s->in_buffer);
+    const ride_work work = {.stages = session_stages(s->plan) | RIDE_STAGE_PROFILE,
+                            .rows_count = count,
+                            .in_tiles = s->in_buffer,
+                            .out_tiles = s->out_buffer,
+                            .arena = session_arena,
+                            .arena_bytes = sizeof session_arena,
+                            .counts = s->counts};
+    ride_ticket ticket;
+    const ride_status st = s->ops->submit(s->queue, s->program, state, &work, &ticket);
+    return st == RIDE_OK ? s->ops->wait(s->queue, ticket, UINT64_MAX) : st;
+}
+
+static uint64_t counts_sum(session *s) {
+    uint64_t sum = 0;
+    memset(s->counted, 0, s->cells_count * sizeof *s->counted);
+    CHECK(session_take(s) == RIDE_OK, "the counts cannot be taken");
+    for (uint32_t i = 0; i < s->cells_count; i++) sum += s->counted[i];
+    return sum;
+}
+
+/* All rows, or those for which there is memory in a state of so many bytes. Returns the batches that were done; -1: no such state. */
+static int32_t fill_to_the_end(session *s, const random_row *rows, uint32_t rows_count, uint64_t bytes_max) {
+    ride_error err = {0};
+    const ride_state_options options = {.vnodes_count = RIDE_VNODES, .memory_bytes_max = bytes_max};
+    memory_stream saved = {0};
+    ride_state *state = NULL;
+    if (s->ops->state_create(s->device, s->program, &options, &state, &err) != RIDE_OK) return -1;
+    MUST(s->ops->state_save(state, 0, RIDE_VNODES, memory_write, &saved, &err));
+    ride_status st = RIDE_OK;
+    int32_t done = 0;
+    for (uint32_t first = 0; first + BATCH <= rows_count && st == RIDE_OK; first += BATCH) {
+        st = batch_counted(s, state, rows, first, BATCH);
+        const uint64_t sum = counts_sum(s);
+        CHECK((sum == 0) == (st != RIDE_OK), "a batch that was %s counted %llu", ride_status_name(st),
+              (unsigned long long)sum);
+        done += st == RIDE_OK;
+    }
+    if (st == RIDE_OK) { /* enough */
+        s->ops->state_destroy(state);
+        free(saved.data);
+        return done;
+    }
+    CHECK(st == RIDE_E_MEMORY, "%d batches in %llu bytes: %s", done, (unsigned long long)bytes_max,
+          ride_status_name(st));
+    st = batch_counted(s, state, rows, 0, 1);
+    CHECK(st == RIDE_E_MEMORY, "the state was worked in part and takes more: %s", ride_status_name(st));
+    CHECK(counts_sum(s) == 0, "a refused batch was counted");
+    st = s->ops->state_save(state, 0, RIDE_VNODES, memory_write, &saved, &err);
+    CHECK(st == RIDE_E_MEMORY, "the state was worked in part and is saved: %s", ride_status_name(st));
+    st = s->ops->state_restore(state, memory_read, &saved, &err);
+    CHECK(st == RIDE_E_MEMORY, "the state was worked in part and is restored: %s", ride_status_name(st));
+    s->ops->state_destroy(state);
+    free(saved.data);
+    return done;
+}
+
+/* Wherever in a batch it happens: in front of it, where keys are made, where rings grow. */
+static void memory_runs_out(const backend_use *use) {
+    enum { ROWS = 3000 };
+    trial *t = rich_trial(1);
+    random_row *rows = random_rows_make(&t->plan, t->plan.seed, ROWS);
+    for (uint32_t i = 0; i < ROWS; i++) { /* many keys, some with many events, and nothing expires */
+        rows[i].flags = RIDE_ROW_ENTERS | RIDE_ROW_PEERS;
+        rows[i].time_us = rows[i].clock_us = t->plan.start_us;
+        for (uint32_t e = 0; e < t->plan.entities_count; e++)
+            rows[i].keys[e] = (ride_key128){i < ROWS / 2 ? i % 500 : i, 5};
+    }
+    session s;
+    session_open(&s, use->backend->entry, &t->plan, &t->bundle);
+    int32_t done = -1;
+    uint32_t tries = 0; /* with a state that was too small in the end */
+    for (uint64_t bytes_max = 200000; done < ROWS / BATCH; bytes_max += bytes_max / 16) {
+        const int32_t before = done;
+        done = fill_to_the_end(&s, rows, ROWS, bytes_max);
+        CHECK(done >= before, "%d batches, with less memory %d", done, before);
+        tries += done >= 0 && done < ROWS / BATCH;
+    }
+    CHECK(tries > 3, "too small in %u sizes only", tries);
+    session_close(&s);
+    free(rows);
+    trial_free(t);
+}
+
 int main(int argc, char **argv) {
+    setenv("RIDE_EMU_ORDER", "forward", 0);
     setenv("RIDE_EMU_MEMORY", "20000000", 0); /* enough, and quickly filled */
     backends_add("a_call_fails", BACKENDS_EMULATED, 1, 1, a_call_fails);
     backends_add("a_call_kills_the_device", BACKENDS_EMULATED, 1, 1, a_call_kills_the_device);
     backends_add("too_little_memory_is_refused", BACKENDS_CUDA, 1, 1, too_little_memory);
+    backends_add("memory_runs_out", BACKENDS_CUDA, 1, 1, memory_runs_out);
     return check_main(argc, argv);
 }

@@ -36,6 +36,7 @@ enum {
     PLAN_CODE_MAX = 96,
     PLAN_RULES_MAX = 4,
     PLAN_VECTOR_MAX = 12,
+    PLAN_INPUTS_MAX = 70000, /* of a forest; random ones have up to PLAN_VECTOR_MAX */
     PLAN_TREES_MAX = 6,
     PLAN_TREE_NODES_MAX = 31,
 };
@@ -85,7 +86,7 @@ typedef struct random_plan {
     } forest;
     ride_forest_tree trees[PLAN_TREES_MAX];
     ride_forest_node nodes[PLAN_TREES_MAX * PLAN_TREE_NODES_MAX];
-    uint32_t forest_inputs[PLAN_VECTOR_MAX], category_words[4];
+    uint32_t forest_inputs[PLAN_INPUTS_MAX], category_words[4];
     int has_forest;
     ride_instruction code[PLAN_CODE_MAX];
     ride_constant constants[PLAN_CODE_MAX];

@@ -66,6 +66,7 @@ static void same_bytes(const backend_use *use) {
 }
 
 int main(int argc, char **argv) {
+    setenv("RIDE_EMU_ORDER", "backward:2", 0);
     backends_add("saved_states_travel", BACKENDS_WITHOUT_REFERENCE, 1, 1, same_bytes);
     return check_main(argc, argv);
 }
