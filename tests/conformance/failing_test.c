@@ -151,8 +151,9 @@ static void held_nothing(const ride_emu_held *before, const char *call) {
           (unsigned long long)(now.streams - before->streams), (unsigned long long)(now.events - before->events));
 }
 
-/* Returns whether a call failed: with a greater number than there are calls none does. */
-static int fail_one(const backend_use *use, const trial *t, const memory_stream *whole, uint64_t n, int sticky) {
+/* Returns whether a call failed: with a greater number than there are calls none does. *shown: + 1 when it was an error of ours. */
+static int fail_one(const backend_use *use, const trial *t, const memory_stream *whole, uint64_t n, int sticky,
+                    uint32_t *shown) {
     ride_error err = {0};
     ride_emu_held before;
     host w = {.t = t, .ops = use->backend->entry(RIDE_BACKEND_ABI, session_services, &err)};
@@ -169,6 +170,7 @@ static int fail_one(const backend_use *use, const trial *t, const memory_stream 
     emu.fail_at(0, 0);
     held_nothing(&before, call);
     if (st != RIDE_OK) {
+        ++*shown;
         const ride_status again = host_go_on(&w, sticky ? 1 : 0);
         CHECK(again == RIDE_OK, "after a failed %s (%s) the host cannot go on: %s", call, ride_status_name(st),
               ride_status_name(again));
@@ -207,12 +209,14 @@ static void every_call_fails(const backend_use *use, int sticky) {
     memory_stream whole = session_save(&s);
     session_close(&s);
     int happened = 1;
+    uint32_t shown = 0, failed = 0;
     for (uint64_t n; happened && check_rounds(ROUNDS_MAX, &n);)
         if (n % BUILD_SLOWER == 0 || check_environment("RIDE_CONFORMANCE_SEED", 0) > 0)
-            happened = fail_one(use, t, &whole, n, sticky);
+            failed += (uint32_t)(happened = fail_one(use, t, &whole, n, sticky, &shown));
     CHECK(check.rounds > 20 || check_environment("RIDE_CONFORMANCE_ROUNDS", 0) > 0 ||
               check_environment("RIDE_CONFORMANCE_SECONDS", 0) > 0,
           "only %llu calls", (unsigned long long)check.rounds);
+    CHECK(2 * shown >= failed, "of %u calls that failed only %u were an error: who looks?", failed, shown);
     free(whole.data);
     free(got.words);
     trial_free(t);

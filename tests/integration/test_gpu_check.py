@@ -4,6 +4,7 @@ nothing works told step by step."""
 # ride-test: timeout=1800
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -42,11 +43,14 @@ def rehearsal(folder):
     result = json.loads(output.with_suffix(".json").read_text())
     statuses = {step["name"]: step["status"] for step in result["steps"]}
     assert result["rehearsal"] and result["what"] == "rehearsal, emulated" and not result["failed"]
-    assert [name for name, status in statuses.items() if status == "passed"] == ["build", "conformance", "crossover"], statuses
+    assert [name for name, status in statuses.items() if status == "passed"] == ["build", "conformance", "crossover", "kernels"], statuses
     assert all(step["reason"] for step in result["steps"] if step["status"] == "skipped"), "a skip without a reason"
     numbers = {step["name"]: step["numbers"] for step in result["steps"]}
     assert len(numbers["conformance"]) == len(list((TOP / "tests/conformance").glob("*_test.c")))
     assert all(came["passing"] > 0 and not came["skips"] for came in numbers["conformance"].values())
+    assert {"ride_rows_begin", "ride_windows_apply", "ride_forest_score"} <= numbers["kernels"]["kernels"].keys()
+    lock_step = next(step for step in result["steps"] if step["name"] == "lock")
+    assert re.search(r"rehearsal verifies nothing \(\d\d kernels", lock_step["reason"]), lock_step
     assert [row["same_bytes"] for row in numbers["crossover"]["sizes"]] == [True] * 3
     assert output.with_suffix(".md").read_text().startswith("# Rehearsal, emulated: no GPU was used")
     assert (LOCK.read_bytes() if LOCK.exists() else None) == lock and not output.with_suffix(".lock").exists()

@@ -47,7 +47,7 @@ def main():
         ctest(report, "release", options.jobs, pattern=options.match)
     if "asan" in steps and build(report, "asan", options.jobs):
         ctest(report, "asan", options.jobs, ("unit", "conformance", "stress", "fuzz", "integration"), options.match)
-    if "tsan" in steps and build(report, "tsan", options.jobs, targets=("stress_programs", "conformance_programs")):
+    if "tsan" in steps and build(report, "tsan", options.jobs, targets=("stress_programs", "conformance_programs", "ride_cuda_emu")):
         ctest(report, "tsan", options.jobs, ("stress", "conformance"), options.match)
     if {"release", "asan"} & set(steps):
         kernel_status()
