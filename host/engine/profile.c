@@ -5,23 +5,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { FILE_BYTES_MAX = 64 << 20, LIST_BYTES = 1024 };
 
 static ride_status read_all(const char *path, uint8_t **out, uint64_t *bytes, ride_error *err) {
+    struct stat info;
     FILE *file = fopen(path, "rb");
     if (file == NULL) return ride_fail(err, RIDE_E_NO_INPUT, "the profile cannot be read: %s", strerror(errno));
-    uint8_t *image = aligned_alloc(RIDE_BUNDLE_ALIGN, FILE_BYTES_MAX);
     ride_status st = RIDE_OK;
-    if (image == NULL) st = ride_fail(err, RIDE_E_MEMORY, "no memory to read a profile");
+    if (fstat(fileno(file), &info) != 0 || !S_ISREG(info.st_mode))
+        st = ride_fail(err, RIDE_E_NO_INPUT, "the profile cannot be read: it is no file");
+    else if (info.st_size > FILE_BYTES_MAX)
+        st = ride_fail(err, RIDE_E_CORRUPT, "a profile has %d MiB at most", FILE_BYTES_MAX >> 20);
     else {
-        *bytes = fread(image, 1, FILE_BYTES_MAX, file);
-        if (ferror(file)) st = ride_fail(err, RIDE_E_NO_INPUT, "the profile cannot be read: %s", strerror(errno));
-        else if (*bytes == FILE_BYTES_MAX)
-            st = ride_fail(err, RIDE_E_CORRUPT, "a profile is smaller than %d MiB", FILE_BYTES_MAX >> 20);
+        *bytes = (uint64_t)info.st_size;
+        *out = aligned_alloc(RIDE_BUNDLE_ALIGN, (*bytes / RIDE_BUNDLE_ALIGN + 1) * RIDE_BUNDLE_ALIGN);
+        if (*out == NULL) st = ride_fail(err, RIDE_E_MEMORY, "no memory to read a profile");
+        else if (fread(*out, 1, *bytes, file) != *bytes)
+            st = ride_fail(err, RIDE_E_NO_INPUT, "the profile cannot be read: %s",
+                           ferror(file) ? strerror(errno) : "it ends early");
     }
     fclose(file);
-    *out = image;
     return st;
 }
 
