@@ -83,6 +83,8 @@ ride_status ride_cuda_device_open(uint32_t device_index, ride_device **out, ride
     ride_status st = ride_cuda_use(device, err);
     if (st == RIDE_OK) /* makes the context, now and not in the data path */
         st = ride_cuda_told(device, cudaFree(NULL), "the GPU could not be opened", err);
+    if (st == RIDE_OK)
+        st = ride_cuda_told(device, ride_cuda_warm_up(), "the kernels could not be loaded on the GPU", err);
     if (st != RIDE_OK) {
         delete device;
         return st;

@@ -116,6 +116,9 @@ void ride_cuda_queue_stats(const ride_queue *queue, ride_queue_stats *out);
 /* arrays.cu: room for the work; waits for the stream when the arrays must grow. */
 ride_status ride_cuda_arrays_fit(ride_queue *queue, const ride_program_dev *program, uint32_t rows_count);
 void ride_cuda_arrays_free(ride_cuda_arrays *arrays);
+/* work.cu: loads every kernel and has the device reserve what their threads need (half a gigabyte on a large one), so that neither happens
+ * at the first batch nor is taken from under a state. */
+cudaError_t ride_cuda_warm_up(void);
 /* work.cu: everything between the copies, queued on the stream. */
 cudaError_t ride_cuda_work(ride_queue *queue, const ride_program_dev *program, ride_state *state,
                            const ride_work *work);

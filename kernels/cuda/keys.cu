@@ -7,7 +7,7 @@
 
 __device__ static uint64_t slot_tag(uint64_t hash) { return hash >> 33 << 32; } /* 31 bits */
 __device__ static uint32_t slot_first(uint64_t hash, uint32_t slots_count) {
-    return (uint32_t)(slot_tag(hash) >> 32) & (slots_count - 1);
+    return ride_cuda_slot_first(slot_tag(hash), slots_count);
 }
 
 /* Index of the key, or RIDE_CUDA_NO_KEY. */

@@ -72,6 +72,12 @@ RIDE_HD static inline const uint8_t *ride_cuda_line(const ride_cuda_pool *pool, 
 RIDE_HD static inline uint64_t *ride_cuda_slots(ride_cuda_pool *pool, const ride_cuda_table *table) {
     return (uint64_t *)(ride_cuda_line(pool, table->slots) + RIDE_CUDA_LINE_BYTES);
 }
+/* The first slot of a key, from the upper half of its slot (31 bits of its hash). Mixed once more: keys that are multiples of a large
+ * power of two differ in the upper of those bits only. */
+RIDE_HD static inline uint32_t ride_cuda_slot_first(uint64_t slot, uint32_t slots_count) {
+    const uint32_t mixed = (uint32_t)(slot >> 32) * 0x9e3779b1u; /* 2^32 / golden ratio */
+    return (mixed ^ mixed >> 15) & (slots_count - 1);
+}
 /* Smallest class whose block holds so many bytes beside its head. */
 RIDE_HD static inline uint32_t ride_cuda_class_of(uint64_t bytes) {
     uint32_t block_class = 0;

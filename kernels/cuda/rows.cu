@@ -33,8 +33,7 @@ __device__ static void slots_rewrite(ride_cuda_pool *pool, const ride_cuda_entit
     for (uint32_t i = threadIdx.x; i < table->slots_count; i += blockDim.x) {
         const uint64_t slot = from[i];
         if (slot == 0 || slot == RIDE_CUDA_SLOT_GONE) continue;
-        /* the upper half of the hash is in the slot, and the place is its first bits */
-        uint32_t at = (uint32_t)(slot >> 32) & (slots_count - 1);
+        uint32_t at = ride_cuda_slot_first(slot, slots_count);
         while (atomicCAS((unsigned long long *)&to[at], 0ull, (unsigned long long)slot) != 0)
             at = (at + 1) & (slots_count - 1);
         ride_cuda_key_at(pool, entity, table, (uint32_t)slot - 1)->slot = at;

@@ -175,7 +175,7 @@ static void slot_put(ride_cuda_pool *pool, const ride_cuda_entity *entity, ride_
     ride_cuda_key *key = ride_cuda_key_at(pool, entity, table, index);
     const uint64_t tag = ride_key_hash(key->key) >> 33 << 32;
     uint64_t *slots = ride_cuda_slots(pool, table);
-    uint32_t at = (uint32_t)(tag >> 32) & (table->slots_count - 1);
+    uint32_t at = ride_cuda_slot_first(tag, table->slots_count);
     while (slots[at] != 0) at = (at + 1) & (table->slots_count - 1);
     slots[at] = tag | (index + 1);
     key->slot = at;
@@ -199,7 +199,7 @@ static bool slots_fit(ride_cuda_pool *pool, const ride_cuda_entity *entity, ride
 static bool key_known(ride_cuda_pool *pool, const ride_cuda_entity *entity, const ride_cuda_table *table,
                       ride_key128 key) {
     const uint64_t tag = ride_key_hash(key) >> 33 << 32, *slots = ride_cuda_slots(pool, (ride_cuda_table *)table);
-    for (uint32_t at = (uint32_t)(tag >> 32) & (table->slots_count - 1); slots[at] != 0;
+    for (uint32_t at = ride_cuda_slot_first(tag, table->slots_count); slots[at] != 0;
          at = (at + 1) & (table->slots_count - 1))
         if (slots[at] != RIDE_CUDA_SLOT_GONE && (slots[at] >> 32 << 32) == tag &&
             ride_key_equal(ride_cuda_key_at(pool, entity, table, (uint32_t)slots[at] - 1)->key, key))

@@ -67,3 +67,26 @@ cudaError_t ride_cuda_work(ride_queue *queue, const ride_program_dev *program, r
     if (batch.counts != NULL) LAUNCH(ride_profile_count, n, program->profile_columns, RIDE_CUDA_BLOCK);
     return cudaSuccess;
 }
+
+template <typename... P> static cudaError_t load(void (*kernel)(P...)) {
+    cudaFuncAttributes attributes;
+    return cudaFuncGetAttributes(&attributes, (const void *)kernel);
+}
+
+cudaError_t ride_cuda_warm_up(void) {
+    const cudaError_t codes[] = {
+        load(ride_state_begin),  load(ride_state_prepare), load(ride_rows_begin),      load(ride_rows_group),
+        load(ride_keys_find),    load(ride_keys_claim),    load(ride_keys_make),       load(ride_keys_resolve),
+        load(ride_keys_sweep),   load(ride_windows_apply), load(ride_expressions_run), load(ride_vector_gather),
+        load(ride_forest_score), load(ride_rules_run),     load(ride_profile_count),   load(ride_state_count),
+    };
+    for (cudaError_t code : codes)
+        if (code != cudaSuccess) return code;
+    ride_cuda_batch none =
+        {}; /* no rows: every thread returns at once. The kernel whose threads have the largest stack */
+    cudaLaunchConfig_t config = {};
+    config.gridDim = dim3(1, 1, 1);
+    config.blockDim = dim3(RIDE_CUDA_BLOCK, 1, 1);
+    const cudaError_t code = cudaLaunchKernelEx(&config, ride_windows_apply, none);
+    return code == cudaSuccess ? cudaStreamSynchronize(NULL) : code;
+}
