@@ -1,6 +1,29 @@
 # bench/bench_*.c: plain programs; bench/micro_*.cc: Google Benchmark programs. Both are build/PRESET/bench/NAME. Not in
-# sanitizer builds: they would measure those.
-if(NOT RIDE_BENCH OR RIDE_SANITIZE OR RIDE_COVERAGE OR RIDE_MINIMAL)
+# sanitizer builds: they would measure those. bench/gpu/*: what scripts/gpu-check measures with, in the minimal build too; *.cu where the
+# CUDA plugin is built.
+if(NOT RIDE_BENCH OR RIDE_SANITIZE OR RIDE_COVERAGE)
+  return()
+endif()
+file(GLOB gpu CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/bench/gpu/*.c)
+if(TARGET ride_cuda)
+  file(GLOB gpu_cuda CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/bench/gpu/*.cu)
+endif()
+add_custom_target(gpu_programs)
+foreach(source IN LISTS gpu gpu_cuda)
+  get_filename_component(name ${source} NAME_WE)
+  add_executable(gpu_${name} ${source})
+  target_link_libraries(gpu_${name} PRIVATE ride_core)
+  set_target_properties(gpu_${name} PROPERTIES OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench/gpu)
+  if(source MATCHES "\\.cu$")
+    set_target_properties(gpu_${name} PROPERTIES CUDA_STANDARD 17 CUDA_RUNTIME_LIBRARY Static)
+    target_compile_options(gpu_${name} PRIVATE --fmad=false)
+    target_sources(gpu_${name} PRIVATE ${CMAKE_SOURCE_DIR}/kernels/cuda/watch.cu) # of kernels/cuda/launch.h
+  else()
+    target_compile_options(gpu_${name} PRIVATE ${RIDE_WARNINGS} -Wno-missing-field-initializers)
+  endif()
+  add_dependencies(gpu_programs gpu_${name})
+endforeach()
+if(RIDE_MINIMAL)
   return()
 endif()
 file(GLOB plain CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/bench/bench_*.c)

@@ -39,6 +39,9 @@ if(RIDE_CUDA_FLAGS AND NOT CMAKE_CUDA_FLAGS MATCHES "${RIDE_CUDA_FLAGS}") # cach
   set(CMAKE_CUDA_FLAGS ${flags} CACHE STRING "" FORCE)
 endif()
 enable_language(CUDA)
+if(CCACHE) # by the content of all files read: what the preprocessor gives for the host says nothing about each machine's code
+  set(CMAKE_CUDA_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_DEPEND=1 CCACHE_COMPILERCHECK=content ${CCACHE})
+endif()
 set(CMAKE_CUDA_FLAGS_RELEASE "-O3 -lineinfo -Xcompiler=-g1") # as C: asserts stay, RIDE_ASSERT and device ones alike
 
 add_library(ride_cuda MODULE ${RIDE_CUDA_SOURCES} $<TARGET_OBJECTS:ride_host_base> $<TARGET_OBJECTS:ride_kernels_layout>)
@@ -74,7 +77,7 @@ file(WRITE ${CMAKE_BINARY_DIR}/cuda/build.json "{\"root\": \"${RIDE_CUDA_ROOT}\"
 find_program(RIDE_PYTHON3 python3)
 if(RIDE_PYTHON3)
   set(report ${CMAKE_BINARY_DIR}/cuda/report.txt)
-  add_custom_command(OUTPUT ${report} COMMAND ${RIDE_PYTHON3} ${CMAKE_SOURCE_DIR}/cmake/kernel_report.py ${CMAKE_BINARY_DIR}
+  add_custom_command(OUTPUT ${report} COMMAND ${RIDE_PYTHON3} ${CMAKE_SOURCE_DIR}/cmake/kernel_report.py ${CMAKE_BINARY_DIR} --brief
     COMMAND ${RIDE_PYTHON3} ${CMAKE_SOURCE_DIR}/cmake/kernel_status.py --brief
     DEPENDS ride_cuda ${CMAKE_SOURCE_DIR}/cmake/kernel_report.py VERBATIM)
   add_custom_target(cuda_report ALL DEPENDS ${report})

@@ -77,6 +77,15 @@ if(RIDE_MINIMAL)
   return()
 endif()
 
+# The plugin that records rows for tests/golden/bundles: record/libride_cuda.so
+if(NOT RIDE_FUZZ)
+  add_library(record_backend MODULE ${CMAKE_SOURCE_DIR}/tests/support/record_backend.c $<TARGET_OBJECTS:ride_host_base>
+    $<TARGET_OBJECTS:ride_kernels_layout> $<TARGET_OBJECTS:ride_kernels_cpu>)
+  target_compile_options(record_backend PRIVATE ${RIDE_WARNINGS})
+  target_link_libraries(record_backend PRIVATE Threads::Threads m)
+  set_target_properties(record_backend PROPERTIES OUTPUT_NAME ride_cuda LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/record)
+endif()
+
 if(TARGET ride::criterion AND NOT RIDE_FUZZ AND NOT RIDE_SANITIZE MATCHES "thread") # Criterion does not start under TSan
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/unit/*.c ${CMAKE_SOURCE_DIR}/tests/unit/*.cc)
   foreach(source IN LISTS sources)

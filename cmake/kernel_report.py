@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""What the compiler made of each kernel, read from the linked plugin: registers, stack, shared and local memory, and the mix of
-instructions, per machine. Kernels are the functions with C names; those of CUB, with C++ names, are left out.
+"""What the compiler made of each kernel, read from the linked plugin: registers, stack, shared and local memory per machine, and the mix
+of instructions on one of them. Kernels are the functions with C names; those of CUB, with C++ names, are left out.
 
   kernel_report.py BUILD            writes BUILD/cuda/report.txt
+  kernel_report.py BUILD --brief    without the instructions: disassembling takes seconds
   kernel_report.py BUILD --check    also compares with kernels/cuda/kernels.budget and looks for contraction; exit 1, or 77 when this
                                     compiler or these machines are not the budget's
   kernel_report.py BUILD --update   writes the budget anew
@@ -24,8 +25,8 @@ BUDGET_VERSION = "13.0.88"  # another ptxas allots registers differently
 BUDGET_MACHINES = ["80-real", "90-real", "100-real", "90-virtual"]
 HEAD = "# machine kernel registers stack shared local: kernel_report.py --update (ptxas 13.0.88). From sm_90 on 1,024 bytes of shared are the system's.\n"
 
-# Instruction mix: column, and what an instruction's name begins with.
-MIX = (("fma", r"FFMA|DFMA|FFMA2"), ("f64", r"D(?:ADD|MUL|FMA|SETP|MNMX)"), ("load", r"LDG"), ("store", r"STG"), ("shared", r"LDS|STS|LDSM|STSM"),
+# Instruction mix: column, and the instructions' names. load and store: global memory, or an address that could be any kind.
+MIX = (("fma", r"FFMA|DFMA|FFMA2"), ("f64", r"D(?:ADD|MUL|FMA|SETP|MNMX)"), ("load", r"LDG|LD"), ("store", r"STG|ST"), ("shared", r"LDS|STS|LDSM|STSM"),
        ("atomic", r"ATOM|ATOMG|ATOMS|RED|REDG"), ("local", r"LDL|STL"), ("barrier", r"BAR|WARPSYNC|BSYNC"),
        ("warp", r"SHFL|VOTE|VOTEU|MATCH|REDUX"), ("branch", r"BRA|BRX|JMP"), ("call", r"CALL"))
 INSTRUCTION = re.compile(r"^\s+/\*[0-9a-f]{4,}\*/\s+\{?\s*(?:@!?\w+\s+)?([A-Z][A-Z0-9]*)[. ;]")
@@ -65,7 +66,7 @@ def resources(text):
 
 
 def instructions(text):
-    """{(machine, kernel): Counter of instruction names} of cuobjdump -sass."""
+    """{(machine, kernel): how often each instruction} of cuobjdump -sass."""
     mixes, machine, counter = {}, None, None
     for line in text.splitlines():
         if found := re.match(r"\s*code for (sm_\w+)", line):
@@ -100,8 +101,9 @@ def table(rows, mixes):
     columns = ["machine", "kernel", "registers", "stack", "shared_bytes", "local_bytes", "all", *(column for column, _ in MIX)]
     cells = [columns]
     for row in rows:
-        counter = mixes.get(row[:2], collections.Counter())
-        cells.append([*row, str(sum(counter.values())), *(str(count) for count in mix_of(counter).values())])
+        counter = mixes.get(row[:2])
+        mix = [sum(counter.values()), *mix_of(counter).values()] if counter else ["-"] * (len(MIX) + 1)
+        cells.append([*row, *map(str, mix)])
     widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
     return "\n".join("  ".join(cell.ljust(width) if i < 2 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths))).rstrip()
                      for row in cells) + "\n"
@@ -116,7 +118,9 @@ def main():
         print(f"{root} has no cuobjdump")
         return 77 if option else 0
     rows = resources(cuobjdump(root, "--dump-resource-usage", plugin))
-    mixes = instructions(cuobjdump(root, "-sass", plugin)) if Path(root, "bin/nvdisasm").exists() else {}
+    machines = sorted({row[0] for row in rows}, key=lambda name: name != "sm_90")
+    disassemble = machines and option != "--brief" and Path(root, "bin/nvdisasm").exists()
+    mixes = instructions(cuobjdump(root, "-sass", "-arch", machines[0], plugin)) if disassemble else {}
     (build / "cuda/report.txt").write_text(f"CUDA {facts['version']}, {len({row[1] for row in rows})} kernels; the columns from `all` on count instructions\n" + table(rows, mixes))
     text = HEAD + "".join(" ".join(row) + "\n" for row in rows)
     comparable = facts["version"] == BUDGET_VERSION and facts["architectures"] == BUDGET_MACHINES

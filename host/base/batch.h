@@ -14,11 +14,17 @@ typedef struct ride_batch {
     uint32_t rows_count; /* rows in all tiles: all tiles full but the last */
     char *arena;         /* string bytes of this batch */
     uint32_t arena_bytes, arena_bytes_max;
+    void *tiles_owned; /* tiles, when destroy is to free them */
 } ride_batch;
 
 /* Creates a batch with room for at least rows_count_max rows. The caller owns *out and destroys it. */
 ride_status ride_batch_create(const ride_tile_layout *layout, uint32_t rows_count_max, uint32_t arena_bytes_max,
                               ride_batch **out, ride_error *err);
+/* The same over tiles of the caller's, which stay the caller's and outlive the batch: a backend's buffer (ride/backend.h), so that they
+ * cross to a device without another copy. They have ride_batch_tiles_bytes and are 128-byte aligned; create clears them. */
+ride_status ride_batch_create_over(const ride_tile_layout *layout, uint32_t rows_count_max, void *tiles,
+                                   uint32_t arena_bytes_max, ride_batch **out, ride_error *err);
+uint64_t ride_batch_tiles_bytes(const ride_tile_layout *layout, uint32_t rows_count_max);
 void ride_batch_destroy(ride_batch *batch); /* NULL is fine */
 /* Empties it: no rows, no string bytes. Values are left as they are. */
 void ride_batch_clear(ride_batch *batch);

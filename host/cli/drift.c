@@ -88,7 +88,7 @@ static void show_progress(void *context, const char *what, uint64_t done, uint64
     else fprintf(stderr, "\r\033[K%llu MB  %.60s", (unsigned long long)(done / 1000000), what);
 }
 
-static ride_status write_json(const ride_drift_report *report, const char *path, ride_error *err) {
+static ride_status write_json(const ride_drift_comparison *report, const char *path, ride_error *err) {
     bool to_stdout = strcmp(path, "-") == 0;
     FILE *to = to_stdout ? stdout : fopen(path, "w");
     bool failed = to == NULL;
@@ -104,7 +104,7 @@ static ride_status write_json(const ride_drift_report *report, const char *path,
 }
 
 /* Every value above its limit is told. */
-static int judge(const ride_drift_report *report) {
+static int judge(const ride_drift_comparison *report) {
     uint32_t found = 0;
     for (uint32_t i = 0; i < report->features_count; i++) {
         double values[RIDE_DRIFT_VALUES];
@@ -126,7 +126,7 @@ int cli_drift(int argc, char **argv) {
     if (strcmp(files.reference, "-") == 0 && strcmp(files.current, "-") == 0)
         return cli_usage("drift", "the standard input cannot be both files");
     if (!quiet && isatty(STDERR_FILENO)) files.progress = show_progress;
-    static ride_drift_report report;
+    static ride_drift_comparison report;
     ride_error err = {.status = RIDE_OK};
     ride_status st = ride_drift_files(&files, &report, &err);
     if (progress_is_shown) fputs("\r\033[K", stderr);
@@ -138,6 +138,6 @@ int cli_drift(int argc, char **argv) {
     if (code == 0 && !quiet) cli_drift_notes(&report);
     if (code == 0) code = cli_print(""); /* a standard output that cannot be written */
     if (code == 0) code = judge(&report);
-    ride_drift_report_destroy(&report);
+    ride_drift_comparison_destroy(&report);
     return code;
 }

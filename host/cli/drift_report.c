@@ -55,7 +55,7 @@ static void print_values(const ride_drift_feature *f, int width) {
     putchar('\n');
 }
 
-void cli_drift_table(const ride_drift_report *r) {
+void cli_drift_table(const ride_drift_comparison *r) {
     const bool colours = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL;
     char name[NAME_WIDTH_MAX + 1], cells[7][CELL_BYTES];
     int width = 7;
@@ -79,7 +79,7 @@ void cli_drift_table(const ride_drift_report *r) {
     }
 }
 
-void cli_drift_notes(const ride_drift_report *r) {
+void cli_drift_notes(const ride_drift_comparison *r) {
     uint32_t empty = 0;
     for (uint32_t i = 0; i < r->features_count; i++) empty += isnan(r->features[i].drift.psi);
     list_names("only the reference has", r->only[RIDE_DRIFT_REF], r->only_count[RIDE_DRIFT_REF]);
@@ -99,9 +99,13 @@ static void put_text(FILE *to, const char *text) {
 }
 
 static void put_number(FILE *to, double value) {
+    if (!isfinite(value)) {
+        fputs("null", to);
+        return;
+    }
     char text[RIDE_NUMBER_BYTES];
-    if (isfinite(value)) fwrite(text, 1, ride_double_to_text(value, text), to);
-    else fputs("null", to);
+    size_t bytes = ride_double_to_text(value, text);
+    fwrite(text, 1, bytes, to);
 }
 
 static void put_names(FILE *to, const char *member, const char *const *names, uint32_t count) {
@@ -135,7 +139,7 @@ static void put_feature(FILE *to, const ride_drift_feature *f) {
     fputc('}', to);
 }
 
-void cli_drift_json(const ride_drift_report *r, const ride_drift_files_options *o, FILE *to) {
+void cli_drift_json(const ride_drift_comparison *r, const ride_drift_files_options *o, FILE *to) {
     fputs("{\"reference\": ", to);
     put_text(to, o->reference);
     fputs(", \"current\": ", to);

@@ -21,7 +21,8 @@ const char cli_features_help[] =
     "  --late FILE             rows that came too late to enter the windows\n"
     "  --strict                exit 65 when a row was rejected\n"
     "  --batch ROWS            rows per batch (1024); changes speed, never the output\n"
-    "  --backend NAME          cpu, or reference: slow and obvious\n"
+    "  --backend NAME          cpu, cuda, auto, or reference: slow and obvious\n"
+    "  --backend-path PATH     folder or file of the backend's plugin, looked at first\n"
     "  --quiet                 no summary; --progress: a progress line even without a terminal\n"
     "explain tells what a spec costs: bytes per key, memory, each feature exact or approximate.\n"
     "Examples:\n"
@@ -44,6 +45,7 @@ static const cli_option run_options[] = {
     {"--strict", CLI_SWITCH, &strict},
     {"--batch", CLI_COUNT, &r.batch_rows_max, .max = 1u << 20},
     {"--backend", CLI_TEXT, &r.backend},
+    {"--backend-path", CLI_TEXT, &r.backend_path},
     {"--quiet", CLI_SWITCH, &quiet},
     {"--progress", CLI_SWITCH, &progress},
 };

@@ -11,13 +11,14 @@
 #include <unistd.h>
 
 const char cli_verify_help[] =
-    "usage: ride verify --spec FILE --input [NAME=]FILE [--backend NAME]\n"
+    "usage: ride verify --spec FILE --input [NAME=]FILE [--backend NAME [--backend-path PATH]]\n"
     "Computes the features twice, with the fast backend and with the reference (slow and obvious), and compares the "
     "rows\n"
     "byte for byte. Prints how many rows are equal, or the first difference. Exit 70 when they differ.\n"
     "  --spec FILE            feature spec (YAML)\n"
     "  --input [NAME=]FILE    as in `ride features run`, but not the standard input: it is read twice\n"
     "  --backend NAME         what is compared with the reference (cpu)\n"
+    "  --backend-path PATH    folder or file of its plugin, looked at first\n"
     "Example: ride verify --spec examples/card-fraud/features.yaml --input tx.csv\n";
 
 static char *cell(char **row) { return strsep(row, ","); }
@@ -101,11 +102,12 @@ static int run_once(ride_run_options *run, const char *backend, const char *path
 
 static ride_input_option items[RIDE_SOURCES_MAX];
 static cli_inputs inputs = {.items = items};
-static const char *spec_path, *backend_name = "cpu";
+static const char *spec_path, *backend_name = "cpu", *backend_path;
 static const cli_option options[] = {
     {"--spec", CLI_TEXT, &spec_path, .required = true},
     {"--input", CLI_INPUTS, &inputs, .required = true},
     {"--backend", CLI_TEXT, &backend_name},
+    {"--backend-path", CLI_TEXT, &backend_path},
 };
 const cli_word cli_verify_words[] = {{"", CLI_OPTIONS(options)}, {0}};
 
@@ -114,6 +116,7 @@ int cli_verify(int argc, char **argv) {
     int wrong = cli_word_read("verify", &cli_verify_words[0], argc, argv);
     if (wrong != 0) return wrong;
     run.spec_path = spec_path;
+    run.backend_path = backend_path;
     for (uint32_t i = 0; i < inputs.count; i++)
         if (strcmp(items[i].path, "-") == 0) return cli_usage("verify", "--input is read twice: a file, not `-`");
     run.inputs_count = inputs.count;

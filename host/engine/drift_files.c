@@ -37,7 +37,7 @@ static ride_status positions(const ride_drift_side *side, ride_words **out, ride
 }
 
 /* Every name that was asked for must be compared. */
-static ride_status check_names(const ride_drift_report *r, const char *list, const char *option, ride_error *err) {
+static ride_status check_names(const ride_drift_comparison *r, const char *list, const char *option, ride_error *err) {
     const ride_drift_tables *t = &r->tables;
     ride_text name;
     while (next_name(&list, &name)) {
@@ -63,7 +63,7 @@ static ride_status check_names(const ride_drift_report *r, const char *list, con
     return RIDE_OK;
 }
 
-static ride_status no_common(const ride_drift_report *r, ride_error *err) {
+static ride_status no_common(const ride_drift_comparison *r, ride_error *err) {
     char names[RIDE_DRIFT_SIDES][48];
     for (uint32_t s = 0; s < RIDE_DRIFT_SIDES; s++) {
         size_t used = 0;
@@ -76,7 +76,7 @@ static ride_status no_common(const ride_drift_report *r, ride_error *err) {
     return RIDE_E_DATA;
 }
 
-static ride_status choose(ride_drift_report *r, const ride_drift_files_options *o, ride_error *err) {
+static ride_status choose(ride_drift_comparison *r, const ride_drift_files_options *o, ride_error *err) {
     ride_drift_tables *t = &r->tables;
     ride_drift_side *ref = &t->sides[RIDE_DRIFT_REF], *cur = &t->sides[RIDE_DRIFT_CUR];
     ride_words *others = NULL;
@@ -126,7 +126,7 @@ static void show(ride_drift_feature *f, ride_drift_value value) {
     if (f->shown_count < RIDE_DRIFT_SHOWN) f->shown_count++;
 }
 
-static ride_status show_values(ride_drift_report *r, const ride_drift_column *column, ride_drift_feature *f,
+static ride_status show_values(ride_drift_comparison *r, const ride_drift_column *column, ride_drift_feature *f,
                                ride_error *err) {
     f->values_count = ride_words_count(column->words);
     if (f->drift.n_ref == 0 || f->drift.n_cur == 0) return RIDE_OK;
@@ -155,7 +155,7 @@ static int by_psi(const void *left, const void *right) {
     return strcmp(a->name, b->name);
 }
 
-ride_status ride_drift_files(const ride_drift_files_options *o, ride_drift_report *r, ride_error *err) {
+ride_status ride_drift_files(const ride_drift_files_options *o, ride_drift_comparison *r, ride_error *err) {
     memset(r, 0, sizeof *r);
     ride_drift_tables *t = &r->tables;
     t->progress = o->progress;
@@ -189,7 +189,7 @@ ride_status ride_drift_files(const ride_drift_files_options *o, ride_drift_repor
     return RIDE_OK;
 }
 
-void ride_drift_report_destroy(ride_drift_report *r) {
+void ride_drift_comparison_destroy(ride_drift_comparison *r) {
     ride_drift_tables_close(&r->tables);
     free(r->features);
     memset(r, 0, sizeof *r);

@@ -31,7 +31,7 @@ typedef struct ride_drift_feature {
     uint32_t values_count;
 } ride_drift_feature;
 
-typedef struct ride_drift_report {
+typedef struct ride_drift_comparison {
     ride_drift_tables tables; /* holds what the names point to */
     uint64_t rows[RIDE_DRIFT_SIDES];
     ride_drift_feature *features; /* by falling psi, those without a value last; equal ones by name */
@@ -40,11 +40,11 @@ typedef struct ride_drift_report {
     uint32_t only_count[RIDE_DRIFT_SIDES];
     const char **left_out; /* text columns of more than RIDE_PROFILE_EDGES_MAX values that nobody asked for */
     uint32_t left_out_count;
-} ride_drift_report;
+} ride_drift_comparison;
 
 /* The caller destroys the report, also after a failure. RIDE_E_USAGE: a name that is not there; RIDE_E_DATA: no column in common, or a file
  * that cannot be used; RIDE_E_MEMORY, and what reading fails with. */
-ride_status ride_drift_files(const ride_drift_files_options *options, ride_drift_report *out, ride_error *err);
-void ride_drift_report_destroy(ride_drift_report *report);
+ride_status ride_drift_files(const ride_drift_files_options *options, ride_drift_comparison *out, ride_error *err);
+void ride_drift_comparison_destroy(ride_drift_comparison *report);
 
 #endif

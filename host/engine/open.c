@@ -128,7 +128,9 @@ static ride_status open_backend(pipeline *p, ride_error *err) {
 
 static ride_status open_batch(pipeline *p, ride_error *err) {
     uint32_t rows_max = p->options->batch_rows_max + RIDE_TILE_ROWS + (p->spec->has_peers ? GROUP_ROWS_MAX : 0);
-    RIDE_TRY(ride_batch_create(&p->in_layout, rows_max, ARENA_BYTES, &p->batch, err));
+    RIDE_TRY(p->ops->buffer_alloc(p->device, RIDE_BUFFER_HOST, ride_batch_tiles_bytes(&p->in_layout, rows_max),
+                                  (void **)&p->in_tiles, err));
+    RIDE_TRY(ride_batch_create_over(&p->in_layout, rows_max, p->in_tiles, ARENA_BYTES, &p->batch, err));
     p->rows = calloc(ride_batch_rows_count_max(p->batch), sizeof *p->rows);
     if (p->rows == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a batch of %u rows", rows_max);
     return p->ops->buffer_alloc(p->device, RIDE_BUFFER_HOST,
@@ -167,8 +169,9 @@ ride_status pipeline_close(pipeline *p, bool keep, ride_error *err) {
     alerts_end(p);
     verdicts_close(p);
     drift_close(p);
+    if (p->queue != NULL) p->ops->queue_destroy(p->queue); /* first: works in flight borrow the tiles */
     if (p->out_tiles != NULL) p->ops->buffer_free(p->device, RIDE_BUFFER_HOST, p->out_tiles);
-    if (p->queue != NULL) p->ops->queue_destroy(p->queue);
+    if (p->in_tiles != NULL) p->ops->buffer_free(p->device, RIDE_BUFFER_HOST, p->in_tiles);
     if (p->state != NULL) p->ops->state_destroy(p->state);
     if (p->program != NULL) p->ops->program_release(p->program);
     if (p->device != NULL) p->ops->device_close(p->device);

@@ -86,6 +86,7 @@ typedef struct pipeline {
     input inputs[RIDE_SOURCES_MAX];
     uint32_t inputs_count;
     ride_batch *batch, *label_batch;
+    uint8_t *in_tiles; /* the batch's, from the backend */
     uint8_t *out_tiles, *verdict_tiles;
     uint32_t
         *answered_by; /* per row of the batch, of a duplicate: the row that it repeats, or UINT32_MAX: filled already */

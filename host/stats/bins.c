@@ -20,8 +20,11 @@ void ride_bins_begin(ride_bins *bins, uint64_t n_ref, uint64_t n_cur) {
 static long double divergence(long double r) {
     if (r >= 1) return 0.693147180559945309417232121458176568L;
     if (r > 0.25L) return ((1 + r) * log1pl(r) + (1 - r) * log1pl(-r)) / 2;
-    long double sum = 0, power = r * r;
-    for (int k = 1; k <= 16; k++, power *= r * r) sum += power / (2 * k * (2 * k - 1));
+    long double sum = 0, power = 1;
+    for (int k = 1; k <= 16; k++) {
+        power *= r * r;
+        sum += power / (2 * k * (2 * k - 1));
+    }
     return sum;
 }
 

@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "kernels/cpu/state.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,7 @@ struct ride_queue {
     ride_ticket last;
     ride_status results[TICKETS_KEPT];
     ride_queue_stats stats;
-    const ride_program_dev *program; /* whose scratch is below */
+    uint64_t program_number; /* of the program whose scratch is below; 0 = none */
     void *program_scratch_memory, *scorer_scratch;
     ride_cpu_program_scratch *program_scratch;
 };
@@ -60,7 +61,7 @@ static ride_status cpu_queue_create(ride_device *device, uint32_t depth_max, rid
 static void scratch_free(ride_queue *queue) {
     free(queue->program_scratch_memory);
     free(queue->scorer_scratch);
-    queue->program = NULL;
+    queue->program_number = 0;
     queue->program_scratch_memory = queue->scorer_scratch = NULL;
 }
 
@@ -110,6 +111,8 @@ static ride_status cpu_program_upload(ride_device *device, const ride_bundle *bu
     RIDE_TRY(cpu_program_supports(bundle, err));
     ride_program_dev *program = calloc(1, sizeof *program);
     if (program == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a program");
+    static atomic_uint_least64_t programs_made;
+    program->number = atomic_fetch_add(&programs_made, 1) + 1;
     uint64_t bytes = bundle->image_bytes;
     program->image =
         aligned_alloc(RIDE_BUNDLE_ALIGN, (bytes + RIDE_BUNDLE_ALIGN - 1) / RIDE_BUNDLE_ALIGN * RIDE_BUNDLE_ALIGN);
@@ -163,7 +166,7 @@ static ride_status cpu_counts_take(ride_counts *counts, uint64_t *out, ride_erro
 
 /* Scratch for a program: made at its first batch and kept. */
 static ride_status scratch_make(ride_queue *queue, const ride_program_dev *program) {
-    if (queue->program == program) return RIDE_OK;
+    if (queue->program_number == program->number) return RIDE_OK;
     scratch_free(queue);
     size_t bytes = (ride_cpu_program_scratch_bytes(&program->bundle) + 63) / 64 * 64;
     queue->program_scratch_memory = aligned_alloc(64, bytes > 0 ? bytes : 64);
@@ -171,7 +174,7 @@ static ride_status scratch_make(ride_queue *queue, const ride_program_dev *progr
     queue->scorer_scratch = aligned_alloc(64, scorer_bytes > 0 ? scorer_bytes : 64);
     if (queue->program_scratch_memory == NULL || queue->scorer_scratch == NULL) return RIDE_E_MEMORY;
     queue->program_scratch = ride_cpu_program_scratch_init(&program->bundle, queue->program_scratch_memory);
-    queue->program = program;
+    queue->program_number = program->number;
     return RIDE_OK;
 }
 

@@ -14,6 +14,7 @@ struct ride_device {
 };
 
 struct ride_program_dev {
+    uint64_t number; /* 1, 2, 3 … in this process: another program may lie at the address of one that is gone */
     uint8_t *image;
     ride_bundle bundle;
     ride_tile_layout in_layout, out_layout;

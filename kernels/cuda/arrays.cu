@@ -14,6 +14,7 @@ typedef struct cutter {
 } cutter;
 
 template <typename T> static T *cut(cutter *c, uint64_t count) {
+    // cppcheck-suppress invalidPointerCast ; every piece begins at a multiple of its type
     T *piece = c->base != NULL ? (T *)(c->base + c->used) : NULL;
     c->used += (count * sizeof(T) + 255) / 256 * 256;
     return piece;
@@ -39,14 +40,14 @@ static void arrays_cut(ride_cuda_arrays *a, const ride_program_dev *program, uin
     b->inputs = cut<double>(c, (uint64_t)program->inputs_count * rows_max);
     b->sums = cut<double>(c, (uint64_t)program->outputs_count * rows_max);
     a->sort_scratch = cut<uint8_t>(c, a->sort_bytes);
-    a->program = program;
+    a->program_number = program->number;
     a->rows_max = rows_max;
 }
 
 ride_status ride_cuda_arrays_fit(ride_queue *queue, const ride_program_dev *program, uint32_t rows_count) {
     ride_cuda_arrays *a = &queue->arrays;
     const uint64_t rows_max = ((uint64_t)rows_count + RIDE_TILE_ROWS - 1) / RIDE_TILE_ROWS * RIDE_TILE_ROWS;
-    if (a->program == program && a->rows_max >= rows_max) return RIDE_OK;
+    if (a->program_number == program->number && a->rows_max >= rows_max) return RIDE_OK;
     if (rows_max > INT32_MAX) return RIDE_E_MEMORY;
     cudaError_t code = cudaStreamSynchronize(queue->stream); /* batches in flight use the old ones */
     if (code != cudaSuccess) return ride_cuda_told(queue->device, code, "", NULL);

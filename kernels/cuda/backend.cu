@@ -17,8 +17,8 @@ static ride_status group_reduce(ride_device *const *devices, uint32_t devices_co
     return RIDE_OK;
 }
 
-static const ride_backend_ops *table(void) {
-    static ride_backend_ops ops;
+static ride_backend_ops table_make(void) {
+    ride_backend_ops ops = {};
     ops.abi = RIDE_BACKEND_ABI;
     ops.struct_bytes = sizeof ops;
     ops.name = "cuda";
@@ -48,7 +48,7 @@ static const ride_backend_ops *table(void) {
     ops.wait = ride_cuda_wait;
     ops.queue_stats = ride_cuda_queue_stats;
     ops.group_reduce = group_reduce;
-    return &ops;
+    return ops;
 }
 
 extern "C" __attribute__((visibility("default"))) const ride_backend_ops *
@@ -57,6 +57,7 @@ ride_backend_entry(uint32_t abi, const ride_backend_services *services, ride_err
         ride_fail(err, RIDE_E_VERSION, "the cuda backend speaks ABI %d, the host asks for %u", RIDE_BACKEND_ABI, abi);
         return NULL;
     }
+    static const ride_backend_ops ops = table_make(); /* once, whichever thread is first */
     ride_cuda_services = services;
-    return table();
+    return &ops;
 }

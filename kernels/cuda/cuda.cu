@@ -17,6 +17,8 @@ ride_status ride_cuda_status(cudaError_t code) {
     case cudaErrorAssert:
     case cudaErrorECCUncorrectable:
     case cudaErrorNvlinkUncorrectable:
+    case cudaErrorContained:
+    case cudaErrorTensorMemoryLeak:
     case cudaErrorDevicesUnavailable: return RIDE_E_DEVICE_LOST;
     default: return RIDE_E_INTERNAL;
     }

@@ -3,14 +3,14 @@
 
 #include "kernels/cuda/probe.h"
 
+#include <new>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 ride_status ride_cuda_told(ride_device *device, cudaError_t code, const char *what, ride_error *err) {
     if (code == cudaSuccess) return RIDE_OK;
     const ride_status st = ride_cuda_fail(err, code, what);
-    if (st == RIDE_E_DEVICE_LOST) device->lost = 1;
+    if (st == RIDE_E_DEVICE_LOST) device->lost = true;
     return st;
 }
 
@@ -29,6 +29,12 @@ void ride_cuda_free(ride_device *device, void *memory) {
 ride_status ride_cuda_clear(ride_device *device, void *memory, size_t bytes, const char *what, ride_error *err) {
     RIDE_TRY(ride_cuda_told(device, cudaMemset(memory, 0, bytes), what, err));
     return ride_cuda_told(device, cudaStreamSynchronize(NULL), what, err); /* other streams do not wait for this one */
+}
+
+ride_status ride_cuda_put(ride_device *device, void *to, const void *from, size_t bytes, const char *what,
+                          ride_error *err) {
+    RIDE_TRY(ride_cuda_told(device, cudaMemcpy(to, from, bytes, cudaMemcpyHostToDevice), what, err));
+    return ride_cuda_told(device, cudaStreamSynchronize(NULL), what, err);
 }
 
 /* The NUMA node that the device is near, by its place on the bus; -1 = unknown. */
@@ -71,21 +77,21 @@ ride_status ride_cuda_device_open(uint32_t device_index, ride_device **out, ride
     if (device_index >= ride_cuda_device_count())
         return ride_fail(err, RIDE_E_CONFIG, "the cuda backend has %u devices, not number %u", ride_cuda_device_count(),
                          device_index);
-    ride_device *device = (ride_device *)calloc(1, sizeof *device);
+    ride_device *device = new (std::nothrow) ride_device();
     if (device == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a device");
     device->ordinal = ride_cuda_device_ordinal(device_index);
     ride_status st = ride_cuda_use(device, err);
     if (st == RIDE_OK) /* makes the context, now and not in the data path */
         st = ride_cuda_told(device, cudaFree(NULL), "the GPU could not be opened", err);
     if (st != RIDE_OK) {
-        free(device);
+        delete device;
         return st;
     }
     *out = device;
     return RIDE_OK;
 }
 
-void ride_cuda_device_close(ride_device *device) { free(device); }
+void ride_cuda_device_close(ride_device *device) { delete device; }
 
 ride_status ride_cuda_buffer_alloc(ride_device *device, ride_buffer_kind kind, uint64_t bytes, void **out,
                                    ride_error *err) {

@@ -22,9 +22,10 @@ __device__ static inline void ride_cuda_drop(ride_cuda_pool *pool, const ride_cu
 /* A ring of at least twice the room; the entries move to its beginning in order. 0 when the memory is out. */
 __device__ static inline uint32_t ride_cuda_ring_grow(ride_cuda_pool *pool, const ride_cuda_entity *entity,
                                                       ride_cuda_key *key) {
-    const uint32_t wanted = key->ring == 0 ? (uint32_t)RIDE_CUDA_RING_ENTRIES_MIN : 2 * key->ring_entries;
-    const uint32_t ring_class = ride_cuda_class_of((uint64_t)wanted * entity->entry_words * 8);
-    const uint32_t ring = ride_cuda_take(pool, ring_class);
+    const uint64_t wanted = key->ring == 0 ? (uint64_t)RIDE_CUDA_RING_ENTRIES_MIN : UINT64_C(2) * key->ring_entries;
+    const uint32_t ring_class = ride_cuda_class_of(wanted * entity->entry_words * 8);
+    if (key->ring_entries == RIDE_CUDA_RING_ENTRIES_MAX) atomicExch(&pool->failed, (uint32_t)RIDE_E_MEMORY);
+    const uint32_t ring = key->ring_entries < RIDE_CUDA_RING_ENTRIES_MAX ? ride_cuda_take(pool, ring_class) : 0;
     if (ring == 0) return 0;
     uint64_t *to = (uint64_t *)(ride_cuda_line(pool, ring) + RIDE_CUDA_BLOCK_HEAD);
     for (uint32_t p = 0; p < key->count; p++) {

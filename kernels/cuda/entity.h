@@ -16,6 +16,7 @@ enum {
     RIDE_CUDA_SUMS_MAX = 3 * RIDE_STATE_LANES_MAX,
     RIDE_CUDA_OWN_MAX = 2 * RIDE_STATE_LANES_MAX + 1,
     RIDE_CUDA_RING_ENTRIES_MIN = 4,
+    RIDE_CUDA_RING_ENTRIES_MAX = 1 << 30, /* two places of a ring add up in 32 bits */
 };
 #define RIDE_CUDA_SEQUENCE_UNKNOWN UINT64_MAX
 
@@ -83,8 +84,10 @@ RIDE_HD static inline uint64_t ride_cuda_chunk_lines(const ride_cuda_entity *ent
     return (uint64_t)RIDE_CUDA_CHUNK_KEYS * entity->key_bytes / RIDE_CUDA_LINE_BYTES;
 }
 RIDE_HD static inline uint32_t ride_cuda_ring_entries(const ride_cuda_entity *entity, uint32_t ring_class) {
-    return (uint32_t)((((uint64_t)RIDE_CUDA_LINE_BYTES << ring_class) - RIDE_CUDA_BLOCK_HEAD) /
-                      (8 * entity->entry_words));
+    const uint64_t entries =
+        (((uint64_t)RIDE_CUDA_LINE_BYTES << ring_class) - RIDE_CUDA_BLOCK_HEAD) / (8 * entity->entry_words);
+    if (entries > RIDE_CUDA_RING_ENTRIES_MAX) return RIDE_CUDA_RING_ENTRIES_MAX;
+    return (uint32_t)entries;
 }
 
 /* Words of the entry at `position` (0 = oldest) of a key that has a ring. */

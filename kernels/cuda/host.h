@@ -6,16 +6,19 @@
 #include "kernels/cuda/row.h"
 #include "ride/backend.h"
 
+#include <atomic>
+
 enum : uint32_t { RIDE_CUDA_DEPTH_MAX = 64, RIDE_CUDA_RESULTS_KEPT = 256 };
 
 struct ride_device {
-    int ordinal;   /* CUDA's number */
-    uint32_t lost; /* a call said that the device will not come back */
+    int ordinal;            /* CUDA's number */
+    std::atomic<bool> lost; /* a call of any queue's thread said that the device will not come back */
 };
 
 struct ride_program_dev {
     ride_device *device;
-    uint8_t *image; /* the host's copy */
+    uint64_t number; /* 1, 2, 3 … in this process: another program may lie at the address of one that is gone */
+    uint8_t *image;  /* the host's copy */
     ride_bundle bundle;
     ride_tile_layout in, out;
     ride_cuda_entity *entities; /* with the host's pointers: for saved states */
@@ -49,7 +52,7 @@ typedef struct ride_cuda_flight {
 
 /* Arrays of a queue, for batches of up to rows_max rows of one program. All on the device. */
 typedef struct ride_cuda_arrays {
-    const ride_program_dev *program;
+    uint64_t program_number;
     uint32_t rows_max; /* multiple of RIDE_TILE_ROWS */
     uint8_t *memory;
     ride_cuda_batch batch; /* its pointers */
@@ -79,6 +82,10 @@ ride_status ride_cuda_told(ride_device *device, cudaError_t code, const char *wh
 void ride_cuda_free(ride_device *device, void *memory);
 /* Clears it and waits until it is clear. */
 ride_status ride_cuda_clear(ride_device *device, void *memory, size_t bytes, const char *what, ride_error *err);
+/* Copies from the host and waits until the bytes are there: cudaMemcpy itself returns when they have been read, and the stream of
+ * a queue waits for nobody. */
+ride_status ride_cuda_put(ride_device *device, void *to, const void *from, size_t bytes, const char *what,
+                          ride_error *err);
 
 ride_status ride_cuda_program_supports(const ride_bundle *bundle, ride_error *err);
 ride_status ride_cuda_program_upload(ride_device *device, const ride_bundle *bundle, ride_program_dev **out,

@@ -23,7 +23,7 @@ extern "C" __global__ void ride_windows_apply(ride_cuda_batch batch);
 
 /* vector.cu */
 extern "C" __global__ void ride_expressions_run(ride_cuda_batch batch);
-extern "C" __global__ void ride_vector_gather(ride_cuda_batch batch); /* y = model input */
+extern "C" __global__ void ride_vector_gather(ride_cuda_batch batch); /* y = model input, and every so many further */
 extern "C" __global__ void ride_forest_score(ride_cuda_batch batch);
 extern "C" __global__ void ride_rules_run(ride_cuda_batch batch);
 extern "C" __global__ void ride_profile_count(ride_cuda_batch batch); /* y = column of the profile */

@@ -38,14 +38,14 @@ __device__ static uint32_t row_search(const ride_cuda_batch *batch, uint32_t e, 
 extern "C" __global__ void ride_keys_find(ride_cuda_batch batch) {
     const uint32_t row = ride_cuda_thread(), e = blockIdx.y;
     if (row >= batch.rows_count || batch.pool->failed != RIDE_OK) return;
-    batch.slots[e * batch.rows_max + row] = row_search(&batch, e, row, ride_cuda_flags(&batch, row));
+    batch.slots[ride_cuda_cell(&batch, e, row)] = row_search(&batch, e, row, ride_cuda_flags(&batch, row));
 }
 
 extern "C" __global__ void ride_keys_claim(ride_cuda_batch batch) {
     const uint32_t row = ride_cuda_thread(), e = blockIdx.y;
     if (row >= batch.rows_count || batch.pool->failed != RIDE_OK) return;
-    batch.claims[e * batch.rows_max + row] = RIDE_CUDA_NO_KEY;
-    if (batch.slots[e * batch.rows_max + row] != RIDE_CUDA_KEY_NEW) return;
+    batch.claims[ride_cuda_cell(&batch, e, row)] = RIDE_CUDA_NO_KEY;
+    if (batch.slots[ride_cuda_cell(&batch, e, row)] != RIDE_CUDA_KEY_NEW) return;
     const ride_cuda_entity *entity = &batch.program->entities[e];
     ride_cuda_table *table = &batch.pool->tables[e];
     unsigned long long *slots = (unsigned long long *)ride_cuda_slots(batch.pool, table);
@@ -60,7 +60,7 @@ extern "C" __global__ void ride_keys_claim(ride_cuda_batch batch) {
         ride_cuda_key_of(&batch, entity, (uint32_t)found, &other);
         if (ride_key_equal(key, other)) return;
     }
-    batch.claims[e * batch.rows_max + row] = at;
+    batch.claims[ride_cuda_cell(&batch, e, row)] = at;
     atomicAdd(&table->slots_filled, 1u);
 }
 
@@ -83,7 +83,7 @@ __device__ static uint32_t record_take(ride_cuda_pool *pool, const ride_cuda_ent
 extern "C" __global__ void ride_keys_make(ride_cuda_batch batch) {
     const uint32_t row = ride_cuda_thread(), e = blockIdx.y;
     if (row >= batch.rows_count || batch.pool->failed != RIDE_OK) return;
-    const uint32_t at = batch.claims[e * batch.rows_max + row];
+    const uint32_t at = batch.claims[ride_cuda_cell(&batch, e, row)];
     if (at == RIDE_CUDA_NO_KEY) return;
     const ride_cuda_entity *entity = &batch.program->entities[e];
     ride_cuda_table *table = &batch.pool->tables[e];
@@ -113,7 +113,7 @@ extern "C" __global__ void ride_keys_make(ride_cuda_batch batch) {
 extern "C" __global__ void ride_keys_resolve(ride_cuda_batch batch) {
     const uint32_t row = ride_cuda_thread(), e = blockIdx.y;
     if (row >= batch.rows_count || batch.pool->failed != RIDE_OK) return;
-    uint32_t *slot = &batch.slots[e * batch.rows_max + row];
+    uint32_t *slot = &batch.slots[ride_cuda_cell(&batch, e, row)];
     if (*slot != RIDE_CUDA_KEY_NEW && *slot != RIDE_CUDA_KEY_UNSEEN) return;
     *slot = row_search(&batch, e, row, ride_cuda_flags(&batch, row));
     if (*slot == RIDE_CUDA_KEY_UNSEEN) *slot = RIDE_CUDA_NO_KEY;

@@ -105,7 +105,12 @@ __device__ static inline uint32_t ride_cuda_pop(ride_cuda_pool *pool, uint32_t *
     return 0;
 }
 
+/* A block of the class; 0 when there is none: the state has failed then. */
 __device__ static inline uint32_t ride_cuda_take(ride_cuda_pool *pool, uint32_t block_class) {
+    if (block_class >= RIDE_CUDA_CLASSES) {
+        atomicExch(&pool->failed, (uint32_t)RIDE_E_MEMORY);
+        return 0;
+    }
     uint32_t line = ride_cuda_pop(pool, &pool->free_head[block_class]);
     if (line != 0) {
         atomicAdd(&pool->lines_free, 0ull - (1ull << block_class));

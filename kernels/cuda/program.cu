@@ -91,10 +91,9 @@ static ride_status memory_fill(ride_program_dev *program, const placement *at, r
     memcpy(staging + at->in, &program->in, sizeof program->in);
     memcpy(staging + at->out, &program->out, sizeof program->out);
     memcpy(staging + at->image, b->image, b->image_bytes);
-    if (st == RIDE_OK) {
-        const cudaError_t code = cudaMemcpy(program->memory, staging, at->bytes, cudaMemcpyHostToDevice);
-        st = ride_cuda_told(program->device, code, "a program could not be copied to the GPU", err);
-    }
+    if (st == RIDE_OK)
+        st = ride_cuda_put(program->device, program->memory, staging, at->bytes,
+                           "a program could not be copied to the GPU", err);
     free(staging);
     return st;
 }
@@ -137,6 +136,8 @@ ride_status ride_cuda_program_upload(ride_device *device, const ride_bundle *bun
     RIDE_TRY(ride_cuda_use(device, err));
     ride_program_dev *program = (ride_program_dev *)calloc(1, sizeof *program);
     if (program == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a program");
+    static std::atomic<uint64_t> programs_made;
+    program->number = ++programs_made;
     program->device = device;
     const placement at = placement_of(bundle);
     ride_status st = host_copy(program, bundle, err);

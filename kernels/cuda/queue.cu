@@ -2,6 +2,7 @@
  * done. Nothing here waits but `wait`, the destruction, and a batch larger than any before. */
 #include "base/assert.h"
 #include "kernels/cuda/host.h"
+#include "kernels/cuda/watch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +50,7 @@ void ride_cuda_queue_destroy(ride_queue *queue) {
     if (queue == NULL) return;
     (void)cudaSetDevice(queue->device->ordinal);
     if (queue->stream != NULL) (void)cudaStreamSynchronize(queue->stream);
+    ride_cuda_watch_write();
     flights_free(queue);
     ride_cuda_free(queue->device, queue->arrays.memory);
     if (queue->stream != NULL) (void)cudaStreamDestroy(queue->stream);

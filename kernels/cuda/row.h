@@ -52,6 +52,11 @@ enum : uint32_t {
     RIDE_CUDA_KEYS_MAX = 0xfffffff0,
 };
 
+/* Place of a row in an array [entity][row]. */
+__device__ static inline uint64_t ride_cuda_cell(const ride_cuda_batch *batch, uint32_t e, uint32_t row) {
+    return (uint64_t)e * batch->rows_max + row;
+}
+
 __device__ static inline uint32_t ride_cuda_thread(void) { return blockIdx.x * blockDim.x + threadIdx.x; }
 
 /* One row of a batch for one entity. */

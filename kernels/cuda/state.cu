@@ -29,8 +29,8 @@ static uint64_t lines_of(uint64_t bytes) { return (bytes + RIDE_CUDA_LINE_BYTES 
 
 static uint64_t keys_expected(const ride_cuda_entity *entity, const ride_state_options *options) {
     const uint64_t keys = options->reserve_keys != 0 ? options->reserve_keys : entity->plan->expected_keys;
-    const uint64_t least = RIDE_CUDA_CHUNK_KEYS;
-    return keys < least ? least : keys;
+    const uint64_t least = RIDE_CUDA_CHUNK_KEYS, most = UINT64_C(1) << 40; /* bytes of 64 entities fit in 64 bits */
+    return keys < least ? least : keys < most ? keys : most;
 }
 
 static uint32_t slots_for(uint64_t keys) {
@@ -39,14 +39,16 @@ static uint32_t slots_for(uint64_t keys) {
     return slots;
 }
 
-/* Of one key with a few entries, and its share of the slots. */
+/* Of one key with a few entries. */
 static uint64_t key_bytes(const ride_cuda_entity *entity) {
     const uint32_t ring = ride_cuda_class_of((uint64_t)RIDE_CUDA_RING_ENTRIES_MIN * entity->entry_words * 8);
-    return entity->key_bytes + ((uint64_t)RIDE_CUDA_LINE_BYTES << ring) + 4 * 8;
+    return entity->key_bytes + ((uint64_t)RIDE_CUDA_LINE_BYTES << ring);
 }
 
 static uint64_t entity_bytes(const ride_cuda_entity *entity, const ride_state_options *options) {
-    return keys_expected(entity, options) * key_bytes(entity) + 4 * RIDE_CUDA_CHUNKS_MAX +
+    const uint64_t keys = keys_expected(entity, options);
+    const uint64_t slots = (uint64_t)RIDE_CUDA_LINE_BYTES << ride_cuda_slots_class(slots_for(keys));
+    return keys * key_bytes(entity) + slots + 4 * RIDE_CUDA_CHUNKS_MAX +
            ride_cuda_chunk_lines(entity) * RIDE_CUDA_LINE_BYTES;
 }
 
@@ -60,10 +62,27 @@ static ride_status too_small(const ride_program_dev *program, const ride_state_o
     const ride_cuda_entity *entity = &program->entities[largest];
     ride_fail(err, RIDE_E_MEMORY, "the state needs %.1f MB (%s: %llu keys x %llu bytes), %s %.1f MB",
               (double)need / 1e6, ride_bundle_string(&program->bundle, entity->plan->name_offset),
-              (unsigned long long)keys_expected(entity, options), (unsigned long long)key_bytes(entity), room_of,
+              (unsigned long long)keys_expected(entity, options),
+              (unsigned long long)(entity_bytes(entity, options) / keys_expected(entity, options)), room_of,
               (double)room / 1e6);
     ride_error_advice(err, "lower expected_keys, or use another device");
     return RIDE_E_MEMORY;
+}
+
+static ride_status keys_check(const ride_state *state, ride_error *err) {
+    const ride_program_dev *program = state->program;
+    const uint64_t most = (uint64_t)RIDE_CUDA_CHUNKS_MAX * RIDE_CUDA_CHUNK_KEYS;
+    for (uint32_t e = 0; e < program->bundle.plan->entities_count; e++) {
+        const ride_cuda_entity *entity = &program->entities[e];
+        const uint64_t keys = keys_expected(entity, &state->options);
+        if (keys <= most) continue;
+        ride_fail(err, RIDE_E_UNSUPPORTED, "%s expects %llu keys, the cuda backend holds %llu of an entity",
+                  ride_bundle_string(&program->bundle, entity->plan->name_offset), (unsigned long long)keys,
+                  (unsigned long long)most);
+        ride_error_advice(err, "lower expected_keys, or use the cpu backend");
+        return RIDE_E_UNSUPPORTED;
+    }
+    return RIDE_OK;
 }
 
 static ride_status pool_size(ride_state *state, ride_error *err) {
@@ -76,9 +95,11 @@ static ride_status pool_size(ride_state *state, ride_error *err) {
     RIDE_TRY(ride_cuda_told(program->device, cudaMemGetInfo(&free_bytes, &total),
                             "the GPU does not tell its free memory", err));
     uint64_t bytes = need > free_bytes / 2 ? need : free_bytes / 2;
-    if (options->memory_bytes_max != 0) bytes = options->memory_bytes_max;
-    if (bytes < need) return too_small(program, options, need, bytes, "the limit is", err);
+    const uint64_t limit = options->memory_bytes_max;
+    if (limit != 0 && limit < need) return too_small(program, options, need, limit, "the limit is", err);
+    if (limit != 0 && limit <= free_bytes) bytes = limit; /* one that is beyond the GPU's is none */
     if (bytes > free_bytes) return too_small(program, options, need, free_bytes, "the GPU has free", err);
+    RIDE_TRY(keys_check(state, err));
     const uint64_t most = (uint64_t)UINT32_MAX * RIDE_CUDA_LINE_BYTES;
     state->pool_bytes = bytes < most ? bytes / RIDE_CUDA_LINE_BYTES * RIDE_CUDA_LINE_BYTES : most;
     return RIDE_OK;
@@ -110,13 +131,9 @@ static ride_status pool_fill(ride_state *state, ride_error *err) {
         uint8_t *slots = ride_cuda_line(state->pool, table->slots);
         const ride_cuda_block head = {0, slots_class, 0};
         if (st == RIDE_OK) st = ride_cuda_clear(device, slots, bytes, "a state could not be cleared", err);
-        if (st == RIDE_OK)
-            st = ride_cuda_told(device, cudaMemcpy(slots, &head, sizeof head, cudaMemcpyHostToDevice),
-                                "a state could not be made", err);
+        if (st == RIDE_OK) st = ride_cuda_put(device, slots, &head, sizeof head, "a state could not be made", err);
     }
-    if (st == RIDE_OK)
-        st = ride_cuda_told(device, cudaMemcpy(state->pool, pool, sizeof *pool, cudaMemcpyHostToDevice),
-                            "a state could not be made", err);
+    if (st == RIDE_OK) st = ride_cuda_put(device, state->pool, pool, sizeof *pool, "a state could not be made", err);
     free(pool);
     return st;
 }
@@ -153,8 +170,8 @@ static cudaError_t stats_read(const ride_state *state, ride_cuda_pool *pool, uns
     const uint32_t entities = state->program->bundle.plan->entities_count;
     cudaError_t code = cudaMemset(on_device, 0, bytes);
     if (code == cudaSuccess && entities > 0)
-        code = ride_cuda_launch(NULL, ride_state_count, (uint64_t)entities * COUNT_THREADS, 1, COUNT_THREADS,
-                                state->program->view, state->pool, on_device);
+        code = ride_cuda_launch(NULL, "ride_state_count", ride_state_count, (uint64_t)entities * COUNT_THREADS, 1,
+                                COUNT_THREADS, state->program->view, state->pool, on_device);
     if (code == cudaSuccess) code = cudaMemcpy(counts, on_device, bytes, cudaMemcpyDeviceToHost);
     if (code == cudaSuccess) code = cudaMemcpy(pool, state->pool, sizeof *pool, cudaMemcpyDeviceToHost);
     return code;

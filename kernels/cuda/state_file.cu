@@ -225,7 +225,8 @@ static ride_cuda_key *key_make(ride_cuda_pool *pool, const ride_cuda_entity *ent
     slot_put(pool, entity, table, index);
     if (entries > 0) {
         const uint32_t ring_class = ride_cuda_class_of((uint64_t)entries * entity->entry_words * 8);
-        if (ring_class >= RIDE_CUDA_CLASSES || (key->ring = block_take(pool, ring_class)) == 0) return NULL;
+        if (entries > RIDE_CUDA_RING_ENTRIES_MAX || ring_class >= RIDE_CUDA_CLASSES) return NULL;
+        if ((key->ring = block_take(pool, ring_class)) == 0) return NULL;
         key->ring_entries = ride_cuda_ring_entries(entity, ring_class);
     }
     if (patches > 0) {
@@ -326,13 +327,13 @@ static ride_status all_restore(ride_state *state, ride_cuda_pool *pool, ride_rea
 
 ride_status ride_cuda_state_restore(ride_state *state, ride_read_fn read, void *context, ride_error *err) {
     ride_cuda_pool *pool;
+    if (state->broken != RIDE_OK)
+        return ride_fail(err, state->broken, "the state is of no use: a batch was worked in part");
     RIDE_TRY(pool_fetch(state, &pool, err));
     ride_status st = all_restore(state, pool, read, context, err);
-    if (st == RIDE_OK) {
-        const cudaError_t code =
-            cudaMemcpy(state->pool, pool, pool->lines_used * RIDE_CUDA_LINE_BYTES, cudaMemcpyHostToDevice);
-        st = ride_cuda_told(state->program->device, code, "a state could not be written", err);
-    }
+    if (st == RIDE_OK)
+        st = ride_cuda_put(state->program->device, state->pool, pool, pool->lines_used * RIDE_CUDA_LINE_BYTES,
+                           "a state could not be written", err);
     if (st != RIDE_OK) state->broken = st; /* as on every backend: what was read in part is of no use */
     ride_huge_free(pool, state->pool_bytes);
     return st;

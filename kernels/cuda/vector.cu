@@ -40,11 +40,12 @@ __device__ static double vector_value(const ride_cuda_batch *batch, uint32_t ind
 }
 
 extern "C" __global__ void ride_vector_gather(ride_cuda_batch batch) {
-    const uint32_t row = ride_cuda_thread(), input = blockIdx.y;
+    const uint32_t row = ride_cuda_thread();
     if (!is_event(&batch, row)) return;
     const ride_forest *forest = &batch.program->forest;
-    batch.inputs[(uint64_t)input * batch.rows_max + row] =
-        ride_forest_input(vector_value(&batch, forest->inputs[input], row), forest->header->input_number);
+    for (uint32_t input = blockIdx.y; input < forest->header->inputs_count; input += gridDim.y)
+        batch.inputs[(uint64_t)input * batch.rows_max + row] =
+            ride_forest_input(vector_value(&batch, forest->inputs[input], row), forest->header->input_number);
 }
 
 extern "C" __global__ void ride_forest_score(ride_cuda_batch batch) {
@@ -74,6 +75,7 @@ extern "C" __global__ void ride_rules_run(ride_cuda_batch batch) {
 extern "C" __global__ void ride_profile_count(ride_cuda_batch batch) {
     const uint32_t row = ride_cuda_thread();
     if (!is_event(&batch, row)) return;
+    if (batch.pool != NULL && batch.pool->failed != RIDE_OK) return; /* the batch is not done: nothing of it counts */
     const ride_profile *profile = &batch.program->profile;
     const ride_profile_column *column = &profile->columns[blockIdx.y];
     const uint32_t features = batch.program->plan->features_count;

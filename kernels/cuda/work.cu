@@ -4,11 +4,11 @@
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/sort.h"
 
-enum : uint32_t { PREPARE_THREADS = 256, GROUP_THREADS = 256, SWEEP_MIN = 256 };
+enum : uint32_t { PREPARE_THREADS = 256, GROUP_THREADS = 256, SWEEP_MIN = 256, GRID_Y_MAX = 65535 };
 
 #define LAUNCH(kernel, threads, rows, block)                                                                           \
     do {                                                                                                               \
-        const cudaError_t launch_code = ride_cuda_launch(stream, kernel, threads, rows, block, batch);                 \
+        const cudaError_t launch_code = ride_cuda_launch(stream, #kernel, kernel, threads, rows, block, batch);        \
         if (launch_code != cudaSuccess) return launch_code;                                                            \
     } while (0)
 
@@ -59,7 +59,8 @@ cudaError_t ride_cuda_work(ride_queue *queue, const ride_program_dev *program, r
         if (code != cudaSuccess) return code;
     } else LAUNCH(ride_rows_begin, n, 1, RIDE_CUDA_BLOCK);
     if ((work->stages & RIDE_STAGE_SCORE) != 0 && program->outputs_count > 0) {
-        if (program->inputs_count > 0) LAUNCH(ride_vector_gather, n, program->inputs_count, RIDE_CUDA_BLOCK);
+        const uint32_t inputs = program->inputs_count < GRID_Y_MAX ? program->inputs_count : GRID_Y_MAX;
+        if (inputs > 0) LAUNCH(ride_vector_gather, n, inputs, RIDE_CUDA_BLOCK);
         LAUNCH(ride_forest_score, n, 1, RIDE_CUDA_BLOCK);
     }
     if ((work->stages & RIDE_STAGE_RULES) != 0) LAUNCH(ride_rules_run, n, 1, RIDE_CUDA_BLOCK);

@@ -25,7 +25,7 @@ const dim3 &blockDim = now.block_size, &gridDim = now.grid_size;
 
 namespace ride_emu {
 
-constexpr uint64_t idle_atomics_max = 200000000; // then a thread waits for what will not come
+constexpr uint64_t idle_atomics_max = under_asan || under_tsan ? 10000000 : 200000000; // then nothing will come
 constexpr int credit_plain = 4096;
 
 Block block;
@@ -213,8 +213,9 @@ static void run_block(uint64_t number) {
     now.block = {(unsigned)(number % grid.x), (unsigned)(number / grid.x % grid.y),
                  (unsigned)(number / ((uint64_t)grid.x * grid.y))};
     if (shared_start != nullptr) {
-        tsan_renew(shared_start, (size_t)(shared_stop - shared_start));
-        poison(shared_start, (size_t)(shared_stop - shared_start), number + 1);
+        const size_t bytes = (uintptr_t)shared_stop - (uintptr_t)shared_start;
+        tsan_renew(shared_start, bytes);
+        poison(shared_start, bytes, number + 1);
     }
     if (!start_threads(number)) {
         block.error = cudaErrorLaunchOutOfResources;

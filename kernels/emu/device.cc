@@ -12,13 +12,13 @@ enum { MULTIPROCESSORS = 4, SHARED_BYTES = 48 << 10, SHARED_OPTIN_BYTES = 227 <<
 static bool device_exists(int device) { return device >= 0 && (size_t)device < world().devices.size(); }
 
 cudaError_t cudaGetDeviceCount(int *count) {
-    Call call("cudaGetDeviceCount");
+    Call call("cudaGetDeviceCount", Call::anywhere);
     *count = (int)world().devices.size();
     return call.end(*count == 0 ? cudaErrorNoDevice : cudaSuccess);
 }
 
 cudaError_t cudaGetDevice(int *device) {
-    Call call("cudaGetDevice");
+    Call call("cudaGetDevice", Call::anywhere);
     *device = current_device();
     return call.end();
 }
@@ -98,13 +98,13 @@ cudaError_t cudaDeviceGetPCIBusId(char *text, int length, int device) {
 }
 
 cudaError_t cudaDriverGetVersion(int *version) {
-    Call call("cudaDriverGetVersion");
+    Call call("cudaDriverGetVersion", Call::anywhere);
     *version = CUDART_VERSION;
     return call.end();
 }
 
 cudaError_t cudaRuntimeGetVersion(int *version) {
-    Call call("cudaRuntimeGetVersion");
+    Call call("cudaRuntimeGetVersion", Call::anywhere);
     *version = CUDART_VERSION;
     return call.end();
 }

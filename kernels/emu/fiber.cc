@@ -48,7 +48,8 @@ ride_emu_context_switch:
     popq %r12
     popq %rbx
     popq %rbp
-    ret
+    popq %rcx
+    jmp *%rcx
     .size ride_emu_context_switch, . - ride_emu_context_switch
 )");
 static void context_switch(Context *from, Context *to) { ride_emu_context_switch(from, *to); }
@@ -106,7 +107,8 @@ Fiber *fiber_get(unsigned slot, FiberBody body) {
     }
     if (fiber->tsan == nullptr) fiber->tsan = tsan_create();
     if (!fiber->made) {
-        context_make(&fiber->context, fiber->stack, fiber_stack_bytes, fiber_entry);
+        // Not all tops at the same place of their pages: they would share a few lines of the cache.
+        context_make(&fiber->context, fiber->stack, fiber_stack_bytes - slot * 192 % 8192, fiber_entry);
         fiber->made = true;
     }
     fiber->body = body;

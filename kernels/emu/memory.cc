@@ -5,6 +5,7 @@
  * are filled with a pattern that is looked at after every kernel and at the end. New memory holds a pattern of the seed. */
 #include "kernels/emu/runtime.h"
 
+#include <algorithm>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -13,6 +14,7 @@
 namespace ride_emu {
 
 constexpr size_t alignment = 256; // CUDA promises at least that
+constexpr size_t pattern_bytes = 1 << 20;
 constexpr unsigned char guard_byte = 0xa7;
 
 void poison(void *start, size_t bytes, uint64_t salt) {
@@ -29,11 +31,34 @@ void poison(void *start, size_t bytes, uint64_t salt) {
     while (bytes > 0) *at++ = (unsigned char)word, word >>= 8, bytes--;
 }
 
-static size_t page_bytes() { return (size_t)sysconf(_SC_PAGESIZE); }
+static size_t page_bytes() {
+    static const size_t bytes = (size_t)sysconf(_SC_PAGESIZE);
+    return bytes;
+}
 
 /* The slack of a guarded buffer: [from, to) before and behind it. */
 static char *slack_start(const Buffer &b) { return static_cast<char *>(b.region) + page_bytes(); }
 static char *slack_end(const Buffer &b) { return static_cast<char *>(b.region) + b.region_bytes - page_bytes(); }
+
+/* Lays the pattern of the seed over [start, start + bytes), whole pages, without writing it: private pages of one file. Most of a large
+ * buffer is never touched, and filling it was most of the time of a test. False: it has to be written. */
+static bool lay_pattern(char *start, size_t bytes) {
+    static int file = -1;
+    static uint64_t seed;
+    if (file < 0 || seed != world().seed) {
+        if (file >= 0) close(file);
+        std::vector<char> pattern(pattern_bytes);
+        poison(pattern.data(), pattern_bytes, 0x6d656d);
+        file = memfd_create("ride_emu_pattern", MFD_CLOEXEC);
+        if (file < 0 || write(file, pattern.data(), pattern_bytes) != (ssize_t)pattern_bytes) return false;
+        seed = world().seed;
+    }
+    for (size_t at = 0; at < bytes; at += pattern_bytes)
+        if (mmap(start + at, std::min(pattern_bytes, bytes - at), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, file,
+                 0) == MAP_FAILED)
+            return false;
+    return true;
+}
 
 static bool map_buffer(size_t bytes, Buffer *out) {
     size_t page = page_bytes(), room = (bytes + alignment - 1) / alignment * alignment;
@@ -45,6 +70,8 @@ static bool map_buffer(size_t bytes, Buffer *out) {
     out->region = region;
     out->region_bytes = pages + 2 * page;
     out->start = static_cast<char *>(region) + page + pages - room;
+    if (pages < pattern_bytes || !lay_pattern(static_cast<char *>(region) + page, pages))
+        poison(out->start, bytes, 0x6d656d); // not by address: two runs of one seed are alike
     for (char *p = slack_start(*out); p < out->start; p++) *p = (char)guard_byte;
     for (char *p = out->start + bytes; p < slack_end(*out); p++) *p = (char)guard_byte;
     return true;
@@ -56,14 +83,21 @@ static char *allocate(size_t bytes, int device) {
         void *memory;
         if (posix_memalign(&memory, alignment, bytes) != 0) return nullptr;
         buffer.start = static_cast<char *>(memory);
+        poison(buffer.start, bytes, 0x6d656d);
     } else if (!map_buffer(bytes, &buffer)) return nullptr;
-    poison(buffer.start, bytes, 0x6d656d); // not by address: two runs of one seed are alike
     world().buffers[(uintptr_t)buffer.start] = buffer;
     return buffer.start;
 }
 
+static bool is_guard(const char *bytes, size_t count) {
+    return count == 0 || ((unsigned char)bytes[0] == guard_byte && memcmp(bytes, bytes + 1, count - 1) == 0);
+}
+
 static bool slack_broken(Buffer &b, std::string *where) {
     if (b.region == nullptr) return false;
+    const char *end = b.start + b.bytes;
+    if (is_guard(slack_start(b), (size_t)(b.start - slack_start(b))) && is_guard(end, (size_t)(slack_end(b) - end)))
+        return false; /* looked at after every kernel: the usual case is quick */
     for (char *p = slack_start(b); p < slack_end(b); p++) {
         if (p == b.start) p += b.bytes;
         if (p >= slack_end(b)) break;
@@ -165,6 +199,21 @@ static cudaError_t copy(CUstream_st *stream, void *to, const void *from, size_t 
     return enqueue_work(stream, [=] { memmove(to, from, bytes); });
 }
 
+/* What CUDA does with memory that is not pinned: it is read within the call, into memory of the driver's, and written on the device
+ * some time after it. Only what follows in the stream, and who waits for the stream, finds it there. */
+static cudaError_t copy_staged(CUstream_st *stream, void *to, const void *from, size_t bytes) {
+    const char *first = static_cast<const char *>(from);
+    auto stage = std::make_shared<std::vector<char>>(first, first + bytes);
+    return enqueue_work(stream, [=] { memmove(to, stage->data(), bytes); });
+}
+
+static void wait_for_now(CUstream_st *stream) {
+    Work mark;
+    MomentRef moment = mark.moment = std::make_shared<Moment>();
+    enqueue(stream, std::move(mark));
+    wait_for(moment);
+}
+
 static cudaError_t set(CUstream_st *stream, void *pointer, int value, size_t bytes) {
     if (bytes == 0) return cudaSuccess;
     if (!range_is(pointer, bytes, true)) return cudaErrorInvalidValue;
@@ -232,13 +281,13 @@ cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, cudaMemcpyKind 
     Call call("cudaMemcpy");
     CUstream_st *stream = call.stream(nullptr);
     if (call.refused()) return call.end();
-    cudaError_t error = copy(stream, to, from, bytes, kind);
-    if (error != cudaSuccess) return call.end(error);
-    Work mark;
-    MomentRef moment = mark.moment = std::make_shared<Moment>();
-    enqueue(stream, std::move(mark));
-    wait_for(moment);
-    return call.end(world().devices[(size_t)current_device()].dead);
+    if (bytes > 0 && !copy_is_right(to, from, bytes, kind)) return call.end(cudaErrorInvalidValue);
+    const bool staged = bytes > 0 && is_device(to) && buffer_at(from) == nullptr;
+    cudaError_t error = staged ? cudaSuccess : copy(stream, to, from, bytes, kind);
+    if (error == cudaSuccess) wait_for_now(stream);
+    if (error == cudaSuccess && staged) error = copy_staged(stream, to, from, bytes);
+    const cudaError_t dead = world().devices[(size_t)current_device()].dead;
+    return call.end(error != cudaSuccess ? error : dead);
 }
 
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind, cudaStream_t handle) {

@@ -81,7 +81,8 @@ void set_last_error(cudaError_t error);
 /* One call of the runtime, from its first line to its last: holds the lock, counts it, and says whether it is to fail. */
 class Call {
   public:
-    enum Kind { plain, allocates, releases }; // a call that releases does so even when it fails: nobody could try again
+    // A call that releases does so even when it fails: nobody could try again. One that is anywhere asks for no device.
+    enum Kind { plain, allocates, releases, anywhere };
     explicit Call(const char *name, Kind kind = plain);
     bool refused() const { return error != cudaSuccess; }
     /* The call's result: what made it fail before, else `result`. */

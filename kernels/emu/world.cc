@@ -80,7 +80,7 @@ Call::Call(const char *name, Kind kind) : guard(world().lock) {
     World &w = world();
     w.calls++;
     if (w.devices.empty()) {
-        error = cudaErrorNoDevice;
+        if (kind != anywhere) error = cudaErrorNoDevice;
         return;
     }
     Device &device = w.devices[(size_t)device_now];
@@ -89,7 +89,7 @@ Call::Call(const char *name, Kind kind) : guard(world().lock) {
         error = kind == allocates ? cudaErrorMemoryAllocation : cudaErrorUnknown;
         if (w.fail_sticky) error = device.dead = cudaErrorLaunchFailure;
     }
-    if (device.dead != cudaSuccess) error = device.dead;
+    if (device.dead != cudaSuccess && kind != anywhere) error = device.dead;
 }
 
 cudaError_t Call::end(cudaError_t result) {
@@ -142,9 +142,10 @@ const char *cudaGetErrorString(cudaError_t error) {
 }
 
 cudaError_t cudaSetDevice(int device) {
-    Call call("cudaSetDevice");
+    Call call("cudaSetDevice", Call::anywhere);
     if (device < 0 || (size_t)device >= world().devices.size())
         return call.end(world().devices.empty() ? cudaErrorNoDevice : cudaErrorInvalidDevice);
+    if (call.refused()) return call.end();
     device_now = device; // also away from a dead device
     return call.end(world().devices[(size_t)device].dead);
 }

@@ -2,7 +2,8 @@
  * every CUDA plugin that this build has (the emulated one with four virtual devices, the real one). A backend that cannot run is
  * one skipped case, in its own words.
  *
- * RIDE_CONFORMANCE_BACKENDS=cpu,cuda_emulated tests these only. RIDE_EMU_DEVICES: other than four virtual devices. */
+ * RIDE_CONFORMANCE_BACKENDS=cpu,cuda_emulated tests these only. RIDE_EMU_DEVICES, RIDE_EMU_MEMORY: other than four virtual
+ * devices of 50 MB. */
 #ifndef RIDE_TESTS_BACKENDS_H
 #define RIDE_TESTS_BACKENDS_H
 #include "backend/fake.h"
@@ -24,18 +25,21 @@ static inline const ride_backend_ops *cpu_best(uint32_t abi, const ride_backend_
     return ride_backend_cpu(abi, given, err);
 }
 
-/* The plugin FOLDER/libride_cuda.so of this build: FOLDER is beside the folder of the test programs. */
-static inline const ride_backend_ops *cuda_plugin(const char *folder, const ride_backend_services *given,
-                                                  ride_error *err) {
-    char file[4096];
-    const ride_backend_ops *ops = NULL;
-    const ssize_t bytes = readlink("/proc/self/exe", file, sizeof file - 64);
+/* FOLDER/libride_cuda.so of this build: FOLDER is beside the folder of the test programs. */
+static inline void cuda_plugin_file(const char *folder, char *file, size_t bytes_max) {
+    const ssize_t bytes = readlink("/proc/self/exe", file, bytes_max - 64);
     file[bytes > 0 ? bytes : 0] = 0;
     for (int up = 0; up < 2; up++) {
         char *slash = strrchr(file, '/');
         if (slash != NULL) *slash = 0;
     }
     snprintf(file + strlen(file), 64, "/%s/libride_cuda.so", folder);
+}
+static inline const ride_backend_ops *cuda_plugin(const char *folder, const ride_backend_services *given,
+                                                  ride_error *err) {
+    char file[4096];
+    const ride_backend_ops *ops = NULL;
+    cuda_plugin_file(folder, file, sizeof file);
     if (access(file, F_OK) != 0) {
         ride_fail(err, RIDE_E_UNAVAILABLE, "this build has no %s/libride_cuda.so", folder);
         return NULL;
@@ -80,13 +84,23 @@ typedef struct backend_use {
 static inline void backend_run(const void *argument) {
     const backend_use *use = argument;
     session_services_default();
-    ride_fake_set(&(ride_fake_script){.devices_count = BACKEND_DEVICES_MAX, .real = cpu_best});
+    ride_fake_set(&(ride_fake_script){.devices_count = BACKEND_DEVICES_MAX, .delay_ns = 5000, .real = cpu_best});
     use->run(use);
     ride_fake_set(NULL);
 }
 
+#if defined(__SANITIZE_THREAD__) /* it looks for races between threads, not at plans */
+enum { BUILD_SLOWER = 20 };
+#elif defined(__SANITIZE_ADDRESS__)
+enum { BUILD_SLOWER = 4 };
+#else
+enum { BUILD_SLOWER = 1 };
+#endif
+
+/* What is tried every day, of what the fastest backend is asked in a release build. */
 static inline uint64_t backend_rounds(const backend_use *use, uint64_t rounds_count) {
-    return (rounds_count + use->backend->slower - 1) / use->backend->slower;
+    const uint64_t slower = use->backend->slower * BUILD_SLOWER;
+    return (rounds_count + slower - 1) / slower;
 }
 
 static inline int backend_wanted(const backend_case *b) {
@@ -117,7 +131,23 @@ static inline const char *backend_why_not(const backend_case *b) {
 
 static inline void backend_cannot(const void *argument) { check_skip("%s", backend_why_not(argument)); }
 
-typedef enum backend_choice { BACKENDS_ALL, BACKENDS_WITHOUT_FAKE } backend_choice;
+typedef enum backend_choice {
+    BACKENDS_ALL,
+    BACKENDS_WITHOUT_FAKE,
+    BACKENDS_WITHOUT_REFERENCE,
+    BACKENDS_CUDA,
+    BACKENDS_EMULATED,
+} backend_choice;
+
+static inline int backend_chosen(const backend_case *b, backend_choice choice) {
+    switch (choice) {
+    case BACKENDS_WITHOUT_FAKE: return !b->is_fake;
+    case BACKENDS_WITHOUT_REFERENCE: return b->entry != ride_backend_reference;
+    case BACKENDS_CUDA: return b->entry == cuda_emulated || b->entry == cuda_hardware;
+    case BACKENDS_EMULATED: return b->entry == cuda_emulated;
+    default: return 1;
+    }
+}
 
 /* One case for each backend that can run and each number of parts, parts_min, twice that … parts_max; one skipped case in the
  * whole program for a backend that cannot. */
@@ -127,9 +157,10 @@ static inline void backends_add(const char *suite, backend_choice choice, uint32
     static uint32_t uses_count;
     static int told[BACKENDS];
     setenv("RIDE_EMU_DEVICES", "4", 0);
+    setenv("RIDE_EMU_ORDER", "random:1", 0);  /* of threads, blocks and streams; a program may have chosen another */
     setenv("RIDE_EMU_MEMORY", "50000000", 0); /* of each; all of it is filled with rubbish whenever it is taken */
     for (uint32_t b = 0; b < BACKENDS; b++) {
-        if (!backend_wanted(&backends[b]) || (choice == BACKENDS_WITHOUT_FAKE && backends[b].is_fake)) continue;
+        if (!backend_chosen(&backends[b], choice) || !backend_wanted(&backends[b])) continue;
         if (backend_why_not(&backends[b]) != NULL) {
             if (!told[b]) check_add("backend", backends[b].name, backend_cannot, &backends[b]);
             told[b] = 1;

@@ -22,7 +22,7 @@ static inline double model_number(rnd *r, uint32_t number) {
 
 /* One tree, breadth first from p->nodes[first] on; returns its nodes. */
 static inline uint32_t model_tree(rnd *r, random_plan *p, uint32_t first, ride_forest_tree *tree) {
-    static const double thresholds[] = {0.0, 1.0, 2.5, 0.1, -1.0, 3.0, 60.0, 5000.0, 1e15, INFINITY};
+    static const double thresholds[] = {0.0, 1.0, 2.5, 0.1, -1.0, 3.0, 60.0, 5000.0, 1e15, INFINITY, 5e-324, 1e-40};
     const ride_forest_header *h = &p->forest.header;
     uint32_t count = 1, level_end = 1;
     *tree = (ride_forest_tree){.nodes_first = first};

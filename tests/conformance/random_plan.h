@@ -36,6 +36,7 @@ enum {
     PLAN_CODE_MAX = 96,
     PLAN_RULES_MAX = 4,
     PLAN_VECTOR_MAX = 12,
+    PLAN_INPUTS_MAX = 70000, /* of a forest; random ones have up to PLAN_VECTOR_MAX */
     PLAN_TREES_MAX = 6,
     PLAN_TREE_NODES_MAX = 31,
 };
@@ -85,7 +86,7 @@ typedef struct random_plan {
     } forest;
     ride_forest_tree trees[PLAN_TREES_MAX];
     ride_forest_node nodes[PLAN_TREES_MAX * PLAN_TREE_NODES_MAX];
-    uint32_t forest_inputs[PLAN_VECTOR_MAX], category_words[4];
+    uint32_t forest_inputs[PLAN_INPUTS_MAX], category_words[4];
     int has_forest;
     ride_instruction code[PLAN_CODE_MAX];
     ride_constant constants[PLAN_CODE_MAX];
@@ -166,7 +167,16 @@ static inline uint32_t plan_condition_program(rnd *r, random_plan *p) {
 
 static inline uint32_t plan_expression_program(rnd *r, random_plan *p, uint32_t features_before) {
     static const ride_op ops[] = {RIDE_OP_ADD_F64, RIDE_OP_SUB_F64, RIDE_OP_DIV_F64, RIDE_OP_MAX_F64};
+    static const double factors[] = {1.0, -0.5, 1e-300, 5e-324, 1e300, 0.0};
     plan_program_begin(p);
+    if (rnd_one_in(r, 4)) { /* not a number, infinite, a denormal */
+        double factor = RND_PICK(r, factors);
+        uint64_t bits;
+        memcpy(&bits, &factor, sizeof bits);
+        plan_code(p, RIDE_OP_LOAD_F64, 0, 0, 0, plan_column(p, FIELD_REAL));
+        plan_code(p, rnd_one_in(r, 2) ? RIDE_OP_MUL_F64 : RIDE_OP_SUB_F64, 1, 0, plan_constant(p, bits), 0);
+        return plan_program_end(p, 1, RIDE_CLASS_F64, 0);
+    }
     if (features_before == 0 || rnd_one_in(r, 4)) {
         plan_code(p, RIDE_OP_LOAD_I64, 0, 0, 0, RIDE_COLUMN_TIME);
         plan_code(p, RIDE_OP_HOUR, 0, 0, 0, 0);

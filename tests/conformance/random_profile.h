@@ -31,13 +31,13 @@ static inline void random_profile_column(rnd *r, random_profile *p, ride_profile
                                .mean = NAN,
                                .std_pop = NAN};
     double edge = RND_PICK(r, firsts);
-    const double step = edge > 1e9 ? 3e9 : RND_PICK(r, steps); /* of times: wide enough to be another number */
+    const double step = RND_PICK(r, steps);
     const int even = rnd_one_in(r, 2);
     for (uint32_t i = 0; i < c->edges_count; i++) {
         p->edges[h->edges_count] = edge;
         p->coarse[h->edges_count++] = (uint8_t)(c->kind == RIDE_PROFILE_NUMBER && rnd_one_in(r, 20));
         const double next = edge + (even ? step : step * (1 + rnd_below(r, 3)));
-        edge = next > edge ? next : edge + 1; /* a step that such a large number does not feel */
+        edge = next > edge ? next : nextafter(edge, (double)INFINITY);
     }
     c->cells_count = RIDE_PROFILE_CELL_BINS + c->edges_count + (c->kind == RIDE_PROFILE_NUMBER);
     h->cells_count += c->cells_count;
@@ -53,11 +53,11 @@ static inline void random_profile_add(const random_plan *plan, ride_bundle_build
     RIDE_ASSERT(p != NULL);
     p->header = (ride_profile_header){.profile_version = RIDE_PROFILE_VERSION, .rows_count = rnd_below(r, 1000)};
     for (uint32_t i = 0; i < plan->vector_count; i++)
-        if (!rnd_one_in(r, 4)) random_profile_column(r, p, RIDE_PROFILE_VECTOR, i);
+        if (!rnd_one_in(r, 3)) random_profile_column(r, p, RIDE_PROFILE_VECTOR, i);
     if (plan->has_forest && rnd_one_in(r, 2)) random_profile_column(r, p, RIDE_PROFILE_MARGIN, 0);
     if (plan->has_forest && !rnd_one_in(r, 3)) random_profile_column(r, p, RIDE_PROFILE_PROBABILITY, 0);
     memcpy(p->header.spec_hash, &plan->seed, sizeof plan->seed);
-    p->header.model_hash[0] = (uint8_t)plan->has_forest;
+    if (plan->has_forest) memcpy(p->header.model_hash, &p->header.profile_version, sizeof p->header.profile_version);
     const struct {
         ride_section section;
         const void *data;

@@ -27,7 +27,10 @@ static inline ride_key128 rows_key(rnd *r, uint32_t keys_count, int hashed) {
 }
 
 static inline void rows_fields(rnd *r, const random_plan *p, random_row *row) {
-    static const double reals[] = {0.0, -0.0, 0.5, 1.5, -3.25, 1e300};
+    static const double reals[] = {0.0, -0.0, 0.5, 1.5, -3.25, 1e300, -1e300};
+    /* the least, the greatest denormal, one that is a denormal as f32, one that is none as f64 but 0 as f32, the ends of f32 */
+    static const double special[] = {5e-324,  -5e-324, 2.2250738585072009e-308, 1e-40, 1e-300, 3.5e38,
+                                     1.4e-45, INFINITY};
     row->amount = (int64_t)rnd_below(r, 20000) - 1000;
     if (!p->sums_are_small && rnd_one_in(r, 5)) row->amount = (int64_t)(rnd_next(r) >> 24) - (INT64_C(1) << 39);
     if (p->sums_overflow && rnd_one_in(r, 3)) row->amount = (int64_t)rnd_next(r) >> rnd_below(r, 4);
@@ -41,6 +44,8 @@ static inline void rows_fields(rnd *r, const random_plan *p, random_row *row) {
     row->category = rnd_below(r, 5);
     row->real = RND_PICK(r, reals);
     if (rnd_one_in(r, 8)) row->real = rnd_one_in(r, 2) ? (double)NAN : (double)-INFINITY;
+    else if (rnd_one_in(r, 5)) row->real = RND_PICK(r, special);
+    if (rnd_one_in(r, 40)) row->real = (double)copysign(NAN, -1.0);
     static const plan_field nullable[] = {FIELD_AMOUNT, FIELD_BOOL, FIELD_REAL,     FIELD_NAME,
                                           FIELD_OTHER,  FIELD_TEXT, FIELD_CATEGORY, FIELD_LABEL};
     for (size_t i = 0; i < sizeof nullable / sizeof *nullable; i++)

@@ -8,7 +8,7 @@
 #include "stream.h"
 #include "tests/support/check.h"
 
-enum { GUARD_BYTES = 4096, GUARD = 0xA5, POISON = 0xCD, ROWS_MAX = 5000 };
+enum { GUARD_BYTES = 4096, GUARD = 0xA5, POISON = 0xCD, ROWS_MAX = 5000, HUGE_ROWS = 70000 };
 
 /* Of the backends opened from now on; real time unless a case says otherwise. */
 static ride_backend_services services;
@@ -40,6 +40,7 @@ typedef struct session {
     ride_counts *counts; /* NULL: the bundle has no profile */
     uint64_t *counted;   /* cells_count: what was taken so far */
     uint32_t cells_count;
+    uint32_t batch_rows_max; /* what the buffers hold */
 } session;
 
 #define MUST(call)                                                                                                     \
@@ -48,13 +49,13 @@ typedef struct session {
         CHECK(must_status == RIDE_OK, "%s: " #call ": %s, %s", s->ops->name, ride_status_name(must_status), err.what); \
     } while (0)
 
-static void session_state(session *s) {
+static inline void session_state(session *s) {
     ride_error err = {0};
     const ride_state_options options = {.vnode_first = s->vnode_first, .vnodes_count = s->vnodes_count};
     MUST(s->ops->state_create(s->device, s->program, &options, &s->state, &err));
 }
 
-static void session_counts(session *s, const ride_bundle *bundle) {
+static inline void session_counts(session *s, const ride_bundle *bundle) {
     ride_error err = {0};
     ride_profile profile;
     if (!ride_bundle_has_profile(bundle)) return;
@@ -63,7 +64,7 @@ static void session_counts(session *s, const ride_bundle *bundle) {
     s->cells_count = profile.header->cells_count;
     s->counted = calloc(s->cells_count + 1, sizeof *s->counted);
 }
-static ride_status session_take(session *s) {
+static inline ride_status session_take(session *s) {
     ride_error err = {0};
     if (s->counts == NULL) return RIDE_OK;
     uint64_t *now = calloc(s->cells_count + 1, sizeof *now);
@@ -75,26 +76,32 @@ static ride_status session_take(session *s) {
     return st;
 }
 
-/* s holds what is wanted: plan, device and vnodes. */
-static void session_start(session *s, ride_backend_entry_fn entry, const ride_bundle *bundle) {
+static void session_buffers(session *s, const ride_bundle *bundle) {
     ride_error err = {0};
-    s->ops = entry(RIDE_BACKEND_ABI, session_services, &err);
-    CHECK(s->ops != NULL, "%s", err.what);
     ride_plan_layout_in(bundle, &s->in);
     ride_plan_layout_out(bundle, &s->out);
-    s->device_index %= s->ops->device_count();
-    MUST(s->ops->device_open(s->device_index, &s->device, &err));
-    MUST(s->ops->program_upload(s->device, bundle, &s->program, &err));
-    session_state(s);
-    session_counts(s, bundle);
-    MUST(s->ops->queue_create(s->device, 4, &s->queue, &err));
-    const size_t tiles_max = (ROWS_MAX + RIDE_TILE_ROWS - 1) / RIDE_TILE_ROWS;
+    if (s->batch_rows_max == 0) s->batch_rows_max = ROWS_MAX;
+    const size_t tiles_max = (s->batch_rows_max + RIDE_TILE_ROWS - 1) / RIDE_TILE_ROWS;
     s->in_bytes = tiles_max * s->in.tile_bytes;
     s->out_bytes = tiles_max * s->out.tile_bytes;
     MUST(
         s->ops->buffer_alloc(s->device, RIDE_BUFFER_HOST, s->in_bytes + 2 * GUARD_BYTES, (void **)&s->in_buffer, &err));
     MUST(s->ops->buffer_alloc(s->device, RIDE_BUFFER_HOST, s->out_bytes + 2 * GUARD_BYTES, (void **)&s->out_buffer,
                               &err));
+}
+
+/* s holds what is wanted: plan, device and vnodes. */
+static void session_start(session *s, ride_backend_entry_fn entry, const ride_bundle *bundle) {
+    ride_error err = {0};
+    s->ops = entry(RIDE_BACKEND_ABI, session_services, &err);
+    CHECK(s->ops != NULL, "%s", err.what);
+    s->device_index %= s->ops->device_count();
+    MUST(s->ops->device_open(s->device_index, &s->device, &err));
+    MUST(s->ops->program_upload(s->device, bundle, &s->program, &err));
+    session_state(s);
+    session_counts(s, bundle);
+    MUST(s->ops->queue_create(s->device, 4, &s->queue, &err));
+    session_buffers(s, bundle);
 }
 
 /* Its state owns the vnodes. A device_index beyond the devices there are begins at the first again. */
@@ -110,11 +117,18 @@ static inline void session_open_at(session *s, ride_backend_entry_fn entry, cons
     *s = (session){.plan = plan, .vnodes_count = RIDE_VNODES, .device_index = device_index};
     session_start(s, entry, bundle);
 }
-static void session_open(session *s, ride_backend_entry_fn entry, const random_plan *plan, const ride_bundle *bundle) {
+/* For batches of more rows than every day. */
+static inline void session_open_large(session *s, ride_backend_entry_fn entry, const random_plan *plan,
+                                      const ride_bundle *bundle, uint32_t batch_rows_max) {
+    *s = (session){.plan = plan, .vnodes_count = RIDE_VNODES, .batch_rows_max = batch_rows_max};
+    session_start(s, entry, bundle);
+}
+static inline void session_open(session *s, ride_backend_entry_fn entry, const random_plan *plan,
+                                const ride_bundle *bundle) {
     session_open_part(s, entry, plan, bundle, 0, RIDE_VNODES, 0);
 }
 
-static void session_close(session *s) {
+static inline void session_close(session *s) {
     s->ops->buffer_free(s->device, RIDE_BUFFER_HOST, s->out_buffer);
     s->ops->buffer_free(s->device, RIDE_BUFFER_HOST, s->in_buffer);
     s->ops->queue_destroy(s->queue);
@@ -125,21 +139,21 @@ static void session_close(session *s) {
     s->ops->device_close(s->device);
 }
 
-static memory_stream session_save_part(session *s, uint32_t vnode_first, uint32_t vnodes_count) {
+static inline memory_stream session_save_part(session *s, uint32_t vnode_first, uint32_t vnodes_count) {
     ride_error err = {0};
     memory_stream m = {0};
     MUST(s->ops->state_save(s->state, vnode_first, vnodes_count, memory_write, &m, &err));
     return m;
 }
-static memory_stream session_save(session *s) { return session_save_part(s, s->vnode_first, s->vnodes_count); }
-static void session_restore(session *s, memory_stream *m) {
+static inline memory_stream session_save(session *s) { return session_save_part(s, s->vnode_first, s->vnodes_count); }
+static inline void session_restore(session *s, memory_stream *m) {
     ride_error err = {0};
     m->at = 0;
     MUST(s->ops->state_restore(s->state, memory_read, m, &err));
     CHECK(m->at == m->bytes, "%s: the restore left bytes", s->ops->name);
 }
 /* Into a new state, as a new process would. */
-static void session_resume(session *s) {
+static inline void session_resume(session *s) {
     memory_stream m = session_save(s);
     s->ops->state_destroy(s->state);
     session_state(s);
@@ -150,14 +164,12 @@ static void session_resume(session *s) {
     free(m.data);
 }
 
-static int all_bytes_are(const uint8_t *bytes, size_t count, uint8_t value) {
-    for (size_t i = 0; i < count; i++)
-        if (bytes[i] != value) return 0;
-    return 1;
+static inline int all_bytes_are(const uint8_t *bytes, size_t count, uint8_t value) {
+    return count == 0 || (bytes[0] == value && memcmp(bytes, bytes + 1, count - 1) == 0);
 }
 
 /* A new state out of two parts of the old one, and each part in a state of its own saves as it was. */
-static void session_resume_in_parts(session *s, uint32_t cut) {
+static inline void session_resume_in_parts(session *s, uint32_t cut) {
     memory_stream parts[2] = {session_save_part(s, 0, cut), session_save_part(s, cut, RIDE_VNODES - cut)};
     memory_stream whole = session_save(s);
     ride_error err = {0};
@@ -194,12 +206,12 @@ static void session_resume_in_parts(session *s, uint32_t cut) {
 
 static const char session_arena[32] = "what the slices point into .....";
 
-static uint32_t session_stages(const random_plan *p) {
+static inline uint32_t session_stages(const random_plan *p) {
     return RIDE_STAGE_FEATURES | RIDE_STAGE_RULES | (p->has_forest ? RIDE_STAGE_SCORE : 0);
 }
 
-static void session_collect(const session *s, const random_row *rows, uint32_t first, uint32_t count,
-                            const uint8_t *tiles, outputs *out) {
+static inline void session_collect(const session *s, const random_row *rows, uint32_t first, uint32_t count,
+                                   const uint8_t *tiles, outputs *out) {
     const uint32_t features = s->plan->features_count;
     for (uint32_t i = 0; i < count; i++) {
         if (!row_is_event(&rows[first + i])) continue;
@@ -216,9 +228,10 @@ static void session_collect(const session *s, const random_row *rows, uint32_t f
     }
 }
 
-static void session_batch(session *s, const random_row *rows, uint32_t first, uint32_t count, outputs *out) {
+static inline void session_batch(session *s, const random_row *rows, uint32_t first, uint32_t count, outputs *out) {
     ride_error err = {0};
     const random_plan *p = s->plan;
+    RIDE_ASSERT(count <= s->batch_rows_max);
     const size_t tiles = (count + RIDE_TILE_ROWS - 1) / RIDE_TILE_ROWS;
     const size_t in_bytes = tiles * s->in.tile_bytes, out_bytes = tiles * s->out.tile_bytes;
     uint8_t *in = s->in_buffer + GUARD_BYTES, *to = s->out_buffer + GUARD_BYTES;
@@ -254,22 +267,22 @@ static void session_batch(session *s, const random_row *rows, uint32_t first, ui
     session_collect(s, rows, first, count, to, out);
 }
 
-static void outputs_make(const random_plan *p, uint32_t rows_count, outputs *out) {
+static inline void outputs_make(const random_plan *p, uint32_t rows_count, outputs *out) {
     out->width = p->features_count + RIDE_OUT_COUNT;
     out->words = calloc((size_t)rows_count * out->width + 1, sizeof *out->words);
 }
 
 /* Rows of the batch that begins at `first`, near `count`: never cutting a timestamp group. */
-static uint32_t rows_of_batch(const random_plan *p, const random_row *rows, uint32_t rows_count, uint32_t first,
-                              uint32_t count) {
+static inline uint32_t rows_of_batch(const random_plan *p, const random_row *rows, uint32_t rows_count, uint32_t first,
+                                     uint32_t count) {
     if (count > rows_count - first) count = rows_count - first;
     while (first + count < rows_count && !rows_may_cut(p, rows, first + count - 1)) count++;
     return count;
 }
 
 /* Batch sizes: n > 0 that size, 0 random odd sizes. cut_every > 0: save and resume behind every so many batches. */
-static void session_run(session *s, const random_row *rows, uint32_t rows_count, uint32_t batch, uint32_t cut_every,
-                        outputs *out) {
+static inline void session_run(session *s, const random_row *rows, uint32_t rows_count, uint32_t batch,
+                               uint32_t cut_every, outputs *out) {
     rnd r = {s->plan->seed + batch};
     outputs_make(s->plan, rows_count, out);
     uint32_t first = 0, batches = 0;
@@ -287,20 +300,20 @@ static void session_run(session *s, const random_row *rows, uint32_t rows_count,
 }
 
 /* The counts of another session of the same bundle: all rows of both taken. */
-static void compare_counts(const session *s, const uint64_t *expected, const char *what) {
+static inline void compare_counts(const session *s, const uint64_t *expected, const char *what) {
     for (uint32_t i = 0; i < s->cells_count; i++)
         CHECK(s->counted[i] == expected[i], "%s: cell %u of the profile: expected %llu, counted %llu", what, i,
               (unsigned long long)expected[i], (unsigned long long)s->counted[i]);
 }
 /* A copy to compare with when the session is gone; the caller frees it. */
-static uint64_t *counts_copy(const session *s) {
+static inline uint64_t *counts_copy(const session *s) {
     uint64_t *copy = calloc(s->cells_count + 1, sizeof *copy);
     for (uint32_t i = 0; i < s->cells_count; i++) copy[i] = s->counted[i];
     return copy;
 }
 
-static void compare(const random_plan *p, const random_row *rows, uint32_t rows_count, const outputs *expected,
-                    const outputs *got, const char *what) {
+static inline void compare(const random_plan *p, const random_row *rows, uint32_t rows_count, const outputs *expected,
+                           const outputs *got, const char *what) {
     for (uint32_t i = 0; i < rows_count; i++) {
         for (uint32_t f = 0; f < expected->width && row_is_event(&rows[i]); f++) {
             const uint64_t a = expected->words[(size_t)i * expected->width + f],

@@ -44,10 +44,8 @@ template <typename T> struct OnDevice {
     explicit OnDevice(size_t n, const T *values = nullptr) : count(n) {
         OK(cudaMalloc(&p, n * sizeof(T)));
         if (values != nullptr) OK(cudaMemcpy(p, values, n * sizeof(T), cudaMemcpyHostToDevice));
-        else {
-            OK(cudaMemset(p, 0, n * sizeof(T)));
-            OK(cudaDeviceSynchronize());
-        }
+        else OK(cudaMemset(p, 0, n * sizeof(T)));
+        OK(cudaDeviceSynchronize()); // neither is done when it returns
     }
     ~OnDevice() { cudaFree(p); }
     OnDevice(const OnDevice &) = delete;

@@ -27,7 +27,7 @@ def check(condition, what, output=""):
 
 
 class Tree:
-    """A copy of what a minimal build reads."""
+    """A copy of what a minimal build reads; of the plugin only the probe, since what is shown is the build."""
 
     def __init__(self, folder):
         self.top = folder
@@ -35,6 +35,10 @@ class Tree:
         shutil.copy(TOP / "CMakeLists.txt", folder)
         for name in FOLDERS:
             shutil.copytree(TOP / name, folder / name)
+        for source in (folder / "kernels/cuda").glob("*.cu"):
+            if source.name not in ("probe.cu", "libraries.cu"):
+                source.unlink()
+        (folder / "kernels/cuda/entry.cu").write_text('extern "C" __attribute__((visibility("default"))) void ride_backend_entry(void) {}\n')
 
     def configure(self, build, *options, env=None):
         clean = {k: v for k, v in os.environ.items() if k not in NAMES}

@@ -77,12 +77,16 @@ def self_test(facts):
         case.compile(KERNELS + DIVIDES, "--fmad=false")
         case.report("--update", 0, "9 rows in ")  # three kernels, three machines: another library's is left out
         case.report("--check", 0, "9 rows as in the budget")
-        for machine in ("sm_80", "sm_90", "sm_100"):
-            mix = case.mix("ride_counts", machine)
-            if any(mix[what] == "0" for what in ("load", "shared", "atomic", "barrier", "warp")) or mix["local"] != "0" or int(mix["shared_bytes"]) < 256:
-                fail("the mix of ride_counts", mix)
-            if case.mix("ride_plain", machine)["fma"] != "0" or case.mix("ride_divides", machine)["fma"] == "0":
-                fail("FMAs of a sum and of a division", machine)
+        mix = case.mix("ride_counts", "sm_90")
+        if any(mix[what] == "0" for what in ("load", "shared", "atomic", "barrier", "warp")) or mix["local"] != "0" or int(mix["shared_bytes"]) < 256:
+            fail("the mix of ride_counts", mix)
+        if case.mix("ride_plain", "sm_90")["fma"] != "0" or case.mix("ride_divides", "sm_90")["fma"] == "0":
+            fail("FMAs of a sum and of a division")
+        if case.mix("ride_counts", "sm_100")["load"] != "-":
+            fail("instructions that were not counted")
+        case.report("--brief", 0)
+        if case.mix("ride_plain", "sm_90")["all"] != "-":
+            fail("--brief disassembles")
         rows = case.budget.read_text()
         case.budget.write_text(rows.replace("sm_90 ride_plain ", "sm_90 ride_plain 1"))  # other registers
         case.report("--check", 1, "-sm_90 ride_plain 1", "+sm_90 ride_plain ", "kernel_report.py", "--update")

@@ -1,5 +1,6 @@
 """Headers stand alone: those that kernels share are C17 and C++17 at once, without any extension; every other public
-header compiles as the first include of a C17 file, those of kernels/cuda as that of a CUDA file where nvcc is."""
+header compiles as the first include of a C17 file, those of kernels/cuda as that of a CUDA
+file where nvcc is, those of kernels/emu as that of a C++17 file."""
 import concurrent.futures
 import os
 import shutil
@@ -48,6 +49,9 @@ for path in tracked(".h"):
             jobs.append((name, "a CUDA header that stands alone",
                          [nvcc, "-std=c++17", "-arch=sm_90", "-Werror", "all-warnings", "-Xcompiler=-Wall,-Wextra", "-c",
                           "-o", os.devnull], ".cu"))
+    elif name.startswith("kernels/emu/") and name != "kernels/emu/emu.h":
+        jobs.append((name, "a C++17 header that stands alone",
+                     [gxx, "-std=gnu++17", "-D_GNU_SOURCE", *WARNINGS, "-Wshadow"], ".cc"))
     elif name.startswith(("host/", "io/", "models/", "scheduler/", "kernels/")):
         extra = ["-mavx2"] if name.startswith("kernels/cpu") else []
         jobs.append((name, "a header that stands alone", [gcc, "-std=gnu17", "-D_GNU_SOURCE", *extra, *WARNINGS], ".c"))

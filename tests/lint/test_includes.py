@@ -36,7 +36,7 @@ HOMES = {
     "yaml.h": "host/lib", "simdjson.h": "host/lib", "zstd.h": "host/lib", "zstd_errors.h": "host/lib",
     "zlib.h": "host/lib", "xxhash.h": "host/lib", "openssl/": "host/lib", "hwloc.h": "host/topo",
     "librdkafka/": "io", "microhttpd.h": "host/serve", "curl/": "host/lib",
-    "cuda_runtime.h": "kernels/cuda", "cuda.h": "kernels/cuda", "nccl.h": "kernels/cuda", "cublas": "kernels/cuda",
+    "cuda_runtime.h": "kernels/cuda", "cuda.h": "kernels/cuda", "nccl.h": "kernels/cuda", "cublas": "kernels/cuda", "cub/": "kernels/cuda",
     "criterion/": "tests", "benchmark/benchmark.h": "bench",
 }
 # Headers of the language, POSIX, Linux and the compilers, allowed everywhere.
@@ -48,6 +48,7 @@ immintrin x86intrin emmintrin cpuid arm_neon unwind ucontext sanitizer/asan_inte
 sanitizer/tsan_interface""".split())
 SYSTEM_FOLDERS = ("sys/", "netinet/", "arpa/", "net/", "linux/", "bits/")
 CPP = re.compile(r"^[a-z_]+$")  # <charconv>, <string_view> …: only in C++ sources
+CPP_FOLDERS = ("kernels/cuda", "kernels/emu")  # whose headers are C++ too
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 SOURCES = (".c", ".h", ".cc", ".cu", ".cuh", ".hh")
 
@@ -109,7 +110,7 @@ def check(files, exists):
                 findings.append(f'{place}: "{name}" is not a file of the tree')
             elif stem in SYSTEM or name.startswith(SYSTEM_FOLDERS):
                 pass
-            elif CPP.match(name) and path.endswith((".cc", ".hh", ".cu", ".cuh")):
+            elif CPP.match(name) and (path.endswith((".cc", ".hh", ".cu", ".cuh")) or user in CPP_FOLDERS):
                 pass
             else:
                 findings.append(f"{place}: <{name}> is a header with no home: add it to HOMES in tests/lint/test_includes.py")

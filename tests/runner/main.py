@@ -8,13 +8,13 @@ from report import Report
 from steps import EMULATED, LOGS, acceptance, build, ctest, kernel_status, pytest, say
 
 STEPS = ("release", "asan", "tsan", "python", "acceptance")
-PYTHON_TESTS = ("python", "bench/harness", "tests/runner", "tests/python")
+PYTHON_TESTS = ("python", "bench/harness", "bench/gpu", "tests/runner", "tests/python")
 HELP = """\
 Builds what it needs and runs every test:
   release   all tests: unit, conformance, stress, fuzz corpora, integration, lint
   asan      all of them but lint under AddressSanitizer and UndefinedBehaviorSanitizer
   tsan      tests/stress and tests/conformance under ThreadSanitizer
-  python    pytest over python/, bench/harness, tests/runner
+  python    pytest over python/, bench/harness, bench/gpu, tests/runner
   acceptance  tests/acceptance: each numbered promise, shown, not shown or skipped
 Closes with one line "N passed, N failed, N skipped"; exit 1 when something failed. Logs are in out/test.
 A test that cannot run here exits 77 with the reason on its last line and is listed as skipped.
@@ -47,7 +47,7 @@ def main():
         ctest(report, "release", options.jobs, pattern=options.match)
     if "asan" in steps and build(report, "asan", options.jobs):
         ctest(report, "asan", options.jobs, ("unit", "conformance", "stress", "fuzz", "integration"), options.match)
-    if "tsan" in steps and build(report, "tsan", options.jobs, targets=("stress_programs", "conformance_programs")):
+    if "tsan" in steps and build(report, "tsan", options.jobs, targets=("stress_programs", "conformance_programs", "ride_cuda_emu")):
         ctest(report, "tsan", options.jobs, ("stress", "conformance"), options.match)
     if {"release", "asan"} & set(steps):
         kernel_status()

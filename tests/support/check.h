@@ -15,8 +15,8 @@
  * runner counts both alike.
  *
  * Environment, for cases that loop over seeds with check_rounds: RIDE_CONFORMANCE_SEED (where they begin, 1),
- * RIDE_CONFORMANCE_ROUNDS (how many instead of the case's own number), RIDE_CONFORMANCE_SECONDS (no round begins later than
- * so many seconds after the program's start, but each case has one). */
+ * RIDE_CONFORMANCE_ROUNDS (how many instead of the case's own number), RIDE_CONFORMANCE_SECONDS (for the whole program: a
+ * case's last round begins before its share of them is over; each has at least one). */
 #ifndef RIDE_TESTS_CHECK_H
 #define RIDE_TESTS_CHECK_H
 #include <setjmp.h>
@@ -50,6 +50,7 @@ static struct {
     char text[CHECK_TEXT_MAX]; /* why it was skipped */
     uint64_t seed, rounds;     /* of the running case; rounds = 0: it does not loop */
     uint32_t counts[3];        /* by outcome */
+    uint32_t wanted, begun;    /* cases */
     double start_s;
 } check;
 
@@ -108,8 +109,9 @@ __attribute__((format(printf, 1, 2), noreturn)) static inline void check_skip(co
 static inline int check_rounds(uint64_t rounds_count, uint64_t *seed) {
     const uint64_t rounds = check_environment("RIDE_CONFORMANCE_ROUNDS", rounds_count),
                    seconds = check_environment("RIDE_CONFORMANCE_SECONDS", 0);
+    const double share_s = (double)seconds * check.begun / check.wanted; /* what the cases before left is this one's */
     if (check.rounds == rounds) return 0;
-    if (check.rounds > 0 && seconds > 0 && check_now_s() - check.start_s > (double)seconds) return 0;
+    if (check.rounds > 0 && seconds > 0 && check_now_s() - check.start_s > share_s) return 0;
     *seed = check.seed = check_environment("RIDE_CONFORMANCE_SEED", 1) + check.rounds++;
     return 1;
 }
@@ -137,6 +139,7 @@ static inline void check_crashed(int number) {
 
 static inline void check_run(const check_case *c) {
     check.running = c;
+    check.begun++;
     check.seed = check.rounds = 0;
     const double begin_s = check_now_s();
     const int jumped = setjmp(check.end_of_case); /* what is read below does not change in the case */
@@ -163,7 +166,7 @@ static inline int check_wanted(const check_case *c, int patterns_count, char **p
 static inline int check_main(int argc, char **argv) {
     static const int crashes[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
     int first = 1, list = 0;
-    uint32_t wanted = 0;
+    setvbuf(stdout, NULL, _IOLBF, 0);
     check.program = argv[0];
     check.start_s = check_now_s();
     if (argc > 1 && strcmp(argv[1], "--list") == 0) list = first++;
@@ -177,14 +180,15 @@ static inline int check_main(int argc, char **argv) {
     (void)crashes;
     (void)check_crashed;
 #endif
+    for (uint32_t i = 0; i < check.cases_count; i++)
+        check.wanted += (uint32_t)check_wanted(&check.cases[i], argc - first, argv + first);
     for (uint32_t i = 0; i < check.cases_count; i++) {
         if (!check_wanted(&check.cases[i], argc - first, argv + first)) continue;
-        wanted++;
         if (list) printf("%s\n", check.cases[i].name);
         else check_run(&check.cases[i]);
     }
-    if (wanted == 0) fprintf(stderr, "%s: no case fits; --list shows all\n", argv[0]);
-    if (list || wanted == 0) return wanted == 0 ? 2 : 0;
+    if (check.wanted == 0) fprintf(stderr, "%s: no case fits; --list shows all\n", argv[0]);
+    if (list || check.wanted == 0) return check.wanted == 0 ? 2 : 0;
     check_close(0);
     if (check.counts[CHECK_FAILED] > 0) return 1;
     if (check.counts[CHECK_PASSED] > 0) return 0;

@@ -143,6 +143,34 @@ Test(drift, sorting_is_what_qsort_does) {
     for (uint64_t i = 1; i < kept; i++) cr_assert(values[i - 1] <= values[i]);
 }
 
+/* What numpy 2.2.6 gives, to the bit: at most of these the two usual forms of the interpolation differ in the last place. */
+Test(drift, quantiles_are_numpys) {
+    const double sorted[] = {0.158, 0.59, 0.6, 0.742, 0.908, 0.945, 1.035, 1.768, 1.975, 2.11, 3.403, 3.895, 4.79};
+    static const struct {
+        uint32_t i;
+        double value;
+    } cases[] = {
+        {0, 0.158},
+        {1, 0.178736},
+        {2, 0.19947199999999998},
+        {5, 0.26167999999999997},
+        {7, 0.303152},
+        {8, 0.32388799999999995},
+        {45, 0.62272},
+        {82, 0.8973760000000001},
+        {126, 1.070184},
+        {144, 1.7034959999999992},
+        {208, 3.382312},
+        {224, 3.7729840000000006},
+        {0, 0.158},
+        {25, 0.592},
+        {125, 1.035},
+        {250, 4.79},
+    };
+    for (uint32_t k = 0; k < sizeof cases / sizeof cases[0]; k++)
+        cr_assert(ride_samples_quantile(sorted, 13, cases[k].i) == cases[k].value, "quantile %u/250", cases[k].i);
+}
+
 /* Closed forms: dof 2 is an exponential, dof 1 an error function, dof 4 (1 + x) e^-x; the tail goes down to the smallest double. */
 Test(drift, chi2_tail_against_closed_forms) {
     for (double chi2 = 1e-8; chi2 < 1400; chi2 *= 1.7) {

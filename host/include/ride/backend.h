@@ -5,7 +5,8 @@
  * something), work is submitted to a queue and completes asynchronously, in submission order within one queue.
  *
  * Life: probe → device_count/device_props → device_open → program_upload (a bundle image) → state_create →
- * queue_create → submit/poll/wait … → destroyed in reverse order. What is borrowed by a submitted work (tiles in and out)
+ * queue_create → submit/poll/wait … → destroyed in reverse order. Programs, states and counts may also go, and others come, while a
+ * queue lives that has no work with them in flight. What is borrowed by a submitted work (tiles in and out)
  * must stay untouched until its ticket completes.
  *
  * Threads: a queue belongs to one thread at a time. Different queues of a device may be used by different threads. A state

@@ -49,6 +49,7 @@ RIDE_EMU_VECTORS(unsigned long long, ulonglong, 16, 16)
     X(cudaErrorNoKernelImageForDevice, 209, "no kernel image is available for execution on the device")                \
     X(cudaErrorECCUncorrectable, 214, "uncorrectable ECC error encountered")                                           \
     X(cudaErrorNvlinkUncorrectable, 220, "uncorrectable NVLink error detected during the execution")                   \
+    X(cudaErrorContained, 226, "Invalid access of peer GPU memory over nvlink or a hardware error")                    \
     X(cudaErrorOperatingSystem, 304, "OS call failed or operation not supported on this OS")                           \
     X(cudaErrorInvalidResourceHandle, 400, "invalid resource handle")                                                  \
     X(cudaErrorNotReady, 600, "device not ready")                                                                      \
@@ -62,6 +63,7 @@ RIDE_EMU_VECTORS(unsigned long long, ulonglong, 16, 16)
     X(cudaErrorInvalidAddressSpace, 717, "operation not supported on global/shared address space")                     \
     X(cudaErrorInvalidPc, 718, "invalid program counter")                                                              \
     X(cudaErrorLaunchFailure, 719, "unspecified launch failure")                                                       \
+    X(cudaErrorTensorMemoryLeak, 721, "Tensor Memory not completely freed")                                            \
     X(cudaErrorNotPermitted, 800, "operation not permitted")                                                           \
     X(cudaErrorNotSupported, 801, "operation not supported")                                                           \
     X(cudaErrorSystemNotReady, 802, "system not yet initialized")                                                      \
