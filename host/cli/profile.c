@@ -104,6 +104,8 @@ static int build(void) {
     ride_config *config = NULL;
     int code = cli_config_read(config_path, &sets, &config);
     if (code != 0) return code;
+    ride_log_setup(
+        &(ride_log_options){.level_min = config->log_level, .format = config->log_format, .fd = STDERR_FILENO});
     run.spec_path = config->spec;
     run.model_path = config->model;
     run.model_best_iteration = config->model_best_iteration;
