@@ -24,14 +24,19 @@ __device__ static void aggregates_write(const ride_cuda_batch *batch, const ride
                  (uint32_t)RIDE_OUT_APPROX);
 }
 
+__device__ static void reader_open(ride_cuda_reader *r, const ride_cuda_batch *batch, const ride_cuda_entity *entity,
+                                   uint32_t row, ride_cuda_key *key, int64_t own_at) {
+    r->pool = batch->pool;
+    r->row = ride_cuda_row_make(batch, entity, row);
+    r->key = key;
+    r->own_at = own_at;
+}
+
 /* One row of the key (NULL: of none): reads, then enters. Returns 1 when it entered. */
 __device__ static uint32_t row_work(const ride_cuda_batch *batch, const ride_cuda_entity *entity, uint32_t row,
                                     ride_cuda_key *key) {
     ride_cuda_reader r;
-    r.pool = batch->pool;
-    r.row = ride_cuda_row_make(batch, entity, row);
-    r.key = key;
-    r.own_at = -1;
+    reader_open(&r, batch, entity, row, key, -1);
     if ((r.row.flags & RIDE_ROW_SKIP) != 0) return 0;
     if ((r.row.flags & RIDE_ROW_LABEL) != 0) {
         if (key != NULL) ride_cuda_label(batch->pool, &r.row, key);
@@ -48,10 +53,7 @@ __device__ static uint32_t row_work(const ride_cuda_batch *batch, const ride_cud
 __device__ static void row_peers(const ride_cuda_batch *batch, const ride_cuda_entity *entity, uint32_t row,
                                  ride_cuda_key *key, int64_t own_at) {
     ride_cuda_reader r;
-    r.pool = batch->pool;
-    r.row = ride_cuda_row_make(batch, entity, row);
-    r.key = key;
-    r.own_at = own_at;
+    reader_open(&r, batch, entity, row, key, own_at);
     if ((r.row.flags & (RIDE_ROW_SKIP | RIDE_ROW_LABEL)) != 0) return;
     ride_cuda_reader_find(&r);
     aggregates_write(batch, &r, row, true);
