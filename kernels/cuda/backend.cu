@@ -4,19 +4,6 @@
 
 const ride_backend_services *ride_cuda_services;
 
-/* Values are the host's already: NCCL comes with several devices in one group. */
-static ride_status group_reduce(ride_device *const *devices, uint32_t devices_count, uint64_t *const *values,
-                                uint64_t count, ride_error *err) {
-    (void)devices;
-    (void)err;
-    for (uint64_t i = 0; i < count; i++) {
-        uint64_t sum = 0;
-        for (uint32_t d = 0; d < devices_count; d++) sum += values[d][i];
-        for (uint32_t d = 0; d < devices_count; d++) values[d][i] = sum;
-    }
-    return RIDE_OK;
-}
-
 static ride_backend_ops table_make(void) {
     ride_backend_ops ops = {};
     ops.abi = RIDE_BACKEND_ABI;
@@ -47,7 +34,6 @@ static ride_backend_ops table_make(void) {
     ops.poll = ride_cuda_poll;
     ops.wait = ride_cuda_wait;
     ops.queue_stats = ride_cuda_queue_stats;
-    ops.group_reduce = group_reduce;
     return ops;
 }
 
