@@ -23,7 +23,7 @@ nm "$library" | grep -q ' [tT] ride_bundle_open$' ||
     { echo "the bundle's reader is not in the minimal build"; exit 1; }
 echo "minimal build: $(nm "$library" | grep -c ' [tT] ride_') functions, needs $(echo $needed)"
 for program in $programs; do
-    RIDE_CONFORMANCE_ROUNDS=3 RIDE_CONFORMANCE_BACKENDS=reference,cpu "$program" >"$build.log" 2>&1 ||
+    RIDE_CONFORMANCE_ROUNDS=3 RIDE_CONFORMANCE_BACKENDS=reference,cpu,cuda_emulated "$program" >"$build.log" 2>&1 ||
         { tail -20 "$build.log"; echo "$(basename "$program") fails in the minimal build"; exit 1; }
 done
 echo "conformance programs: $(echo $programs | wc -w), pass"
