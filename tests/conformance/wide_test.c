@@ -1,5 +1,6 @@
 /* tests/conformance/wide_test.c: a model of more inputs than a grid of CUDA has places in y. Its tests read the last of them, which are
- * the first once more, so it gives what the narrow model gives. */
+ * the first once more, so it gives what the narrow model gives.
+ * ride-test: release-only (42 million emulated threads take ten minutes under a sanitizer) */
 #include "backends.h"
 #include "trial.h"
 
