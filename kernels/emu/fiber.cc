@@ -71,7 +71,7 @@ struct Fiber {
     bool made, finished;
 };
 
-static Fiber fibers[fibers_max];
+static Fiber fibers[fibers_max + 1];
 static Fiber *running;
 static Context scheduler;
 static void *scheduler_fake, *scheduler_tsan;

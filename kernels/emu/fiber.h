@@ -10,7 +10,8 @@
 namespace ride_emu {
 
 constexpr size_t fiber_stack_bytes = under_asan ? 512 << 10 : 128 << 10;
-constexpr unsigned fibers_max = 1024 + 64; // more than a block has threads, see block.cc
+constexpr unsigned fibers_max = 1024 + 64;     // more than a block has threads, see block.cc
+constexpr unsigned fiber_of_host = fibers_max; // one more: work of the host's side that a stream does, see stream.cc
 
 struct Fiber;
 typedef void (*FiberBody)();

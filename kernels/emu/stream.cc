@@ -3,9 +3,11 @@
  *
  * What runs belongs to its stream: ThreadSanitizer sees each stream as a thread that learns of the host by the call that queued the
  * work, and that the host and other streams learn of by waiting. A wait that is missing is a race it names. */
+#include "kernels/emu/fiber.h"
 #include "kernels/emu/runtime.h"
 
 #include <algorithm>
+#include <stdlib.h>
 #include <time.h>
 
 struct CUstream_st {
@@ -83,6 +85,24 @@ static void call_kernel(const Work &work, Device &device) {
     device.dead = error;
 }
 
+/* Work of the host's side on a stack of its own: the stream is another thread to ThreadSanitizer, and what both had on one stack would
+ * be taken for shared. */
+static const Work *host_work;
+
+static void host_body() {
+    acquire(&host_work->moment->launched);
+    host_work->call->run();
+    release(&host_work->moment->ended);
+}
+
+static void call_host(const Work &work) {
+    Fiber *fiber = fiber_get(fiber_of_host, host_body);
+    host_work = &work;
+    if (fiber == nullptr) abort(); // no memory for one stack
+    while (!fiber_resume(fiber)) {
+    }
+}
+
 /* Runs the first piece of work of a stream. On a dead device work is dropped, as CUDA drops it. The emulator's own doings stay the
  * host's thread's: only what the work itself does belongs to the stream, and what a kernel does to its threads. */
 static void run_head(CUstream_st *stream) {
@@ -94,11 +114,11 @@ static void run_head(CUstream_st *stream) {
     tsan_switch(stream->tsan);
     acquire(&work.moment->queued);
     for (const MomentRef &earlier : work.after) acquire(&earlier->reached);
-    if (runs && work.kernel == nullptr) work.call->run();
-    if (runs && work.kernel != nullptr) {
+    if (runs) {
         release(&work.moment->launched);
         tsan_switch(self);
-        call_kernel(work, device);
+        if (work.kernel != nullptr) call_kernel(work, device);
+        else call_host(work);
         tsan_switch(stream->tsan);
         acquire(&work.moment->ended);
     }
