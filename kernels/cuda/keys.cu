@@ -82,9 +82,9 @@ __device__ static uint32_t record_take(ride_cuda_pool *pool, const ride_cuda_ent
 
 extern "C" __global__ void ride_keys_make(ride_cuda_batch batch) {
     const uint32_t row = ride_cuda_thread(), e = blockIdx.y;
-    if (row >= batch.rows_count || batch.pool->failed != RIDE_OK) return;
+    if (row >= batch.rows_count) return;
     const uint32_t at = batch.claims[ride_cuda_cell(&batch, e, row)];
-    if (at == RIDE_CUDA_NO_KEY) return;
+    if (at == RIDE_CUDA_NO_KEY || ride_cuda_failed(batch.pool)) return;
     const ride_cuda_entity *entity = &batch.program->entities[e];
     ride_cuda_table *table = &batch.pool->tables[e];
     const uint32_t index = record_take(batch.pool, entity, table);

@@ -91,6 +91,9 @@ RIDE_HD static inline uint32_t ride_cuda_slots_class(uint32_t slots_count) {
 
 /* ---- device only ---- */
 
+/* Whether the state has failed, in a kernel whose own threads may find that the memory is out. */
+__device__ static inline bool ride_cuda_failed(ride_cuda_pool *pool) { return atomicOr(&pool->failed, 0u) != RIDE_OK; }
+
 /* `lines` from the unused end; 0 when there are none: the state has failed then. */
 __device__ static inline uint32_t ride_cuda_take_lines(ride_cuda_pool *pool, uint64_t lines) {
     const unsigned long long at = atomicAdd(&pool->lines_used, (unsigned long long)lines);

@@ -51,7 +51,7 @@ extern "C" __global__ void ride_state_prepare(ride_cuda_batch batch) {
         uint32_t *directory = (uint32_t *)ride_cuda_line(pool, table->directory);
         while ((uint64_t)table->chunks_count * RIDE_CUDA_CHUNK_KEYS <
                    (uint64_t)table->keys_used - table->keys_free_count + batch.rows_count &&
-               pool->failed == RIDE_OK) {
+               !ride_cuda_failed(pool)) {
             const uint32_t chunk = table->chunks_count < RIDE_CUDA_CHUNKS_MAX
                                        ? ride_cuda_take_lines(pool, ride_cuda_chunk_lines(entity))
                                        : 0;
@@ -61,7 +61,7 @@ extern "C" __global__ void ride_state_prepare(ride_cuda_batch batch) {
         const uint64_t keys = (uint64_t)table->keys_used - table->keys_free_count + batch.rows_count;
         slots_count = 0;
         block_line = 0;
-        if (2 * ((uint64_t)table->slots_filled + batch.rows_count) > table->slots_count && pool->failed == RIDE_OK) {
+        if (2 * ((uint64_t)table->slots_filled + batch.rows_count) > table->slots_count && !ride_cuda_failed(pool)) {
             slots_count = 1024;
             while (slots_count < 4 * keys) slots_count *= 2;
             block_line = ride_cuda_take(pool, ride_cuda_slots_class(slots_count));

@@ -84,17 +84,18 @@ __device__ static void group_peers(const ride_cuda_batch *batch, const ride_cuda
 
 extern "C" __global__ void ride_windows_apply(ride_cuda_batch batch) {
     const uint32_t i = ride_cuda_thread(), e = blockIdx.y;
-    if (i >= batch.rows_count || batch.pool->failed != RIDE_OK) return;
+    if (i >= batch.rows_count) return;
     const ride_cuda_entity *entity = &batch.program->entities[e];
     const uint32_t *slots = batch.sorted_slots + (uint64_t)e * batch.rows_max,
                    *rows = batch.sorted_rows + (uint64_t)e * batch.rows_max;
     const uint32_t slot = slots[i];
+    if (slot != RIDE_CUDA_NO_KEY && i > 0 && slots[i - 1] == slot) return; /* another thread's */
+    if (ride_cuda_failed(batch.pool)) return;
     if (slot == RIDE_CUDA_NO_KEY) {
         row_work(&batch, entity, rows[i], NULL);
         if (entity->any_peers) row_peers(&batch, entity, rows[i], NULL, -1);
         return;
     }
-    if (i > 0 && slots[i - 1] == slot) return; /* another thread's */
     ride_cuda_key *key = ride_cuda_key_at(batch.pool, entity, &batch.pool->tables[e], slot);
     for (uint32_t next = i; next < batch.rows_count && slots[next] == slot;) {
         const uint32_t first = next, group = entity->any_peers ? batch.groups[rows[first]] : 0;

@@ -90,6 +90,10 @@ static char *allocate(size_t bytes, int device) {
 }
 
 static bool is_guard(const char *bytes, size_t count) {
+    for (size_t i = 0; under_tsan && i < count;
+         i++) // which watches memcmp, and what broke a guard is told in other words
+        if ((unsigned char)bytes[i] != guard_byte) return false;
+    if (under_tsan) return true;
     return count == 0 || ((unsigned char)bytes[0] == guard_byte && memcmp(bytes, bytes + 1, count - 1) == 0);
 }
 
