@@ -37,7 +37,7 @@ static ride_status check(FILE *file, uint64_t generation, ride_error *err) {
     while (st == RIDE_OK && section != 0) {
         uint32_t part[2];
         if (!read_exactly(file, part, sizeof part) || part[1] > SNAPSHOT_BLOCK_BYTES ||
-            (part[0] != 0 && part[0] < section))
+            (part[0] != 0 ? part[0] < section : part[1] != RIDE_SHA256_BYTES)) // the trailer's head is in no checksum
             st = ride_fail(err, RIDE_E_CORRUPT, "the saved state is cut or damaged");
         else if ((section = part[0]) != 0) {
             if (!read_exactly(file, block, part[1])) st = ride_fail(err, RIDE_E_CORRUPT, "the saved state is cut off");
