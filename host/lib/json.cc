@@ -126,6 +126,69 @@ bool read_value(ondemand::value value, const char *begin, ride_json_member *out)
     return true;
 }
 
+struct walker {
+    const char *begin;
+    ride_json_walk_fn member;
+    void *context;
+};
+
+bool walk(const walker &w, ondemand::value value, std::string_view key, unsigned depth);
+
+bool walk_object(const walker &w, ondemand::object object, unsigned depth) {
+    for (auto field : object) {
+        std::string_view key;
+        ondemand::value inner;
+        if (field.unescaped_key().get(key) != simdjson::SUCCESS || field.value().get(inner) != simdjson::SUCCESS ||
+            !walk(w, inner, key, depth))
+            return false;
+    }
+    return true;
+}
+
+bool walk(const walker &w, ondemand::value value, std::string_view key, unsigned depth) {
+    ondemand::json_type type;
+    if (depth > RIDE_JSON_DEPTH_MAX || value.type().get(type) != simdjson::SUCCESS) return false;
+    ride_json_member found = {};
+    found.key = key.data();
+    found.key_bytes = static_cast<uint32_t>(key.size());
+    if (type != ondemand::json_type::object && type != ondemand::json_type::array) {
+        if (!read_value(value, w.begin, &found)) return false;
+        w.member(w.context, depth, &found);
+        return true;
+    }
+    found.type = RIDE_JSON_NESTED;
+    found.offset = static_cast<uint32_t>(value.raw_json_token().data() - w.begin);
+    w.member(w.context, depth, &found);
+    if (type == ondemand::json_type::object) {
+        ondemand::object object;
+        return value.get_object().get(object) == simdjson::SUCCESS && walk_object(w, object, depth + 1);
+    }
+    ondemand::array array;
+    if (value.get_array().get(array) != simdjson::SUCCESS) return false;
+    for (auto element : array) {
+        ondemand::value inner;
+        if (element.get(inner) != simdjson::SUCCESS || !walk(w, inner, {}, depth + 1)) return false;
+    }
+    return true;
+}
+
+// The object that a text is, or why it is none.
+ride_json_result open_object(ride_json_parser *parser, const char *text, size_t bytes, ondemand::object *out) {
+    static_assert(RIDE_JSON_PADDING >= simdjson::SIMDJSON_PADDING, "what simdjson reads beyond a text");
+    simdjson::padded_string_view view(text, bytes, bytes + RIDE_JSON_PADDING);
+    auto error = parser->reader.iterate(view).get(parser->document);
+    if (error == simdjson::UTF8_ERROR) return RIDE_JSON_BAD_UTF8;
+    if (error != simdjson::SUCCESS) return RIDE_JSON_BAD;
+    error = parser->document.get_object().get(*out);
+    if (error == simdjson::INCORRECT_TYPE) return RIDE_JSON_NOT_OBJECT;
+    return error == simdjson::SUCCESS ? RIDE_JSON_OK : RIDE_JSON_BAD;
+}
+
+// Nothing may follow: there is no place to read on at.
+ride_json_result at_end(ride_json_parser *parser) {
+    return parser->document.current_location().error() == simdjson::OUT_OF_BOUNDS ? RIDE_JSON_OK : RIDE_JSON_BAD;
+}
+
 } // namespace
 
 ride_status ride_json_parser_create(size_t text_bytes_max, ride_json_parser **out, ride_error *err) {
@@ -144,15 +207,9 @@ void ride_json_parser_destroy(ride_json_parser *parser) { delete parser; }
 
 ride_json_result ride_json_object(ride_json_parser *parser, const char *text, size_t bytes, ride_json_member_fn member,
                                   void *context) {
-    static_assert(RIDE_JSON_PADDING >= simdjson::SIMDJSON_PADDING, "what simdjson reads beyond a text");
-    simdjson::padded_string_view view(text, bytes, bytes + RIDE_JSON_PADDING);
-    auto error = parser->reader.iterate(view).get(parser->document);
-    if (error == simdjson::UTF8_ERROR) return RIDE_JSON_BAD_UTF8;
-    if (error != simdjson::SUCCESS) return RIDE_JSON_BAD;
     ondemand::object object;
-    error = parser->document.get_object().get(object);
-    if (error == simdjson::INCORRECT_TYPE) return RIDE_JSON_NOT_OBJECT;
-    if (error != simdjson::SUCCESS) return RIDE_JSON_BAD;
+    ride_json_result result = open_object(parser, text, bytes, &object);
+    if (result != RIDE_JSON_OK) return result;
     for (auto field : object) {
         std::string_view key;
         ondemand::value value;
@@ -164,6 +221,13 @@ ride_json_result ride_json_object(ride_json_parser *parser, const char *text, si
         found.key_bytes = static_cast<uint32_t>(key.size());
         member(context, &found);
     }
-    // Nothing may follow: there is no place to read on at.
-    return parser->document.current_location().error() == simdjson::OUT_OF_BOUNDS ? RIDE_JSON_OK : RIDE_JSON_BAD;
+    return at_end(parser);
+}
+
+ride_json_result ride_json_walk(ride_json_parser *parser, const char *text, size_t bytes, ride_json_walk_fn member,
+                                void *context) {
+    ondemand::object object;
+    ride_json_result result = open_object(parser, text, bytes, &object);
+    if (result != RIDE_JSON_OK) return result;
+    return walk_object({text, member, context}, object, 1) ? at_end(parser) : RIDE_JSON_BAD;
 }

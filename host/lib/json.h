@@ -46,6 +46,12 @@ void ride_json_parser_destroy(ride_json_parser *parser); /* NULL is fine */
 ride_json_result ride_json_object(ride_json_parser *parser, const char *text, size_t bytes, ride_json_member_fn member,
                                   void *context);
 
+/* The same for everything inside too, depth first: what the object holds has depth 1, what those hold depth 2, and so on. A NESTED value is
+ * told before what it holds; key is NULL in an array. */
+typedef void (*ride_json_walk_fn)(void *context, unsigned depth, const ride_json_member *member);
+ride_json_result ride_json_walk(ride_json_parser *parser, const char *text, size_t bytes, ride_json_walk_fn member,
+                                void *context);
+
 #ifdef __cplusplus
 }
 #endif
