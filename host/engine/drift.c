@@ -247,6 +247,7 @@ ride_status drift_batch(pipeline *p, bool counted, ride_error *err) {
     for (; row < rows_count && !counted; row++) {
         if (*row_flags(p, row) & (RIDE_ROW_LABEL | RIDE_ROW_SKIP)) continue;
         const int64_t clock_us = *row_time(p, row, RIDE_COLUMN_CLOCK);
+        if (clock_us == INT64_MIN / 2) continue; /* some stream has not told any time yet */
         if (!d->is_open || clock_us >= d->to_us) {
             if (events > 0) RIDE_TRY(part_count(p, first, row, err));
             d->rows += events;

@@ -139,7 +139,8 @@ static ride_status open_batch(pipeline *p, ride_error *err) {
 }
 
 ride_status pipeline_open(pipeline *p, ride_diagnostics *findings, ride_error *err) {
-    p->clock_us = INT64_MIN / 2;
+    p->clock_us = p->stream_us = INT64_MIN / 2;
+    p->floor_us = INT64_MAX;
     p->outputs[OUTPUT_MAIN].path = p->options->output_path;
     p->outputs[OUTPUT_LATE].path = p->options->late_path;
     p->outputs[OUTPUT_REJECTS].path = p->options->rejects_path;

@@ -93,7 +93,9 @@ typedef struct pipeline {
     uint32_t duplicates_in_batch;
     ride_idmap *dedup, *labels;
     uint64_t labels_waiting; /* labels that came before their event, or whose event never came */
-    int64_t clock_us;        /* greatest event time */
+    /* The clock: of one stream its greatest event time; of several the least of theirs (state/journal.h). A row moves it by
+     * clock = max(clock, min(floor, stream = max(stream, time))). Of files, which are merged by time, the floor is INT64_MAX. */
+    int64_t clock_us, stream_us, floor_us;
     ride_backend_services services;
     const ride_backend_ops *ops;
     ride_device *device;
