@@ -53,6 +53,8 @@ ride_status ride_metrics_create(ride_metrics **out, ride_error *err);
 void ride_metrics_destroy(ride_metrics *metrics); /* NULL is fine */
 const ride_metric_about *ride_metrics_about(ride_metric_family family);
 const char *ride_metric_kind_text(ride_metric_kind kind); /* "counter", "gauge", "histogram" */
+/* Bounds of the buckets that a histogram is rendered with, ascending, in ns or as numbers. */
+const uint64_t *ride_metric_bounds(ride_metric_kind kind, uint32_t *count);
 
 /* The series of these labels, made when there is none: `topic="tx",partition="0"`, values escaped by ride_metrics_label; "" = none.
  * Asked for twice it is the same one. NULL when memory is out or there are too many series (it then counts as

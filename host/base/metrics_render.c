@@ -17,6 +17,11 @@ static const uint64_t bounds_rows[] = {1,    2,    5,    10,    20,    50,    10
                                        1000, 2000, 5000, 10000, 20000, 50000, 100000, 1000000};
 enum { BOUNDS_NS = sizeof bounds_ns / sizeof bounds_ns[0], BOUNDS_ROWS = sizeof bounds_rows / sizeof bounds_rows[0] };
 
+const uint64_t *ride_metric_bounds(ride_metric_kind kind, uint32_t *count) {
+    *count = kind == RIDE_HISTOGRAM_SECONDS ? BOUNDS_NS : BOUNDS_ROWS;
+    return kind == RIDE_HISTOGRAM_SECONDS ? bounds_ns : bounds_rows;
+}
+
 typedef struct page {
     char *text;
     size_t bytes, room;
@@ -96,8 +101,8 @@ static void put_bucket(page *to, const ride_metric *metric, uint64_t bound, bool
 
 static void put_histogram(page *to, const ride_metric *metric) {
     bool seconds = metric->kind == RIDE_HISTOGRAM_SECONDS;
-    const uint64_t *bounds = seconds ? bounds_ns : bounds_rows;
-    uint32_t bounds_count = seconds ? BOUNDS_NS : BOUNDS_ROWS, bucket = 0;
+    uint32_t bounds_count, bucket = 0;
+    const uint64_t *bounds = ride_metric_bounds(metric->kind, &bounds_count);
     uint64_t count = 0;
     for (uint32_t i = 0; i <= bounds_count; i++) {
         uint64_t bound = i < bounds_count ? bounds[i] : UINT64_MAX;
