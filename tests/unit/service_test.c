@@ -1,9 +1,9 @@
 /* The service over a log in memory: nothing lost, repeats with the same bytes, order kept, over crashes at any call, rebalances, full
  * outlets and late acknowledgements; and everything equal to what a replay of the journal gives. */
-#include "engine/service.h"
-#include "state/journal.h"
 #include "../support/fake_log.h"
 #include "../support/run_case.h"
+#include "engine/service.h"
+#include "state/journal.h"
 
 #include <criterion/criterion.h>
 
