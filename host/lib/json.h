@@ -21,7 +21,7 @@ typedef enum ride_json_type {
     RIDE_JSON_NESTED, /* an object or array; text is NULL */
 } ride_json_type;
 
-/* Strings live until the next call with the same parser. */
+/* Strings live until the next call with the same parser, and no longer than the text. */
 typedef struct ride_json_member {
     ride_json_type type;
     const char *key, *text;
