@@ -40,7 +40,7 @@ HOMES = {
     "cuda_runtime.h": "kernels/cuda", "cuda.h": "kernels/cuda", "nccl.h": "kernels/cuda", "cublas": "kernels/cuda", "cub/": "kernels/cuda",
     "criterion/": "tests", "benchmark/benchmark.h": "bench",
 }
-WITNESSES = {"librdkafka/": ("tests/kafka", "tests/unit", "bench")}
+WITNESSES = {"librdkafka/": ("tests/kafka", "tests/unit", "bench"), "simdjson.h": ("bench",)}
 # Headers of the language, POSIX, Linux and the compilers, allowed everywhere.
 SYSTEM = set("""assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdalign stdarg
 stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string tgmath threads time uchar wchar wctype
@@ -131,6 +131,7 @@ GOOD = {
     "host/lib/yaml.c": '#include "lib/yaml_shim.h"\n#include <yaml.h>\n', "host/lib/yaml_shim.h": '#include "base/error.h"\n',
     "io/file.c": '#include "lib/yaml_shim.h"\n#include "reader.h"\n#include <sys/stat.h>\n', "io/reader.h": "",
     "host/engine/run.c": '#include "io/reader.h"\n', "host/lib/text.cc": "#include <charconv>\n",
+    "bench/micro_a.cc": "#include <benchmark/benchmark.h>\n#include <simdjson.h>\n",
     "tests/unit/a.c": '#include <criterion/criterion.h>\n#include "io/reader.h"\n',
     "io/kafka_one.h": "#include <librdkafka/rdkafka.h>\n", "tests/kafka/tool.c": "#include <librdkafka/rdkafka.h>\n",
 }
@@ -141,7 +142,7 @@ BAD = {  # each must give exactly one finding
     "host/base/foreign.c": "#include <glib.h>\n", "host/base/cpp.c": "#include <charconv>\n",
     "host/unknown/a.c": '#include "base/error.h"\n', "scheduler/top.c": '  #  include "../host/engine/run.h"\n',
     "tests/stress/kafka.c": "#include <librdkafka/rdkafka.h>\n",
-    "host/features/bench.c": "#include <benchmark/benchmark.h>\n",
+    "host/features/bench.c": "#include <benchmark/benchmark.h>\n", "bench/yaml.c": "#include <yaml.h>\n",
 }
 
 
