@@ -308,6 +308,7 @@ def test_topic_that_vanishes(kafka):
     kafka.produce("fleeting", [(0, "k", "first"), (1, "k", "second")])
     feed = Driver("feed", brokers=kafka.bootstrap, group="fleeting", topic=["fleeting", "tx"], start="earliest", store=1, out="fleeting", seconds=120)
     feed.wait(lambda d: d.healthy() and len(d.of("assigned")) == 6, told="ready")
+    feed.wait(lambda d: len([e for e in d.of("end") if e["next"] == 1]) == 2, told="the first messages")
     kafka.tool("delete", "fleeting")
     feed.wait(lambda d: not d.healthy() and "the topic fleeting is not there" in d.of("health")[-1]["why"], 40, "not ready")
     kafka.create("fleeting", 2)
