@@ -79,7 +79,8 @@ bool kafka_words(const ride_kafka_options *o, rd_kafka_resp_err_t code, const ch
             snprintf(what, what_bytes, "the broker's certificate is signed by no CA of %s, or not for its address",
                      o->ca != NULL ? o->ca : "this system");
             snprintf(advice, advice_bytes, "check kafka.ca");
-        } else if (strstr(reason, "alert") != NULL) {
+        } else if (strstr(reason, "alert") != NULL &&
+                   (strstr(reason, "certificate") != NULL || strstr(reason, "unknown ca") != NULL)) {
             snprintf(what, what_bytes, "the broker refuses our certificate: %s", reason);
             snprintf(advice, advice_bytes, "check kafka.certificate and kafka.key");
         } else { /* a broker that ends during the handshake looks like this too */
@@ -127,14 +128,13 @@ ride_status kafka_client_failure(const kafka_client *client, ride_error *err) {
     return client->failed;
 }
 
-/* With TLS 1.3 a broker refuses a certificate after the handshake, which is then a connection that broke. */
-static bool is_refused_certificate(rd_kafka_resp_err_t code, const char *reason) {
-    return code == RD_KAFKA_RESP_ERR__TRANSPORT && reason != NULL && strstr(reason, "SSL routines") != NULL &&
-           strstr(reason, "alert") != NULL && strstr(reason, "certificate") != NULL;
+/* With TLS 1.3 a broker refuses a certificate after the handshake, which is then told as a connection that broke. */
+static bool is_tls(rd_kafka_resp_err_t code, const char *reason) {
+    return code == RD_KAFKA_RESP_ERR__TRANSPORT && reason != NULL && strstr(reason, "SSL routines") != NULL;
 }
 
 ride_status kafka_client_error(kafka_client *client, rd_kafka_resp_err_t code, const char *topic, const char *reason) {
-    if (is_refused_certificate(code, reason)) code = RD_KAFKA_RESP_ERR__SSL;
+    if (is_tls(code, reason)) code = RD_KAFKA_RESP_ERR__SSL;
     char what[KAFKA_WHY_BYTES], advice[64], fatal[KAFKA_WHY_BYTES];
     if (code == RD_KAFKA_RESP_ERR__FATAL) {
         rd_kafka_resp_err_t cause = rd_kafka_fatal_error(client->rk, fatal, sizeof fatal);
