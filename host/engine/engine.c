@@ -22,7 +22,8 @@ ride_status pipeline_submit(pipeline *p, const ride_work *work, ride_error *err)
 
 ride_status pipeline_compute(pipeline *p, ride_error *err) {
     const bool counted = drift_takes_batch(p);
-    const ride_work work = {.stages = p->stages | (counted ? RIDE_STAGE_PROFILE : 0),
+    const uint32_t stages = p->no_scores ? p->stages & ~(uint32_t)(RIDE_STAGE_SCORE | RIDE_STAGE_RULES) : p->stages;
+    const ride_work work = {.stages = stages | (counted ? RIDE_STAGE_PROFILE : 0),
                             .rows_count = p->batch->rows_count,
                             .in_tiles = p->batch->tiles,
                             .out_tiles = p->out_tiles,
