@@ -6,6 +6,7 @@
 #   tests/emu/*.cu                          plain main() programs of kernels/emu, in sanitizer builds too
 #   tests/fuzz/fuzz_*.c                     LLVMFuzzerTestOneInput; built with replay_main.c over tests/fuzz/corpus/NAME,
 #                                           and in the fuzz preset (clang) as libFuzzer programs, build/fuzz/fuzz/NAME
+#   tests/kafka/*.c                         programs that tests run against a Kafka broker, where librdkafka is; no tests themselves
 #   tests/integration/*.sh, test_*.py, tests/lint/*.sh, test_*.py   scripts; exit 77 = skipped, with the reason on the last line
 # Any of them may say, in lines of its own anywhere in the file (after # or * or //):
 #   ride-test: timeout=SECONDS    other than 600 (programs) or 900 (scripts)
@@ -135,6 +136,19 @@ foreach(source IN LISTS sources)
   target_link_libraries(${name} PRIVATE ride_core)
   add_dependencies(fuzz_programs ${name})
 endforeach()
+
+if(TARGET ride::rdkafka AND NOT RIDE_FUZZ)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/kafka/*.c)
+  add_custom_target(kafka_programs)
+  foreach(source IN LISTS sources)
+    get_filename_component(name ${source} NAME_WE)
+    add_executable(${name} ${source})
+    target_compile_options(${name} PRIVATE ${RIDE_WARNINGS} -Wno-missing-field-initializers)
+    target_link_libraries(${name} PRIVATE ride_core ride::rdkafka)
+    set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+    add_dependencies(kafka_programs ${name})
+  endforeach()
+endif()
 
 foreach(kind integration lint)
   file(GLOB scripts CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${kind}/*.sh ${CMAKE_SOURCE_DIR}/tests/${kind}/test_*.py)
