@@ -32,6 +32,7 @@ typedef struct echo {
     atomic_bool stops, paused, reversed;
     _Atomic uint64_t heartbeat_ns, received, rejected, released;
     uint64_t delay_us;
+    bool forever; /* until SIGTERM, not until the end of standard input */
     char *record;
     char *text; /* of an event, with the padding that a parser reads */
 } echo;
@@ -164,11 +165,12 @@ static void command(echo *e, ride_ready *ready, ride_server *server, ride_server
     printf("ok\n");
 }
 
-static void serve_commands(echo *e, ride_ready *ready, ride_server *server, ride_server *admin) {
+static void serve_commands(echo *e, ride_ready *ready, ride_server *server, ride_server *admin, bool forever) {
     char line[512];
     size_t used = 0;
     for (;;) {
-        struct pollfd fds[2] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = done_fds[0], .events = POLLIN}};
+        struct pollfd fds[2] = {{.fd = forever ? -1 : STDIN_FILENO, .events = POLLIN},
+                                {.fd = done_fds[0], .events = POLLIN}};
         if (poll(fds, 2, -1) < 0 && errno != EINTR) return;
         if (fds[1].revents != 0) return;
         if (fds[0].revents == 0) continue;
@@ -202,7 +204,8 @@ enum {
     O_HEADER,
     O_CONNECTIONS,
     O_IDLE,
-    O_DELAY
+    O_DELAY,
+    O_FOREVER,
 };
 static const struct option long_options[] = {{"listen", 1, NULL, O_LISTEN},
                                              {"admin", 1, NULL, O_ADMIN},
@@ -217,6 +220,7 @@ static const struct option long_options[] = {{"listen", 1, NULL, O_LISTEN},
                                              {"connections", 1, NULL, O_CONNECTIONS},
                                              {"idle-ms", 1, NULL, O_IDLE},
                                              {"delay-us", 1, NULL, O_DELAY},
+                                             {"forever", 0, NULL, O_FOREVER},
                                              {0}};
 
 static void read_options(int argc, char **argv, ride_serve_options *serve, ride_serve_options *admin,
@@ -236,6 +240,7 @@ static void read_options(int argc, char **argv, ride_serve_options *serve, ride_
         case O_HEADER: serve->header_bytes_max = number; break;
         case O_CONNECTIONS: serve->connections_max = (uint32_t)number; break;
         case O_IDLE: serve->idle_timeout_ns = number * 1000000; break;
+        case O_FOREVER: e->forever = true; break;
         case O_DELAY: e->delay_us = number; break;
         default: exit(64);
         }
@@ -279,7 +284,7 @@ int main(int argc, char **argv) {
     if (pthread_create(&thread, NULL, engine, &e) != 0) return 71;
     printf("listens %u %u\n", ride_serve_port(server), ride_serve_port(admin_server));
     fflush(stdout);
-    serve_commands(&e, ready, server, admin_server);
+    serve_commands(&e, ready, server, admin_server, e.forever);
     atomic_store(&e.stops, true);
     ride_waker_wake(&e.waker);
     pthread_join(thread, NULL);
