@@ -4,6 +4,7 @@
 #                                           and TSan included
 #   tests/stress/*.c                        plain main() programs with threads (run under TSan too)
 #   tests/emu/*.cu                          plain main() programs of kernels/emu, in sanitizer builds too
+#   tests/support/*_main.c                  programs that integration scripts run, build/PRESET/tests/NAME
 #   tests/fuzz/fuzz_*.c                     LLVMFuzzerTestOneInput; built with replay_main.c over tests/fuzz/corpus/NAME,
 #                                           and in the fuzz preset (clang) as libFuzzer programs, build/fuzz/fuzz/NAME
 #   tests/kafka/*.c                         programs that tests run against a Kafka broker, where librdkafka is; no tests themselves
@@ -85,6 +86,21 @@ if(NOT RIDE_FUZZ)
   target_compile_options(record_backend PRIVATE ${RIDE_WARNINGS})
   target_link_libraries(record_backend PRIVATE Threads::Threads m)
   set_target_properties(record_backend PROPERTIES OUTPUT_NAME ride_cuda LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/record)
+endif()
+
+# Programs that integration scripts run: tests/NAME of tests/support/NAME_main.c
+add_custom_target(support_programs)
+file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/*_main.c)
+if(NOT RIDE_FUZZ)
+  foreach(source IN LISTS sources)
+    get_filename_component(base ${source} NAME_WE)
+    string(REGEX REPLACE "_main$" "" name ${base})
+    add_executable(${name} ${source})
+    target_compile_options(${name} PRIVATE ${RIDE_WARNINGS} -Wno-missing-field-initializers)
+    target_link_libraries(${name} PRIVATE ride_core)
+    set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+    add_dependencies(support_programs ${name})
+  endforeach()
 endif()
 
 if(TARGET ride::criterion AND NOT RIDE_FUZZ AND NOT RIDE_SANITIZE MATCHES "thread") # Criterion does not start under TSan
