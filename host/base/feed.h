@@ -39,8 +39,9 @@ typedef struct ride_stream_info {
     const char *source; /* of the spec; borrowed from the feed's options */
     char topic[RIDE_TOPIC_BYTES];
     int32_t partition;
-    bool is_log;       /* has offsets that can be read again; false: requests, which come once */
-    int64_t committed; /* next offset by what was stored before, RIDE_OFFSET_NONE = nothing was */
+    uint32_t partitions_count; /* of the topic, all members' together; 0 = not known */
+    bool is_log;               /* has offsets that can be read again; false: requests, which come once */
+    int64_t committed;         /* next offset by what was stored before, RIDE_OFFSET_NONE = nothing was */
     int64_t
         log_begin; /* the log's first offset and the one behind its last, at the time of the assignment; -1 = not known */
     int64_t log_end;
@@ -75,7 +76,8 @@ typedef struct ride_answer {
 typedef struct ride_feed_ops {
     const char *name; /* "kafka", "http", "fake" */
     /* Takes up to messages_max messages that are at hand, of one stream or of any (in turn, some of each at a time), and serves what else the
-     * feed has to tell. Never waits. *count = 0 with RIDE_OK: nothing now; the waker wakes when there is. A failure is final:
+     * feed has to tell. Never waits. *count = 0 with RIDE_OK: nothing now; the waker wakes when there is. A poll that told of streams that come or go
+     * brings no messages: the engine may have to rebuild first. A failure is final:
      * what the operator must mend (a topic that is not there, a wrong password), said in words. A broker that is away is no failure:
      * health tells it, and the feed goes on by itself. */
     ride_status (*poll)(ride_feed *feed, uint32_t stream, ride_message *messages, uint32_t messages_max,
