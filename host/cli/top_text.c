@@ -174,7 +174,7 @@ static void put_events(writer *to) {
 /* "approve 12,000 (97.5 %)  review …": a family's rates, the greatest first, as many as the line holds. */
 static void put_rates(writer *to, const char *title, ride_metric_family family, bool shares, style how) {
     const top_list *list = list_of(to->view, family);
-    bool shown[TOP_ITEMS_MAX] = {false};
+    bool shown[TOP_ITEMS_MAX] = {false}, none = true;
     char cell[CELL];
     double all = rate_sum(to->view, family);
     put(to, HEAD, "%-11s", title);
@@ -187,12 +187,14 @@ static void put_rates(writer *to, const char *title, ride_metric_family family, 
                 best = i;
         }
         shown[best] = true;
+        if (list->items[best].value <= 0) continue; /* every reason has a series from the start */
         double now = top_rate(to->view, family, list->items[best].name);
-        put(to, now > 0 ? how : PLAIN, " %s %s", list->items[best].name, count_text(now, cell));
+        put(to, PLAIN, none ? " " : ",  ");
+        put(to, now > 0 ? how : PLAIN, "%s %s", list->items[best].name, count_text(now, cell));
         if (shares && all > 0) put(to, DIM, " (%.3g %%)", now / all * 100);
-        if (n + 1 < list->count) put(to, PLAIN, ", ");
+        none = false;
     }
-    if (list->count == 0) put(to, DIM, " none yet");
+    if (none) put(to, DIM, " none yet");
     end_line(to);
 }
 
@@ -224,15 +226,13 @@ static void put_latency_line(writer *to, const char *title, ride_metric_family f
     end_line(to);
 }
 
-static uint32_t histograms_of(const top_page *page, ride_metric_family family) {
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < page->histograms_count; i++) count += page->histograms[i].family == family;
-    return count;
-}
-
 static void put_more(writer *to, uint32_t count) {
     put(to, DIM, "  … and %u more", count);
     end_line(to);
+}
+
+static bool is_used_endpoint(const top_histogram *one) {
+    return one->family == RIDE_METRIC_HTTP_SECONDS && top_observed(NULL, one) > 0;
 }
 
 /* The stages in the order in which an event goes through them, others behind; at most `most` lines. */
@@ -250,7 +250,7 @@ static void put_stages(writer *to, uint32_t most) {
             if (one->family == RIDE_METRIC_STAGE_SECONDS && at == place) stages[count++] = one;
         }
     for (uint32_t i = 0; i < page->histograms_count; i++)
-        if (page->histograms[i].family == RIDE_METRIC_HTTP_SECONDS) stages[count++] = &page->histograms[i];
+        if (is_used_endpoint(&page->histograms[i])) stages[count++] = &page->histograms[i];
     for (uint32_t i = 0; i < count && most > 0; i++) {
         char title[TOP_NAME_BYTES + 8];
         if (count > most && i + 1 == most) {
@@ -356,6 +356,7 @@ static void put_http(writer *to) {
     put(to, HEAD, "%-11s", "http");
     put(to, PLAIN, " requests/s");
     for (uint32_t i = 0; i < codes->count; i++) {
+        if (codes->items[i].value <= 0) continue;
         double now = top_rate(view, RIDE_METRIC_HTTP_REQUESTS, codes->items[i].name);
         put(to, now > 0 && codes->items[i].name[0] >= '4' ? WARN : PLAIN, " %s: %s,", codes->items[i].name,
             count_text(now, cell));
@@ -383,9 +384,11 @@ size_t top_text(const top_view *view, const char *line_end, char *text) {
     writer to = {.view = view, .line_end = line_end, .text = text};
     const top_page *page = view->after;
     bool kafka = page->lists[RIDE_METRIC_BROKERS_UP].count > 0 || page->lists[RIDE_METRIC_PRODUCED].count > 0;
-    bool http = page->lists[RIDE_METRIC_HTTP_REQUESTS].count > 0;
+    bool http = top_page_sum(page, RIDE_METRIC_HTTP_REQUESTS) > 0;
     bool acknowledged = top_page_histogram(page, RIDE_METRIC_DELIVERY_SECONDS, "") != NULL;
-    uint32_t stages = histograms_of(page, RIDE_METRIC_STAGE_SECONDS) + histograms_of(page, RIDE_METRIC_HTTP_SECONDS);
+    uint32_t stages = 0;
+    for (uint32_t i = 0; i < page->histograms_count; i++)
+        stages += page->histograms[i].family == RIDE_METRIC_STAGE_SECONDS || is_used_endpoint(&page->histograms[i]);
     uint32_t queues = page->lists[RIDE_METRIC_QUEUE_ROWS].count, topics = page->lists[RIDE_METRIC_LAG].count;
     queues += queues > 0, topics += topics > 0; /* their heads */
     put_head(&to);

@@ -199,19 +199,17 @@ static ride_status take_apart(exchange *x, ride_http_answer *answer) {
     return RIDE_OK;
 }
 
-ride_status ride_http_get(const char *address, const char *path, const char *bearer_token, uint64_t timeout_ns,
-                          ride_http_answer *answer, ride_error *err) {
+ride_status ride_http_get(const char *address, const char *path, uint64_t timeout_ns, ride_http_answer *answer,
+                          ride_error *err) {
     exchange x = {.address = address, .until_ns = now_ns() + timeout_ns, .fd = -1, .err = err};
-    char host[HOST_BYTES], port[PORT_BYTES], request[2048];
+    char host[HOST_BYTES], port[PORT_BYTES], request[1024];
     RIDE_TRY(split(address, host, port, err));
     bool v6 = strchr(host, ':') != NULL;
-    int bytes = snprintf(
-        request, sizeof request,
-        "GET %s HTTP/1.1\r\nHost: %s%s%s:%s\r\nUser-Agent: ride\r\nAccept: */*\r\n%s%s%sConnection: close\r\n\r\n",
-        path, v6 ? "[" : "", host, v6 ? "]" : "", port, bearer_token != NULL ? "Authorization: Bearer " : "",
-        bearer_token != NULL ? bearer_token : "", bearer_token != NULL ? "\r\n" : "");
-    if (bytes < 0 || (size_t)bytes >= sizeof request)
-        return ride_fail(err, RIDE_E_USAGE, "the path or the token is too long");
+    int bytes =
+        snprintf(request, sizeof request,
+                 "GET %s HTTP/1.1\r\nHost: %s%s%s:%s\r\nUser-Agent: ride\r\nAccept: */*\r\nConnection: close\r\n\r\n",
+                 path, v6 ? "[" : "", host, v6 ? "]" : "", port);
+    if (bytes < 0 || (size_t)bytes >= sizeof request) return ride_fail(err, RIDE_E_USAGE, "the path is too long");
     ride_status st = connect_any(&x, host, port);
     if (st == RIDE_OK) st = send_all(&x, request, (size_t)bytes);
     if (st == RIDE_OK) st = receive_all(&x);

@@ -12,10 +12,10 @@ typedef struct ride_http_answer {
     size_t body_bytes;
 } ride_http_answer;
 
-/* address: HOST:PORT, [V6]:PORT, or either behind http://. bearer_token: NULL = none. The whole exchange takes at most timeout_ns (the
+/* address: HOST:PORT, [V6]:PORT, or either behind http://. The whole exchange takes at most timeout_ns (the
  * resolver's own time besides, for a name that is no number). RIDE_E_USAGE: no such address can be; RIDE_E_UNAVAILABLE: nothing listens, or no answer
  * in time; RIDE_E_DATA: the answer is no HTTP, or too long. Any status code is an answer. */
-ride_status ride_http_get(const char *address, const char *path, const char *bearer_token, uint64_t timeout_ns,
-                          ride_http_answer *answer, ride_error *err);
+ride_status ride_http_get(const char *address, const char *path, uint64_t timeout_ns, ride_http_answer *answer,
+                          ride_error *err);
 
 #endif
