@@ -174,11 +174,67 @@ bool cut(ondemand::document &document, ondemand::value value, const char *begin,
 }
 
 ride_json_result begin(ride_json_parser *parser, const char *text, size_t bytes) {
+    static_assert(RIDE_JSON_PADDING >= simdjson::SIMDJSON_PADDING, "what simdjson reads beyond a text");
     simdjson::padded_string_view view(text, bytes, bytes + RIDE_JSON_PADDING);
     auto error = parser->reader.iterate(view).get(parser->document);
     return error == simdjson::UTF8_ERROR ? RIDE_JSON_BAD_UTF8
            : error != simdjson::SUCCESS  ? RIDE_JSON_BAD
                                          : RIDE_JSON_OK;
+}
+
+struct walker {
+    const char *begin, *end;
+    ride_json_walk_fn member;
+    void *context;
+};
+
+bool walk(const walker &w, ondemand::value value, std::string_view key, unsigned depth);
+
+bool walk_object(const walker &w, ondemand::object object, unsigned depth) {
+    for (auto field : object) {
+        std::string_view key;
+        ondemand::value inner;
+        if (field.unescaped_key().get(key) != simdjson::SUCCESS || field.value().get(inner) != simdjson::SUCCESS ||
+            !walk(w, inner, key, depth))
+            return false;
+    }
+    return true;
+}
+
+bool walk(const walker &w, ondemand::value value, std::string_view key, unsigned depth) {
+    ondemand::json_type type;
+    if (depth > RIDE_JSON_DEPTH_MAX || value.type().get(type) != simdjson::SUCCESS) return false;
+    ride_json_member found = {};
+    found.key = key.data();
+    found.key_bytes = static_cast<uint32_t>(key.size());
+    if (type != ondemand::json_type::object && type != ondemand::json_type::array) {
+        if (!read_value(value, w.begin, w.end, &found)) return false;
+        w.member(w.context, depth, &found);
+        return true;
+    }
+    found.type = RIDE_JSON_NESTED;
+    found.offset = static_cast<uint32_t>(value.raw_json_token().data() - w.begin);
+    w.member(w.context, depth, &found);
+    if (type == ondemand::json_type::object) {
+        ondemand::object object;
+        return value.get_object().get(object) == simdjson::SUCCESS && walk_object(w, object, depth + 1);
+    }
+    ondemand::array array;
+    if (value.get_array().get(array) != simdjson::SUCCESS) return false;
+    for (auto element : array) {
+        ondemand::value inner;
+        if (element.get(inner) != simdjson::SUCCESS || !walk(w, inner, {}, depth + 1)) return false;
+    }
+    return true;
+}
+
+// The object that a text is, or why it is none.
+ride_json_result open_object(ride_json_parser *parser, const char *text, size_t bytes, ondemand::object *out) {
+    ride_json_result begun = begin(parser, text, bytes);
+    if (begun != RIDE_JSON_OK) return begun;
+    auto error = parser->document.get_object().get(*out);
+    if (error == simdjson::INCORRECT_TYPE) return RIDE_JSON_NOT_OBJECT;
+    return error == simdjson::SUCCESS ? RIDE_JSON_OK : RIDE_JSON_BAD;
 }
 
 // Nothing may follow: there is no place to read on at.
@@ -204,13 +260,9 @@ void ride_json_parser_destroy(ride_json_parser *parser) { delete parser; }
 
 ride_json_result ride_json_object(ride_json_parser *parser, const char *text, size_t bytes, ride_json_member_fn member,
                                   void *context) {
-    static_assert(RIDE_JSON_PADDING >= simdjson::SIMDJSON_PADDING, "what simdjson reads beyond a text");
-    ride_json_result begun = begin(parser, text, bytes);
-    if (begun != RIDE_JSON_OK) return begun;
     ondemand::object object;
-    auto error = parser->document.get_object().get(object);
-    if (error == simdjson::INCORRECT_TYPE) return RIDE_JSON_NOT_OBJECT;
-    if (error != simdjson::SUCCESS) return RIDE_JSON_BAD;
+    ride_json_result result = open_object(parser, text, bytes, &object);
+    if (result != RIDE_JSON_OK) return result;
     for (auto field : object) {
         ondemand::raw_json_string raw;
         std::string_view key;
@@ -276,4 +328,12 @@ bool ride_json_string(ride_json_parser *parser, const char *text, size_t text_by
     std::copy(found.begin(), found.end(), to);
     *bytes = found.size();
     return true;
+}
+
+ride_json_result ride_json_walk(ride_json_parser *parser, const char *text, size_t bytes, ride_json_walk_fn member,
+                                void *context) {
+    ondemand::object object;
+    ride_json_result result = open_object(parser, text, bytes, &object);
+    if (result != RIDE_JSON_OK) return result;
+    return walk_object({text, text + bytes, member, context}, object, 1) ? end(parser) : RIDE_JSON_BAD;
 }

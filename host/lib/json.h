@@ -67,6 +67,12 @@ ride_json_result ride_json_elements(ride_json_parser *parser, const char *text, 
 bool ride_json_string(ride_json_parser *parser, const char *text, size_t text_bytes, char *to, size_t to_bytes_max,
                       size_t *bytes);
 
+/* ride_json_object for everything inside too, depth first: what the object holds has depth 1, what those hold depth 2, and so on. A NESTED value is
+ * told before what it holds; key is NULL in an array. */
+typedef void (*ride_json_walk_fn)(void *context, unsigned depth, const ride_json_member *member);
+ride_json_result ride_json_walk(ride_json_parser *parser, const char *text, size_t bytes, ride_json_walk_fn member,
+                                void *context);
+
 #ifdef __cplusplus
 }
 #endif

@@ -6,6 +6,7 @@
 #include "base/feed.h"
 #include "base/waker.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
