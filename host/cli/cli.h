@@ -61,6 +61,10 @@ extern const cli_word cli_run_words[];
 int cli_score(int argc, char **argv);
 extern const char cli_score_help[];
 extern const cli_word cli_score_words[];
+int cli_topology_section(void); /* of `ride doctor`: this machine, without a configuration */
+int cli_topology_verb(int argc, char **argv);
+extern const char cli_topology_help[];
+extern const cli_word cli_topology_words[];
 int cli_verify(int argc, char **argv);
 extern const char cli_verify_help[];
 extern const cli_word cli_verify_words[];

@@ -3,12 +3,11 @@
 #include "cli/config_check.h"
 #include "backend/registry.h"
 #include "cli/cli.h"
-#include "config/budget.h"
+#include "engine/budget.h"
 #include "engine/profile.h"
 #include "features/explain.h"
 #include "kernels/layout/program.h"
 #include "models/compile.h"
-#include "topo/topo.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -202,46 +201,30 @@ static void put_item(const char *what, uint64_t events, const char *bytes, const
     printf("  %-34s %10s %12s%s%s\n", what, count, bytes, *note != '\0' ? "  " : "", note);
 }
 
-/* Window state of each entity, and of all together. */
-static void print_state(const check *c, ride_budget_facts *facts) {
+/* Window state of each entity. */
+static void print_state(const check *c) {
     ride_explain_entity entities[RIDE_ENTITIES_MAX];
     ride_error err = {.status = RIDE_OK};
-    bool known = ride_explain_memory(c->spec, entities, &err) == RIDE_OK;
-    facts->state_is_bounded = known;
-    for (uint32_t e = 0; known && e < c->spec->entities_count; e++) {
+    if (ride_explain_memory(c->spec, entities, &err) != RIDE_OK) return;
+    for (uint32_t e = 0; e < c->spec->entities_count; e++) {
         char what[RIDE_NAME_BYTES + 32], note[64], bytes[32];
         snprintf(what, sizeof what, "window state of %s", c->spec->entities[e].name);
         snprintf(note, sizeof note, "%" PRIu64 " keys", entities[e].expected_keys);
-        facts->state_is_bounded = facts->state_is_bounded && entities[e].expected_keys != 0;
         if (entities[e].expected_keys == 0) put_item(what, 0, "not bounded", "the entity has no expected_keys");
         else put_item(what, 0, ride_budget_text(entities[e].total_bytes_max, bytes, sizeof bytes), note);
-        if (__builtin_add_overflow(facts->state_bytes, entities[e].total_bytes_max, &facts->state_bytes))
-            facts->state_bytes = UINT64_MAX;
     }
-    if (c->config->backend_memory != 0 && facts->state_bytes > c->config->backend_memory)
-        puts("  backend.memory is less than the keys that the spec expects need");
-}
-
-static bool needs_ids(const ride_spec *spec) {
-    return spec->sources[spec->source_events].dedup_us > 0 || spec->source_labels >= 0;
 }
 
 /* Every bound, and their sum. */
 static void print_memory(const check *c) {
-    ride_tile_layout in, out;
     ride_budget budget;
-    ride_budget_facts facts = {.image_bytes = c->bundle.image_bytes,
-                               .has_peers = c->spec->has_peers,
-                               .has_ids = needs_ids(c->spec)};
+    ride_budget_facts facts;
     ride_error err = {.status = RIDE_OK};
     char bytes[32];
-    ride_plan_layout_in(&c->bundle, &in);
-    ride_plan_layout_out(&c->bundle, &out);
-    facts.tile_in_bytes = in.tile_bytes;
-    facts.tile_out_bytes = out.tile_bytes;
+    ride_budget_facts_of(c->spec, &c->bundle, 0, &facts);
+    ride_status st = ride_budget_at_start(c->config, &facts, &budget, &err);
     printf("at most:%-30s %6s %12s\n", "", "events", "memory");
-    print_state(c, &facts);
-    ride_config_budget(c->config, &facts, &budget);
+    print_state(c);
     for (uint32_t i = 0; i < budget.count; i++) {
         const ride_budget_item *item = &budget.items[i];
         bool ids = !item->is_bounded && item->key[0] == '\0';
@@ -251,11 +234,9 @@ static void print_memory(const check *c) {
     }
     put_item("in all", 0, ride_budget_text(budget.bytes, bytes, sizeof bytes),
              budget.is_bounded ? "" : "and what is not bounded");
-    ride_topo *topo = NULL;
-    if (ride_topo_load(NULL, &topo, &err) == RIDE_OK &&
-        ride_budget_check(&budget, ride_machine_memory(ride_topo_machine(topo)), &err) != RIDE_OK)
-        printf("more than this machine has: %s\n", err.what);
-    ride_topo_destroy(topo);
+    if (c->config->backend_memory != 0 && facts.state_bytes > c->config->backend_memory)
+        puts("backend.memory is less than the keys that the spec expects need");
+    if (st != RIDE_OK) printf("more than this machine has: %s\n", err.what);
 }
 
 int cli_config_check(const ride_config *config) {

@@ -11,7 +11,8 @@ static uint64_t times(uint64_t a, uint64_t b) { return __builtin_mul_overflow(a,
 static void add(ride_budget *b, const char *name, const char *key, uint64_t events, uint64_t bytes, bool is_bounded) {
     if (bytes == 0 && is_bounded) return;
     RIDE_ASSERT(b->count < RIDE_BUDGET_ITEMS_MAX);
-    b->items[b->count++] = (ride_budget_item){name, events, bytes, is_bounded, key};
+    b->items[b->count++] =
+        (ride_budget_item){.name = name, .events = events, .bytes = bytes, .is_bounded = is_bounded, .key = key};
     if (is_bounded) b->bytes = sum(b->bytes, bytes);
     else b->is_bounded = false;
 }
@@ -34,6 +35,14 @@ static void add_batches(const ride_config *c, const ride_budget_facts *f, ride_b
     bytes = sum(bytes, times(rows, RIDE_BUDGET_ROW_BYTES));
     add(b, "batches in hand", "scheduler.max_batch", shards * rows, times(shards, bytes), true);
     add(b, "their strings", "runtime.shards", 0, shards * RIDE_BUDGET_ARENA_MIB * RIDE_BUDGET_MIB, true);
+    b->items[b->count - 1].of_shards = b->items[b->count - 2].of_shards = true;
+}
+
+uint64_t ride_budget_of_shards(const ride_budget *budget) {
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < budget->count; i++)
+        if (budget->items[i].of_shards) bytes = sum(bytes, budget->items[i].bytes);
+    return bytes;
 }
 
 static void add_service(const ride_config *c, ride_budget *b) {
