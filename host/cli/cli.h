@@ -3,6 +3,7 @@
 #ifndef RIDE_CLI_CLI_H
 #define RIDE_CLI_CLI_H
 #include "base/error.h"
+#include "base/waker.h"
 #include "cli/options.h"
 
 #include <signal.h>
@@ -86,5 +87,7 @@ int cli_print(const char *text);
 
 /* From here on SIGINT and SIGTERM set the flag, and a second one ends the program as usual. */
 volatile sig_atomic_t *cli_stop(void);
+/* Those signals also wake who sleeps there; NULL: nobody any more. */
+void cli_stop_wakes(ride_waker *waker);
 
 #endif

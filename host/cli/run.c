@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 #include "cli/config_read.h"
 #include "cli/run_report.h"
+#include "engine/service_config.h"
 #include "engine/summary.h"
 
 #include <stdio.h>
@@ -36,6 +37,17 @@ static const cli_option options[] = {
     {"--progress", CLI_SWITCH, &progress},
 };
 const cli_word cli_run_words[] = {{"", CLI_OPTIONS(options)}, {0}};
+
+static ride_status serve(const ride_config *config, const ride_run_options *run, ride_run_summary *summary,
+                         ride_diagnostics *findings, ride_error *err) {
+    static ride_waker waker;
+    RIDE_TRY(ride_waker_open(&waker, err));
+    cli_stop_wakes(&waker);
+    ride_status st = ride_service_run_config(config, run, &waker, summary, findings, err);
+    cli_stop_wakes(NULL);
+    ride_waker_close(&waker);
+    return st;
+}
 
 static int run_config(const ride_config *config) {
     bool shown = progress || (!quiet && isatty(STDERR_FILENO));
@@ -84,7 +96,8 @@ static int run_config(const ride_config *config) {
                                 .rule_decisions = rule_decisions,
                                 .rules_count = config->rules_count};
     ride_diagnostics_init(&findings);
-    ride_status st = ride_run(&run, &summary, &findings, &err);
+    ride_status st = ride_config_is_service(config) ? serve(config, &run, &summary, &findings, &err)
+                                                    : ride_run(&run, &summary, &findings, &err);
     if (shown) cli_progress_end();
     int code = 0;
     facts.interrupted = st == RIDE_INTERRUPTED;
@@ -108,11 +121,7 @@ int cli_run(int argc, char **argv) {
     if (code != 0) return code;
     ride_log_setup(
         &(ride_log_options){.level_min = config->log_level, .format = config->log_format, .fd = STDERR_FILENO});
-    if (ride_config_is_service(config)) {
-        ride_error err;
-        ride_fail(&err, RIDE_E_UNSUPPORTED, "topics and HTTP are not served yet");
-        code = cli_failed("run", &err);
-    } else code = run_config(config);
+    code = run_config(config);
     ride_config_destroy(config);
     return code;
 }

@@ -19,6 +19,13 @@ void service_ready(service *s, const char *part, bool ready, const char *why) {
     if (s->options->ready != NULL) s->options->ready(s->options->ready_context, part, ready, why);
 }
 
+void service_state_ready(service *s) {
+    bool ready = !s->must_rebuild && !s->in_rebuild && !s->is_partial;
+    for (uint32_t i = 0; i < s->feeds_count; i++)
+        ready = ready && (s->feeds[i]->ops->store == NULL || s->feed_assigned[i]);
+    if (ready) service_ready(s, "state", true, NULL);
+}
+
 /* ---- one batch ---- */
 
 static void observe(service *s, uint64_t begin_ns, uint64_t journal_ns, uint64_t compute_ns, uint64_t encode_ns,
@@ -98,7 +105,8 @@ static void statistics(service *s) {
     ride_metric_set(s->m.keys, (double)state.keys);
     ride_metric_set(s->m.entries, (double)state.entries);
     ride_metric_set(s->m.bytes, (double)state.bytes);
-    ride_metric_set(s->m.labels[1] != NULL ? s->m.labels[1] : NULL, (double)s->p.labels_waiting);
+    ride_metric_set_total(s->m.labels[1], s->p.summary->labels_unknown);
+    ride_metric_set_total(s->m.labels[2], s->p.summary->labels_rejected);
 }
 
 /* While others of the group have what is needed here: only the group is listened to. */
@@ -111,11 +119,19 @@ static ride_status wait_whole(service *s, ride_error *err) {
     return RIDE_OK;
 }
 
-/* A batch that is not full may wait for more. */
-static uint64_t wait_ns(const service *s) {
-    if (s->runs_count == 0) return (uint64_t)IDLE_WAIT_MS * 1000000;
-    const uint64_t waited_ns = service_now() - s->first_ns;
-    return waited_ns < s->options->batch_delay_ns ? s->options->batch_delay_ns - waited_ns : 0;
+/* How long the batch in hand may wait for more; 0: it goes now. */
+static uint64_t wait_ns(service *s) {
+    const uint64_t look_ns = (uint64_t)IDLE_WAIT_MS * 1000000, now_ns = service_now();
+    if (s->runs_count == 0) return look_ns;
+    const uint32_t rows = s->p.batch->rows_count > 0 ? s->p.batch->rows_count : 1; /* rejected ones alone go on too */
+    const ride_batcher_view view = {.now_ns = now_ns,
+                                    .rows_count = rows,
+                                    .oldest_ns = s->first_ns,
+                                    .device_free = true};
+    const ride_batcher_step step = ride_batcher_next(&s->batcher, &view);
+    if (step.rows_count > 0) return 0;
+    const uint64_t left_ns = step.wait_until_ns > now_ns ? step.wait_until_ns - now_ns : 1;
+    return left_ns < look_ns ? left_ns : look_ns;
 }
 
 static void idle(service *s) {
@@ -128,6 +144,7 @@ static void idle(service *s) {
 static ride_status serve(service *s, ride_error *err) {
     uint64_t told_ns = 0;
     while (!service_stopped(s)) {
+        if (s->options->heartbeat_ns != NULL) atomic_store(s->options->heartbeat_ns, service_now());
         if (s->is_partial) {
             RIDE_TRY(wait_whole(s, err));
             continue;
@@ -235,11 +252,16 @@ static ride_status service_open(service *s, ride_diagnostics *findings, ride_err
     service_metrics_open(s);
     for (uint32_t i = 0; i < o->inputs_count; i++) RIDE_TRY(open_input(s, &o->inputs[i], err));
     RIDE_TRY(open_rooms(s, err));
+    ride_batcher_init(&s->batcher, &(ride_batcher_options){.policy = o->batch_delay_ns > 0 ? RIDE_BATCHER_FIXED
+                                                                                           : RIDE_BATCHER_GREEDY,
+                                                           .rows_count_max = o->run.batch_rows_max,
+                                                           .delay_ns_max = o->batch_delay_ns});
     if (o->journal_path != NULL)
         RIDE_TRY(ride_journal_open(o->journal_path, s->p.spec->hash, o->journal_sync, o->replay, &s->journal, err));
     RIDE_TRY(phase_open(s, err));
     RIDE_TRY(open_ports(s, err));
     service_ready(s, "model", true, NULL);
+    service_state_ready(s);
     return service_emit_open(s, err);
 }
 

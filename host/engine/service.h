@@ -16,6 +16,8 @@
 #include "base/waker.h"
 #include "engine/engine.h"
 
+#include <stdatomic.h>
+
 /* One source of the spec, fed by messages. */
 typedef struct ride_service_input {
     const char *source; /* of the spec */
@@ -62,11 +64,13 @@ typedef struct ride_service_options {
         partition_keyed; /* every entity is keyed by what the streams are partitioned by: each stream has a clock of its own, and the
                            * streams may be shared with other processes */
     uint64_t drain_timeout_ns; /* 0 = 30 s */
-    uint64_t batch_delay_ns; /* scheduler.policy fixed: a batch that is not full waits this long for more; 0 = greedy */
-    ride_waker *waker;       /* made by the caller, so that its signal handler can wake the engine */
-    ride_metrics *metrics;   /* may be NULL */
-    ride_ready_fn ready;     /* may be NULL */
+    uint64_t
+        batch_delay_ns; /* how long a batch that is not full waits for more (scheduler.policy fixed); 0: it goes at once */
+    ride_waker *waker;     /* made by the caller, so that its signal handler can wake the engine */
+    ride_metrics *metrics; /* may be NULL */
+    ride_ready_fn ready;   /* may be NULL */
     void *ready_context;
+    _Atomic uint64_t *heartbeat_ns; /* set at every turn of the loop; may be NULL */
     /* Replay (`ride replay`, `ride verify`): from the journal's first run, everything is emitted, the end of the journal is the end. */
     bool replay;
 } ride_service_options;

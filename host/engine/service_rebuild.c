@@ -198,6 +198,6 @@ ride_status rebuild_run(service *s, ride_error *err) {
     if (st != RIDE_OK) return st;
     for (uint32_t i = 0; i < s->streams_count; i++) s->streams[i].is_warm = s->streams[i].used;
     ride_metric_set(s->m.replay_ratio, 1);
-    service_ready(s, "state", true, NULL);
+    service_state_ready(s);
     return RIDE_OK;
 }

@@ -101,6 +101,8 @@ ride_status streams_assigned(void *context, ride_stream_info *infos, uint32_t co
     if (!warm && !s->is_partial) RIDE_TRY(rebuild_plan(s, infos, count, err));
     if (!s->is_partial) s->was_whole = true;
     s->assignments++;
+    s->feed_assigned[c->feed] = true;
+    service_state_ready(s);
     for (uint32_t i = 0; i < count; i++)
         if (infos[i].is_log)
             ride_log_info("stream assigned", ride_log_text("topic", infos[i].topic),

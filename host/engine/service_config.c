@@ -1,0 +1,234 @@
+/* engine/service_config.c: see service_config.h. */
+#include "engine/service_config.h"
+
+#include "base/log.h"
+#include "io/kafka.h"
+#include "serve/admin.h"
+#include "serve/score.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { STOP_GRACE_MS = 2000, PATH_BYTES = 4096 };
+
+/* What the ports of one service share. */
+typedef struct wiring {
+    const ride_config *config;
+    ride_metrics *metrics;
+    ride_ready *ready;
+    ride_server *http, *admin;
+    ride_admin admin_endpoints;
+    _Atomic uint64_t heartbeat_ns;
+    ride_kafka_options kafka;
+    ride_kafka_source sources[RIDE_SOURCES_MAX];
+    uint32_t sources_count;
+    const char *topics[RIDE_TARGETS];
+    const char *http_source;
+    ride_score_options score;
+} wiring;
+
+/* ---- ports ---- */
+
+static ride_status open_kafka_feed(void *context, const ride_feed_events *events, ride_waker *waker, ride_feed **out,
+                                   ride_error *err) {
+    wiring *w = context;
+    w->kafka.waker = waker;
+    return ride_kafka_feed_open(&w->kafka, events, out, err);
+}
+
+static ride_status open_kafka_outlet(void *context, const ride_outlet_events *events, ride_waker *waker,
+                                     ride_outlet **out, ride_error *err) {
+    wiring *w = context;
+    w->kafka.waker = waker;
+    return ride_kafka_outlet_open(&w->kafka, w->topics, RIDE_TARGETS, events, out, err);
+}
+
+static ride_status open_http(void *context, const ride_feed_events *events, ride_waker *waker, ride_feed **out,
+                             ride_error *err) {
+    wiring *w = context;
+    const ride_config *c = w->config;
+    const ride_serve_options serve = {.name = "http",
+                                      .listen = c->http.listen,
+                                      .certificate_path = c->http.certificate,
+                                      .key_path = c->http.key,
+                                      .token_path = c->http.token_file,
+                                      .header_bytes_max = c->http.header_max,
+                                      .body_bytes_max = c->http.body_max,
+                                      .connections_max = c->http.connections_max,
+                                      .idle_timeout_ns = (uint64_t)c->http.idle_timeout_us * 1000,
+                                      .metrics = w->metrics};
+    RIDE_TRY(ride_serve_start(&serve, &w->http, err));
+    w->score = (ride_score_options){.source = w->http_source,
+                                    .queue_events_max = c->http.queue,
+                                    .ready = w->ready,
+                                    .events = *events};
+    RIDE_TRY(ride_score_feed_open(w->http, &w->score, waker, out, err));
+    ride_log_info("HTTP scores", ride_log_text("listen", ride_serve_address(w->http)));
+    ride_ready_set(w->ready, "http", true, NULL);
+    return RIDE_OK;
+}
+
+static ride_status open_admin(wiring *w, ride_error *err) {
+    const char *listen = w->config->admin.listen;
+    const ride_serve_options serve = {.name = "admin",
+                                      .listen = listen != NULL ? listen : RIDE_ADMIN_LISTEN,
+                                      .metrics = w->metrics};
+    ride_status st = ride_serve_start(&serve, &w->admin, err);
+    if (st != RIDE_OK && listen == NULL) {
+        char text[512];
+        ride_log_warn("there is no admin listener: set admin.listen",
+                      ride_log_text("why", ride_error_text(err, text, sizeof text)));
+        return RIDE_OK;
+    }
+    RIDE_TRY(st);
+    const ride_admin_options options = {.ready = w->ready, .metrics = w->metrics, .heartbeat_ns = &w->heartbeat_ns};
+    RIDE_TRY(ride_admin_open(&w->admin_endpoints, &options, w->admin, err));
+    ride_log_info("metrics and health", ride_log_text("listen", ride_serve_address(w->admin)));
+    return RIDE_OK;
+}
+
+static void on_ready(void *context, const char *part, bool ready, const char *why) {
+    wiring *w = context;
+    if (!ride_ready_set(w->ready, part, ready, why)) return;
+    if (ready) ride_log_info("ready", ride_log_text("part", part));
+    else ride_log_warn("not ready", ride_log_text("part", part), ride_log_text("why", why));
+}
+
+/* ---- from the configuration ---- */
+
+static const char *security_word(const ride_config *c) {
+    static const char *const words[] = {NULL, "plaintext", "ssl", "sasl_plaintext", "sasl_ssl"};
+    return words[c->kafka.security];
+}
+static const char *mechanism_word(const ride_config *c) {
+    static const char *const words[] = {NULL, "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"};
+    return words[c->kafka.sasl.mechanism];
+}
+
+static void wire_kafka(wiring *w, ride_kafka_pair *raw) {
+    const ride_config *c = w->config;
+    for (uint32_t i = 0; i < c->kafka.raw_count; i++)
+        raw[i] = (ride_kafka_pair){c->kafka.raw[i].name, c->kafka.raw[i].value};
+    w->kafka = (ride_kafka_options){.brokers = c->kafka.brokers,
+                                    .group = c->kafka.group,
+                                    .client_id = c->kafka.client_id,
+                                    .start_latest = c->kafka.start == RIDE_CONFIG_LATEST,
+                                    .sources = w->sources,
+                                    .sources_count = w->sources_count,
+                                    .security = security_word(c),
+                                    .ca = c->kafka.ca,
+                                    .certificate = c->kafka.certificate,
+                                    .key = c->kafka.key,
+                                    .key_password_file = c->kafka.key_password_file,
+                                    .sasl_mechanism = mechanism_word(c),
+                                    .sasl_user = c->kafka.sasl.user,
+                                    .sasl_password_file = c->kafka.sasl.password_file,
+                                    .raw = raw,
+                                    .raw_count = c->kafka.raw_count,
+                                    .metrics = w->metrics};
+}
+
+static bool wire_targets(wiring *w, ride_service_options *o) {
+    const ride_config *c = w->config;
+    const char *const topics[RIDE_TARGETS] = {[RIDE_TARGET_DECISIONS] = c->decisions.topic,
+                                              [RIDE_TARGET_ALERTS] = c->alerts.topic,
+                                              [RIDE_TARGET_LATE] = c->late_topic,
+                                              [RIDE_TARGET_REJECTS] = c->rejects_topic};
+    const char *any = NULL;
+    for (int t = 0; t < RIDE_TARGETS; t++)
+        if ((o->targets[t] = topics[t] != NULL)) any = topics[t];
+    for (int t = 0; t < RIDE_TARGETS; t++)
+        w->topics[t] = topics[t] != NULL ? topics[t] : any; /* one that is not used */
+    return any != NULL;
+}
+
+static void wire_feed(ride_service_options *o, ride_feed_open_fn open, wiring *w) {
+    o->feeds[o->feeds_count].open = open;
+    o->feeds[o->feeds_count++].context = w;
+}
+
+static ride_status wire_parts(wiring *w, const ride_service_options *o, ride_error *err) {
+    RIDE_TRY(ride_ready_add(w->ready, "model", true, "it is being loaded", err));
+    RIDE_TRY(ride_ready_add(w->ready, "state", true, "no stream is assigned yet", err));
+    if (w->sources_count > 0) RIDE_TRY(ride_ready_add(w->ready, "kafka", false, "not connected yet", err));
+    if (w->http_source != NULL) RIDE_TRY(ride_ready_add(w->ready, "http", false, "not listening yet", err));
+    return o->outlet_open != NULL ? ride_ready_add(w->ready, "results", true, "not connected yet", err) : RIDE_OK;
+}
+
+/* HTTP's events are of the source that the spec takes events from; NULL when there is no such listener. */
+static ride_status http_source_name(const ride_config *c, char name[RIDE_NAME_BYTES], ride_diagnostics *findings) {
+    ride_spec *spec = NULL;
+    RIDE_TRY(ride_spec_load(c->spec, &spec, findings));
+    snprintf(name, RIDE_NAME_BYTES, "%s", spec->sources[spec->source_events].name);
+    ride_spec_destroy(spec);
+    return RIDE_OK;
+}
+
+static ride_status run(wiring *w, const ride_run_options *given, ride_waker *waker, ride_run_summary *out,
+                       ride_diagnostics *findings, ride_error *err) {
+    const ride_config *c = w->config;
+    char journal[PATH_BYTES], phase[PATH_BYTES], http_name[RIDE_NAME_BYTES];
+    ride_service_input inputs[RIDE_SOURCES_MAX + 1];
+    ride_kafka_pair *raw = calloc(c->kafka.raw_count + 1, sizeof *raw);
+    ride_service_options o = {.run = *given,
+                              .inputs = inputs,
+                              .targets_format = c->decisions.format,
+                              .journal_sync = c->journal.sync,
+                              .drain_timeout_ns = (uint64_t)c->runtime.drain_timeout_us * 1000,
+                              .batch_delay_ns = c->policy == RIDE_CONFIG_FIXED ? (uint64_t)c->max_delay_us * 1000 : 0,
+                              .waker = waker,
+                              .metrics = w->metrics,
+                              .ready = on_ready,
+                              .ready_context = w,
+                              .heartbeat_ns = &w->heartbeat_ns};
+    if (raw == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a service");
+    for (uint32_t i = 0; i < c->inputs_count; i++) {
+        const ride_config_input *in = &c->inputs[i];
+        inputs[o.inputs_count++] = (ride_service_input){in->source, in->format != 0 ? in->format : RIDE_FORMAT_NDJSON};
+        w->sources[w->sources_count++] = (ride_kafka_source){in->source, in->topic};
+    }
+    ride_status st = RIDE_OK;
+    if (c->http.listen != NULL) {
+        st = http_source_name(c, http_name, findings);
+        w->http_source = http_name;
+        uint32_t i = 0;
+        while (i < o.inputs_count && strcmp(inputs[i].source, http_name) != 0) i++;
+        if (i == o.inputs_count) inputs[o.inputs_count++] = (ride_service_input){http_name, RIDE_FORMAT_NDJSON};
+    }
+    wire_kafka(w, raw);
+    if (wire_targets(w, &o)) {
+        o.outlet_open = open_kafka_outlet;
+        o.outlet_context = w;
+    }
+    if (w->sources_count > 0) wire_feed(&o, open_kafka_feed, w);
+    if (w->http_source != NULL) wire_feed(&o, open_http, w);
+    if (c->state_dir != NULL) {
+        snprintf(phase, sizeof phase, "%s/phase", c->state_dir);
+        snprintf(journal, sizeof journal, "%s/journal.ride", c->state_dir);
+        o.phase_path = phase;
+        if (w->sources_count > 0) o.journal_path = journal;
+    }
+    if (c->journal.path != NULL) o.journal_path = c->journal.path;
+    if (st == RIDE_OK) st = wire_parts(w, &o, err);
+    if (st == RIDE_OK) st = open_admin(w, err);
+    if (st == RIDE_OK) st = ride_service_run(&o, out, findings, err);
+    free(raw);
+    return st;
+}
+
+ride_status ride_service_run_config(const ride_config *config, const ride_run_options *given, ride_waker *waker,
+                                    ride_run_summary *out, ride_diagnostics *findings, ride_error *err) {
+    wiring *w = calloc(1, sizeof *w);
+    if (w == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a service");
+    w->config = config;
+    ride_status st = ride_metrics_create(&w->metrics, err);
+    if (st == RIDE_OK) st = ride_ready_create(w->metrics, &w->ready, err);
+    if (st == RIDE_OK) st = run(w, given, waker, out, findings, err);
+    ride_serve_stop(w->http, (uint64_t)STOP_GRACE_MS * 1000000);
+    ride_serve_stop(w->admin, (uint64_t)STOP_GRACE_MS * 1000000);
+    ride_ready_destroy(w->ready);
+    ride_metrics_destroy(w->metrics);
+    free(w);
+    return st;
+}
