@@ -65,6 +65,10 @@ extern const cli_word cli_score_words[];
 int cli_top(int argc, char **argv);
 extern const char cli_top_help[];
 extern const cli_word cli_top_words[];
+int cli_topology_section(void); /* of `ride doctor`: this machine, without a configuration */
+int cli_topology_verb(int argc, char **argv);
+extern const char cli_topology_help[];
+extern const cli_word cli_topology_words[];
 int cli_verify(int argc, char **argv);
 extern const char cli_verify_help[];
 extern const cli_word cli_verify_words[];
