@@ -6,7 +6,7 @@
 #   tests/emu/*.cu                          plain main() programs of kernels/emu, in sanitizer builds too
 #   tests/fuzz/fuzz_*.c                     LLVMFuzzerTestOneInput; built with replay_main.c over tests/fuzz/corpus/NAME,
 #                                           and in the fuzz preset (clang) as libFuzzer programs, build/fuzz/fuzz/NAME
-#   tests/integration/*.sh, test_*.py, tests/lint/*.sh, test_*.py   scripts; exit 77 = skipped, with the reason on the last line
+#   tests/{integration,lint,fault}/*.sh, test_*.py     scripts; exit 77 = skipped, with the reason on the last line
 # Any of them may say, in lines of its own anywhere in the file (after # or * or //):
 #   ride-test: timeout=SECONDS    other than 600 (programs) or 900 (scripts)
 #   ride-test: serial             nothing else runs beside it (it measures time, or needs both cores)
@@ -136,7 +136,15 @@ foreach(source IN LISTS sources)
   add_dependencies(fuzz_programs ${name})
 endforeach()
 
-foreach(kind integration lint)
+# tests/fault/topic.c: the Kafka client of the fault tests, and a stand-in for the engine: tests/topic
+if(TARGET ride::rdkafka AND NOT RIDE_FUZZ)
+  add_executable(topic ${CMAKE_SOURCE_DIR}/tests/fault/topic.c)
+  target_compile_options(topic PRIVATE ${RIDE_WARNINGS})
+  target_link_libraries(topic PRIVATE ride::rdkafka)
+  set_target_properties(topic PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+endif()
+
+foreach(kind integration lint fault)
   file(GLOB scripts CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${kind}/*.sh ${CMAKE_SOURCE_DIR}/tests/${kind}/test_*.py)
   foreach(script IN LISTS scripts)
     get_filename_component(base ${script} NAME_WE)

@@ -39,8 +39,8 @@ HOMES = {
     "cuda_runtime.h": "kernels/cuda", "cuda.h": "kernels/cuda", "nccl.h": "kernels/cuda", "cublas": "kernels/cuda", "cub/": "kernels/cuda",
     "criterion/": "tests", "benchmark/benchmark.h": "bench",
 }
-# What a benchmark may include besides: the library whose own speed is the floor beside ours.
-FLOORS = {"simdjson.h": "bench"}
+# Who may include a library besides its home: what measures its own speed beside ours, and what looks on from outside.
+BESIDE = {"simdjson.h": ("bench",), "librdkafka/rdkafka.h": ("bench", "tests/fault")}
 # Headers of the language, POSIX, Linux and the compilers, allowed everywhere.
 SYSTEM = set("""assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdalign stdarg
 stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string tgmath threads time uchar wchar wctype
@@ -104,7 +104,7 @@ def check(files, exists):
             stem = name[:-2] if name.endswith(".h") else name
             home = next((h for prefix, h in HOMES.items() if name.startswith(prefix)), None)
             if home is not None:
-                if name in FLOORS and path.startswith(FLOORS[name] + "/"):
+                if any(path.startswith(folder + "/") for folder in BESIDE.get(name, ())):
                     continue
                 if not (path.startswith(home + "/")):
                     findings.append(f"{place}: <{name}> has its home in {home}")
