@@ -2,6 +2,7 @@
 // every value is asked for here: members of other people's objects must be JSON too.
 #include "lib/json.h"
 
+#include <algorithm>
 #include <cstring>
 #include <new>
 #include <simdjson.h>
@@ -148,6 +149,99 @@ bool read_value(ondemand::value value, const char *begin, const char *end, ride_
     return true;
 }
 
+ride_json_type type_of(ondemand::json_type type) {
+    switch (type) {
+    case ondemand::json_type::null: return RIDE_JSON_NULL;
+    case ondemand::json_type::boolean: return RIDE_JSON_BOOL;
+    case ondemand::json_type::number: return RIDE_JSON_NUMBER;
+    case ondemand::json_type::string: return RIDE_JSON_STRING;
+    default: return RIDE_JSON_NESTED;
+    }
+}
+
+// Checks a value and finds where it begins and ends: what is not white space before the next token.
+bool cut(ondemand::document &document, ondemand::value value, const char *begin, ride_json_piece *out) {
+    ondemand::json_type type;
+    if (value.type().get(type) != simdjson::SUCCESS) return false;
+    std::string_view token = value.raw_json_token();
+    const char *end;
+    if (!check(value, 2) || document.current_location().get(end) != simdjson::SUCCESS) return false;
+    std::string_view text = trimmed({token.data(), static_cast<size_t>(end - token.data())});
+    out->type = type_of(type);
+    out->offset = static_cast<uint32_t>(text.data() - begin);
+    out->bytes = static_cast<uint32_t>(text.size());
+    return true;
+}
+
+ride_json_result begin(ride_json_parser *parser, const char *text, size_t bytes) {
+    static_assert(RIDE_JSON_PADDING >= simdjson::SIMDJSON_PADDING, "what simdjson reads beyond a text");
+    simdjson::padded_string_view view(text, bytes, bytes + RIDE_JSON_PADDING);
+    auto error = parser->reader.iterate(view).get(parser->document);
+    return error == simdjson::UTF8_ERROR ? RIDE_JSON_BAD_UTF8
+           : error != simdjson::SUCCESS  ? RIDE_JSON_BAD
+                                         : RIDE_JSON_OK;
+}
+
+struct walker {
+    const char *begin, *end;
+    ride_json_walk_fn member;
+    void *context;
+};
+
+bool walk(const walker &w, ondemand::value value, std::string_view key, unsigned depth);
+
+bool walk_object(const walker &w, ondemand::object object, unsigned depth) {
+    for (auto field : object) {
+        std::string_view key;
+        ondemand::value inner;
+        if (field.unescaped_key().get(key) != simdjson::SUCCESS || field.value().get(inner) != simdjson::SUCCESS ||
+            !walk(w, inner, key, depth))
+            return false;
+    }
+    return true;
+}
+
+bool walk(const walker &w, ondemand::value value, std::string_view key, unsigned depth) {
+    ondemand::json_type type;
+    if (depth > RIDE_JSON_DEPTH_MAX || value.type().get(type) != simdjson::SUCCESS) return false;
+    ride_json_member found = {};
+    found.key = key.data();
+    found.key_bytes = static_cast<uint32_t>(key.size());
+    if (type != ondemand::json_type::object && type != ondemand::json_type::array) {
+        if (!read_value(value, w.begin, w.end, &found)) return false;
+        w.member(w.context, depth, &found);
+        return true;
+    }
+    found.type = RIDE_JSON_NESTED;
+    found.offset = static_cast<uint32_t>(value.raw_json_token().data() - w.begin);
+    w.member(w.context, depth, &found);
+    if (type == ondemand::json_type::object) {
+        ondemand::object object;
+        return value.get_object().get(object) == simdjson::SUCCESS && walk_object(w, object, depth + 1);
+    }
+    ondemand::array array;
+    if (value.get_array().get(array) != simdjson::SUCCESS) return false;
+    for (auto element : array) {
+        ondemand::value inner;
+        if (element.get(inner) != simdjson::SUCCESS || !walk(w, inner, {}, depth + 1)) return false;
+    }
+    return true;
+}
+
+// The object that a text is, or why it is none.
+ride_json_result open_object(ride_json_parser *parser, const char *text, size_t bytes, ondemand::object *out) {
+    ride_json_result begun = begin(parser, text, bytes);
+    if (begun != RIDE_JSON_OK) return begun;
+    auto error = parser->document.get_object().get(*out);
+    if (error == simdjson::INCORRECT_TYPE) return RIDE_JSON_NOT_OBJECT;
+    return error == simdjson::SUCCESS ? RIDE_JSON_OK : RIDE_JSON_BAD;
+}
+
+// Nothing may follow: there is no place to read on at.
+ride_json_result end(ride_json_parser *parser) {
+    return parser->document.current_location().error() == simdjson::OUT_OF_BOUNDS ? RIDE_JSON_OK : RIDE_JSON_BAD;
+}
+
 } // namespace
 
 ride_status ride_json_parser_create(size_t text_bytes_max, ride_json_parser **out, ride_error *err) {
@@ -166,15 +260,9 @@ void ride_json_parser_destroy(ride_json_parser *parser) { delete parser; }
 
 ride_json_result ride_json_object(ride_json_parser *parser, const char *text, size_t bytes, ride_json_member_fn member,
                                   void *context) {
-    static_assert(RIDE_JSON_PADDING >= simdjson::SIMDJSON_PADDING, "what simdjson reads beyond a text");
-    simdjson::padded_string_view view(text, bytes, bytes + RIDE_JSON_PADDING);
-    auto error = parser->reader.iterate(view).get(parser->document);
-    if (error == simdjson::UTF8_ERROR) return RIDE_JSON_BAD_UTF8;
-    if (error != simdjson::SUCCESS) return RIDE_JSON_BAD;
     ondemand::object object;
-    error = parser->document.get_object().get(object);
-    if (error == simdjson::INCORRECT_TYPE) return RIDE_JSON_NOT_OBJECT;
-    if (error != simdjson::SUCCESS) return RIDE_JSON_BAD;
+    ride_json_result result = open_object(parser, text, bytes, &object);
+    if (result != RIDE_JSON_OK) return result;
     for (auto field : object) {
         ondemand::raw_json_string raw;
         std::string_view key;
@@ -190,6 +278,62 @@ ride_json_result ride_json_object(ride_json_parser *parser, const char *text, si
         found.key_bytes = static_cast<uint32_t>(key.size());
         member(context, &found);
     }
-    // Nothing may follow: there is no place to read on at.
-    return parser->document.current_location().error() == simdjson::OUT_OF_BOUNDS ? RIDE_JSON_OK : RIDE_JSON_BAD;
+    return end(parser);
+}
+
+ride_json_result ride_json_members(ride_json_parser *parser, const char *text, size_t bytes, ride_json_piece_fn piece,
+                                   void *context) {
+    ride_json_result begun = begin(parser, text, bytes);
+    if (begun != RIDE_JSON_OK) return begun;
+    ondemand::object object;
+    auto error = parser->document.get_object().get(object);
+    if (error != simdjson::SUCCESS) return error == simdjson::INCORRECT_TYPE ? RIDE_JSON_NOT_OBJECT : RIDE_JSON_BAD;
+    for (auto field : object) {
+        std::string_view key;
+        ondemand::value value;
+        ride_json_piece found = {};
+        if (field.unescaped_key().get(key) != simdjson::SUCCESS || field.value().get(value) != simdjson::SUCCESS ||
+            !cut(parser->document, value, text, &found))
+            return RIDE_JSON_BAD;
+        found.key = key.data();
+        found.key_bytes = static_cast<uint32_t>(key.size());
+        if (!piece(context, &found)) return RIDE_JSON_STOPPED;
+    }
+    return end(parser);
+}
+
+ride_json_result ride_json_elements(ride_json_parser *parser, const char *text, size_t bytes, ride_json_piece_fn piece,
+                                    void *context) {
+    ride_json_result begun = begin(parser, text, bytes);
+    if (begun != RIDE_JSON_OK) return begun;
+    ondemand::array array;
+    auto error = parser->document.get_array().get(array);
+    if (error != simdjson::SUCCESS) return error == simdjson::INCORRECT_TYPE ? RIDE_JSON_NOT_ARRAY : RIDE_JSON_BAD;
+    for (auto element : array) {
+        ondemand::value value;
+        ride_json_piece found = {};
+        if (element.get(value) != simdjson::SUCCESS || !cut(parser->document, value, text, &found))
+            return RIDE_JSON_BAD;
+        if (!piece(context, &found)) return RIDE_JSON_STOPPED;
+    }
+    return end(parser);
+}
+
+bool ride_json_string(ride_json_parser *parser, const char *text, size_t text_bytes, char *to, size_t to_bytes_max,
+                      size_t *bytes) {
+    std::string_view found;
+    if (begin(parser, text, text_bytes) != RIDE_JSON_OK ||
+        parser->document.get_string().get(found) != simdjson::SUCCESS || found.size() > to_bytes_max)
+        return false;
+    std::copy(found.begin(), found.end(), to);
+    *bytes = found.size();
+    return true;
+}
+
+ride_json_result ride_json_walk(ride_json_parser *parser, const char *text, size_t bytes, ride_json_walk_fn member,
+                                void *context) {
+    ondemand::object object;
+    ride_json_result result = open_object(parser, text, bytes, &object);
+    if (result != RIDE_JSON_OK) return result;
+    return walk_object({text, text + bytes, member, context}, object, 1) ? end(parser) : RIDE_JSON_BAD;
 }
