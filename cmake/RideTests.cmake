@@ -8,7 +8,7 @@
 #   tests/fuzz/fuzz_*.c                     LLVMFuzzerTestOneInput; built with replay_main.c over tests/fuzz/corpus/NAME,
 #                                           and in the fuzz preset (clang) as libFuzzer programs, build/fuzz/fuzz/NAME
 #   tests/kafka/*.c                         programs that tests run against a Kafka broker, where librdkafka is; no tests themselves
-#   tests/integration/*.sh, test_*.py, tests/lint/*.sh, test_*.py   scripts; exit 77 = skipped, with the reason on the last line
+#   tests/{integration,lint,fault}/*.sh, test_*.py     scripts; exit 77 = skipped, with the reason on the last line
 # Any of them may say, in lines of its own anywhere in the file (after # or * or //):
 #   ride-test: timeout=SECONDS    other than 600 (programs) or 900 (scripts)
 #   ride-test: serial             nothing else runs beside it (it measures time, or needs both cores)
@@ -166,7 +166,7 @@ if(TARGET ride::rdkafka AND NOT RIDE_FUZZ)
   endforeach()
 endif()
 
-foreach(kind integration lint)
+foreach(kind integration lint fault)
   file(GLOB scripts CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${kind}/*.sh ${CMAKE_SOURCE_DIR}/tests/${kind}/test_*.py)
   foreach(script IN LISTS scripts)
     get_filename_component(base ${script} NAME_WE)
