@@ -231,6 +231,50 @@ static ride_status binary_open(ride_decoder *decoder, ride_error *err) {
     return RIDE_OK;
 }
 
+/* The columns of a message: the declared fields, one after another. */
+static ride_status binary_open_records(ride_decoder *decoder, ride_error *err) {
+    const ride_source_spec *spec = decoder->spec;
+    binary *state = calloc(1, sizeof *state);
+    decoder->format_data = state;
+    if (state != NULL) state->columns = calloc(spec->fields_count, sizeof *state->columns);
+    uint32_t codes_count = 0, nullables = 0;
+    for (uint32_t i = 0; i < decoder->steps_count; i++) codes_count += decoder->steps[i].field->categories_count;
+    if (state != NULL) state->codes = calloc(codes_count + 1, sizeof *state->codes);
+    if (state == NULL || state->columns == NULL || state->codes == NULL)
+        return ride_fail(err, RIDE_E_MEMORY, "no memory for the decoder of %s", decoder->source->path);
+    for (uint32_t i = 0; i < spec->fields_count; i++) {
+        const ride_field *field = &spec->fields[i];
+        bool real = field->type == RIDE_FIELD_F32 || field->type == RIDE_FIELD_F64;
+        state->columns[i] = (wire_column){.type = field->type,
+                                          .scale = field->type == RIDE_FIELD_DECIMAL ? field->scale : 0,
+                                          .validity = field->nullable && !real ? (int32_t)nullables++ : -1,
+                                          .texts_count = field->categories_count};
+    }
+    uint32_t at = (nullables + 7) / 8, strings = 0;
+    for (uint32_t i = 0; i < spec->fields_count; i++) {
+        wire_column *column = &state->columns[i];
+        column->place = at;
+        at += ride_binary_type_bytes(column->type);
+        if (column->type != RIDE_FIELD_STRING) continue;
+        column->string = strings;
+        state->string_places[strings++] = column->place;
+    }
+    codes_count = 0;
+    for (uint32_t i = 0; i < decoder->steps_count; i++) {
+        state->codes_first[i] = codes_count;
+        for (uint32_t k = 0; k < decoder->steps[i].field->categories_count; k++)
+            state->codes[codes_count++] = (int32_t)k;
+    }
+    state->head = (ride_binary_header){.columns_count = spec->fields_count,
+                                       .row_bytes = at,
+                                       .validity_bytes = (nullables + 7) / 8,
+                                       .strings_count = strings};
+    if (at > decoder->source->record_bytes_max)
+        return ride_fail(err, RIDE_E_UNSUPPORTED, "a binary record of %s takes %u bytes, more than the limit of %zu",
+                         decoder->source->path, at, decoder->source->record_bytes_max);
+    return RIDE_OK;
+}
+
 /* An integer of any width: as int64, or as uint64 with *is_u64 when only that holds it. */
 static int64_t load_integer(const uint8_t *p, uint32_t type, bool *too_big) {
     *too_big = false;
@@ -318,6 +362,28 @@ static ride_status fail_record(const ride_decoder *decoder, const char *why, rid
     return RIDE_E_CORRUPT;
 }
 
+/* Appends the row, or refuses it (RIDE_PUT_REFUSED, with the reason). */
+static ride_put take_row(ride_decoder *decoder, ride_batch *batch, int64_t time_stop_us, ride_row_origin *origins,
+                         const uint8_t *row, uint64_t bytes, ride_reject_reason *reason) {
+    const binary *state = decoder->format_data;
+    const ride_step *step = NULL;
+    *reason = RIDE_REJECT_NONE;
+    for (uint32_t i = 0; i < decoder->steps_count && *reason == RIDE_REJECT_NONE; i++) {
+        step = &decoder->steps[i];
+        *reason = read_value(decoder, i, row, &decoder->values[i]);
+    }
+    if (*reason == RIDE_REJECT_NONE) {
+        ride_put put = ride_decoder_put(decoder, batch, time_stop_us, origins, row, bytes);
+        if (put != RIDE_PUT_REFUSED) return put;
+        *reason = RIDE_REJECT_STRING_TOO_LONG;
+        step = NULL;
+    }
+    /* a record's bytes say nothing to a reader of dead letters */
+    ride_decoder_refuse(decoder, *reason, step != NULL ? state->columns[step->position].place + 1 : 0,
+                        step != NULL ? step->field : NULL, "", 0, true);
+    return RIDE_PUT_REFUSED;
+}
+
 static ride_status binary_decode(ride_decoder *decoder, ride_batch *batch, uint32_t rows_max, int64_t time_stop_us,
                                  ride_row_origin *origins, ride_error *err) {
     binary *state = decoder->format_data;
@@ -337,25 +403,24 @@ static ride_status binary_decode(ride_decoder *decoder, ride_batch *batch, uint3
             RIDE_TRY(ride_source_fill(source, err));
             continue;
         }
-        ride_reject_reason reason = RIDE_REJECT_NONE;
-        const ride_step *step = NULL;
-        for (uint32_t i = 0; i < decoder->steps_count && reason == RIDE_REJECT_NONE; i++) {
-            step = &decoder->steps[i];
-            reason = read_value(decoder, i, row, &decoder->values[i]);
-        }
-        if (reason == RIDE_REJECT_NONE) {
-            step = NULL;
-            ride_put put = ride_decoder_put(decoder, batch, time_stop_us, origins, row, bytes);
-            if (put == RIDE_PUT_HELD || put == RIDE_PUT_FULL) return RIDE_OK;
-            if (put == RIDE_PUT_REFUSED) reason = RIDE_REJECT_STRING_TOO_LONG;
-        }
-        if (reason != RIDE_REJECT_NONE) /* a record's bytes say nothing to a reader of dead letters */
-            ride_decoder_refuse(decoder, reason, step != NULL ? state->columns[step->position].place + 1 : 0,
-                                step != NULL ? step->field : NULL, "", 0, true);
+        ride_reject_reason reason;
+        ride_put put = take_row(decoder, batch, time_stop_us, origins, row, bytes, &reason);
+        if (put == RIDE_PUT_HELD || put == RIDE_PUT_FULL) return RIDE_OK;
         ride_source_consume(source, bytes);
         decoder->line++;
     }
     return source->at_end && ride_source_unread(source) == 0 ? RIDE_END : RIDE_OK;
 }
 
-const ride_decoder_ops ride_decoder_binary = {"binary", binary_open, binary_close, binary_decode};
+static ride_put binary_record(ride_decoder *decoder, ride_batch *batch, ride_reject_reason *reason) {
+    const uint8_t *row = decoder->source->data + decoder->source->begin;
+    size_t bytes = ride_source_unread(decoder->source);
+    if (record_bytes(decoder->format_data, row, bytes) == bytes)
+        return take_row(decoder, batch, INT64_MAX, NULL, row, bytes, reason);
+    *reason = RIDE_REJECT_BAD_RECORD;
+    ride_decoder_refuse(decoder, *reason, 0, NULL, "", 0, true);
+    return RIDE_PUT_REFUSED;
+}
+
+const ride_decoder_ops ride_decoder_binary = {"binary",      binary_open,         binary_close,
+                                              binary_decode, binary_open_records, binary_record};

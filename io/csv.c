@@ -1,5 +1,6 @@
 /* io/csv.c: the CSV decoder: the header, the blocks of clean rows, and with care every row that is not clean. */
 #include "io/csv.h"
+#include "io/csv_scan.h"
 
 #include "base/assert.h"
 
@@ -7,37 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CSV_FIELDS_MAX = 4096 };
-
-typedef struct csv_field {
-    uint32_t raw_offset, raw_bytes; /* within the record, quotes included */
-    const char *text;               /* unquoted */
-    uint32_t bytes;
-    bool quoted;
-} csv_field;
-
-typedef struct csv_record {
-    uint32_t fields_count;
-    uint32_t bytes;    /* without the line end */
-    uint32_t consumed; /* with it */
-    uint32_t lines;    /* physical ones */
-} csv_record;
-
 typedef struct csv {
     const ride_csv_kernels *kernels;
     ride_csv_column_fn columns[RIDE_FIELDS_MAX + 1]; /* by step */
     uint32_t fields_count;
     uint32_t *bounds, *ends;
-    csv_field *fields; /* of the record that is read with care */
-    char *scratch;     /* its unquoted texts */
+    ride_csv_scanner scanner; /* of the record that is read with care */
     uint32_t block_rows;
     bool has_strings;
     ride_csv_block block;
     ride_csv_shape shapes[1 << RIDE_CSV_SHAPES_LOG];
     int64_t unstored[RIDE_TILE_ROWS]; /* values of steps that store nothing */
 } csv;
-
-typedef enum scan { SCAN_RECORD, SCAN_MORE, SCAN_OVERLONG, SCAN_QUOTES } scan;
 
 /* The end of the unread bytes as the splitters see it: a last line without a line feed gets one behind the window. */
 static size_t window_limit(const ride_source *source) {
@@ -52,77 +34,18 @@ static void consume(ride_decoder *decoder, size_t bytes, uint64_t lines) {
     decoder->line += lines;
 }
 
-/* Reads one record of text[0, room): its fields as they are, or unquoted into the scratch. Past CSV_FIELDS_MAX fields
- * are counted only. */
-static scan scan_record(csv *state, const char *text, size_t room, bool more_may_come, size_t record_bytes_max,
-                        csv_record *out) {
-    size_t cap = room < record_bytes_max + 1 ? room : record_bytes_max + 1;
-    size_t at = 0;
-    char *scratch = state->scratch;
-    *out = (csv_record){.lines = 1};
-    for (;;) {
-        csv_field field = {.raw_offset = (uint32_t)at, .quoted = at < cap && text[at] == '"'};
-        size_t begin = at, end;
-        if (field.quoted) {
-            char *to = scratch;
-            for (at++;; at++) {
-                const char *quote = memchr(text + at, '"', cap - at);
-                size_t stop = quote != NULL ? (size_t)(quote - text) : cap;
-                memcpy(scratch, text + at, stop - at);
-                scratch += stop - at;
-                at = stop;
-                if (at == cap) return room < record_bytes_max + 1 && more_may_come ? SCAN_MORE : SCAN_QUOTES;
-                if (at + 1 < cap && text[at + 1] == '"') {
-                    *scratch++ = '"';
-                    at++;
-                    continue;
-                }
-                break;
-            }
-            end = ++at;
-            if (at == cap && at == room && more_may_come && room < record_bytes_max + 1) return SCAN_MORE;
-            if (at < cap && text[at] == '\r') at++;
-            if (at < cap && text[at] != '\n' && (text[at] != ',' || at != end)) return SCAN_QUOTES;
-            field.text = to;
-            field.bytes = (uint32_t)(scratch - to);
-        } else {
-            while (at < cap && text[at] != ',' && text[at] != '\n') {
-                if (text[at] == '"') return SCAN_QUOTES;
-                at++;
-            }
-            end = at;
-            if (at < cap && text[at] == '\n' && end > begin && text[end - 1] == '\r') end--;
-            field.text = text + begin;
-            field.bytes = (uint32_t)(end - begin);
-        }
-        if (at == cap) {
-            if (room >= record_bytes_max + 1) return SCAN_OVERLONG;
-            return SCAN_MORE; /* cannot be at the end: there the line feed is ours */
-        }
-        field.raw_bytes = (uint32_t)(end - begin);
-        if (out->fields_count < CSV_FIELDS_MAX) state->fields[out->fields_count] = field;
-        out->fields_count++;
-        if (text[at] == '\n') {
-            out->bytes = (uint32_t)end;
-            out->consumed = (uint32_t)at + 1;
-            for (const char *p = text; (p = memchr(p, '\n', (size_t)(text + at - p))) != NULL; p++) out->lines++;
-            return SCAN_RECORD;
-        }
-        at++;
-    }
-}
-
 /* Brings one whole record into the window. RIDE_END: nothing is left; RIDE_PENDING: it is not whole yet and may_fill is false. */
-static ride_status next_record(ride_decoder *decoder, bool may_fill, scan *found, csv_record *record, ride_error *err) {
+static ride_status next_record(ride_decoder *decoder, bool may_fill, ride_csv_scan_result *found,
+                               ride_csv_record *record, ride_error *err) {
+    const csv *state = decoder->format_data;
     ride_source *source = decoder->source;
     for (;;) {
         size_t limit = window_limit(source);
         if (limit == source->begin && source->at_end) return RIDE_END;
-        *found = limit == source->begin
-                     ? SCAN_MORE
-                     : scan_record(decoder->format_data, (const char *)source->data + source->begin,
-                                   limit - source->begin, !source->at_end, source->record_bytes_max, record);
-        if (*found != SCAN_MORE) return RIDE_OK;
+        *found = limit == source->begin ? RIDE_CSV_MORE
+                                        : ride_csv_scan(&state->scanner, (const char *)source->data + source->begin,
+                                                        limit - source->begin, !source->at_end, record);
+        if (*found != RIDE_CSV_MORE) return RIDE_OK;
         if (!may_fill) return RIDE_PENDING;
         RIDE_TRY(ride_source_fill(source, err));
     }
@@ -133,8 +56,7 @@ static void csv_close(ride_decoder *decoder) {
     if (state == NULL) return;
     free(state->bounds);
     free(state->ends);
-    free(state->fields);
-    free(state->scratch);
+    ride_csv_scanner_free(&state->scanner);
     free(state);
 }
 
@@ -163,7 +85,8 @@ static ride_status match_header(ride_decoder *decoder, uint32_t count, ride_erro
         const char *name = decoder->spec->fields[i].name;
         uint32_t matches = 0, place = 0;
         for (uint32_t f = 0; f < count; f++) {
-            if (state->fields[f].bytes != strlen(name) || memcmp(state->fields[f].text, name, strlen(name)) != 0)
+            if (state->scanner.fields[f].bytes != strlen(name) ||
+                memcmp(state->scanner.fields[f].text, name, strlen(name)) != 0)
                 continue;
             place = f;
             matches++;
@@ -185,7 +108,7 @@ static ride_status match_header(ride_decoder *decoder, uint32_t count, ride_erro
         ride_error_advice(err, "it must name %s", declared);
     } else if (missing_count > 0) {
         for (uint32_t f = 0; f < count; f++)
-            ride_list_add(present, sizeof present, state->fields[f].text, state->fields[f].bytes);
+            ride_list_add(present, sizeof present, state->scanner.fields[f].text, state->scanner.fields[f].bytes);
         st = ride_fail(err, RIDE_E_DATA, "the header lacks %s; it has %s", missing, present);
         ride_error_advice(err, "%u of %u declared fields are missing", missing_count, decoder->spec->fields_count);
     } else if (twice < RIDE_FIELDS_MAX) {
@@ -207,46 +130,27 @@ static void sort_steps(ride_decoder *decoder) {
         if (decoder->steps[i].is_time) decoder->step_time = i;
 }
 
-static ride_status csv_open(ride_decoder *decoder, ride_error *err) {
-    ride_source *source = decoder->source;
+static ride_status fail_memory(const ride_decoder *decoder, ride_error *err) {
+    return ride_fail(err, RIDE_E_MEMORY, "no memory for the decoder of %s", decoder->source->path);
+}
+
+static ride_status begin(ride_decoder *decoder, ride_error *err) {
     csv *state = calloc(1, sizeof *state);
     decoder->format_data = state;
-    if (state != NULL) {
-        state->fields = calloc(CSV_FIELDS_MAX, sizeof *state->fields);
-        state->scratch = malloc(source->record_bytes_max + 1);
-    }
-    if (state == NULL || state->fields == NULL || state->scratch == NULL)
-        return ride_fail(err, RIDE_E_MEMORY, "no memory for the decoder of %s", source->path);
-    while (ride_source_unread(source) < 3 && !source->at_end) RIDE_TRY(ride_source_fill(source, err));
-    if (ride_source_unread(source) >= 3 && memcmp(source->data + source->begin, "\xEF\xBB\xBF", 3) == 0)
-        ride_source_consume(source, 3); /* a byte order mark */
-    scan found;
-    csv_record record = {0};
-    ride_status st = next_record(decoder, true, &found, &record, err);
-    if (st == RIDE_END) {
-        ride_fail(err, RIDE_E_DATA, "the input is empty");
-        ride_error_where(err, "%s", source->path);
-        ride_error_advice(err, "a CSV input begins with a header line");
-        return RIDE_E_DATA;
-    }
-    if (st != RIDE_OK) return st;
-    if (found != SCAN_RECORD || record.fields_count > CSV_FIELDS_MAX) {
-        ride_fail(err, RIDE_E_DATA, "the header line cannot be read: %s",
-                  found == SCAN_QUOTES     ? "quotes do not match"
-                  : found == SCAN_OVERLONG ? "it is longer than the limit"
-                                           : "it has more than 4096 fields");
-        ride_error_where(err, "%s:1", source->path);
-        return RIDE_E_DATA;
-    }
-    RIDE_TRY(match_header(decoder, record.fields_count, err));
-    consume(decoder, record.consumed, record.lines);
+    if (state == NULL || !ride_csv_scanner_init(&state->scanner, decoder->source->record_bytes_max))
+        return fail_memory(decoder, err);
+    return RIDE_OK;
+}
+
+/* Makes ready for lines of that many fields, of which each step has its place. */
+static ride_status prepare(ride_decoder *decoder, uint32_t fields_count, ride_error *err) {
+    csv *state = decoder->format_data;
     sort_steps(decoder);
-    state->fields_count = record.fields_count;
+    state->fields_count = fields_count;
     size_t stride = state->fields_count + 1;
     state->bounds = malloc((RIDE_CSV_BLOCK_ROWS * stride + RIDE_CSV_BOUNDS_SLACK) * sizeof *state->bounds);
     state->ends = malloc(RIDE_CSV_BLOCK_ROWS * sizeof *state->ends);
-    if (state->bounds == NULL || state->ends == NULL)
-        return ride_fail(err, RIDE_E_MEMORY, "no memory for the decoder of %s", source->path);
+    if (state->bounds == NULL || state->ends == NULL) return fail_memory(decoder, err);
     state->kernels = decoder->options.portable_only ? NULL : ride_csv_kernels_avx2();
     if (state->kernels == NULL) state->kernels = ride_csv_kernels_portable();
     for (uint32_t i = 0; i < decoder->steps_count; i++) {
@@ -263,6 +167,41 @@ static ride_status csv_open(ride_decoder *decoder, ride_error *err) {
     return RIDE_OK;
 }
 
+static ride_status csv_open(ride_decoder *decoder, ride_error *err) {
+    ride_source *source = decoder->source;
+    RIDE_TRY(begin(decoder, err));
+    while (ride_source_unread(source) < 3 && !source->at_end) RIDE_TRY(ride_source_fill(source, err));
+    if (ride_source_unread(source) >= 3 && memcmp(source->data + source->begin, "\xEF\xBB\xBF", 3) == 0)
+        ride_source_consume(source, 3); /* a byte order mark */
+    ride_csv_scan_result found;
+    ride_csv_record record = {0};
+    ride_status st = next_record(decoder, true, &found, &record, err);
+    if (st == RIDE_END) {
+        ride_fail(err, RIDE_E_DATA, "the input is empty");
+        ride_error_where(err, "%s", source->path);
+        ride_error_advice(err, "a CSV input begins with a header line");
+        return RIDE_E_DATA;
+    }
+    if (st != RIDE_OK) return st;
+    if (found != RIDE_CSV_RECORD || record.fields_count > RIDE_CSV_FIELDS_MAX) {
+        ride_fail(err, RIDE_E_DATA, "the header line cannot be read: %s",
+                  found == RIDE_CSV_QUOTES     ? "quotes do not match"
+                  : found == RIDE_CSV_OVERLONG ? "it is longer than the limit"
+                                               : "it has more than 4096 fields");
+        ride_error_where(err, "%s:1", source->path);
+        return RIDE_E_DATA;
+    }
+    RIDE_TRY(match_header(decoder, record.fields_count, err));
+    consume(decoder, record.consumed, record.lines);
+    return prepare(decoder, record.fields_count, err);
+}
+
+/* The fields lie in their declared order. */
+static ride_status csv_open_records(ride_decoder *decoder, ride_error *err) {
+    RIDE_TRY(begin(decoder, err));
+    return prepare(decoder, decoder->spec->fields_count, err);
+}
+
 /* Tells a refused record, its sensitive fields marked when it was split as the header says. */
 static void refuse(ride_decoder *decoder, ride_reject_reason reason, uint32_t column, const ride_field *field,
                    const char *raw, size_t raw_bytes, bool split) {
@@ -271,7 +210,7 @@ static void refuse(ride_decoder *decoder, ride_reject_reason reason, uint32_t co
     for (uint32_t i = 0; split && i < decoder->steps_count; i++) {
         const ride_step *step = &decoder->steps[i];
         if (!step->field->sensitive || (i > 0 && decoder->steps[i - 1].field == step->field)) continue;
-        const csv_field *cell = &state->fields[step->position];
+        const ride_csv_cell *cell = &state->scanner.fields[step->position];
         decoder->spans[decoder->spans_count++] = (ride_span){cell->raw_offset, cell->raw_bytes};
     }
     ride_decoder_refuse(decoder, reason, column, field, raw, raw_bytes, !split);
@@ -295,59 +234,61 @@ static ride_status refuse_line(ride_decoder *decoder, ride_reject_reason reason,
     return ride_decoder_drop_line(decoder, may_fill, err);
 }
 
+/* Reads the record that was split last and appends it, or refuses it (RIDE_PUT_REFUSED, with the reason). */
+static ride_put careful_record(ride_decoder *decoder, ride_batch *batch, int64_t time_stop_us, ride_row_origin *origins,
+                               const ride_csv_record *record, ride_reject_reason *reason) {
+    const csv *state = decoder->format_data;
+    const char *text = (const char *)decoder->source->data + decoder->source->begin;
+    uint32_t column = 0;
+    const ride_field *field = NULL;
+    bool split = record->fields_count == state->fields_count;
+    *reason = split                                        ? RIDE_REJECT_NONE
+              : record->fields_count < state->fields_count ? RIDE_REJECT_TOO_FEW_FIELDS
+                                                           : RIDE_REJECT_TOO_MANY_FIELDS;
+    for (uint32_t i = 0; i < decoder->steps_count && *reason == RIDE_REJECT_NONE; i++) {
+        const ride_step *step = &decoder->steps[i];
+        const ride_csv_cell *cell = &state->scanner.fields[step->position];
+        ride_value *value = &decoder->values[i];
+        value->is_null = cell->bytes == 0 && !(cell->quoted && step->type == RIDE_FIELD_STRING);
+        if (!value->is_null) *reason = ride_value_read(step, &decoder->zone, cell->text, cell->bytes, value);
+        else if (!step->nullable) *reason = RIDE_REJECT_MISSING_VALUE;
+        column = cell->raw_offset + 1;
+        field = step->field;
+    }
+    if (*reason == RIDE_REJECT_NONE) {
+        ride_put put = ride_decoder_put(decoder, batch, time_stop_us, origins, text, record->bytes);
+        if (put != RIDE_PUT_REFUSED) return put;
+        *reason = RIDE_REJECT_STRING_TOO_LONG;
+        column = 0, field = NULL;
+    }
+    refuse(decoder, *reason, column, field, text, record->bytes, split);
+    return RIDE_PUT_REFUSED;
+}
+
 typedef enum step_result { ROW_DONE, ROW_STOP } step_result;
 
 /* One row with care. ROW_STOP: it must wait for another call. may_fill: more of the source may be read for it. */
 static ride_status careful_row(ride_decoder *decoder, ride_batch *batch, int64_t time_stop_us, ride_row_origin *origins,
                                bool may_fill, step_result *result, ride_error *err) {
-    csv *state = decoder->format_data;
-    ride_source *source = decoder->source;
-    scan found = SCAN_MORE;
-    csv_record record = {0};
+    ride_csv_scan_result found = RIDE_CSV_MORE;
+    ride_csv_record record = {0};
     *result = ROW_DONE;
     ride_status st = next_record(decoder, may_fill, &found, &record, err);
-    bool whole = st != RIDE_OK || found == SCAN_RECORD;
+    bool whole = st != RIDE_OK || found == RIDE_CSV_RECORD;
     if (!whole)
-        st = refuse_line(decoder, found == SCAN_QUOTES ? RIDE_REJECT_BAD_QUOTES : RIDE_REJECT_OVERLONG_LINE, may_fill,
-                         err);
+        st = refuse_line(decoder, found == RIDE_CSV_QUOTES ? RIDE_REJECT_BAD_QUOTES : RIDE_REJECT_OVERLONG_LINE,
+                         may_fill, err);
     if (st == RIDE_PENDING) *result = ROW_STOP;
     if (st != RIDE_OK || !whole) return st == RIDE_PENDING ? RIDE_OK : st;
-    const char *text = (const char *)source->data + source->begin;
     if (record.bytes == 0) {
         decoder->stats.blank_lines++;
         consume(decoder, record.consumed, 1);
         return RIDE_OK;
     }
-    ride_reject_reason reason = RIDE_REJECT_NONE;
-    uint32_t column = 0;
-    const ride_field *field = NULL;
-    bool split = record.fields_count == state->fields_count;
-    if (!split)
-        reason = record.fields_count < state->fields_count ? RIDE_REJECT_TOO_FEW_FIELDS : RIDE_REJECT_TOO_MANY_FIELDS;
-    for (uint32_t i = 0; i < decoder->steps_count && reason == RIDE_REJECT_NONE; i++) {
-        const ride_step *step = &decoder->steps[i];
-        const csv_field *cell = &state->fields[step->position];
-        ride_value *value = &decoder->values[i];
-        value->is_null = cell->bytes == 0 && !(cell->quoted && step->type == RIDE_FIELD_STRING);
-        if (!value->is_null) reason = ride_value_read(step, &decoder->zone, cell->text, cell->bytes, value);
-        else if (!step->nullable) reason = RIDE_REJECT_MISSING_VALUE;
-        column = cell->raw_offset + 1;
-        field = step->field;
-    }
-    if (reason == RIDE_REJECT_NONE) {
-        switch (ride_decoder_put(decoder, batch, time_stop_us, origins, text, record.bytes)) {
-        case RIDE_PUT_DONE: consume(decoder, record.consumed, record.lines); return RIDE_OK;
-        case RIDE_PUT_REFUSED:
-            reason = RIDE_REJECT_STRING_TOO_LONG;
-            column = 0, field = NULL;
-            break;
-        default: *result = ROW_STOP; return RIDE_OK;
-        }
-    } else if (!split) {
-        column = 0, field = NULL;
-    }
-    refuse(decoder, reason, column, field, text, record.bytes, split);
-    consume(decoder, record.consumed, record.lines);
+    ride_reject_reason reason;
+    ride_put put = careful_record(decoder, batch, time_stop_us, origins, &record, &reason);
+    if (put == RIDE_PUT_HELD || put == RIDE_PUT_FULL) *result = ROW_STOP;
+    else consume(decoder, record.consumed, record.lines);
     return RIDE_OK;
 }
 
@@ -468,4 +409,22 @@ static ride_status csv_decode(ride_decoder *decoder, ride_batch *batch, uint32_t
     return source->at_end && ride_source_unread(source) == 0 ? RIDE_END : RIDE_OK;
 }
 
-const ride_decoder_ops ride_decoder_csv = {"csv", csv_open, csv_close, csv_decode};
+/* One message: the fast way where it is one line, else with care. */
+static ride_put csv_record(ride_decoder *decoder, ride_batch *batch, ride_reject_reason *reason) {
+    csv *state = decoder->format_data;
+    ride_source *source = decoder->source;
+    const char *text = (const char *)source->data + source->begin;
+    size_t bytes = ride_source_unread(source);
+    if (memchr(text, '\n', bytes - 1) == NULL && block_rows(decoder, batch, 1, INT64_MAX, NULL) == 1)
+        return RIDE_PUT_DONE;
+    ride_csv_record record;
+    size_t room = window_limit(source) - source->begin;
+    if (ride_csv_scan(&state->scanner, text, room, false, &record) != RIDE_CSV_RECORD) *reason = RIDE_REJECT_BAD_QUOTES;
+    else if (record.consumed < room) *reason = RIDE_REJECT_MANY_RECORDS;
+    else if (record.bytes == 0) *reason = RIDE_REJECT_EMPTY;
+    else return careful_record(decoder, batch, INT64_MAX, NULL, &record, reason);
+    refuse(decoder, *reason, 0, NULL, text, bytes, false);
+    return RIDE_PUT_REFUSED;
+}
+
+const ride_decoder_ops ride_decoder_csv = {"csv", csv_open, csv_close, csv_decode, csv_open_records, csv_record};

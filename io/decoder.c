@@ -56,16 +56,16 @@ static void build_program(ride_decoder *decoder) {
     }
 }
 
-ride_status ride_decoder_open(const ride_decoder_options *options, ride_source *source, ride_decoder **out,
-                              ride_error *err) {
+/* A decoder without its source and its format's own. */
+static ride_status decoder_new(const ride_decoder_options *options, const char *name, ride_decoder **out,
+                               ride_error *err) {
     const ride_source_spec *spec = options->spec;
     RIDE_ASSERT(spec->fields_count <= RIDE_FIELDS_MAX);
     RIDE_ASSERT(spec->field_time >= 0 && (uint32_t)spec->field_time < spec->fields_count);
     ride_decoder *decoder = calloc(1, sizeof *decoder);
-    if (decoder == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for the decoder of %s", source->path);
+    if (decoder == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for the decoder of %s", name);
     decoder->options = *options;
     decoder->spec = spec;
-    decoder->source = source;
     decoder->zone = (ride_zone_rule){options->local_to_utc, options->zone, spec->zone_offset_us};
     decoder->line = 1;
     build_program(decoder);
@@ -74,7 +74,51 @@ ride_status ride_decoder_open(const ride_decoder_options *options, ride_source *
     case RIDE_FORMAT_BINARY: decoder->ops = &ride_decoder_binary; break;
     default: decoder->ops = &ride_decoder_csv; break;
     }
+    *out = decoder;
+    return RIDE_OK;
+}
+
+ride_status ride_decoder_open(const ride_decoder_options *options, ride_source *source, ride_decoder **out,
+                              ride_error *err) {
+    ride_decoder *decoder = NULL;
+    RIDE_TRY(decoder_new(options, source->path, &decoder, err));
+    decoder->source = source;
     ride_status st = decoder->ops->open(decoder, err);
+    if (st != RIDE_OK) {
+        ride_decoder_close(decoder);
+        return st;
+    }
+    *out = decoder;
+    return RIDE_OK;
+}
+
+/* What a message lies in while it is decoded: padded before and behind, with a byte for a line feed. */
+static ride_source *record_source(const char *name, size_t record_bytes_max) {
+    ride_source *source = calloc(1, sizeof *source);
+    uint8_t *room = calloc(1, record_bytes_max + 1 + 2 * RIDE_SOURCE_PADDING);
+    char *path = strdup(name);
+    if (source == NULL || room == NULL || path == NULL) {
+        free(source);
+        free(room);
+        free(path);
+        return NULL;
+    }
+    *source = (ride_source){.data = room + RIDE_SOURCE_PADDING,
+                            .at_end = true,
+                            .record_bytes_max = record_bytes_max,
+                            .path = path};
+    return source;
+}
+
+ride_status ride_decoder_open_records(const ride_decoder_options *options, const char *name, size_t record_bytes_max,
+                                      ride_decoder **out, ride_error *err) {
+    ride_decoder *decoder = NULL;
+    if (record_bytes_max == 0) record_bytes_max = RIDE_LINE_BYTES_MAX;
+    RIDE_TRY(decoder_new(options, name, &decoder, err));
+    decoder->of_records = true;
+    decoder->source = record_source(name, record_bytes_max);
+    ride_status st = decoder->source == NULL ? ride_fail(err, RIDE_E_MEMORY, "no memory for the decoder of %s", name)
+                                             : decoder->ops->open_records(decoder, err);
     if (st != RIDE_OK) {
         ride_decoder_close(decoder);
         return st;
@@ -86,11 +130,41 @@ ride_status ride_decoder_open(const ride_decoder_options *options, ride_source *
 void ride_decoder_close(ride_decoder *decoder) {
     if (decoder == NULL) return;
     decoder->ops->close(decoder);
+    if (decoder->of_records && decoder->source != NULL) {
+        free(decoder->source->data - RIDE_SOURCE_PADDING);
+        free(decoder->source->path);
+        free(decoder->source);
+    }
     free(decoder);
+}
+
+ride_status ride_decoder_record(ride_decoder *decoder, ride_batch *batch, const void *bytes, size_t bytes_count,
+                                uint64_t number, ride_reject_reason *reason) {
+    RIDE_ASSERT(decoder->of_records);
+    ride_source *source = decoder->source;
+    *reason = RIDE_REJECT_NONE;
+    if (batch->rows_count == ride_batch_rows_count_max(batch)) return RIDE_FULL;
+    decoder->line = source->begin_offset = number;
+    decoder->spans_count = 0;
+    if (bytes_count == 0 || bytes_count > source->record_bytes_max) {
+        *reason = bytes_count == 0 ? RIDE_REJECT_EMPTY : RIDE_REJECT_OVERLONG_LINE;
+        if (bytes_count > source->record_bytes_max) bytes_count = source->record_bytes_max;
+        ride_decoder_refuse(decoder, *reason, 0, NULL, bytes_count > 0 ? bytes : "", bytes_count, bytes_count > 0);
+        return RIDE_E_DATA;
+    }
+    memcpy(source->data, bytes, bytes_count);
+    source->begin = 0;
+    source->end = bytes_count;
+    switch (decoder->ops->record(decoder, batch, reason)) {
+    case RIDE_PUT_DONE: return RIDE_OK;
+    case RIDE_PUT_FULL: return RIDE_FULL;
+    default: return RIDE_E_DATA;
+    }
 }
 
 ride_status ride_decoder_decode(ride_decoder *decoder, ride_batch *batch, uint32_t rows_max, int64_t time_stop_us,
                                 ride_row_origin *origins, ride_error *err) {
+    RIDE_ASSERT(!decoder->of_records);
     decoder->held = false;
     if (decoder->dropping) RIDE_TRY(ride_decoder_drop_line(decoder, true, err));
     return decoder->ops->decode(decoder, batch, rows_max, time_stop_us, origins, err);

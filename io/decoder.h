@@ -50,7 +50,9 @@
     X(BAD_JSON, "bad_json", "not a JSON object")                                                                       \
     X(DUPLICATE_FIELD, "duplicate_field", "the member appears twice")                                                  \
     X(BAD_RECORD, "bad_record", "the binary record is damaged")                                                        \
-    X(TOO_FAR_AHEAD, "too_far_ahead", "the event time is too far ahead of its arrival")
+    X(TOO_FAR_AHEAD, "too_far_ahead", "the event time is too far ahead of its arrival")                                \
+    X(EMPTY, "empty", "the message has no value")                                                                      \
+    X(MANY_RECORDS, "many_records", "the message holds more than one record")
 
 typedef enum ride_reject_reason {
 #define RIDE_REJECT_ENUM(name, word, text) RIDE_REJECT_##name,
@@ -70,8 +72,8 @@ typedef struct ride_span {
 /* One row that was refused. Everything is borrowed until the function returns. */
 typedef struct ride_reject {
     ride_reject_reason reason;
-    uint64_t line;     /* 1-based; binary: record number */
-    uint64_t offset;   /* of the record in the decompressed stream */
+    uint64_t line;     /* 1-based; binary: record number; a message: its number */
+    uint64_t offset;   /* of the record in the decompressed stream; a message: its number */
     uint32_t column;   /* 1-based byte of the line where the trouble is; 0 = the whole line */
     const char *file;  /* as opened */
     const char *field; /* name of the field, or NULL */
@@ -130,6 +132,24 @@ bool ride_decoder_held(const ride_decoder *decoder, int64_t *time_us);
 ride_position ride_decoder_position(const ride_decoder *decoder);
 /* Goes on at a saved position: right after open, before the first decode. */
 ride_status ride_decoder_resume(ride_decoder *decoder, ride_position position, ride_error *err);
+
+/* Single messages, each one event, from wherever they come (a topic, a request): a decoder without a source, under the same rules
+ * of values. `name` is what messages for people and rejects call their origin (the topic; copied). record_bytes_max: 0 =
+ * RIDE_LINE_BYTES_MAX. A decoder of records is used with ride_decoder_record, get_stats and close only; keep_raw means nothing.
+ *   NDJSON   one object, with any white space in and around it, line feeds too
+ *   CSV      one record without a header line, its fields all there in the order in which the source declares them; a line end
+ *            behind it is fine
+ *   binary   one row of docs/binary.md without the file's header ("Messages" there) */
+ride_status ride_decoder_open_records(const ride_decoder_options *options, const char *name, size_t record_bytes_max,
+                                      ride_decoder **out, ride_error *err);
+/* Decodes the message bytes[0, bytes_count), which need no padding and are not kept; bytes may be NULL (no value) when the count is
+ * 0. `number` stands for its line in what is told: its offset in the log. *reason: RIDE_REJECT_NONE but for RIDE_E_DATA.
+ *   RIDE_OK      a row was appended behind batch->rows_count
+ *   RIDE_E_DATA  it was refused: counted, and told to on_reject
+ *   RIDE_FULL    the batch has no room, or its arena none for these strings: nothing was taken, call again with another batch */
+ride_status ride_decoder_record(ride_decoder *decoder, ride_batch *batch, const void *bytes, size_t bytes_count,
+                                uint64_t number, ride_reject_reason *reason);
+
 const ride_decoder_stats *ride_decoder_get_stats(const ride_decoder *decoder);
 
 #endif

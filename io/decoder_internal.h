@@ -6,6 +6,13 @@
 #include "io/value.h"
 #include "kernels/layout/plan.h"
 
+typedef enum ride_put {
+    RIDE_PUT_DONE,
+    RIDE_PUT_HELD,   /* its time is beyond the stop */
+    RIDE_PUT_FULL,   /* the arena has no room left: another batch */
+    RIDE_PUT_REFUSED /* its strings fit no batch: reject it */
+} ride_put;
+
 typedef struct ride_decoder_ops {
     const char *name;
     /* Reads the header and sets the steps' positions. */
@@ -13,6 +20,10 @@ typedef struct ride_decoder_ops {
     void (*close)(ride_decoder *decoder);
     ride_status (*decode)(ride_decoder *decoder, ride_batch *batch, uint32_t rows_max, int64_t time_stop_us,
                           ride_row_origin *origins, ride_error *err);
+    /* Messages: the source holds one at a time, all of it, and is at its end; a byte behind it may be written. record appends it, or
+     * refuses it (RIDE_PUT_REFUSED, with the reason). */
+    ride_status (*open_records)(ride_decoder *decoder, ride_error *err);
+    ride_put (*record)(ride_decoder *decoder, ride_batch *batch, ride_reject_reason *reason);
 } ride_decoder_ops;
 extern const ride_decoder_ops ride_decoder_csv, ride_decoder_ndjson, ride_decoder_binary;
 
@@ -21,6 +32,7 @@ struct ride_decoder {
     ride_decoder_options options;
     const ride_source_spec *spec;
     ride_source *source;
+    bool of_records; /* the source is the decoder's own, for one message */
     ride_zone_rule zone;
     ride_step steps[RIDE_FIELDS_MAX + 1]; /* one per field, and one for an event time that is not declared as one */
     uint32_t steps_count;
@@ -37,13 +49,6 @@ struct ride_decoder {
     ride_decoder_stats stats;
     void *format_data; /* the format's own */
 };
-
-typedef enum ride_put {
-    RIDE_PUT_DONE,
-    RIDE_PUT_HELD,   /* its time is beyond the stop */
-    RIDE_PUT_FULL,   /* the arena has no room left: another batch */
-    RIDE_PUT_REFUSED /* its strings fit no batch: reject it */
-} ride_put;
 
 /* Appends the row decoder->values to the batch. raw is the record's text (for keep_raw). Does not consume it. */
 ride_put ride_decoder_put(ride_decoder *decoder, ride_batch *batch, int64_t time_stop_us, ride_row_origin *origins,

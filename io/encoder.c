@@ -67,8 +67,9 @@ static bool prepare(ride_encoder *encoder, uint32_t index) {
     return true;
 }
 
-ride_status ride_encoder_open(const ride_encoder_options *options, ride_sink *sink, ride_encoder **out,
-                              ride_error *err) {
+/* Everything but the header; without a sink, one of its own. */
+static ride_status open_columns(const ride_encoder_options *options, ride_sink *sink, ride_encoder **out,
+                                ride_error *err) {
     RIDE_ASSERT(options->columns_count > 0 && options->columns_count <= RIDE_ENCODER_COLUMNS_MAX);
     ride_encoder *encoder = calloc(1, sizeof *encoder);
     if (encoder != NULL) encoder->columns = calloc(options->columns_count, sizeof *encoder->columns);
@@ -96,15 +97,15 @@ ride_status ride_encoder_open(const ride_encoder_options *options, ride_sink *si
     }
     encoder->row_room += 8;
     ride_encode_text_open(encoder);
-    if (st == RIDE_OK && encoder->row_room > sink->buffer_bytes)
-        st = ride_fail(err, RIDE_E_UNSUPPORTED, "a row of the output may need %zu bytes, the sink's buffer has %zu",
-                       encoder->row_room, sink->buffer_bytes);
-    if (st == RIDE_OK && options->format == RIDE_FORMAT_BINARY)
-        st = ride_encode_binary_open(encoder, options->no_header, err);
-    if (st == RIDE_OK && options->format == RIDE_FORMAT_CSV && !options->no_header) {
-        st = ride_encode_csv_header(encoder);
-        if (st != RIDE_OK) ride_sink_flush(sink, err);
+    if (st == RIDE_OK && sink == NULL) {
+        encoder->of_records = true;
+        st = ride_sink_open_aimed(encoder->row_room, &encoder->sink, err);
     }
+    if (st == RIDE_OK && encoder->row_room > encoder->sink->buffer_bytes)
+        st = ride_fail(err, RIDE_E_UNSUPPORTED, "a row of the output may need %zu bytes, the sink's buffer has %zu",
+                       encoder->row_room, encoder->sink->buffer_bytes);
+    if (st == RIDE_OK && options->format == RIDE_FORMAT_BINARY)
+        st = ride_encode_binary_open(encoder, sink == NULL || options->no_header, err);
     if (st != RIDE_OK) {
         ride_encoder_close(encoder);
         return st;
@@ -113,11 +114,36 @@ ride_status ride_encoder_open(const ride_encoder_options *options, ride_sink *si
     return RIDE_OK;
 }
 
+ride_status ride_encoder_open(const ride_encoder_options *options, ride_sink *sink, ride_encoder **out,
+                              ride_error *err) {
+    ride_encoder *encoder = NULL;
+    RIDE_ASSERT(sink != NULL);
+    RIDE_TRY(open_columns(options, sink, &encoder, err));
+    if (options->format == RIDE_FORMAT_CSV && !options->no_header) {
+        ride_status st = ride_encode_csv_header(encoder);
+        if (st != RIDE_OK) {
+            ride_sink_flush(sink, err);
+            ride_encoder_close(encoder);
+            return st;
+        }
+    }
+    *out = encoder;
+    return RIDE_OK;
+}
+
+ride_status ride_encoder_open_records(const ride_encoder_options *options, ride_encoder **out, ride_error *err) {
+    return open_columns(options, NULL, out, err);
+}
+
 void ride_encoder_close(ride_encoder *encoder) {
     if (encoder == NULL) return;
     for (uint32_t i = 0; i < encoder->columns_count; i++) {
         free(encoder->columns[i].key);
         free(encoder->columns[i].constant);
+    }
+    if (encoder->of_records && encoder->sink != NULL) {
+        ride_sink_aim(encoder->sink, NULL, 0);
+        ride_sink_close(encoder->sink, NULL);
     }
     free(encoder->columns);
     free(encoder);
@@ -136,12 +162,16 @@ static void point_at(ride_encoder *encoder, const ride_encoder_set *sets, uint32
     }
 }
 
+static ride_status encode(ride_encoder *encoder, const uint8_t *places, uint32_t count) {
+    switch (encoder->format) {
+    case RIDE_FORMAT_CSV: return ride_encode_csv(encoder, places, count);
+    case RIDE_FORMAT_NDJSON: return ride_encode_ndjson(encoder, places, count);
+    default: return ride_encode_binary(encoder, places, count);
+    }
+}
+
 ride_status ride_encoder_write(ride_encoder *encoder, const ride_encoder_set *sets, const uint32_t *rows,
                                uint32_t row_first, uint32_t rows_count) {
-    ride_status (*encode)(ride_encoder *, const uint8_t *, uint32_t) =
-        encoder->format == RIDE_FORMAT_CSV      ? ride_encode_csv
-        : encoder->format == RIDE_FORMAT_NDJSON ? ride_encode_ndjson
-                                                : ride_encode_binary;
     uint8_t places[RIDE_TILE_ROWS];
     for (uint32_t i = 0; i < rows_count;) {
         uint32_t first = rows != NULL ? rows[i] : row_first + i, tile = first / RIDE_TILE_ROWS, run = 0;
@@ -154,4 +184,22 @@ ride_status ride_encoder_write(ride_encoder *encoder, const ride_encoder_set *se
         RIDE_TRY(encode(encoder, places, run));
     }
     return encoder->sink->failed;
+}
+
+ride_status ride_encoder_row(ride_encoder *encoder, const ride_encoder_set *sets, uint32_t row, void *to, size_t room,
+                             size_t *bytes) {
+    RIDE_ASSERT(encoder->of_records);
+    ride_sink *sink = encoder->sink;
+    const uint8_t place = (uint8_t)(row % RIDE_TILE_ROWS);
+    ride_sink_aim(sink, to, room);
+    point_at(encoder, sets, row / RIDE_TILE_ROWS);
+    if (encode(encoder, &place, 1) != RIDE_OK) return RIDE_FULL;
+    if (encoder->format != RIDE_FORMAT_BINARY) sink->used--; /* the line feed, which was written last */
+    if (ride_sink_flush(sink, NULL) != RIDE_OK) return RIDE_FULL;
+    *bytes = (size_t)sink->offset;
+    return RIDE_OK;
+}
+
+size_t ride_encoder_row_bytes_max(const ride_encoder *encoder, size_t strings_bytes) {
+    return encoder->row_room + 6 * strings_bytes;
 }

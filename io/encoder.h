@@ -60,6 +60,16 @@ ride_status ride_encoder_open(const ride_encoder_options *options, ride_sink *si
  * Returns RIDE_OK or the sink's failure. */
 ride_status ride_encoder_write(ride_encoder *encoder, const ride_encoder_set *sets, const uint32_t *rows,
                                uint32_t row_first, uint32_t rows_count);
+
+/* Single records: results as messages. No header (no_header means nothing), no sink: each row goes where the caller says. */
+ride_status ride_encoder_open_records(const ride_encoder_options *options, ride_encoder **out, ride_error *err);
+/* Writes one row into `to`: the bytes it has in a file, without the line feed of CSV and NDJSON. RIDE_FULL: `room` is too small; what
+ * is in `to` then is of no use. */
+ride_status ride_encoder_row(ride_encoder *encoder, const ride_encoder_set *sets, uint32_t row, void *to, size_t room,
+                             size_t *bytes);
+/* No row is longer whose strings have strings_bytes together. */
+size_t ride_encoder_row_bytes_max(const ride_encoder *encoder, size_t strings_bytes);
+
 /* `text` as CSV or JSON writes it, with its quotes; returns its bytes. `to` has room for 2 + 2 or 6 bytes for each. */
 size_t ride_csv_quote(const char *text, size_t bytes, char *to);
 size_t ride_json_quote(const char *text, size_t bytes, char *to);

@@ -55,6 +55,7 @@ enum { RIDE_WHOLES = 1000 };
 struct ride_encoder {
     ride_format format;
     ride_sink *sink;
+    bool of_records; /* the sink is the encoder's own, aimed anew for each row */
     const ride_tile_layout *layouts[RIDE_ENCODER_SETS_MAX];
     ride_out_column *columns;
     uint32_t columns_count;

@@ -56,7 +56,7 @@ static void ndjson_close(ride_decoder *decoder) {
     free(state);
 }
 
-static ride_status ndjson_open(ride_decoder *decoder, ride_error *err) {
+static ride_status ndjson_open_records(ride_decoder *decoder, ride_error *err) {
     ride_source *source = decoder->source;
     ndjson *state = calloc(1, sizeof *state);
     decoder->format_data = state;
@@ -69,7 +69,12 @@ static ride_status ndjson_open(ride_decoder *decoder, ride_error *err) {
         while (state->slots[slot] != 0) slot = (slot + 1) % NAMES_SLOTS;
         state->slots[slot] = (uint16_t)(i + 1);
     }
-    RIDE_TRY(ride_json_parser_create(source->record_bytes_max, &state->parser, err));
+    return ride_json_parser_create(source->record_bytes_max, &state->parser, err);
+}
+
+static ride_status ndjson_open(ride_decoder *decoder, ride_error *err) {
+    ride_source *source = decoder->source;
+    RIDE_TRY(ndjson_open_records(decoder, err));
     while (ride_source_unread(source) < 3 && !source->at_end) RIDE_TRY(ride_source_fill(source, err));
     if (ride_source_unread(source) >= 3 && memcmp(source->data + source->begin, "\xEF\xBB\xBF", 3) == 0)
         ride_source_consume(source, 3);
@@ -150,8 +155,25 @@ static ride_reject_reason read_object(ride_decoder *decoder, const char *text, s
 
 static bool is_blank(const char *text, size_t bytes) {
     for (size_t i = 0; i < bytes; i++)
-        if (text[i] != ' ' && text[i] != '\t' && text[i] != '\r') return false;
+        if (text[i] != ' ' && text[i] != '\t' && text[i] != '\r' && text[i] != '\n') return false;
     return true;
+}
+
+/* Appends the object, or refuses it (RIDE_PUT_REFUSED, with the reason). */
+static ride_put take_object(ride_decoder *decoder, ride_batch *batch, int64_t time_stop_us, ride_row_origin *origins,
+                            const char *text, size_t bytes, ride_reject_reason *reason) {
+    uint32_t column = 0;
+    const ride_field *field = NULL;
+    bool whole;
+    *reason = read_object(decoder, text, bytes, &column, &field, &whole);
+    if (*reason == RIDE_REJECT_NONE) {
+        ride_put put = ride_decoder_put(decoder, batch, time_stop_us, origins, text, bytes);
+        if (put != RIDE_PUT_REFUSED) return put;
+        *reason = RIDE_REJECT_STRING_TOO_LONG;
+    }
+    if (whole) mark_sensitive(decoder);
+    ride_decoder_refuse(decoder, *reason, column, field, text, bytes, !whole);
+    return RIDE_PUT_REFUSED;
 }
 
 static ride_status ndjson_decode(ride_decoder *decoder, ride_batch *batch, uint32_t rows_max, int64_t time_stop_us,
@@ -183,19 +205,9 @@ static ride_status ndjson_decode(ride_decoder *decoder, ride_batch *batch, uint3
         if (is_blank(text, bytes)) {
             decoder->stats.blank_lines++;
         } else {
-            uint32_t column = 0;
-            const ride_field *field = NULL;
-            bool whole;
-            ride_reject_reason reason = read_object(decoder, text, bytes, &column, &field, &whole);
-            if (reason == RIDE_REJECT_NONE) {
-                ride_put put = ride_decoder_put(decoder, batch, time_stop_us, origins, text, bytes);
-                if (put == RIDE_PUT_HELD || put == RIDE_PUT_FULL) return RIDE_OK;
-                if (put == RIDE_PUT_REFUSED) reason = RIDE_REJECT_STRING_TOO_LONG;
-            }
-            if (reason != RIDE_REJECT_NONE) {
-                if (whole) mark_sensitive(decoder);
-                ride_decoder_refuse(decoder, reason, column, field, text, bytes, !whole);
-            }
+            ride_reject_reason reason;
+            ride_put put = take_object(decoder, batch, time_stop_us, origins, text, bytes, &reason);
+            if (put == RIDE_PUT_HELD || put == RIDE_PUT_FULL) return RIDE_OK;
         }
         ride_source_consume(source, consumed);
         decoder->line++;
@@ -203,4 +215,15 @@ static ride_status ndjson_decode(ride_decoder *decoder, ride_batch *batch, uint3
     return source->at_end && ride_source_unread(source) == 0 ? RIDE_END : RIDE_OK;
 }
 
-const ride_decoder_ops ride_decoder_ndjson = {"ndjson", ndjson_open, ndjson_close, ndjson_decode};
+static ride_put ndjson_record(ride_decoder *decoder, ride_batch *batch, ride_reject_reason *reason) {
+    ride_source *source = decoder->source;
+    const char *text = (const char *)source->data + source->begin;
+    size_t bytes = ride_source_unread(source);
+    if (!is_blank(text, bytes)) return take_object(decoder, batch, INT64_MAX, NULL, text, bytes, reason);
+    *reason = RIDE_REJECT_EMPTY;
+    ride_decoder_refuse(decoder, *reason, 0, NULL, text, bytes, false);
+    return RIDE_PUT_REFUSED;
+}
+
+const ride_decoder_ops ride_decoder_ndjson = {"ndjson",      ndjson_open,         ndjson_close,
+                                              ndjson_decode, ndjson_open_records, ndjson_record};

@@ -152,6 +152,21 @@ ride_status ride_sink_open(const char *path, const ride_sink_options *options, r
     return RIDE_OK;
 }
 
+ride_status ride_sink_open_aimed(size_t buffer_bytes, ride_sink **out, ride_error *err) {
+    return sink_create("<memory>", buffer_bytes, out, err);
+}
+
+void ride_sink_aim(ride_sink *sink, void *memory, size_t bytes_max) {
+    struct ride_sink_private *p = sink->private_data;
+    RIDE_ASSERT(p->fd < 0);
+    p->memory = memory;
+    p->memory_bytes = bytes_max;
+    p->memory_used = 0;
+    sink->used = 0;
+    sink->offset = 0;
+    sink->failed = RIDE_OK;
+}
+
 ride_status ride_sink_open_memory(void *memory, size_t bytes_max, ride_sink **out, ride_error *err) {
     ride_sink *sink = NULL;
     RIDE_TRY(sink_create("<memory>", 0, &sink, err));

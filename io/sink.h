@@ -30,6 +30,10 @@ typedef struct ride_sink {
 ride_status ride_sink_open(const char *path, const ride_sink_options *options, ride_sink **out, ride_error *err);
 /* A sink that keeps what it gets in `memory` (borrowed) and fails with RIDE_E_IO "full" past bytes_max. For tests. */
 ride_status ride_sink_open_memory(void *memory, size_t bytes_max, ride_sink **out, ride_error *err);
+/* A memory sink with a buffer of buffer_bytes, which must be aimed before it is written to. */
+ride_status ride_sink_open_aimed(size_t buffer_bytes, ride_sink **out, ride_error *err);
+/* A memory sink begins anew: what is written and flushed from now on goes to `memory`; a failure before is forgotten. */
+void ride_sink_aim(ride_sink *sink, void *memory, size_t bytes_max);
 /* Flushes, syncs where asked, closes and frees, also on failure, whose first cause it returns. */
 ride_status ride_sink_close(ride_sink *sink, ride_error *err);
 

@@ -39,8 +39,9 @@ typedef struct ride_stream_info {
     const char *source; /* of the spec; borrowed from the feed's options */
     char topic[RIDE_TOPIC_BYTES];
     int32_t partition;
-    bool is_log;       /* has offsets that can be read again; false: requests, which come once */
-    int64_t committed; /* next offset by what was stored before, RIDE_OFFSET_NONE = nothing was */
+    uint32_t partitions_count; /* of the topic, all members' together; 0 = not known */
+    bool is_log;               /* has offsets that can be read again; false: requests, which come once */
+    int64_t committed;         /* next offset by what was stored before, RIDE_OFFSET_NONE = nothing was */
     int64_t
         log_begin; /* the log's first offset and the one behind its last, at the time of the assignment; -1 = not known */
     int64_t log_end;

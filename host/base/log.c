@@ -3,6 +3,7 @@
 #include "base/log.h"
 
 #include "base/number.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <math.h>
@@ -65,26 +66,17 @@ static void put(line *to, const char *text, size_t bytes) {
 }
 static void put_text(line *to, const char *text) { put(to, text, strlen(text)); }
 
-/* Bytes of the valid UTF-8 character at text (not a control character), 0 when there is none. Overlong forms,
- * surrogates and what is above U+10FFFF are invalid (RFC 3629). */
-static size_t character_bytes(const unsigned char *text) {
-    unsigned char c = text[0];
-    if (c < 0x80) return c >= 0x20 && c != 0x7f;
-    size_t more = c >= 0xc2 && c <= 0xdf ? 1 : (c & 0xf0) == 0xe0 ? 2 : c >= 0xf0 && c <= 0xf4 ? 3 : 0;
-    if (more == 0) return 0;
-    for (size_t i = 1; i <= more; i++)
-        if ((text[i] & 0xc0) != 0x80) return 0; /* also stops at the terminating zero */
-    if ((c == 0xe0 && text[1] < 0xa0) || (c == 0xed && text[1] > 0x9f) || (c == 0xf0 && text[1] < 0x90) ||
-        (c == 0xf4 && text[1] > 0x8f))
-        return 0;
-    if (c == 0xc2 && text[1] < 0xa0) return 0; /* C1 control characters */
-    return more + 1;
+/* Bytes of the character at text that may stand as it is, 0 when there is none: no control character, C1 included. */
+static size_t character_bytes(const char *text) {
+    const unsigned char *c = (const unsigned char *)text;
+    if (c[0] < 0x20 || c[0] == 0x7f || (c[0] == 0xc2 && c[1] < 0xa0)) return 0;
+    return ride_utf8_bytes(text);
 }
 
 /* The inside of a JSON string; human lines use the same escapes. A byte that is no UTF-8 becomes U+FFFD. */
 static void put_escaped(line *to, const char *text) {
     for (const unsigned char *at = (const unsigned char *)text; *at != '\0' && !to->cut;) {
-        size_t bytes = character_bytes(at);
+        size_t bytes = character_bytes((const char *)at);
         char escape[8];
         if (*at == '"' || *at == '\\') {
             put(to, (const char[]){'\\', (char)*at}, 2);

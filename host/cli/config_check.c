@@ -47,11 +47,34 @@ static void fault(check *c, ride_status status, const char *key, const char *adv
     ride_diagnose(&c->findings, status, at.name, at.line, at.column, advice, "%s", message);
 }
 
+/* A file that an option names must be there and readable. */
+static void check_read_file(check *c, const char *key, const char *path) {
+    if (path != NULL && access(path, R_OK) != 0)
+        fault(c, RIDE_E_NO_INPUT, key, NULL, "`%s`: %.300s cannot be read", key, path);
+}
+
+static void check_service_files(check *c) {
+    const ride_config *config = c->config;
+    check_read_file(c, "kafka.ca", config->kafka.ca);
+    check_read_file(c, "kafka.certificate", config->kafka.certificate);
+    check_read_file(c, "kafka.key", config->kafka.key);
+    check_read_file(c, "kafka.key_password_file", config->kafka.key_password_file);
+    check_read_file(c, "kafka.sasl.password_file", config->kafka.sasl.password_file);
+    check_read_file(c, "http.certificate", config->http.certificate);
+    check_read_file(c, "http.key", config->http.key);
+    check_read_file(c, "http.token_file", config->http.token_file);
+}
+
+static void input_key(const ride_config_input *input, char key[RIDE_NAME_BYTES + 16]) {
+    snprintf(key, RIDE_NAME_BYTES + 16, "inputs.%s.%s", input->source, input->topic != NULL ? "topic" : "path");
+}
+
 static void check_input_files(check *c) {
     for (uint32_t i = 0; i < c->config->inputs_count; i++) {
         const ride_config_input *input = &c->config->inputs[i];
         char key[RIDE_NAME_BYTES + 16];
-        snprintf(key, sizeof key, "inputs.%s.path", input->source);
+        if (input->path == NULL) continue;
+        input_key(input, key);
         if (strcmp(input->path, "-") != 0 && access(input->path, R_OK) != 0)
             fault(c, RIDE_E_NO_INPUT, key, NULL, "`%s`: %.300s cannot be read", key, input->path);
     }
@@ -73,10 +96,12 @@ static void check_files(check *c) {
     const ride_config *config = c->config;
     check_input_files(c);
     check_output_file(c, "outputs.decisions.path", config->decisions.path);
+    check_output_file(c, "outputs.alerts.path", config->alerts.path);
     check_output_file(c, "outputs.rejects.path", config->rejects);
     check_output_file(c, "outputs.late.path", config->late);
     check_output_file(c, "outputs.summary.path", config->summary);
     check_output_file(c, "outputs.drift.path", config->drift);
+    check_service_files(c);
     told(c, RIDE_OK);
 }
 
@@ -106,11 +131,11 @@ static void check_sources(check *c) {
         events = events || strcmp(source, names[spec->source_events]) == 0;
         if (known) continue;
         const char *near = ride_nearest(source, names, spec->sources_count);
-        snprintf(key, sizeof key, "inputs.%s.path", source);
+        input_key(&c->config->inputs[i], key);
         snprintf(advice, sizeof advice, "did you mean `%s`?", near != NULL ? near : names[spec->source_events]);
         fault(c, RIDE_E_CONFIG, key, advice, "the spec has no source `%s`", source);
     }
-    if (!events)
+    if (!events && c->config->http.listen == NULL) /* else they come by HTTP */
         fault(c, RIDE_E_CONFIG, NULL, NULL, "`inputs` lacks `%s`, the spec's source of events",
               names[spec->source_events]);
     told(c, RIDE_OK);

@@ -18,6 +18,8 @@ const cli_verb cli_verbs[] = {
      cli_features_words},
     {"generate", "make a reproducible stream of card transactions", cli_generate, cli_generate_help,
      cli_generate_words},
+    {"metrics", "print the reference of what a service counts and measures", cli_metrics, cli_metrics_help,
+     cli_metrics_words},
     {"model", "tell what a model file holds, or check it", cli_model, cli_model_help, cli_model_words},
     {"profile", "make or show the reference profile that drift is measured against", cli_profile, cli_profile_help,
      cli_profile_words},

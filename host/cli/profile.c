@@ -113,6 +113,10 @@ static int build(void) {
     run.backend = config->backend;
     run.backend_path = config->backend_path;
     run.backend_memory = config->backend_memory;
+    if (inputs.count == 0 && ride_config_is_service(config)) {
+        ride_config_destroy(config);
+        return cli_usage(build_name, "the configuration reads topics, not files: give --input");
+    }
     for (uint32_t i = 0; inputs.count == 0 && i < config->inputs_count; i++)
         items[i] = (ride_input_option){config->inputs[i].source, config->inputs[i].path, config->inputs[i].format};
     if (inputs.count == 0) inputs.count = config->inputs_count;

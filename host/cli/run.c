@@ -108,7 +108,11 @@ int cli_run(int argc, char **argv) {
     if (code != 0) return code;
     ride_log_setup(
         &(ride_log_options){.level_min = config->log_level, .format = config->log_format, .fd = STDERR_FILENO});
-    code = run_config(config);
+    if (ride_config_is_service(config)) {
+        ride_error err;
+        ride_fail(&err, RIDE_E_UNSUPPORTED, "topics and HTTP are not served yet");
+        code = cli_failed("run", &err);
+    } else code = run_config(config);
     ride_config_destroy(config);
     return code;
 }

@@ -1,36 +1,78 @@
 /* config/check.c: what no single value shows: what lacks, and two uses of one file. */
 #include "config/config_internal.h"
 
+#include <stdarg.h>
 #include <string.h>
 
-static bool is_wrong(const config_builder *b, const char *key) {
+const config_setting *config_setting_by_key(const config_builder *b, const char *key) {
     const config_setting *setting = config_setting_of(b->priv, config_find_option(key), NULL);
-    return setting != NULL && setting->is_wrong;
+    RIDE_ASSERT(setting != NULL);
+    return setting;
+}
+
+static bool is_wrong(const config_builder *b, const char *key) { return config_setting_by_key(b, key)->is_wrong; }
+
+void config_fault_at(config_builder *b, const config_setting *setting, const char *advice, const char *format, ...) {
+    char message[512];
+    ride_config_origin at = {RIDE_CONFIG_FILE, b->reader.path, 0, 0};
+    if (setting != NULL && setting->origin.layer != RIDE_CONFIG_DEFAULT) at = setting->origin;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    ride_diagnose(b->reader.findings, RIDE_E_CONFIG, at.name, at.line, at.column, advice, "%s", message);
 }
 
 static void lacks(config_builder *b, const char *key, const char *advice) {
     ride_diagnose(b->reader.findings, RIDE_E_CONFIG, b->reader.path, 0, 0, advice, "`%s` is missing", key);
 }
 
-/* A source that has anything needs its path; the place is that of what it has. */
+/* A source that has anything needs a path or a topic; the place is that of what it has. */
 static void check_inputs(config_builder *b) {
     char key[CONFIG_KEY_BYTES];
     bool any = false;
-    const config_option *path = config_find_option(CONFIG_INPUT ".path");
+    const config_option *path = config_find_option(CONFIG_INPUT ".path"),
+                        *topic = config_find_option(CONFIG_INPUT ".topic");
     for (uint32_t i = 0; i < b->priv->sources_count; i++) {
         const char *source = b->priv->sources[i];
-        const config_setting *given = NULL, *named = config_setting_of(b->priv, path, source);
+        const config_setting *given = NULL, *file = config_setting_of(b->priv, path, source),
+                             *named = config_setting_of(b->priv, topic, source);
         for (uint32_t k = 0; k < b->priv->settings_count; k++)
             if (b->priv->settings[k].source == source &&
                 (b->priv->settings[k].value.is_set || b->priv->settings[k].is_wrong))
                 given = &b->priv->settings[k];
         any = any || given != NULL;
-        if (given == NULL || (named != NULL && (named->value.is_set || named->is_wrong))) continue;
+        bool has_file = file != NULL && (file->value.is_set || file->is_wrong),
+             has_topic = named != NULL && (named->value.is_set || named->is_wrong);
         config_key_of(path, source, key);
-        ride_diagnose(b->reader.findings, RIDE_E_CONFIG, given->origin.name, given->origin.line, given->origin.column,
-                      NULL, "`%s` is missing", key);
+        if (has_file && has_topic && !file->is_wrong && !named->is_wrong)
+            config_fault_at(b, named, "a source reads one of them", "`%s` and its `topic` are both given", key);
+        if (given == NULL || has_file || has_topic) continue;
+        config_fault_at(b, given, "or its `topic`", "`%s` is missing", key);
     }
-    if (!any) lacks(b, "inputs", "inputs: {SOURCE: FILE}, by the names of the spec's sources");
+    if (!any && b->config->http.listen == NULL && !is_wrong(b, "http.listen"))
+        lacks(b, "inputs", "inputs: {SOURCE: FILE}, by the names of the spec's sources");
+}
+
+/* A file or a topic, not both. */
+static void check_output(config_builder *b, const char *path, const char *topic) {
+    const config_setting *file = config_setting_by_key(b, path), *named = config_setting_by_key(b, topic);
+    if (file->value.is_set && named->value.is_set)
+        config_fault_at(b, named, "one of them", "`%s` and `%s` are both given", path, topic);
+}
+
+static void check_outputs(config_builder *b) {
+    const ride_config *c = b->config;
+    check_output(b, "outputs.decisions.path", "outputs.decisions.topic");
+    check_output(b, "outputs.alerts.path", "outputs.alerts.topic");
+    check_output(b, "outputs.rejects.path", "outputs.rejects.topic");
+    check_output(b, "outputs.late.path", "outputs.late.topic");
+    check_output(b, "journal.path", "journal.topic");
+    bool http_alone = c->http.listen != NULL && b->priv->sources_count == 0;
+    if (c->decisions.path == NULL && c->decisions.topic == NULL && !http_alone && !is_wrong(b, "http.listen") &&
+        !is_wrong(b, "outputs.decisions.path") && !is_wrong(b, "outputs.decisions.topic"))
+        lacks(b, "outputs.decisions.path",
+              c->kafka.brokers != NULL ? "outputs: {decisions: {topic: TOPIC}}" : "outputs: {decisions: FILE}");
 }
 
 static bool is_output(const config_setting *s) { return strncmp(s->option->key, "outputs.", 8) == 0; }
@@ -66,12 +108,11 @@ void config_check(config_builder *b) {
     if (b->no_memory) return;
     if (b->config->spec == NULL && !is_wrong(b, "spec.path")) lacks(b, "spec", "spec: FILE");
     check_inputs(b);
-    if (b->config->decisions.path == NULL && !is_wrong(b, "outputs.decisions.path"))
-        lacks(b, "outputs.decisions.path", "outputs: {decisions: FILE}");
+    check_outputs(b);
     if (b->config->drift != NULL && b->config->drift_profile == NULL && !is_wrong(b, "drift.profile")) {
-        const config_setting *given = config_setting_of(b->priv, config_find_option("outputs.drift.path"), NULL);
-        ride_diagnose(b->reader.findings, RIDE_E_CONFIG, given->origin.name, given->origin.line, given->origin.column,
-                      "drift: PROFILE, made by `ride profile build`", "`outputs.drift.path` needs `drift.profile`");
+        config_fault_at(b, config_setting_by_key(b, "outputs.drift.path"),
+                        "drift: PROFILE, made by `ride profile build`", "`outputs.drift.path` needs `drift.profile`");
     }
+    config_check_service(b);
     check_streams(b);
 }

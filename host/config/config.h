@@ -1,4 +1,4 @@
-/* config/config.h: the configuration of a run, read from YAML, the environment and --set by one option table.
+/* config/config.h: the configuration of a run or a service, read from YAML, the environment and --set by one option table.
  *
  * Precedence: default < file < environment (RIDE__SCHEDULER__MAX_BATCH=8192) < --set scheduler.max_batch=8192. Every value is
  * checked; all findings are told at once, with file:line:column (or "environment", "--set") and "did you mean".
@@ -17,8 +17,19 @@
  *     backend: {name: auto, path: "", memory: 8GiB}                        # or backend: cpu
  *     drift: {profile: model.profile, interval: 1d, psi_alert: 0.25}
  *     state: {dir: state}
- *     scheduler: {max_batch: 1024}
+ *     scheduler: {max_batch: 1024, policy: greedy}
  *     log: {level: info, format: auto}
+ *
+ * A run reads files and ends with them. What reads or writes a topic of Kafka, or listens for HTTP, is a service:
+ *
+ *     inputs: {tx: {topic: transactions}}
+ *     outputs: {decisions: {topic: decisions}, alerts: {topic: alerts}, rejects: {topic: rejects}, late: {topic: late}}
+ *     kafka: {brokers: "b1:9092,b2:9092", group: ride, security: sasl_ssl, ca: ca.pem,
+ *             sasl: {mechanism: scram-sha-512, user: ride, password_file: secret}, raw: {fetch.wait.max.ms: 5}}
+ *     http: {listen: "127.0.0.1:8080"}
+ *     admin: {listen: "127.0.0.1:9090"}
+ *     runtime: {shards: 2, drain_timeout: 30s}
+ *     journal: {path: journal.ride}
  *
  * In place of a mapping the value of its main member may stand, in the file and with --set: `backend: cpu` is
  * `backend: {name: cpu}`, `inputs: {tx: FILE}` names a path. An empty value (`--set outputs.late.path=`) unsets.
@@ -32,13 +43,34 @@
 #include "features/schema.h"
 #include "features/spec.h"
 
-enum { RIDE_CONFIG_RULES_MAX = 1024 };
+enum { RIDE_CONFIG_RULES_MAX = 1024, RIDE_CONFIG_RAW_MAX = 64, RIDE_CONFIG_SHARDS_MAX = 64 };
 
 typedef struct ride_config_input {
     const char *source; /* name of a source of the spec */
-    const char *path;   /* resolved */
-    ride_format format; /* 0 = as the spec says */
+    const char *path;   /* resolved; exactly one of path and topic is not NULL */
+    const char *topic;
+    ride_format format; /* 0 = as the spec says; of a topic never 0 */
 } ride_config_input;
+
+typedef enum ride_config_start { RIDE_CONFIG_EARLIEST = 1, RIDE_CONFIG_LATEST } ride_config_start;
+typedef enum ride_config_security {
+    RIDE_CONFIG_PLAINTEXT = 1,
+    RIDE_CONFIG_SSL,
+    RIDE_CONFIG_SASL_PLAINTEXT,
+    RIDE_CONFIG_SASL_SSL,
+} ride_config_security;
+typedef enum ride_config_mechanism {
+    RIDE_CONFIG_PLAIN = 1,
+    RIDE_CONFIG_SCRAM_SHA_256,
+    RIDE_CONFIG_SCRAM_SHA_512,
+} ride_config_mechanism;
+typedef enum ride_config_mode { RIDE_CONFIG_AUTO = 1, RIDE_CONFIG_INLINE, RIDE_CONFIG_PIPELINE } ride_config_mode;
+typedef enum ride_config_policy { RIDE_CONFIG_GREEDY = 1, RIDE_CONFIG_FIXED } ride_config_policy;
+
+/* An option that is passed to librdkafka as it is. */
+typedef struct ride_config_raw {
+    const char *name, *value;
+} ride_config_raw;
 
 typedef struct ride_config {
     const char *path;  /* of the file, as given */
@@ -50,12 +82,18 @@ typedef struct ride_config {
     ride_config_input inputs[RIDE_SOURCES_MAX];
     uint32_t inputs_count;
     struct {
-        const char *path; /* NULL = none */
+        const char *path; /* one of the two, or both NULL = none */
+        const char *topic;
         ride_format format;
         bool vector; /* the features behind the decision */
     } decisions;
+    struct {
+        const char *path, *topic; /* decisions that are not approve */
+    } alerts;
     const char *rejects; /* paths, NULL = none */
+    const char *rejects_topic;
     const char *late;
+    const char *late_topic;
     const char *summary;
     const char *drift;
     const char *backend;       /* "auto", "cpu", … */
@@ -66,6 +104,41 @@ typedef struct ride_config {
     uint32_t drift_psi_alert; /* millionths */
     const char *state_dir;    /* NULL = nothing is kept */
     uint32_t max_batch;       /* rows per batch */
+    ride_config_policy policy;
+    int64_t max_delay_us; /* of `fixed` */
+    struct {
+        const char *brokers; /* HOST:PORT,…; never NULL when a topic is used */
+        const char *group, *client_id;
+        ride_config_start start;
+        ride_config_security security;
+        const char *ca, *certificate, *key, *key_password_file; /* paths, NULL = none */
+        struct {
+            ride_config_mechanism mechanism; /* 0 = none: security is not sasl_… */
+            const char *user, *password_file;
+        } sasl;
+        const ride_config_raw *raw;
+        uint32_t raw_count;
+    } kafka;
+    struct {
+        const char *listen;                         /* HOST:PORT, NULL = off */
+        const char *certificate, *key, *token_file; /* paths, NULL = none */
+        uint64_t body_max, header_max;              /* bytes */
+        uint32_t connections_max, queue;            /* queue: events */
+        int64_t idle_timeout_us;
+        const char *model_name;
+    } http;
+    struct {
+        const char *listen; /* NULL = not set */
+    } admin;
+    struct {
+        ride_config_mode mode;
+        uint32_t shards; /* 0 = as many as the machine carries */
+        int64_t drain_timeout_us;
+    } runtime;
+    struct {
+        const char *path, *topic; /* one of the two, or both NULL = none; not set: STATE_DIR/journal.ride */
+        bool sync;
+    } journal;
     ride_log_level log_level;
     ride_log_format log_format;
     void *private_data; /* origins and strings: config.c's own */
@@ -80,6 +153,12 @@ ride_status ride_config_parse(const char *path, const char *text, size_t text_by
                               uint32_t sets_count, const char *const *environment, ride_config **out,
                               ride_diagnostics *findings);
 void ride_config_destroy(ride_config *config); /* NULL is fine */
+/* Does it read or write a topic, or listen for HTTP? Else it is a run over files. */
+bool ride_config_is_service(const ride_config *config);
+/* May `next` take the place of what runs, without a restart? A finding for every option that differs from `begun` and does not change
+ * while a run goes on; RIDE_E_CONFIG when there is one: then nothing of `next` may be taken. begun: the configuration that the process
+ * started with, not the last one taken, since rooms were sized by it. Files that options name are not looked into. */
+ride_status ride_config_reload_check(const ride_config *begun, const ride_config *next, ride_diagnostics *findings);
 
 /* Where an option's value comes from: to place a finding that only a later step can make. */
 typedef enum ride_config_layer {
@@ -95,7 +174,7 @@ typedef struct ride_config_origin {
 } ride_config_origin;
 /* key: "scheduler.max_batch", "inputs.tx.path". A key that is no option, or has no value, is a default. Borrowed from config. */
 ride_config_origin ride_config_origin_of(const ride_config *config, const char *key);
-/* The index-th key as --set takes it, NULL past the last: "outputs.late.path"; "inputs." where the source's name follows. Options
+/* The index-th key as --set takes it, NULL past the last: "outputs.late.path"; "inputs." and "kafka.raw." where a name follows. Options
  * that are not supported yet are left out. *words: what it can be, ended by NULL; NULL = anything. */
 const char *ride_config_key(uint32_t index, const char *const **words);
 

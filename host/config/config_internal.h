@@ -1,6 +1,7 @@
 /* config/config_internal.h: the option table and what reads, shows and explains by it. Private to host/config.
  *
- * A key is a path of names. Two names stand for many: `<source>` for a source of the spec, `rules[]` for each rule. */
+ * A key is a path of names. Three names stand for many: `<source>` for a source of the spec, `rules[]` for each rule, `<name>` for
+ * an option of librdkafka. */
 #ifndef RIDE_CONFIG_CONFIG_INTERNAL_H
 #define RIDE_CONFIG_CONFIG_INTERNAL_H
 #include "base/arena.h"
@@ -13,6 +14,7 @@
 enum { CONFIG_PATH_BYTES_MAX = 4096, CONFIG_NAME_BYTES_MAX = 64, CONFIG_KEY_BYTES = 192 };
 #define CONFIG_INPUT "inputs.<source>"
 #define CONFIG_RULE  "rules[]"
+#define CONFIG_RAW   "kafka.raw"
 
 typedef enum config_type {
     CONFIG_PATH = 1, /* const char *: a file or folder */
@@ -27,6 +29,9 @@ typedef enum config_type {
     CONFIG_DECIMAL,  /* uint32_t, millionths: `0.25` */
     CONFIG_COUNTS,   /* a list of counts: only of options that are not supported yet */
     CONFIG_TEXT,     /* any text: only of rules, which rules.c reads */
+    CONFIG_LINE,     /* const char *: one line of text, numbers too */
+    CONFIG_TOPIC,    /* const char *: the name of a topic of Kafka */
+    CONFIG_ADDRESS,  /* const char *: HOST:PORT to listen at */
 } config_type;
 
 typedef struct config_option {
@@ -37,6 +42,8 @@ typedef struct config_option {
     const char *default_text; /* as it would be written; NULL = not set */
     const char *const *words; /* ended by NULL */
     int words_first;
+    const char *const *words_later; /* words that are not supported yet, or NULL; why in words_why */
+    const char *words_why;
     size_t at; /* in ride_config, or in ride_config_input */
     bool required;
     bool hot_reloadable;     /* may change while a run goes on */
@@ -57,8 +64,8 @@ extern const uint32_t config_groups_count;
 
 const config_option *config_find_option(const char *key); /* NULL: none. key as in the table */
 const config_group *config_find_group(const char *key);
-/* "inputs.tx.path" → the table's option; source gets "tx" (or ""). The key of a group with a main member is that member's.
- * NULL: no option. */
+/* "inputs.tx.path" → the table's option; source gets "tx" (or ""); of "kafka.raw.a.b" it gets "a.b". The key of a group with a main
+ * member is that member's. NULL: no option. */
 const config_option *config_resolve(const char *key, char source[RIDE_NAME_BYTES]);
 /* What was perhaps meant by an unknown key; "" when nothing is near. */
 void config_suggest(const char *key, char out[CONFIG_KEY_BYTES]);
@@ -83,11 +90,15 @@ void config_text_put(const char *text, FILE *to);                               
 const char *config_type_text(const config_option *option, char *text,
                              size_t text_bytes_max); /* "a size, 1MiB … 1EiB" */
 bool config_source_is_good(const char *name);        /* can it be a source's name? */
+bool config_raw_is_good(const char *name);           /* can it be the name of an option of librdkafka? */
+/* The option of ours that says the same as that of librdkafka, or why it is not to be changed; NULL: it may be given. */
+const char *config_raw_owner(const char *name);
+bool config_raw_is_secret(const char *name); /* its value is not shown */
 
-/* What was given: options in the table's order, those of inputs behind them as they appear. */
+/* What was given: options in the table's order, those of inputs and of kafka.raw behind them as they appear. */
 typedef struct config_setting {
     const config_option *option;
-    const char *source; /* NULL but for inputs.<source>.* */
+    const char *source; /* NULL but for inputs.<source>.* and kafka.raw.<name> */
     config_value value;
     ride_config_origin origin;
     bool is_wrong; /* what was given was told as wrong: it does not lack besides */
@@ -99,6 +110,8 @@ typedef struct config_private {
     uint32_t settings_count, settings_max;
     const char *sources[RIDE_SOURCES_MAX]; /* of inputs */
     uint32_t sources_count;
+    const char *raws[RIDE_CONFIG_RAW_MAX]; /* names of kafka.raw */
+    uint32_t raws_count;
 } config_private;
 
 /* A load in progress. */
@@ -112,8 +125,15 @@ typedef struct config_builder {
 
 const config_setting *config_setting_of(const config_private *priv, const config_option *option, const char *source);
 void config_read_rules(config_builder *b, const ride_yaml_node *node);
-/* What single values do not show: what lacks, and files used twice. */
+/* Defaults that follow from other values: the format of topics, the journal's place. */
+void config_derive(config_builder *b);
+/* What single values do not show: what lacks, what does not go together, and files used twice. */
 void config_check(config_builder *b);
+void config_check_service(config_builder *b); /* topics, kafka, http, journal, scheduler */
+/* A finding at the place of a value; key as in the table. setting NULL or a default: at the file. */
+void config_fault_at(config_builder *b, const config_setting *setting, const char *advice, const char *format, ...)
+    RIDE_PRINTF(4, 5);
+const config_setting *config_setting_by_key(const config_builder *b, const char *key); /* never NULL, not of inputs */
 
 /* A memory stream's end: takes the text, or tells that memory is out. */
 ride_status config_text_finish(FILE *stream, char **out_text, ride_error *err);

@@ -4,7 +4,7 @@
 #include <ctype.h>
 #include <string.h>
 
-static const char inputs_dot[] = "inputs.";
+static const char inputs_dot[] = "inputs.", raw_dot[] = CONFIG_RAW ".";
 
 const config_option *config_find_option(const char *key) {
     for (uint32_t i = 0; i < config_options_count; i++)
@@ -31,6 +31,7 @@ bool config_is_below(const char *key, const char *group) {
 
 void config_key_of(const config_option *option, const char *source, char out[CONFIG_KEY_BYTES]) {
     if (source == NULL) snprintf(out, CONFIG_KEY_BYTES, "%s", option->key);
+    else if (config_is_below(option->key, CONFIG_RAW)) snprintf(out, CONFIG_KEY_BYTES, "%s%s", raw_dot, source);
     else snprintf(out, CONFIG_KEY_BYTES, "%s%s.%s", inputs_dot, source, config_last_name(option->key));
 }
 
@@ -74,6 +75,12 @@ const config_option *config_resolve(const char *key, char source[RIDE_NAME_BYTES
     const char *member;
     source[0] = '\0';
     if (strncmp(key, "rules", 5) == 0) return NULL;
+    if (strncmp(key, raw_dot, strlen(raw_dot)) == 0) {
+        const char *name = key + strlen(raw_dot); /* with its dots */
+        if (!config_raw_is_good(name)) return NULL;
+        memcpy(source, name, strlen(name) + 1);
+        return config_find_option(CONFIG_RAW ".<name>");
+    }
     if (strncmp(key, inputs_dot, strlen(inputs_dot)) != 0) return option_or_main(key);
     if (!split_input(key + strlen(inputs_dot), source, &member)) return NULL;
     snprintf(pattern, sizeof pattern, CONFIG_INPUT "%s%s", *member != '\0' ? "." : "", member);
@@ -81,13 +88,13 @@ const config_option *config_resolve(const char *key, char source[RIDE_NAME_BYTES
 }
 
 void config_suggest(const char *key, char out[CONFIG_KEY_BYTES]) {
-    const char *names[128];
+    const char *names[256];
     size_t count = 0;
     out[0] = '\0';
     const char *dot = strrchr(key, '.');
     if (strncmp(key, inputs_dot, strlen(inputs_dot)) == 0 && dot > key + strlen(inputs_dot)) {
-        static const char *const members[] = {"path", "format"};
-        const char *near = ride_nearest(dot + 1, members, 2);
+        static const char *const members[] = {"path", "topic", "format"};
+        const char *near = ride_nearest(dot + 1, members, 3);
         if (near != NULL && dot - key < CONFIG_NAME_BYTES_MAX + 8)
             snprintf(out, CONFIG_KEY_BYTES, "%.*s.%s", (int)(dot - key), key, near);
         return;
@@ -97,8 +104,8 @@ void config_suggest(const char *key, char out[CONFIG_KEY_BYTES]) {
             snprintf(out, CONFIG_KEY_BYTES, "%s", config_options[i].key);
             return;
         }
-    for (uint32_t i = 0; i < config_options_count && count < 128; i++) names[count++] = config_options[i].key;
-    for (uint32_t i = 0; i < config_groups_count && count < 128; i++) names[count++] = config_groups[i].key;
+    for (uint32_t i = 0; i < config_options_count && count < 256; i++) names[count++] = config_options[i].key;
+    for (uint32_t i = 0; i < config_groups_count && count < 256; i++) names[count++] = config_groups[i].key;
     const char *near = ride_nearest(key, names, count);
     if (near != NULL) snprintf(out, CONFIG_KEY_BYTES, "%s", near);
 }
@@ -109,11 +116,11 @@ const char *ride_config_key(uint32_t index, const char *const **words) {
         const config_option *option = &config_options[i];
         if (option->unavailable != NULL || strncmp(option->key, CONFIG_RULE, strlen(CONFIG_RULE)) == 0) continue;
         bool of_input = strncmp(option->key, inputs_dot, strlen(inputs_dot)) == 0;
-        if (of_input && option->required == false) continue; /* `inputs.` once */
+        if (of_input && strcmp(config_last_name(option->key), "path") != 0) continue; /* `inputs.` once */
         static const char *const bools[] = {"true", "false", NULL};
         if (at++ < index) continue;
         *words = option->type == CONFIG_BOOL ? bools : option->words;
-        return of_input ? inputs_dot : option->key;
+        return of_input ? inputs_dot : config_is_below(option->key, CONFIG_RAW) ? raw_dot : option->key;
     }
     return NULL;
 }

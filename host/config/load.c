@@ -45,6 +45,19 @@ static const char *source_of(config_builder *b, const char *name, ride_config_or
     return made;
 }
 
+static const char *raw_of(config_builder *b, const char *name, ride_config_origin at) {
+    config_private *p = b->priv;
+    for (uint32_t i = 0; i < p->raws_count; i++)
+        if (strcmp(p->raws[i], name) == 0) return p->raws[i];
+    if (p->raws_count == RIDE_CONFIG_RAW_MAX) {
+        fault(b, at, NULL, "`" CONFIG_RAW "` has more than %d options", RIDE_CONFIG_RAW_MAX);
+        return NULL;
+    }
+    const char *made = copy(b, name);
+    if (made != NULL) p->raws[p->raws_count++] = made;
+    return made;
+}
+
 static config_setting *setting_of(config_builder *b, const config_option *option, const char *source) {
     config_private *p = b->priv;
     for (uint32_t i = 0; i < p->settings_count; i++)
@@ -71,7 +84,10 @@ static const char *resolved(config_builder *b, const config_option *option, cons
 }
 
 static void keep(config_builder *b, const config_option *option, const char *source, config_setting given) {
-    const char *kept = source != NULL ? source_of(b, source, given.origin) : NULL;
+    bool raw = config_is_below(option->key, CONFIG_RAW);
+    const char *kept = source == NULL ? NULL
+                       : raw          ? raw_of(b, source, given.origin)
+                                      : source_of(b, source, given.origin);
     if (b->no_memory || (source != NULL && kept == NULL)) return;
     given.option = option;
     given.source = kept;
@@ -87,6 +103,8 @@ static void give(config_builder *b, const config_option *option, const char *sou
     config_key_of(option, source, key);
     if (option->unavailable != NULL && text != NULL)
         fault(b, at, option->unavailable, "`%s` is not supported yet", key);
+    const char *owner = source != NULL && config_is_below(option->key, CONFIG_RAW) ? config_raw_owner(source) : NULL;
+    if (owner != NULL && text != NULL) fault(b, at, owner, "`%s` is not for `" CONFIG_RAW "`", key);
     bool good =
         text == NULL || option->type == CONFIG_COUNTS || config_value_read(option, text, quoted, &value, &wrong);
     if (!good) fault(b, at, wrong.advice, "`%s` %s", key, wrong.message);
@@ -125,14 +143,15 @@ static void unknown_name(config_builder *b, const ride_yaml_pair *pair, const ch
     fault(b, place(b, pair->key_line, pair->key_column), advice, "unknown key `%.200s` in %s", pair->key, shown);
 }
 
-/* The group was told as wrong: what it requires does not lack besides. */
+/* The group was told as wrong: nothing below it lacks besides. */
 static void wrong_below(config_builder *b, const char *group, const char *source, const ride_yaml_node *node) {
     ride_config_origin at = place(b, node->line, node->column);
     size_t bytes = strlen(group);
     for (uint32_t i = 0; i < config_options_count; i++) {
         const config_option *option = &config_options[i];
         bool of_input = config_is_below(option->key, CONFIG_INPUT);
-        if (!option->required || strncmp(option->key, group, bytes) != 0 || option->key[bytes] != '.') continue;
+        if (strncmp(option->key, group, bytes) != 0 || option->key[bytes] != '.') continue;
+        if (config_is_below(option->key, CONFIG_RAW) || option->unavailable != NULL) continue;
         if (of_input == (source != NULL)) keep(b, option, source, (config_setting){.origin = at, .is_wrong = true});
     }
 }
@@ -159,7 +178,13 @@ static void walk(config_builder *b, const ride_yaml_node *node, const char *grou
         bool one_name =
             strchr(pair->key, '.') == NULL && strchr(pair->key, '[') == NULL; /* no path written as a name */
         const config_option *option = one_name ? config_find_option(key) : NULL;
-        if (strcmp(group, "inputs") == 0) {
+        if (strcmp(group, CONFIG_RAW) == 0) {
+            if (config_raw_is_good(pair->key))
+                give_node(b, config_find_option(CONFIG_RAW ".<name>"), pair->key, pair->value);
+            else
+                fault(b, place(b, pair->key_line, pair->key_column), NULL,
+                      "`%.80s` is no name of an option of librdkafka", pair->key);
+        } else if (strcmp(group, "inputs") == 0) {
             if (config_source_is_good(pair->key)) walk(b, pair->value, CONFIG_INPUT, pair->key, name);
             else
                 fault(b, place(b, pair->key_line, pair->key_column), NULL, "`%.80s` is no name of a source", pair->key);
@@ -245,6 +270,9 @@ static void store(const config_setting *s, void *base) {
     switch (s->option->type) {
     case CONFIG_PATH:
     case CONFIG_STREAM:
+    case CONFIG_LINE:
+    case CONFIG_TOPIC:
+    case CONFIG_ADDRESS:
     case CONFIG_NAME: memcpy(to, &s->value.text, sizeof s->value.text); return;
     case CONFIG_BOOL: *(bool *)to = number != 0; return;
     case CONFIG_SIZE:
@@ -261,8 +289,16 @@ static void apply(config_builder *b) {
         for (uint32_t k = 0; k < b->priv->settings_count; k++)
             if (b->priv->settings[k].source == input->source && b->priv->settings[k].value.is_set)
                 store(&b->priv->settings[k], input);
-        c->inputs_count += input->path != NULL;
+        c->inputs_count += input->path != NULL || input->topic != NULL;
     }
+    ride_config_raw *raw = ride_arena_new(b->priv->arena, ride_config_raw, b->priv->raws_count + 1);
+    if (raw == NULL) b->no_memory = true;
+    for (uint32_t i = 0; raw != NULL && i < b->priv->raws_count; i++) {
+        const config_setting *s =
+            config_setting_of(b->priv, config_find_option(CONFIG_RAW ".<name>"), b->priv->raws[i]);
+        if (s != NULL && s->value.is_set) raw[c->kafka.raw_count++] = (ride_config_raw){s->source, s->value.text};
+    }
+    c->kafka.raw = raw;
     for (uint32_t k = 0; k < b->priv->settings_count; k++)
         if (b->priv->settings[k].source == NULL && b->priv->settings[k].value.is_set) store(&b->priv->settings[k], c);
 }
@@ -274,7 +310,7 @@ static bool begin(config_builder *b, const char *path, ride_arena *arena) {
     for (uint32_t i = 0; i < config_options_count; i++)
         of_inputs += config_is_below(config_options[i].key, CONFIG_INPUT);
     p->arena = arena;
-    p->settings_max = config_options_count + of_inputs * RIDE_SOURCES_MAX;
+    p->settings_max = config_options_count + of_inputs * RIDE_SOURCES_MAX + RIDE_CONFIG_RAW_MAX;
     p->settings = ride_arena_new(arena, config_setting, p->settings_max);
     b->config->private_data = p;
     b->config->path = copy(b, path);
@@ -283,7 +319,7 @@ static bool begin(config_builder *b, const char *path, ride_arena *arena) {
     if (p->settings == NULL || b->config->path == NULL || b->folder == NULL) return false;
     for (uint32_t i = 0; i < config_options_count; i++)
         if (!config_is_below(config_options[i].key, CONFIG_INPUT) &&
-            !config_is_below(config_options[i].key, CONFIG_RULE))
+            !config_is_below(config_options[i].key, CONFIG_RULE) && !config_is_below(config_options[i].key, CONFIG_RAW))
             setting_of(b, &config_options[i], NULL);
     return true;
 }
@@ -308,6 +344,7 @@ static ride_status load(const char *path, const ride_yaml *yaml, const char *con
             read_variable(&b, environment[i]);
     for (uint32_t i = 0; i < sets_count; i++) read_set(&b, sets[i]);
     fill_defaults(&b);
+    config_derive(&b);
     apply(&b);
     if (root->kind == RIDE_YAML_MAPPING || ride_yaml_is_null(root)) config_check(&b);
     if (b.no_memory) ride_diagnose(findings, RIDE_E_MEMORY, path, 0, 0, NULL, "no memory for the configuration");

@@ -4,7 +4,7 @@
 #include <string.h>
 
 static const char introduction[] =
-    "# Configuration of a run\n"
+    "# Configuration\n"
     "\n"
     "This page is what `ride config reference` prints; change the option table in `host/config/options.c`, not the "
     "page.\n"
@@ -53,7 +53,32 @@ static const char introduction[] =
     "  standard input or output.\n"
     "- In place of a mapping its main value may stand: `backend: cpu` is `backend: {name: cpu}`. The tables say "
     "which.\n"
-    "- `spec.path`, one of `inputs` and `outputs.decisions.path` must be given.\n";
+    "- `spec.path`, one of `inputs` and `outputs.decisions` must be given. With `http.listen` a service may have no "
+    "`inputs`,\n"
+    "  and then no `outputs.decisions`.\n"
+    "\n"
+    "A run reads files and ends with them. What reads or writes a topic, or listens for HTTP, is a service; it reads "
+    "no files:\n"
+    "\n"
+    "```yaml\n"
+    "spec: features.yaml\n"
+    "model: model.json\n"
+    "inputs: {tx: {topic: transactions}}\n"
+    "outputs: {decisions: {topic: decisions}, alerts: {topic: alerts}, rejects: {topic: rejects}, late: {topic: "
+    "late}}\n"
+    "kafka:\n"
+    "  brokers: \"b1:9093,b2:9093\"\n"
+    "  security: sasl_ssl\n"
+    "  ca: ca.pem\n"
+    "  sasl: {mechanism: scram-sha-512, user: ride, password_file: /run/secrets/kafka}\n"
+    "http: {listen: \"127.0.0.1:8080\"}\n"
+    "state: /var/lib/ride\n"
+    "```\n"
+    "\n"
+    "A service that gets SIGHUP reads its configuration again. It takes all of the new one or nothing: what says \"may "
+    "change "
+    "while a run\n"
+    "goes on\" below may differ, anything else is refused by name and needs a restart.\n";
 
 static void put_cell(const char *text, FILE *to) {
     for (; *text != '\0'; text++) {

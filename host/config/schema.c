@@ -15,6 +15,11 @@ static void put_limits(const config_option *option, FILE *to) {
         fprintf(to, "\"type\": [\"number\", \"null\"], \"minimum\": %g, \"maximum\": %g", (double)option->min / 1e6,
                 (double)option->max / 1e6);
         return;
+    case CONFIG_TOPIC: fputs("\"type\": [\"string\", \"null\"], \"pattern\": \"^[A-Za-z0-9._-]{1,249}$\"", to); return;
+    case CONFIG_ADDRESS:
+        fputs("\"type\": [\"string\", \"null\"], \"pattern\": \"^([^:/@ ]+|\\\\[[^]/@ ]+\\\\]):[0-9]+$\"", to);
+        return;
+    case CONFIG_LINE: fputs("\"type\": [\"string\", \"number\", \"boolean\", \"null\"], \"minLength\": 1", to); return;
     case CONFIG_SIZE:
         fputs("\"type\": [\"string\", \"null\"], \"pattern\": \"^[0-9][0-9_]*(B|KiB|MiB|GiB|TiB)$\"", to);
         return;
@@ -83,12 +88,17 @@ static void put_members(const char *key, int depth, FILE *to) {
 
 static void put_group(const char *key, int depth, FILE *to) {
     const config_group *group = config_find_group(key);
-    bool is_map = strcmp(key, "inputs") == 0;
+    bool is_map = strcmp(key, "inputs") == 0, is_open = strcmp(key, CONFIG_RAW) == 0;
     fputs("{\"description\": ", to);
     config_json_put(group->text, to);
     fprintf(to, ", \"type\": [\"object\"%s%s], ", group->main != NULL ? ", \"string\"" : "",
             strcmp(key, CONFIG_RULE) == 0 ? "" : ", \"null\"");
-    if (is_map) {
+    if (is_open)
+        fprintf(to,
+                "\"maxProperties\": %d, \"additionalProperties\": {\"type\": [\"string\", \"number\", \"boolean\", "
+                "\"null\"]}",
+                RIDE_CONFIG_RAW_MAX);
+    else if (is_map) {
         fprintf(to, "\"maxProperties\": %d, \"additionalProperties\": ", RIDE_SOURCES_MAX);
         put_group(CONFIG_INPUT, depth, to);
     } else put_members(key, depth, to);

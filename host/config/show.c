@@ -45,6 +45,23 @@ static void put_options(writer *w, const char *group, const char *source, int de
     }
 }
 
+static void put_raw(writer *w) {
+    const config_option *option = config_find_option(CONFIG_RAW ".<name>");
+    fputs(w->config->kafka.raw_count > 0 ? "  raw:\n" : "  raw: {}\n", w->to);
+    for (uint32_t i = 0; i < w->config->kafka.raw_count; i++) {
+        const config_setting *setting = config_setting_of(w->priv, option, w->config->kafka.raw[i].name);
+        indent(w, 2);
+        if (config_raw_is_secret(setting->source)) {
+            fprintf(w->to, "# %s: given, not shown\n", setting->source);
+            continue;
+        }
+        config_text_put(setting->source, w->to);
+        fputs(": ", w->to);
+        config_value_put(option, &setting->value, w->to);
+        put_origin(w, &setting->origin);
+    }
+}
+
 static void put_rules(writer *w) {
     const config_option *decision = config_find_option(CONFIG_RULE ".decision");
     fputs(w->config->rules_count > 0 ? "rules:\n" : "rules: []\n", w->to);
@@ -61,7 +78,7 @@ static void put_rules(writer *w) {
 }
 
 static void put_inputs(writer *w) {
-    fputs("inputs:\n", w->to);
+    fputs(w->config->inputs_count > 0 ? "inputs:\n" : "inputs: {}\n", w->to);
     for (uint32_t i = 0; i < w->config->inputs_count; i++) {
         fputs("  ", w->to);
         config_text_put(w->config->inputs[i].source, w->to);
@@ -79,6 +96,7 @@ ride_status ride_config_show(const ride_config *config, bool with_origin, char *
         int depth = strchr(key, '.') != NULL;
         if (strcmp(key, CONFIG_RULE) == 0) put_rules(&w);
         else if (strcmp(key, "inputs") == 0) put_inputs(&w);
+        else if (strcmp(key, CONFIG_RAW) == 0) put_raw(&w);
         else if (strcmp(key, CONFIG_INPUT) != 0) {
             indent(&w, depth);
             fprintf(w.to, "%s:\n", config_last_name(key));

@@ -144,6 +144,9 @@ static bool read_count(const config_option *option, const char *text, config_val
 static bool read_word(const config_option *option, const char *text, config_value *out, config_fault *fault) {
     char list[160] = "", advice[96];
     size_t count = 0, used = 0;
+    for (size_t i = 0; option->words_later != NULL && option->words_later[i] != NULL; i++)
+        if (strcmp(option->words_later[i], text) == 0)
+            return wrong(fault, option->words_why, "cannot be `%s` yet", text);
     for (; option->words[count] != NULL; count++) {
         if (strcmp(option->words[count], text) == 0) {
             *out = (config_value){.is_set = true, .number = (uint64_t)option->words_first + count};
@@ -168,11 +171,35 @@ static bool read_text(const char *text, size_t bytes_max, config_value *out, con
     return true;
 }
 
+/* As the brokers take it. */
+static bool read_topic(const char *text, config_value *out, config_fault *fault) {
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    if (!read_text(text, 250, out, fault)) return false;
+    if (text[strspn(text, letters)] == '\0' && strcmp(text, ".") != 0 && strcmp(text, "..") != 0) return true;
+    return wrong(fault, NULL, "must be a topic's name (letters, digits, `.`, `_`, `-`), not `%.80s`", text);
+}
+
+/* HOST:PORT; an IPv6 address in brackets. That the host is one of this machine's is seen when it listens. */
+static bool read_address(const char *text, config_value *out, config_fault *fault) {
+    const char *colon = strrchr(text, ':'), *end = NULL;
+    uint64_t port = 0;
+    if (!read_text(text, 256, out, fault)) return false;
+    bool host = colon != NULL && colon > text && strpbrk(text, " /@") == NULL &&
+                (text[0] == '[' ? colon[-1] == ']' : strchr(text, ':') == colon);
+    if (host && isdigit((unsigned char)colon[1]) && read_digits(colon + 1, &end, &port) && *end == '\0' &&
+        port <= 65535)
+        return true;
+    return wrong(fault, NULL, "must be HOST:PORT such as 127.0.0.1:8080, not `%.80s`", text);
+}
+
 bool config_value_read(const config_option *option, const char *text, bool quoted, config_value *out,
                        config_fault *fault) {
     switch (option->type) {
     case CONFIG_PATH:
-    case CONFIG_STREAM: return read_text(text, CONFIG_PATH_BYTES_MAX, out, fault);
+    case CONFIG_STREAM:
+    case CONFIG_LINE: return read_text(text, CONFIG_PATH_BYTES_MAX, out, fault);
+    case CONFIG_TOPIC: return read_topic(text, out, fault);
+    case CONFIG_ADDRESS: return read_address(text, out, fault);
     case CONFIG_NAME: return read_text(text, CONFIG_NAME_BYTES_MAX, out, fault);
     case CONFIG_WORD: return read_word(option, text, out, fault);
     case CONFIG_SIZE: return read_size(option, text, out, fault);
@@ -228,7 +255,9 @@ const char *config_type_text(const config_option *option, char *text, size_t tex
                                         [CONFIG_BOOL] = "true or false", [CONFIG_COUNT] = "count",
                                         [CONFIG_SIZE] = "size",          [CONFIG_DURATION] = "duration",
                                         [CONFIG_SHARE] = "share",        [CONFIG_COUNTS] = "list of counts",
-                                        [CONFIG_DECIMAL] = "number",     [CONFIG_TEXT] = "expression"};
+                                        [CONFIG_DECIMAL] = "number",     [CONFIG_TEXT] = "expression",
+                                        [CONFIG_LINE] = "text",          [CONFIG_TOPIC] = "topic",
+                                        [CONFIG_ADDRESS] = "address"};
     char min[32], max[32];
     int used = snprintf(text, text_bytes_max, "%s", names[option->type]);
     for (size_t i = 0; option->type == CONFIG_WORD && option->words[i] != NULL; i++)

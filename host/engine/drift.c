@@ -107,7 +107,7 @@ void drift_close(pipeline *p) {
 ride_counts *drift_counts(const pipeline *p) { return p->drift != NULL ? p->drift->counts : NULL; }
 
 bool drift_takes_batch(const pipeline *p) {
-    return p->drift != NULL && p->drift->is_open && p->clock_us < p->drift->to_us;
+    return p->drift != NULL && !p->no_drift && p->drift->is_open && p->clock_us < p->drift->to_us;
 }
 
 /* Room for one more record; the oldest goes when there is none. */
@@ -240,13 +240,14 @@ static ride_status part_count(pipeline *p, uint32_t first, uint32_t end, ride_er
 ride_status drift_batch(pipeline *p, bool counted, ride_error *err) {
     struct drift *d = p->drift;
     const uint32_t rows_count = p->batch->rows_count;
-    if (d == NULL) return RIDE_OK;
+    if (d == NULL || p->no_drift) return RIDE_OK;
     if (counted) d->rows += p->summary->accepted - d->accepted_seen;
     uint32_t first = 0, row = 0;
     uint64_t events = 0;
     for (; row < rows_count && !counted; row++) {
         if (*row_flags(p, row) & (RIDE_ROW_LABEL | RIDE_ROW_SKIP)) continue;
         const int64_t clock_us = *row_time(p, row, RIDE_COLUMN_CLOCK);
+        if (clock_us == INT64_MIN / 2) continue; /* some stream has not told any time yet */
         if (!d->is_open || clock_us >= d->to_us) {
             if (events > 0) RIDE_TRY(part_count(p, first, row, err));
             d->rows += events;

@@ -34,6 +34,11 @@ static void label_layout_make(pipeline *p, const ride_source_spec *source) {
     ride_tile_layout_finish(&p->label_layout);
 }
 
+static ride_status open_label_batch(pipeline *p, const ride_source_spec *source, ride_error *err) {
+    label_layout_make(p, source);
+    return ride_batch_create(&p->label_layout, RIDE_TILE_ROWS, ARENA_BYTES / 4, &p->label_batch, err);
+}
+
 /* The dead letters are opened after the inputs: a saved state tells where they go on. */
 static void on_reject(void *context, const ride_reject *reject) {
     pipeline *p = context;
@@ -72,10 +77,7 @@ static ride_status open_input(pipeline *p, const ride_input_option *option, ride
     size_t unread = ride_source_unread(in->source);
     in->prefix_bytes = (uint32_t)(unread < PREFIX_BYTES ? unread : PREFIX_BYTES);
     memcpy(in->prefix, in->source->data + in->source->begin, in->prefix_bytes);
-    if (in->is_labels) {
-        label_layout_make(p, in->spec);
-        RIDE_TRY(ride_batch_create(&p->label_layout, RIDE_TILE_ROWS, ARENA_BYTES / 4, &p->label_batch, err));
-    }
+    if (in->is_labels) RIDE_TRY(open_label_batch(p, in->spec, err));
     ride_decoder_options options = {.spec = in->spec,
                                     .format = option->format,
                                     .local_to_utc = ride_zone_local_to_utc,
@@ -87,6 +89,9 @@ static ride_status open_input(pipeline *p, const ride_input_option *option, ride
 
 /* Inputs in the order of the spec's sources, whatever the order of the command line. */
 static ride_status open_inputs(pipeline *p, ride_error *err) {
+    if (p->by_message && p->spec->source_labels >= 0)
+        return open_label_batch(p, &p->spec->sources[p->spec->source_labels], err);
+    if (p->by_message) return RIDE_OK;
     for (uint32_t i = 0; i < p->options->inputs_count; i++) RIDE_TRY(open_input(p, &p->options->inputs[i], err));
     for (uint32_t i = 1; i < p->inputs_count; i++)
         for (uint32_t k = i; k > 0 && p->inputs[k].spec < p->inputs[k - 1].spec; k--) {
@@ -110,6 +115,13 @@ static ride_status open_maps(pipeline *p, ride_error *err) {
     return RIDE_OK;
 }
 
+static ride_status open_state(pipeline *p, ride_error *err) {
+    const ride_state_options options = {.vnode_first = 0,
+                                        .vnodes_count = RIDE_VNODES,
+                                        .memory_bytes_max = p->options->backend_memory};
+    return p->ops->state_create(p->device, p->program, &options, &p->state, err);
+}
+
 static ride_status open_backend(pipeline *p, ride_error *err) {
     ride_backend_report report;
     ride_backend_services_init(&p->services, ride_clock_real());
@@ -117,13 +129,20 @@ static ride_status open_backend(pipeline *p, ride_error *err) {
     RIDE_TRY(ride_backend_select(name, p->options->backend_path, &p->services, &p->ops, &report, err));
     if (strcmp(name, "auto") == 0) ride_backend_report_log(&report);
     snprintf(p->summary->backend, sizeof p->summary->backend, "%s", p->ops->name);
-    ride_state_options options = {.vnode_first = 0,
-                                  .vnodes_count = RIDE_VNODES,
-                                  .memory_bytes_max = p->options->backend_memory};
     RIDE_TRY(p->ops->device_open(0, &p->device, err));
     RIDE_TRY(p->ops->program_upload(p->device, &p->bundle, &p->program, err));
-    RIDE_TRY(p->ops->state_create(p->device, p->program, &options, &p->state, err));
+    RIDE_TRY(open_state(p, err));
     return p->ops->queue_create(p->device, 4, &p->queue, err);
+}
+
+ride_status pipeline_reset_state(pipeline *p, ride_error *err) {
+    p->ops->state_destroy(p->state);
+    p->state = NULL;
+    ride_idmap_destroy(p->dedup);
+    ride_idmap_destroy(p->labels);
+    p->dedup = p->labels = NULL;
+    RIDE_TRY(open_maps(p, err));
+    return open_state(p, err);
 }
 
 static ride_status open_batch(pipeline *p, ride_error *err) {
@@ -139,7 +158,8 @@ static ride_status open_batch(pipeline *p, ride_error *err) {
 }
 
 ride_status pipeline_open(pipeline *p, ride_diagnostics *findings, ride_error *err) {
-    p->clock_us = INT64_MIN / 2;
+    p->clock_us = p->stream_us = INT64_MIN / 2;
+    p->floor_us = INT64_MAX;
     p->outputs[OUTPUT_MAIN].path = p->options->output_path;
     p->outputs[OUTPUT_LATE].path = p->options->late_path;
     p->outputs[OUTPUT_REJECTS].path = p->options->rejects_path;

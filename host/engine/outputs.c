@@ -77,7 +77,9 @@ static void add_decision(pipeline *p, record *r) {
         ride_hex(p->spec->hash, sizeof p->spec->hash, p->spec_hash_text);
 }
 
-static ride_status open_encoder(pipeline *p, output *out, bool resumed, ride_error *err) {
+/* The columns of a record, and with a sink the encoder of a file or with none that of single records. */
+static ride_status open_encoder(pipeline *p, bool is_late, ride_format format, ride_sink *sink, bool resumed,
+                                ride_encoder **out, ride_error *err) {
     record *r = calloc(1, sizeof *r);
     if (r == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for the output");
     bool decisions = p->options->record == RIDE_RECORD_DECISION;
@@ -87,20 +89,26 @@ static ride_status open_encoder(pipeline *p, output *out, bool resumed, ride_err
     }
     if (decisions) add_decision(p, r);
     if (!decisions || p->options->vector) add_vector(p, r);
-    if (out == &p->outputs[OUTPUT_LATE]) { /* why it is here: how far its time is behind the clock that it met */
+    if (is_late) { /* why it is here: how far its time is behind the clock that it met */
         add(r, "reason", RIDE_ENCODER_CONSTANT, 0)->constant = "too_late";
         add(r, "clock", SET_IN, RIDE_COLUMN_CLOCK);
     }
-    ride_encoder_options options = {.format = p->options->format,
+    ride_encoder_options options = {.format = format,
                                     .columns = r->columns,
                                     .columns_count = r->count,
                                     .layouts = {&p->in_layout, &p->out_layout, decisions ? &p->verdict_layout : NULL},
                                     .no_header = resumed};
-    ride_status st = r->count == COLUMNS_MAX
-                         ? ride_fail(err, RIDE_E_UNSUPPORTED, "more than %d columns of output", COLUMNS_MAX - 1)
-                         : ride_encoder_open(&options, out->sink, &out->encoder, err);
+    ride_status st = RIDE_OK;
+    if (r->count == COLUMNS_MAX)
+        st = ride_fail(err, RIDE_E_UNSUPPORTED, "more than %d columns of output", COLUMNS_MAX - 1);
+    else if (sink != NULL) st = ride_encoder_open(&options, sink, out, err);
+    else st = ride_encoder_open_records(&options, out, err);
     free(r);
     return st;
+}
+
+ride_status outputs_record_encoder(pipeline *p, bool late, ride_format format, ride_encoder **out, ride_error *err) {
+    return open_encoder(p, late, format, NULL, true, out, err);
 }
 
 /* A name by which a file is known, however its path is written. false: there is none, or it is a device or pipe. */
@@ -139,7 +147,8 @@ ride_status outputs_open(pipeline *p, ride_error *err) {
                                      .resume_offset = out->offset,
                                      .sync = p->options->state_dir != NULL};
         RIDE_TRY(ride_sink_open(out->path, &options, &out->sink, err));
-        if (i == OUTPUT_MAIN || i == OUTPUT_LATE) RIDE_TRY(open_encoder(p, out, resumed, err));
+        if (i == OUTPUT_MAIN || i == OUTPUT_LATE)
+            RIDE_TRY(open_encoder(p, i == OUTPUT_LATE, p->options->format, out->sink, resumed, &out->encoder, err));
     }
     for (uint32_t i = 0; i < OUTPUTS; i++) RIDE_TRY(check_not_taken(p, i, err)); /* the summary may be one just made */
     return RIDE_OK;

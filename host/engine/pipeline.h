@@ -93,7 +93,9 @@ typedef struct pipeline {
     uint32_t duplicates_in_batch;
     ride_idmap *dedup, *labels;
     uint64_t labels_waiting; /* labels that came before their event, or whose event never came */
-    int64_t clock_us;        /* greatest event time */
+    /* The clock: of one stream its greatest event time; of several the least of theirs (state/journal.h). A row moves it by
+     * clock = max(clock, min(floor, stream = max(stream, time))). Of files, which are merged by time, the floor is INT64_MAX. */
+    int64_t clock_us, stream_us, floor_us;
     ride_backend_services services;
     const ride_backend_ops *ops;
     ride_device *device;
@@ -119,6 +121,8 @@ typedef struct pipeline {
     uint64_t start_ns, interval_start_ns;
     double interval_seconds;
     struct drift *drift; /* NULL without a profile */
+    bool no_drift;       /* rows that are read again were counted the first time */
+    bool by_message;     /* rows come from feeds (service.h): there are no inputs */
     /* saved state */
     ride_snapshot_dir *snapshots;
 } pipeline;
@@ -126,6 +130,8 @@ typedef struct pipeline {
 ride_status pipeline_open(pipeline *p, ride_diagnostics *findings, ride_error *err);
 /* Flushes and closes the outputs and then, when `keep`, saves the state; frees everything in any case. */
 ride_status pipeline_close(pipeline *p, bool keep, ride_error *err);
+/* Window state, ids of events and labels as at a first start. */
+ride_status pipeline_reset_state(pipeline *p, ride_error *err);
 /* Hands the work to the backend and waits for it; a failure says what it was. */
 ride_status pipeline_submit(pipeline *p, const ride_work *work, ride_error *err);
 /* Features, scores, rules and drift of the batch. */
@@ -143,6 +149,8 @@ ride_status pipeline_label(pipeline *p, const ride_source_spec *source, uint32_t
 /* outputs.c: the outputs with their columns; resumed ones go on at their offset. */
 ride_status outputs_open(pipeline *p, ride_error *err);
 ride_status outputs_write(pipeline *p);
+/* An encoder of single records, as OUTPUT_MAIN or OUTPUT_LATE have them. */
+ride_status outputs_record_encoder(pipeline *p, bool late, ride_format format, ride_encoder **out, ride_error *err);
 ride_status outputs_close(pipeline *p, ride_error *err);
 
 /* verdicts.c: from the backend's output tiles to ends, decisions and what duplicates are answered with. */

@@ -79,12 +79,19 @@ static ride_status remember(pipeline *p, uint32_t row, ride_key128 id, int64_t t
     return RIDE_OK;
 }
 
+/* The clock with an event of that time. */
+static int64_t clock_with(const pipeline *p, int64_t t) {
+    int64_t stream_us = t > p->stream_us ? t : p->stream_us;
+    int64_t reached = stream_us < p->floor_us ? stream_us : p->floor_us;
+    return reached > p->clock_us ? reached : p->clock_us;
+}
+
 static ride_status stamp_row(pipeline *p, uint32_t row, ride_error *err) {
     int64_t t = *row_time(p, row, RIDE_COLUMN_TIME);
     ride_key128 id;
     bool has_id = (p->dedup != NULL || p->labels != NULL) && event_identity(p, row, &id);
     if (p->dedup != NULL && has_id) {
-        int64_t clock_us = p->clock_us > t ? p->clock_us : t;
+        int64_t clock_us = clock_with(p, t);
         const verdict *known = ride_idmap_find(p->dedup, id, t, clock_us, NULL);
         if (known != NULL) {
             *row_flags(p, row) = RIDE_ROW_SKIP;
@@ -97,7 +104,8 @@ static ride_status stamp_row(pipeline *p, uint32_t row, ride_error *err) {
         if (mine == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for the ids of the dedup horizon");
         if (p->verdict_tiles != NULL) mine->sequence = p->sequence + row;
     }
-    if (t > p->clock_us) p->clock_us = t;
+    p->clock_us = clock_with(p, t);
+    if (t > p->stream_us) p->stream_us = t;
     int64_t watermark = p->clock_us - p->events->bound_us;
     uint32_t flags = t < watermark ? RIDE_ROW_LATE : 0;
     if (t >= watermark - p->events->allowed_lateness_us) flags |= RIDE_ROW_ENTERS;
@@ -113,7 +121,7 @@ ride_status pipeline_stamp(pipeline *p, uint32_t first, ride_error *err) {
     uint32_t end = p->batch->rows_count;
     ride_keys_fill(&p->keys, p->batch, first, end - first);
     if (p->dedup == NULL && p->labels == NULL) { /* the plain case, tile by tile */
-        int64_t clock = p->clock_us, bound = p->events->bound_us, lateness = p->events->allowed_lateness_us;
+        int64_t clock = p->clock_us, stream = p->stream_us, floor = p->floor_us, bound = p->events->bound_us, lateness = p->events->allowed_lateness_us;
         uint64_t late = 0, too_late = 0;
         for (uint32_t row = first; row < end;) {
             uint32_t n = RIDE_TILE_ROWS - row % RIDE_TILE_ROWS;
@@ -122,7 +130,9 @@ ride_status pipeline_stamp(pipeline *p, uint32_t first, ride_error *err) {
             int64_t *clocks = row_time(p, row, RIDE_COLUMN_CLOCK);
             uint32_t *flags = row_flags(p, row);
             for (uint32_t i = 0; i < n; i++) {
-                clock = t[i] > clock ? t[i] : clock;
+                stream = t[i] > stream ? t[i] : stream;
+                int64_t reached = stream < floor ? stream : floor;
+                clock = reached > clock ? reached : clock;
                 bool is_late = t[i] < clock - bound, is_too_late = t[i] < clock - bound - lateness;
                 clocks[i] = clock;
                 flags[i] = (is_late ? RIDE_ROW_LATE : 0) | (is_too_late ? 0 : RIDE_ROW_ENTERS);
@@ -132,6 +142,7 @@ ride_status pipeline_stamp(pipeline *p, uint32_t first, ride_error *err) {
             row += n;
         }
         p->clock_us = clock;
+        p->stream_us = stream;
         p->summary->late += late;
         p->summary->too_late += too_late;
         p->summary->accepted += end - first;

@@ -82,12 +82,40 @@ code 0 show --config again.yaml; cp out once.yaml
 code 0 show --config once.yaml; cmp out once.yaml || fail "show does not load again"
 code 0 check --config once.yaml
 
+# A service: topics and HTTP; what is missing or has no file is told.
+cat >conf/service.yaml <<'END'
+spec: features.yaml
+model: model.json
+inputs: {tx: {topic: tx}}
+outputs: {decisions: {topic: decisions}, alerts: {topic: alerts}}
+kafka: {brokers: "127.0.0.1:9092", raw: {fetch.wait.max.ms: 5}}
+http: "127.0.0.1:0"
+backend: cpu
+state: state
+END
+code 0 check --config conf/service.yaml
+grep -qx 'the configuration is good' out || fail "a good service: $(cat out)"
+code 78 check --config conf/service.yaml --set kafka.brokers=; told 'conf/service.yaml:3:22: `inputs.tx.topic` needs `kafka.brokers`'
+code 78 check --config conf/service.yaml --set kafka.raw.group.id=x; told '--set: `kafka.raw.group.id` is not for `kafka.raw` (kafka.group)'
+code 78 check --config conf/service.yaml --set inputs.labels.path=l; told 'a run reads files, or serves topics and HTTP'
+code 66 check --config conf/service.yaml --set http.token_file=no; told '--set: `http.token_file`: no cannot be read'
+code 78 check --config conf/service.yaml --set inputs.txs.topic=x; told 'the spec has no source `txs`'
+RIDE__KAFKA__RAW__SOCKET__TIMEOUT__MS=9000 code 0 show --config conf/service.yaml --origin
+for line in '    fetch.wait.max.ms: "5"  # conf/service.yaml:5:61' '    socket.timeout.ms: "9000"  # environment' \
+    '  path: conf/state/journal.ride  # default'; do
+    grep -qxF -- "$line" out || { cat out; fail "show lacks: $line"; }
+done
+code 0 show --config conf/service.yaml; cp out again.yaml
+code 0 show --config again.yaml; cp out service.yaml
+code 0 show --config service.yaml; cmp out service.yaml || fail "show of a service does not load again"
+
 # explain, reference, schema.
 code 0 explain outputs; grep -q 'outputs.decisions.vector' out || fail "explain of a group"
 code 0 explain inputs.tx.path
 code 0 reference; grep -q '^| `scheduler.max_batch` | count of rows, 1 … 1048576 | `1024` |' out || fail "reference"
-awk '/^```yaml/ {inside=1; next} /^```/ {inside=0} inside' out >example.yaml
-code 0 show --config example.yaml # the page's example is a configuration
+awk '/^```yaml/ {file="example" ++n ".yaml"; next} /^```/ {file=""} file != "" {print >file}' out
+[ -f example2.yaml ] || fail "the page lacks its examples"
+for example in example*.yaml; do code 0 show --config $example; done # the page's examples are configurations
 python=$top/scripts/python
 "$python" -c 'import jsonschema, yaml' 2>/dev/null || python=python3 # the system's may have them
 "$python" - "$RIDE_BIN" <<'END'
@@ -101,11 +129,13 @@ except ImportError:
     sys.exit()
 jsonschema.Draft202012Validator.check_schema(schema)
 validator = jsonschema.Draft202012Validator(schema)
-for path in ("conf/run.yaml", "once.yaml", "example.yaml"):
+for path in ("conf/run.yaml", "conf/service.yaml", "once.yaml", "service.yaml", "example1.yaml", "example2.yaml"):
     validator.validate(yaml.safe_load(open(path)))
 good = yaml.safe_load(open("conf/run.yaml"))
 for change in ({"scheduler": {"max_batch": 0}}, {"scheduler": {"slo": "2ms"}}, {"modle": "x"}, {"backend": {"memory": 8}},
-               {"rules": [{"id": "a", "when": "x"}]}, {"outputs": {"decisions": {"format": "xml"}}}):
+               {"rules": [{"id": "a", "when": "x"}]}, {"outputs": {"decisions": {"format": "xml"}}},
+               {"http": {"listen": "8080"}}, {"scheduler": {"policy": "slo"}}, {"kafka": {"raw": {"a": [1]}}},
+               {"inputs": {"tx": {"topic": "a b"}}}):
     assert list(validator.iter_errors({**good, **change})), change
 END
 echo "ok"

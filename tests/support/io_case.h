@@ -3,9 +3,11 @@
 #ifndef RIDE_TESTS_IO_CASE_H
 #define RIDE_TESTS_IO_CASE_H
 #include "io/decoder.h"
+#include "io/encoder.h"
 #include "kernels/layout/plan.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,6 +144,86 @@ static inline ride_status case_decode(io_case *c, const case_run *run, const voi
     if (decoder != NULL && stats != NULL) *stats = *ride_decoder_get_stats(decoder);
     ride_decoder_close(decoder);
     ride_source_close(source);
+    return st;
+}
+
+#define CASE_HEADER "id,t,customer,amount,fraud,note,kind,score,level,card\n"
+
+/* Columns that write the case's fields back as its decoders read them. */
+static inline uint32_t case_columns(const io_case *c, ride_encoder_column *columns) {
+    for (uint32_t i = 0; i < c->spec.fields_count; i++) {
+        const ride_field *field = &c->spec.fields[i];
+        columns[i] = (ride_encoder_column){.name = field->name,
+                                           .column = field->column,
+                                           .scale = field->scale,
+                                           .unit = RIDE_UNIT_ISO8601,
+                                           .field_type = field->type};
+        if (field->type == RIDE_FIELD_CATEGORY) {
+            columns[i].encoding = RIDE_ENCODING_TEXTS;
+            columns[i].texts = field->categories;
+            columns[i].texts_count = field->categories_count;
+        }
+    }
+    return c->spec.fields_count;
+}
+
+/* Rows of every kind with long strings and awkward doubles, as CSV. */
+static inline char *case_random_csv(uint32_t count) {
+    char *text = malloc((size_t)count * 700 + 1024);
+    size_t n = (size_t)sprintf(text, CASE_HEADER);
+    uint64_t state = 7;
+    for (uint32_t i = 0; i < count; i++) {
+        state = state * 6364136223846793005u + 1442695040888963407u;
+        uint32_t r = (uint32_t)(state >> 33);
+        double score;
+        uint64_t bits = state ^ state >> 17;
+        memcpy(&score, &bits, sizeof score);
+        n += (size_t)sprintf(text + n, "%u,2018-%02u-%02uT%02u:00:%02u.%03uZ,%u,%u.%02u,%u,", i, r % 12 + 1, r % 28 + 1,
+                             r % 24, r % 60, r % 1000, r, r % 900, r % 100, r % 2);
+        if (r % 3 == 0) n += (size_t)sprintf(text + n, "\"%0*u,\"\"\n\"", (int)(r % 400) + 1, 0);
+        else if (r % 3 == 1) n += (size_t)sprintf(text + n, "n%u", r);
+        n += (size_t)sprintf(text + n, ",%s,", r % 4 == 3 ? "" : case_categories[r % 4]);
+        if (isfinite(score)) n += (size_t)sprintf(text + n, "%.17g", score);
+        n += (size_t)sprintf(text + n, ",%d,%u\n", (int)(r % 256) - 128, r);
+    }
+    return text;
+}
+/* The messages of the case's fields: one decoder of records, and the bytes of a file's header before them. */
+static inline ride_decoder *case_records(io_case *c, ride_format format, size_t record_bytes_max) {
+    ride_decoder_options options = {.spec = &c->spec,
+                                    .format = format,
+                                    .on_reject = case_on_reject,
+                                    .reject_context = c};
+    ride_decoder *decoder = NULL;
+    if (ride_decoder_open_records(&options, "topic", record_bytes_max, &decoder, NULL) != RIDE_OK) abort();
+    return decoder;
+}
+static inline size_t case_file_header(const io_case *c, ride_format format, void *to, size_t room) {
+    ride_encoder_column columns[RIDE_FIELDS_MAX];
+    ride_encoder_options options = {.format = format,
+                                    .columns = columns,
+                                    .columns_count = case_columns(c, columns),
+                                    .layouts = {&c->layout}};
+    ride_sink *sink = NULL;
+    ride_encoder *encoder = NULL;
+    if (ride_sink_open_memory(to, room, &sink, NULL) != RIDE_OK ||
+        ride_encoder_open(&options, sink, &encoder, NULL) != RIDE_OK)
+        abort();
+    size_t bytes = (size_t)ride_sink_offset(sink);
+    ride_encoder_close(encoder);
+    if (ride_sink_close(sink, NULL) != RIDE_OK) abort();
+    return bytes;
+}
+/* Decodes one message into the emptied batch: its row as a line in `row` (or ""), or its refusal in c->log. */
+static inline ride_status case_record(io_case *c, ride_decoder *decoder, const void *bytes, size_t count,
+                                      uint64_t number, char *row, size_t room) {
+    ride_reject_reason reason;
+    ride_batch_clear(c->batch);
+    c->log_bytes = 0;
+    c->log[0] = row[0] = '\0';
+    ride_status st = ride_decoder_record(decoder, c->batch, bytes, count, number, &reason);
+    if ((st == RIDE_E_DATA) != (reason != RIDE_REJECT_NONE) || (st == RIDE_OK) != (c->batch->rows_count == 1)) abort();
+    if (st == RIDE_OK) strcpy(row + case_row_text(c, c->batch, 0, row, room - 2), "\n");
     return st;
 }
 

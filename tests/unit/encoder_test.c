@@ -14,26 +14,6 @@ static void setup(void) { case_begin(&c, true); }
 static void teardown(void) { case_end(&c); }
 TestSuite(encoder, .init = setup, .fini = teardown);
 
-#define HEADER "id,t,customer,amount,fraud,note,kind,score,level,card\n"
-
-/* Columns that write the case's fields back as its decoders read them. */
-static uint32_t field_columns(ride_encoder_column *columns) {
-    for (uint32_t i = 0; i < c.spec.fields_count; i++) {
-        const ride_field *field = &c.spec.fields[i];
-        columns[i] = (ride_encoder_column){.name = field->name,
-                                           .column = field->column,
-                                           .scale = field->scale,
-                                           .unit = RIDE_UNIT_ISO8601,
-                                           .field_type = field->type};
-        if (field->type == RIDE_FIELD_CATEGORY) {
-            columns[i].encoding = RIDE_ENCODING_TEXTS;
-            columns[i].texts = field->categories;
-            columns[i].texts_count = field->categories_count;
-        }
-    }
-    return c.spec.fields_count;
-}
-
 /* Decodes CSV text and encodes its rows in the format, rows_each at a time; returns the bytes written. */
 static size_t convert(const char *text, ride_format format, uint32_t rows_each) {
     ride_source *source;
@@ -44,7 +24,7 @@ static size_t convert(const char *text, ride_format format, uint32_t rows_each) 
     ride_decoder_options decode = {.spec = &c.spec, .format = RIDE_FORMAT_CSV};
     ride_encoder_options encode = {.format = format,
                                    .columns = columns,
-                                   .columns_count = field_columns(columns),
+                                   .columns_count = case_columns(&c, columns),
                                    .layouts = {&c.layout}};
     cr_assert_eq(ride_source_open_memory("case", text, strlen(text), 0, &source, &err), RIDE_OK);
     cr_assert_eq(ride_decoder_open(&decode, source, &decoder, &err), RIDE_OK, "%s", err.what);
@@ -74,11 +54,11 @@ static size_t convert(const char *text, ride_format format, uint32_t rows_each) 
     "18446744073709551615,9999-12-31T23:59:59.999999Z,4294967295,0.05,1,\"\",online,-1e-300,,\xC3\xA9\n"
 
 Test(encoder, csv_writes_what_csv_read) {
-    convert(HEADER ROWS, RIDE_FORMAT_CSV, 100);
-    cr_expect_str_eq(memory, HEADER ROWS);
+    convert(CASE_HEADER ROWS, RIDE_FORMAT_CSV, 100);
+    cr_expect_str_eq(memory, CASE_HEADER ROWS);
 }
 Test(encoder, ndjson_to_the_letter) {
-    convert(HEADER ROWS, RIDE_FORMAT_NDJSON, 2);
+    convert(CASE_HEADER ROWS, RIDE_FORMAT_NDJSON, 2);
     cr_expect_str_eq(memory,
                      "{\"id\":1,\"t\":\"2018-04-01T00:00:31Z\",\"customer\":596,\"amount\":57.16,\"fraud\":false,"
                      "\"note\":\"a\",\"kind\":\"chip\","
@@ -91,29 +71,8 @@ Test(encoder, ndjson_to_the_letter) {
                      "\"note\":\"\",\"kind\":\"online\",\"score\":-1e-300,\"level\":null,\"card\":\"\xC3\xA9\"}\n");
 }
 
-/* Rows of every kind with long strings and awkward doubles, as CSV. */
-static char *make_rows(uint32_t count) {
-    char *text = malloc((size_t)count * 700 + 1024);
-    size_t n = (size_t)sprintf(text, HEADER);
-    uint64_t state = 7;
-    for (uint32_t i = 0; i < count; i++) {
-        state = state * 6364136223846793005u + 1442695040888963407u;
-        uint32_t r = (uint32_t)(state >> 33);
-        double score;
-        uint64_t bits = state ^ state >> 17;
-        memcpy(&score, &bits, sizeof score);
-        n += (size_t)sprintf(text + n, "%u,2018-%02u-%02uT%02u:00:%02u.%03uZ,%u,%u.%02u,%u,", i, r % 12 + 1, r % 28 + 1,
-                             r % 24, r % 60, r % 1000, r, r % 900, r % 100, r % 2);
-        if (r % 3 == 0) n += (size_t)sprintf(text + n, "\"%0*u,\"\"\n\"", (int)(r % 400) + 1, 0);
-        else if (r % 3 == 1) n += (size_t)sprintf(text + n, "n%u", r);
-        n += (size_t)sprintf(text + n, ",%s,", r % 4 == 3 ? "" : case_categories[r % 4]);
-        if (isfinite(score)) n += (size_t)sprintf(text + n, "%.17g", score);
-        n += (size_t)sprintf(text + n, ",%d,%u\n", (int)(r % 256) - 128, r);
-    }
-    return text;
-}
 Test(encoder, every_format_reads_back_the_same_however_it_was_cut) {
-    char *text = make_rows(2000), *want, *got;
+    char *text = case_random_csv(2000), *want, *got;
     case_run run = {.format = RIDE_FORMAT_CSV};
     ride_decoder_stats stats;
     cr_assert_eq(case_decode(&c, &run, text, strlen(text), &want, &stats, &err), RIDE_END);
@@ -139,7 +98,7 @@ Test(encoder, every_format_reads_back_the_same_however_it_was_cut) {
 Test(encoder, a_binary_file_that_is_cut_or_damaged_says_so) {
     char *got;
     case_run run = {.format = RIDE_FORMAT_BINARY};
-    size_t bytes = convert(HEADER ROWS, RIDE_FORMAT_BINARY, 10);
+    size_t bytes = convert(CASE_HEADER ROWS, RIDE_FORMAT_BINARY, 10);
     char *copy = malloc(bytes);
     for (size_t cut = 0; cut < bytes; cut++) {
         memcpy(copy, memory, cut);
@@ -237,12 +196,12 @@ static void refuse(const char *text, ride_format format) {
     ride_source_close(source);
 }
 Test(encoder, dead_letters_hide_what_is_sensitive) {
-    refuse(HEADER "7,2018-04-01 00:00:31,596,-3.10,0,\"a\"\"\",chip,1.5,-3,4111222233334444\n", RIDE_FORMAT_CSV);
+    refuse(CASE_HEADER "7,2018-04-01 00:00:31,596,-3.10,0,\"a\"\"\",chip,1.5,-3,4111222233334444\n", RIDE_FORMAT_CSV);
     cr_expect_str_eq(letters, "{\"reason\":\"below_min\",\"text\":\"below the declared "
                               "minimum\",\"file\":\"tx.csv\",\"line\":2,\"column\":27,"
                               "\"field\":\"amount\",\"original\":\"7,2018-04-01 "
                               "00:00:31,596,-3.10,0,\\\"a\\\"\\\"\\\",chip,1.5,-3,***\",\"cut\":false}");
-    refuse(HEADER "7,2018-04-01 00:00:31,596,4111222233334444\n", RIDE_FORMAT_CSV);
+    refuse(CASE_HEADER "7,2018-04-01 00:00:31,596,4111222233334444\n", RIDE_FORMAT_CSV);
     cr_expect_str_eq(
         letters,
         "{\"reason\":\"too_few_fields\",\"text\":\"fewer fields than the header has\",\"file\":\"tx.csv\",\"line\":2,"

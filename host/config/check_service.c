@@ -1,0 +1,125 @@
+/* config/check_service.c: what goes together in a service: topics and brokers, TLS and its files, HTTP, journal, batches. */
+#include "config/config_internal.h"
+
+#include <string.h>
+
+bool ride_config_is_service(const ride_config *config) {
+    bool topic = config->decisions.topic != NULL || config->alerts.topic != NULL || config->rejects_topic != NULL ||
+                 config->late_topic != NULL || config->journal.topic != NULL;
+    for (uint32_t i = 0; i < config->inputs_count; i++) topic = topic || config->inputs[i].topic != NULL;
+    return topic || config->http.listen != NULL;
+}
+
+static bool given(const config_setting *s) { return s->origin.layer != RIDE_CONFIG_DEFAULT && s->value.is_set; }
+static bool by_key(const config_builder *b, const char *key) { return given(config_setting_by_key(b, key)); }
+
+/* `key` is set, and nothing says `needed`. */
+static void need(config_builder *b, const char *key, const char *needed) {
+    const config_setting *have = config_setting_by_key(b, key), *lack = config_setting_by_key(b, needed);
+    if (given(have) && !lack->value.is_set && !lack->is_wrong)
+        config_fault_at(b, have, NULL, "`%s` needs `%s`", key, needed);
+}
+
+static void check_files_or_service(config_builder *b) {
+    const config_option *path = config_find_option(CONFIG_INPUT ".path"),
+                        *topic = config_find_option(CONFIG_INPUT ".topic");
+    char key[CONFIG_KEY_BYTES];
+    if (!ride_config_is_service(b->config)) {
+        static const char *const of_service[] = {"outputs.alerts.path", "journal.path"};
+        for (size_t i = 0; i < sizeof of_service / sizeof of_service[0]; i++)
+            if (by_key(b, of_service[i]) && b->config->inputs_count > 0)
+                config_fault_at(b, config_setting_by_key(b, of_service[i]), NULL,
+                                "`%s` is of a service: a run over files writes its outputs in the order of its inputs",
+                                of_service[i]);
+        return;
+    }
+    for (uint32_t i = 0; i < b->priv->sources_count; i++) {
+        const config_setting *s = config_setting_of(b->priv, path, b->priv->sources[i]);
+        const config_setting *named = config_setting_of(b->priv, topic, b->priv->sources[i]);
+        bool both = named != NULL && named->value.is_set; /* told already */
+        if (s == NULL || !s->value.is_set || both) continue;
+        config_key_of(path, b->priv->sources[i], key);
+        config_fault_at(b, s, "a run reads files, or serves topics and HTTP", "`%s` is a file, and this is a service",
+                        key);
+        return;
+    }
+}
+
+/* Every topic needs brokers; the first of the file is told. */
+static void check_brokers(config_builder *b) {
+    const config_setting *brokers = config_setting_by_key(b, "kafka.brokers"), *first = NULL;
+    char key[CONFIG_KEY_BYTES];
+    if (brokers->value.is_set || brokers->is_wrong) return;
+    for (uint32_t i = 0; i < b->priv->settings_count; i++) {
+        const config_setting *s = &b->priv->settings[i];
+        if (s->option->type != CONFIG_TOPIC || !s->value.is_set) continue;
+        if (first == NULL || s->origin.line < first->origin.line) first = s;
+    }
+    if (first == NULL) return;
+    config_key_of(first->option, first->source, key);
+    config_fault_at(b, first, "kafka: HOST:PORT", "`%s` needs `kafka.brokers`", key);
+}
+
+static void check_security(config_builder *b) {
+    static const char *const of_sasl[] = {"kafka.sasl.mechanism", "kafka.sasl.user", "kafka.sasl.password_file"};
+    static const char *const of_tls[] = {"kafka.ca", "kafka.certificate", "kafka.key", "kafka.key_password_file"};
+    const config_setting *security = config_setting_by_key(b, "kafka.security");
+    ride_config_security is = b->config->kafka.security;
+    bool tls = is == RIDE_CONFIG_SSL || is == RIDE_CONFIG_SASL_SSL;
+    bool sasl = is == RIDE_CONFIG_SASL_PLAINTEXT || is == RIDE_CONFIG_SASL_SSL;
+    if (security->is_wrong) return;
+    const char *word = security->option->words[is - RIDE_CONFIG_PLAINTEXT];
+    for (size_t i = 0; i < 3; i++) {
+        const config_setting *s = config_setting_by_key(b, of_sasl[i]);
+        if (sasl && !s->value.is_set && !s->is_wrong)
+            config_fault_at(b, security, NULL, "`kafka.security` %s needs `%s`", word, of_sasl[i]);
+        if (!sasl && given(s))
+            config_fault_at(b, s, "kafka.security: sasl_ssl", "`%s` has no effect: `kafka.security` is %s", of_sasl[i],
+                            word);
+    }
+    for (size_t i = 0; i < 4 && !tls; i++)
+        if (by_key(b, of_tls[i]))
+            config_fault_at(b, config_setting_by_key(b, of_tls[i]),
+                            sasl ? "kafka.security: sasl_ssl" : "kafka.security: ssl",
+                            "`%s` has no effect: `kafka.security` is %s", of_tls[i], word);
+    need(b, "kafka.certificate", "kafka.key");
+    need(b, "kafka.key", "kafka.certificate");
+    need(b, "kafka.key_password_file", "kafka.key");
+}
+
+/* What was met in which order must be known after a restart. */
+static void check_journal(config_builder *b) {
+    const ride_config *c = b->config;
+    const config_option *topic = config_find_option(CONFIG_INPUT ".topic");
+    bool has = c->state_dir != NULL || c->journal.path != NULL || c->journal.topic != NULL;
+    if (has || config_setting_by_key(b, "state.dir")->is_wrong || config_setting_by_key(b, "journal.path")->is_wrong ||
+        config_setting_by_key(b, "journal.topic")->is_wrong)
+        return;
+    for (uint32_t i = 0; i < b->priv->sources_count; i++) {
+        const config_setting *s = config_setting_of(b->priv, topic, b->priv->sources[i]);
+        if (s == NULL || !s->value.is_set) continue;
+        config_fault_at(
+            b, s, "state: FOLDER",
+            "`inputs.%s.topic` needs `state.dir` or a `journal`: the order of arrival must outlive the process",
+            b->priv->sources[i]);
+        return;
+    }
+}
+
+static void check_scheduler(config_builder *b) {
+    const config_setting *delay = config_setting_by_key(b, "scheduler.max_delay");
+    if (b->config->max_delay_us > 0 && b->config->policy != RIDE_CONFIG_FIXED &&
+        !config_setting_by_key(b, "scheduler.policy")->is_wrong)
+        config_fault_at(b, delay, "scheduler.policy: fixed",
+                        "`scheduler.max_delay` has no effect: `scheduler.policy` is greedy");
+}
+
+void config_check_service(config_builder *b) {
+    check_files_or_service(b);
+    check_brokers(b);
+    check_security(b);
+    need(b, "http.certificate", "http.key");
+    need(b, "http.key", "http.certificate");
+    check_journal(b);
+    check_scheduler(b);
+}

@@ -1,0 +1,287 @@
+/* engine/service.c: the loop of a service and its life. */
+#include "engine/service.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "engine/drift.h"
+#include "engine/service_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { COMMIT_MS = 5000, STATS_EVERY_MS = 1000 };
+
+uint64_t service_now(void) { return ride_clock_now_ns(ride_clock_real()); }
+
+bool service_stopped(const service *s) { return s->options->run.stop != NULL && *s->options->run.stop; }
+
+void service_ready(service *s, const char *part, bool ready, const char *why) {
+    if (s->options->ready != NULL) s->options->ready(s->options->ready_context, part, ready, why);
+}
+
+/* ---- one batch ---- */
+
+static void observe(service *s, uint64_t begin_ns, uint64_t journal_ns, uint64_t compute_ns, uint64_t encode_ns,
+                    uint64_t end_ns) {
+    const uint32_t rows = s->p.batch->rows_count;
+    const uint64_t stages[] = {begin_ns - s->first_ns, journal_ns - begin_ns, compute_ns - journal_ns,
+                               encode_ns - compute_ns};
+    ride_metric_observe_n(s->m.stages[STAGE_READ], stages[0], rows);
+    ride_metric_observe_n(s->m.stages[STAGE_JOURNAL], stages[1], rows);
+    ride_metric_observe_n(s->m.stages[STAGE_COMPUTE], stages[2], rows);
+    ride_metric_observe_n(s->m.stages[STAGE_ENCODE], end_ns - encode_ns, rows);
+    for (uint32_t row = 0; row < rows; row++) {
+        const uint64_t polled_ns = s->rows[row].polled_ns;
+        if (polled_ns == 0 || (*row_flags(&s->p, row) & RIDE_ROW_LABEL)) continue;
+        ride_metric_observe(s->m.stages[STAGE_QUEUE], s->first_ns > polled_ns ? s->first_ns - polled_ns : 0);
+        ride_metric_observe(s->m.latency, end_ns > polled_ns ? end_ns - polled_ns : 0);
+    }
+    service_metrics_batch(s);
+    observe_batch(&s->p, end_ns - s->first_ns, end_ns);
+}
+
+static ride_status compute(service *s, ride_error *err) {
+    pipeline *p = &s->p;
+    if (p->batch->rows_count == 0) return RIDE_OK;
+    ride_batch_set_rows(p->batch, p->batch->rows_count, p->sequence);
+    p->no_drift = s->silent;
+    RIDE_TRY(pipeline_compute(p, err));
+    verdicts_make(p);
+    if (!s->silent) alerts_batch(p);
+    return RIDE_OK;
+}
+
+ride_status service_work(service *s, ride_error *err) {
+    pipeline *p = &s->p;
+    if (s->runs_count == 0) return RIDE_OK;
+    const uint64_t begin_ns = service_now();
+    phase_set(s, PHASE_CONSUMED);
+    if (s->journal != NULL && !s->journalled) { /* before any result of it: a restart must meet them in this order */
+        RIDE_TRY(ride_journal_append(s->journal, s->runs, s->runs_count, err));
+        ride_metric_add(s->m.journal_runs, s->runs_count);
+    }
+    const uint64_t journal_ns = service_now();
+    RIDE_TRY(compute(s, err));
+    const uint64_t compute_ns = service_now();
+    phase_set(s, PHASE_SCORED);
+    if (!s->silent) {
+        RIDE_TRY(service_emit(s, err));
+        window_end(s);
+        phase_set(s, PHASE_PRODUCED);
+        observe(s, begin_ns, journal_ns, compute_ns, compute_ns, service_now());
+    } else *p->summary = *s->kept;
+    p->sequence += p->batch->rows_count;
+    ride_batch_clear(p->batch);
+    p->batch->arena_bytes_max = ARENA_BYTES;
+    p->duplicates_in_batch = 0;
+    s->runs_count = 0;
+    s->held_count = 0;
+    return window_advance(s, err);
+}
+
+/* ---- the loop ---- */
+
+static void statistics(service *s) {
+    ride_state_stats state;
+    s->p.ops->state_stats(s->p.state, &state);
+    ride_metric_set(s->m.keys, (double)state.keys);
+    ride_metric_set(s->m.entries, (double)state.entries);
+    ride_metric_set(s->m.bytes, (double)state.bytes);
+    ride_metric_set(s->m.labels[1] != NULL ? s->m.labels[1] : NULL, (double)s->p.labels_waiting);
+}
+
+/* While others of the group have what is needed here: only the group is listened to. */
+static ride_status wait_whole(service *s, ride_error *err) {
+    for (uint32_t i = 0; i < s->feeds_count; i++) {
+        service_release(s);
+        RIDE_TRY(service_poll(s, i, RIDE_STREAM_ANY, 0, err));
+    }
+    ride_waker_wait(s->options->waker, (uint64_t)IDLE_WAIT_MS * 1000000);
+    return RIDE_OK;
+}
+
+/* A batch that is not full may wait for more. */
+static uint64_t wait_ns(const service *s) {
+    if (s->runs_count == 0) return (uint64_t)IDLE_WAIT_MS * 1000000;
+    const uint64_t waited_ns = service_now() - s->first_ns;
+    return waited_ns < s->options->batch_delay_ns ? s->options->batch_delay_ns - waited_ns : 0;
+}
+
+static void idle(service *s) {
+    phase_set(s, PHASE_IDLE);
+    for (int i = 0; i < OUTPUTS; i++)
+        if (s->p.outputs[i].sink != NULL)
+            ride_sink_flush(s->p.outputs[i].sink, NULL); /* its next write tells a failure */
+}
+
+static ride_status serve(service *s, ride_error *err) {
+    uint64_t told_ns = 0;
+    while (!service_stopped(s)) {
+        if (s->is_partial) {
+            RIDE_TRY(wait_whole(s, err));
+            continue;
+        }
+        if (s->must_rebuild) {
+            RIDE_TRY(rebuild_run(s, err));
+            if (s->options->replay && !s->must_rebuild) return RIDE_OK;
+            continue;
+        }
+        RIDE_TRY(service_fill(s, err));
+        const uint64_t wait = service_batch_full(s) || s->chunk_at < s->chunk_count ? 0 : wait_ns(s);
+        if (s->runs_count > 0 && wait == 0) RIDE_TRY(service_work(s, err));
+        else {
+            RIDE_TRY(window_advance(s, err));
+            if (s->runs_count == 0) idle(s);
+            ride_waker_wait(s->options->waker, wait);
+        }
+        const uint64_t now_ns = service_now();
+        if (now_ns - told_ns < (uint64_t)STATS_EVERY_MS * 1000000) continue;
+        told_ns = now_ns;
+        statistics(s);
+    }
+    return RIDE_INTERRUPTED;
+}
+
+/* What was taken is finished and stored. */
+static ride_status drain(service *s, ride_error *err) {
+    const uint64_t began_ns = service_now();
+    for (uint32_t i = 0; i < s->feeds_count; i++) service_ready(s, s->feeds[i]->ops->name, false, "stopping");
+    RIDE_TRY(service_work(s, err));
+    service_release(s);
+    RIDE_TRY(window_drain(s, s->options->drain_timeout_ns, err));
+    for (uint32_t i = 0; i < s->feeds_count; i++)
+        if (s->feeds[i]->ops->commit != NULL)
+            RIDE_TRY(s->feeds[i]->ops->commit(s->feeds[i], (uint64_t)COMMIT_MS * 1000000, err));
+    ride_log_info("drained", ride_log_f64("seconds", (double)(service_now() - began_ns) / 1e9));
+    return RIDE_OK;
+}
+
+/* ---- open and close ---- */
+
+static ride_status open_input(service *s, const ride_service_input *option, ride_error *err) {
+    service_input *in = &s->inputs[s->inputs_count];
+    for (uint32_t i = 0; i < s->p.spec->sources_count; i++)
+        if (strcmp(option->source, s->p.spec->sources[i].name) == 0) in->spec = &s->p.spec->sources[i];
+    if (in->spec == NULL) {
+        ride_fail(err, RIDE_E_CONFIG, "the spec has no source `%s`", option->source);
+        ride_error_advice(err, "its sources are named under `sources:`");
+        return RIDE_E_CONFIG;
+    }
+    ride_decoder_options decoder = {.spec = in->spec,
+                                    .format = option->format,
+                                    .local_to_utc = ride_zone_local_to_utc,
+                                    .zone = &s->p.spec->zone_table,
+                                    .on_reject = service_reject,
+                                    .reject_context = s};
+    s->inputs_count++;
+    RIDE_TRY(ride_decoder_open_records(&decoder, option->source, MESSAGE_BYTES_MAX, &in->decoder, err));
+    decoder.format = RIDE_FORMAT_NDJSON;
+    return ride_decoder_open_records(&decoder, option->source, MESSAGE_BYTES_MAX, &in->decoder_json, err);
+}
+
+static ride_status open_rooms(service *s, ride_error *err) {
+    const uint32_t rows = ride_batch_rows_count_max(s->p.batch);
+    s->streams = calloc(RIDE_STREAMS_MAX, sizeof *s->streams);
+    s->rows = calloc(rows, sizeof *s->rows);
+    s->held = calloc(rows, sizeof *s->held);
+    s->held_feed = calloc(rows, sizeof *s->held_feed);
+    s->kept = calloc(1, sizeof *s->kept);
+    if (s->streams == NULL || s->rows == NULL || s->held == NULL || s->held_feed == NULL || s->kept == NULL)
+        return ride_fail(err, RIDE_E_MEMORY, "no memory for a service");
+    ride_batch_clear(s->p.batch);
+    s->p.batch->arena_bytes_max = ARENA_BYTES;
+    return window_open(s, err);
+}
+
+static void feed_health(void *context, bool ready, const char *why) {
+    feed_context *c = context;
+    service_ready(c->s, c->s->feeds[c->feed] != NULL ? c->s->feeds[c->feed]->ops->name : "source", ready, why);
+}
+static void outlet_health(void *context, bool ready, const char *why) { service_ready(context, "results", ready, why); }
+
+static ride_status open_ports(service *s, ride_error *err) {
+    const ride_service_options *o = s->options;
+    const ride_outlet_events outlet = {.context = s, .delivered = window_delivered, .health = outlet_health};
+    if (o->outlet_open != NULL) RIDE_TRY(o->outlet_open(o->outlet_context, &outlet, o->waker, &s->outlet, err));
+    for (uint32_t i = 0; i < o->feeds_count; i++) {
+        s->contexts[i] = (feed_context){s, i};
+        s->events[i] = (ride_feed_events){.context = &s->contexts[i],
+                                          .assigned = streams_assigned,
+                                          .revoked = streams_revoked,
+                                          .at_end = streams_at_end,
+                                          .health = feed_health};
+        RIDE_TRY(o->feeds[i].open(o->feeds[i].context, &s->events[i], o->waker, &s->feeds[i], err));
+        s->feeds_count++;
+    }
+    return RIDE_OK;
+}
+
+static ride_status service_open(service *s, ride_diagnostics *findings, ride_error *err) {
+    const ride_service_options *o = s->options;
+    s->p.by_message = true;
+    s->newest_us = INT64_MIN;
+    RIDE_TRY(pipeline_open(&s->p, findings, err));
+    service_metrics_open(s);
+    for (uint32_t i = 0; i < o->inputs_count; i++) RIDE_TRY(open_input(s, &o->inputs[i], err));
+    RIDE_TRY(open_rooms(s, err));
+    if (o->journal_path != NULL)
+        RIDE_TRY(ride_journal_open(o->journal_path, s->p.spec->hash, o->journal_sync, o->replay, &s->journal, err));
+    RIDE_TRY(phase_open(s, err));
+    RIDE_TRY(open_ports(s, err));
+    service_ready(s, "model", true, NULL);
+    return service_emit_open(s, err);
+}
+
+static void service_close(service *s) {
+    if (s->feeds_count > 0) service_release(s);
+    for (uint32_t i = s->feeds_count; i-- > 0;) s->feeds[i]->ops->close(s->feeds[i]);
+    if (s->outlet != NULL) s->outlet->ops->close(s->outlet);
+    service_emit_close(s);
+    for (uint32_t i = 0; i < s->inputs_count; i++) {
+        ride_decoder_close(s->inputs[i].decoder);
+        ride_decoder_close(s->inputs[i].decoder_json);
+    }
+    ride_journal_close(s->journal);
+    phase_close(s);
+    window_close(s);
+    free(s->streams);
+    free(s->rows);
+    free(s->held);
+    free(s->held_feed);
+    free(s->kept);
+}
+
+ride_status ride_service_run(const ride_service_options *given, ride_run_summary *out, ride_diagnostics *findings,
+                             ride_error *err) {
+    ride_service_options options = *given;
+    if (options.run.batch_rows_max == 0) options.run.batch_rows_max = 1024;
+    if (options.run.format == 0) options.run.format = RIDE_FORMAT_NDJSON;
+    if (options.drain_timeout_ns == 0) options.drain_timeout_ns = UINT64_C(30000000000);
+    options.run.record = RIDE_RECORD_DECISION;
+    options.run.state_dir = NULL; /* the log is what a restart goes on from */
+    memset(out, 0, sizeof *out);
+    ride_histogram_init(&out->batch_ns);
+    service *s = calloc(1, sizeof *s);
+    if (s == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a service");
+    const uint64_t opened_ns = service_now();
+    s->options = &options;
+    s->p.options = &options.run;
+    s->p.summary = out;
+    ride_status st = service_open(s, findings, err);
+    const bool opened = st == RIDE_OK;
+    observe_start(&s->p);
+    out->setup_ns = s->p.start_ns - opened_ns;
+    if (st == RIDE_OK) st = serve(s, err);
+    observe_end(&s->p, service_now());
+    if (st == RIDE_INTERRUPTED || (st == RIDE_OK && options.replay)) {
+        ride_status drained = drain(s, err);
+        if (drained != RIDE_OK) st = drained;
+    }
+    service_close(s);
+    ride_error failure;
+    ride_status closed = pipeline_close(&s->p, opened && (st == RIDE_OK || st == RIDE_INTERRUPTED), &failure);
+    if (closed != RIDE_OK && (st == RIDE_OK || st == RIDE_INTERRUPTED || st == RIDE_E_IO)) st = closed, *err = failure;
+    out->elapsed_ns = service_now() - opened_ns;
+    free(s);
+    return st;
+}

@@ -1,0 +1,283 @@
+/* engine/service_fill.c: messages → rows of the batch in hand, each with where it came from. A stretch of messages of one stream is a run:
+ * what the clock is at its start is fixed there, met now (by the other streams) or in a rebuild (by the journal). */
+#include "engine/service_internal.h"
+
+#include "base/assert.h"
+
+#include <string.h>
+
+ride_status service_poll(service *s, uint32_t feed, uint32_t stream, uint32_t messages_max, ride_error *err) {
+    RIDE_ASSERT(s->chunk_at == s->chunk_count);
+    s->chunk_at = s->chunk_count = 0;
+    s->chunk_feed = feed;
+    s->polling = true;
+    ride_status st =
+        s->feeds[feed]->ops->poll(s->feeds[feed], stream, s->chunk,
+                                  messages_max < CHUNK_MESSAGES ? messages_max : CHUNK_MESSAGES, &s->chunk_count, err);
+    s->polling = false;
+    return st;
+}
+
+void service_release(service *s) {
+    ride_feed *feed = s->chunk_count > 0 ? s->feeds[s->chunk_feed] : NULL;
+    if (feed != NULL && feed->ops->answer == NULL) feed->ops->release(feed, s->chunk, s->chunk_count);
+    s->chunk_at = s->chunk_count = 0;
+}
+
+static void answer(service *s, uint32_t feed, ride_message *message, const ride_answer *how) {
+    s->feeds[feed]->ops->answer(s->feeds[feed], message, how);
+    s->feeds[feed]->ops->release(s->feeds[feed], message, 1);
+}
+
+/* A message that is no event: to the dead letters, and to who waits for its answer. */
+void service_reject(void *context, const ride_reject *reject) {
+    service *s = context;
+    const service_stream *stream = &s->streams[s->decoding];
+    ride_message *message = (ride_message *)s->decoding_message;
+    if (s->silent) return;
+    ride_metric_add(s->m.rejected[reject->reason < RIDE_REJECT_COUNT ? reject->reason : RIDE_REJECT_COUNT], 1);
+    if (s->p.outputs[OUTPUT_REJECTS].sink != NULL) ride_reject_to_sink(s->p.outputs[OUTPUT_REJECTS].sink, reject);
+    if (s->options->targets[RIDE_TARGET_REJECTS]) {
+        service_row row = {.stream = s->decoding, .offset = message->offset, .key_bytes = UINT32_MAX};
+        size_t bytes = ride_reject_format(reject, s->record);
+        const ride_header headers[] = {
+            {"source_topic", stream->topic, (uint32_t)strlen(stream->topic)},
+            {"source_partition", stream->partition_text, (uint32_t)strlen(stream->partition_text)},
+            {"reason", ride_reject_word(reject->reason), (uint32_t)strlen(ride_reject_word(reject->reason))},
+        };
+        ride_error err;
+        ride_status st = window_send(s, RIDE_TARGET_REJECTS, &row, s->record, bytes, headers, 3, &err);
+        if (st != RIDE_OK && s->delivery_failed == RIDE_OK) {
+            s->delivery_failed = st;
+            ride_error_text(&err, s->delivery_why, sizeof s->delivery_why);
+        }
+    }
+    if (s->feeds[stream->feed]->ops->answer == NULL) return;
+    const ride_answer how = {.status = RIDE_E_DATA, .reason = ride_reject_word(reject->reason), .field = reject->field};
+    answer(s, stream->feed, message, &how);
+}
+
+bool service_batch_full(const service *s) {
+    /* the batch has a tile more than it is asked for: a label that waited follows its event at once */
+    return s->p.batch->rows_count >= s->p.options->batch_rows_max || s->runs_count == BATCH_RUNS_MAX;
+}
+
+static void run_begin(service *s, const service_stream *stream, uint32_t number, const ride_message *message,
+                      const ride_journal_run *told) {
+    pipeline *p = &s->p;
+    s->run_streams[s->runs_count] = number;
+    ride_journal_run *run = &s->runs[s->runs_count++];
+    const int64_t none_us = INT64_MIN / 2;
+    *run = (ride_journal_run){.stream = stream->journal,
+                              .offset_first = message->offset,
+                              .offset_last = message->offset,
+                              .clock_us = p->clock_us,
+                              .floor_us = streams_floor(s, number),
+                              .stream_us = stream->max_us > none_us ? stream->max_us : none_us,
+                              .newest_us = s->newest_us};
+    if (s->options->partition_keyed) run->clock_us = stream->own_clock_us, run->floor_us = INT64_MAX;
+    if (told != NULL) { /* as it was met then */
+        run->clock_us = told->clock_us;
+        run->floor_us = told->floor_us;
+        run->stream_us = told->stream_us;
+    }
+    p->clock_us = run->clock_us;
+    p->floor_us = run->floor_us;
+    p->stream_us = run->stream_us;
+}
+
+/* Rows from `first` on belong to the run at hand: keys, duplicates, watermark. */
+static ride_status stamp(service *s, uint32_t first, ride_error *err) {
+    pipeline *p = &s->p;
+    if (p->batch->rows_count == first) return RIDE_OK;
+    ride_batch_set_rows(p->batch, p->batch->rows_count, p->sequence);
+    const uint32_t end = p->batch->rows_count;
+    RIDE_TRY(pipeline_stamp(p, first, err));
+    for (uint32_t row = end; row < p->batch->rows_count; row++) { /* a label that waited for the last of them */
+        s->rows[row] = s->rows[end - 1];
+        s->rows[row].held = HELD_NONE;
+    }
+    return RIDE_OK;
+}
+
+static void run_end(service *s, uint32_t number) {
+    service_stream *stream = &s->streams[number];
+    ride_journal_run *run = &s->runs[s->runs_count - 1];
+    if (!s->inputs[stream->input].spec->is_labels) {
+        if (s->p.stream_us > INT64_MIN / 2) stream->max_us = s->p.stream_us;
+        if (stream->max_us > s->newest_us) s->newest_us = stream->max_us;
+        stream->own_clock_us = s->p.clock_us;
+    }
+    run->stream_end_us = stream->max_us;
+}
+
+/* Too far ahead of when it was put into the log: one such stamp would make all others late. */
+static bool too_far_ahead(const service *s, const service_input *in, const ride_message *message, uint32_t row) {
+    return in->spec->max_future_us > 0 && message->arrival_us != INT64_MIN &&
+           *row_time(&s->p, row, RIDE_COLUMN_TIME) - message->arrival_us > in->spec->max_future_us;
+}
+
+static ride_status take_event(service *s, service_input *in, service_stream *stream, ride_message *message,
+                              ride_error *err) {
+    pipeline *p = &s->p;
+    const bool waits = s->feeds[stream->feed]->ops->answer != NULL;
+    const uint32_t row = p->batch->rows_count;
+    const uint32_t key_bytes = message->key != NULL ? message->key_bytes : 0;
+    ride_reject_reason reason = RIDE_REJECT_NONE;
+    if (key_bytes > p->batch->arena_bytes_max - p->batch->arena_bytes) return RIDE_FULL;
+    const uint32_t arena_bytes = p->batch->arena_bytes;
+    if (key_bytes > 0) memcpy(p->batch->arena + arena_bytes, message->key, key_bytes);
+    p->batch->arena_bytes += key_bytes;
+    ride_decoder *decoder = waits ? in->decoder_json : in->decoder;
+    ride_status st = ride_decoder_record(decoder, p->batch, message->value, message->value_bytes,
+                                         (uint64_t)message->offset, &reason);
+    if (st == RIDE_OK && too_far_ahead(s, in, message, row)) {
+        p->batch->rows_count = row;
+        const ride_reject reject = {.reason = RIDE_REJECT_TOO_FAR_AHEAD,
+                                    .line = (uint64_t)message->offset,
+                                    .file = stream->topic,
+                                    .raw = message->value,
+                                    .raw_bytes = message->value_bytes,
+                                    .redact_all = true};
+        service_reject(s, &reject);
+        st = RIDE_E_DATA;
+    }
+    if (st != RIDE_OK) p->batch->arena_bytes = arena_bytes;
+    if (st != RIDE_OK && st != RIDE_E_DATA)
+        return st == RIDE_FULL ? st : ride_fail(err, st, "a message cannot be decoded");
+    p->summary->received++;
+    if (!s->silent) ride_metric_add(in->received, 1);
+    if (st == RIDE_E_DATA) {
+        p->summary->rejected++;
+        if (!s->silent) ride_metric_add(s->m.ends[3], 1);
+        return RIDE_OK;
+    }
+    s->rows[row] = (service_row){.stream = message->stream,
+                                 .key_offset = arena_bytes,
+                                 .key_bytes = message->key != NULL ? key_bytes : UINT32_MAX,
+                                 .held = HELD_NONE,
+                                 .offset = message->offset,
+                                 .polled_ns = message->polled_ns};
+    if (!waits) return RIDE_OK;
+    s->rows[row].held = s->held_count;
+    s->held_feed[s->held_count] = stream->feed;
+    s->held[s->held_count++] = *message;
+    return RIDE_OK;
+}
+
+static ride_status take_label(service *s, service_input *in, ride_message *message, ride_error *err) {
+    pipeline *p = &s->p;
+    ride_reject_reason reason = RIDE_REJECT_NONE;
+    ride_batch_clear(p->label_batch);
+    ride_status st = ride_decoder_record(in->decoder, p->label_batch, message->value, message->value_bytes,
+                                         (uint64_t)message->offset, &reason);
+    if (st == RIDE_E_DATA) {
+        p->summary->labels_rejected++;
+        return RIDE_OK;
+    }
+    if (st != RIDE_OK) return ride_fail(err, st, "a label cannot be decoded");
+    const uint32_t row = p->batch->rows_count;
+    ride_batch_set_rows(p->label_batch, 1, 0);
+    RIDE_TRY(pipeline_label(p, in->spec, 0, err));
+    if (p->batch->rows_count > row)
+        s->rows[row] = (service_row){.stream = message->stream,
+                                     .key_bytes = UINT32_MAX,
+                                     .held = HELD_NONE,
+                                     .offset = message->offset,
+                                     .polled_ns = message->polled_ns};
+    return RIDE_OK;
+}
+
+/* What the batch is of: rows that go out, or rows that are read again. */
+static ride_status batch_begin(service *s, bool silent, ride_error *err) {
+    s->silent = silent;
+    s->first_ns = service_now();
+    if (silent) {
+        *s->kept = *s->p.summary;
+        return RIDE_OK;
+    }
+    return window_begin(s, err);
+}
+
+static bool run_goes_on(const service *s, uint32_t number, const ride_journal_run *told) {
+    if (s->runs_count == 0) return false;
+    const ride_journal_run *last = &s->runs[s->runs_count - 1];
+    if (told != NULL) return false;
+    return s->run_streams[s->runs_count - 1] == number && last->messages > 0 &&
+           (s->options->partition_keyed || last->floor_us == streams_floor(s, number));
+}
+
+ride_status service_take(service *s, const ride_journal_run *told, ride_error *err) {
+    pipeline *p = &s->p;
+    bool in_run = false;
+    uint32_t first = p->batch->rows_count; /* not stamped from here on */
+    ride_status st = RIDE_OK;
+    for (; s->chunk_at < s->chunk_count && st == RIDE_OK; s->chunk_at++) {
+        ride_message *message = &s->chunk[s->chunk_at];
+        const uint32_t number = message->stream;
+        service_stream *stream = &s->streams[number];
+        if (!stream->used) continue; /* it went away */
+        const bool silent = stream->is_log && message->offset < stream->emit_from;
+        if (s->runs_count > 0 && silent != s->silent) break;
+        if (service_batch_full(s)) break;
+        if (s->runs_count == 0) RIDE_TRY(batch_begin(s, silent, err));
+        if (!in_run || s->decoding != number) {
+            if (in_run) {
+                RIDE_TRY(stamp(s, first, err));
+                run_end(s, s->decoding);
+                first = p->batch->rows_count;
+            }
+            if (!run_goes_on(s, number, told)) run_begin(s, stream, number, message, told);
+            in_run = true;
+        }
+        s->decoding = number;
+        s->decoding_message = message;
+        service_input *in = &s->inputs[stream->input];
+        if (in->spec->is_labels) {
+            RIDE_TRY(stamp(s, first, err));
+            st = take_label(s, in, message, err);
+            first = p->batch->rows_count;
+        } else {
+            st = take_event(s, in, stream, message, err);
+            if (st == RIDE_OK && p->labels_waiting > 0) { /* its label may be there: it follows at once */
+                RIDE_TRY(stamp(s, first, err));
+                first = p->batch->rows_count;
+            }
+        }
+        if (st == RIDE_FULL) break;
+        if (st != RIDE_OK) return st;
+        ride_journal_run *run = &s->runs[s->runs_count - 1];
+        run->messages++;
+        run->offset_last = message->offset;
+        stream->next = message->offset + 1;
+        stream->active = stream->is_log;
+        if (s->delivery_failed != RIDE_OK) return ride_fail(err, s->delivery_failed, "%s", s->delivery_why);
+    }
+    if (in_run) {
+        RIDE_TRY(stamp(s, first, err));
+        run_end(s, s->decoding);
+        if (s->runs[s->runs_count - 1].messages == 0) s->runs_count--; /* its first message found no room */
+    }
+    return RIDE_OK;
+}
+
+ride_status service_fill(service *s, ride_error *err) {
+    while (!service_batch_full(s)) {
+        if (s->chunk_at < s->chunk_count) {
+            const uint32_t before = s->chunk_at;
+            RIDE_TRY(service_take(s, NULL, err));
+            if (s->chunk_at < s->chunk_count) {
+                RIDE_ASSERT(s->chunk_at > before || s->runs_count > 0);
+                return RIDE_OK; /* the rest is the next batch's */
+            }
+        }
+        service_release(s);
+        for (uint32_t i = 0; i < s->feeds_count && s->chunk_count == 0; i++) {
+            RIDE_TRY(service_poll(s, s->feed_turn, RIDE_STREAM_ANY, CHUNK_MESSAGES, err));
+            if (s->chunk_count == 0) service_release(s);
+            s->feed_turn = (s->feed_turn + 1) % s->feeds_count;
+        }
+        if (s->chunk_count == 0 || s->must_rebuild) return RIDE_OK;
+    }
+    return RIDE_OK;
+}

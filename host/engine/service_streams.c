@@ -1,0 +1,137 @@
+/* engine/service_streams.c: which streams this process has, and what holds the clock back. */
+#include "engine/service_internal.h"
+
+#include "base/assert.h"
+#include "base/log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { REVOKE_DRAIN_MS = 10000 };
+
+int64_t streams_floor(const service *s, uint32_t stream) {
+    int64_t floor_us = INT64_MAX;
+    for (uint32_t i = 0; i < s->streams_count; i++) {
+        const service_stream *other = &s->streams[i];
+        if (i == stream || !other->used || !other->active || s->inputs[other->input].spec->is_labels) continue;
+        if (other->max_us < floor_us) floor_us = other->max_us;
+    }
+    return floor_us;
+}
+
+static uint32_t input_of(const service *s, const char *source) {
+    uint32_t i = 0;
+    while (i < s->inputs_count && strcmp(s->inputs[i].spec->name, source) != 0) i++;
+    return i;
+}
+
+static ride_status stream_find(service *s, uint32_t feed, const ride_stream_info *info, uint32_t *out,
+                               ride_error *err) {
+    for (uint32_t i = 0; i < s->streams_count; i++) {
+        const service_stream *st = &s->streams[i];
+        if (st->feed != feed || st->partition != info->partition || strcmp(st->topic, info->topic) != 0) continue;
+        *out = i;
+        return RIDE_OK;
+    }
+    if (s->streams_count == RIDE_STREAMS_MAX)
+        return ride_fail(err, RIDE_E_UNSUPPORTED, "more than %d partitions", RIDE_STREAMS_MAX);
+    service_stream *st = &s->streams[s->streams_count];
+    *st = (service_stream){.feed = feed,
+                           .input = input_of(s, info->source),
+                           .journal = UINT32_MAX,
+                           .partition = info->partition,
+                           .is_log = info->is_log,
+                           .max_us = INT64_MIN,
+                           .own_clock_us = INT64_MIN / 2,
+                           .next = RIDE_OFFSET_NONE};
+    RIDE_ASSERT(st->input < s->inputs_count);
+    snprintf(st->topic, sizeof st->topic, "%s", info->topic);
+    snprintf(st->partition_text, sizeof st->partition_text, "%d", (int)info->partition);
+    if (s->journal != NULL)
+        RIDE_TRY(ride_journal_stream_number(s->journal, info->source, info->topic, info->partition, info->is_log,
+                                            &st->journal, err));
+    *out = s->streams_count++;
+    return RIDE_OK;
+}
+
+/* Other members have partitions of the same topics: fine only where no window crosses partitions. */
+static ride_status check_alone(service *s, const ride_stream_info *infos, uint32_t count, ride_error *err) {
+    const ride_stream_info *partial = NULL;
+    for (uint32_t i = 0; i < count && partial == NULL; i++) {
+        uint32_t same = 0;
+        for (uint32_t k = 0; k < count; k++) same += strcmp(infos[i].topic, infos[k].topic) == 0;
+        if (infos[i].is_log && infos[i].partitions_count > same) partial = &infos[i];
+    }
+    s->is_partial = partial != NULL && !s->options->partition_keyed;
+    if (!s->is_partial) return RIDE_OK;
+    char why[256];
+    snprintf(why, sizeof why,
+             "another member of the group has partitions of `%.64s`, whose events belong into the same windows",
+             partial->topic);
+    if (s->was_whole) { /* it was here first: it waits for the other one to give up */
+        service_ready(s, "state", false, why);
+        ride_log_error("another process joined the group: this one waits until it has left", ride_log_text("why", why));
+        return RIDE_OK;
+    }
+    ride_fail(err, RIDE_E_CONFIG, "%s", why);
+    ride_error_advice(
+        err, "run one process per kafka.group; several may share it when every entity is keyed by what the topic is "
+             "partitioned by: inputs.NAME.partition_key");
+    return RIDE_E_CONFIG;
+}
+
+ride_status streams_assigned(void *context, ride_stream_info *infos, uint32_t count, ride_error *err) {
+    feed_context *c = context;
+    service *s = c->s;
+    bool warm = true;
+    RIDE_TRY(check_alone(s, infos, count, err));
+    for (uint32_t i = 0; i < count; i++) {
+        ride_stream_info *info = &infos[i];
+        RIDE_TRY(stream_find(s, c->feed, info, &info->stream, err));
+        service_stream *st = &s->streams[info->stream];
+        const bool goes_on = !info->is_log || (st->is_warm && info->committed == st->next);
+        warm = warm && goes_on;
+        st->used = true;
+        st->active = st->is_log;
+        st->emit_from = info->is_log ? info->start : INT64_MIN;
+        if (!info->is_log) st->is_warm = true;
+    }
+    if (!warm && !s->is_partial) RIDE_TRY(rebuild_plan(s, infos, count, err));
+    if (!s->is_partial) s->was_whole = true;
+    s->assignments++;
+    for (uint32_t i = 0; i < count; i++)
+        if (infos[i].is_log)
+            ride_log_info("stream assigned", ride_log_text("topic", infos[i].topic),
+                          ride_log_i64("partition", infos[i].partition), ride_log_i64("from", infos[i].start),
+                          ride_log_i64("committed", infos[i].committed));
+    return RIDE_OK;
+}
+
+void streams_revoked(void *context, const uint32_t *streams, uint32_t count, bool lost) {
+    feed_context *c = context;
+    service *s = c->s;
+    ride_error err;
+    bool whole = !lost;
+    if (!lost && !s->in_rebuild) { /* what was taken is finished, so that its places can be stored */
+        ride_status st = service_work(s, &err);
+        if (st == RIDE_OK) st = window_drain(s, (uint64_t)REVOKE_DRAIN_MS * 1000000, &err);
+        whole = st == RIDE_OK;
+        if (!whole) {
+            char text[512];
+            ride_log_warn("streams go away before everything of them was acknowledged: it will be worked again",
+                          ride_log_text("why", ride_error_text(&err, text, sizeof text)));
+        }
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        service_stream *st = &s->streams[streams[i]];
+        st->used = st->active = false;
+        st->is_warm = st->is_warm && whole && !s->in_rebuild;
+    }
+    s->assignments++;
+    if (count > 0) ride_log_info("streams revoked", ride_log_u64("count", count), ride_log_bool("lost", lost));
+}
+
+void streams_at_end(void *context, uint32_t stream) {
+    feed_context *c = context;
+    c->s->streams[stream].active = false;
+}
