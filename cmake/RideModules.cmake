@@ -1,11 +1,18 @@
-# ride_add_module(folder [LIBRARIES …]): the folder's *.c and *.cc as one object library.
+# ride_add_module(folder [LIBRARIES …] [WITHOUT regex] [WITH file…]): the folder's *.c and *.cc as one object library, less those that
+# match, and those named anyway.
 set_property(GLOBAL PROPERTY RIDE_MODULES "")
 function(ride_add_module folder)
-  cmake_parse_arguments(ARG "" "" "LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ARG "" "WITHOUT" "LIBRARIES;WITH" ${ARGN})
   if(RIDE_MINIMAL AND NOT folder MATCHES "^(host/base|kernels/.*|host/backend)$")
     return()
   endif()
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.c ${CMAKE_SOURCE_DIR}/${folder}/*.cc)
+  if(ARG_WITHOUT)
+    list(FILTER sources EXCLUDE REGEX "${ARG_WITHOUT}")
+  endif()
+  foreach(file IN LISTS ARG_WITH)
+    list(APPEND sources ${CMAKE_SOURCE_DIR}/${file})
+  endforeach()
   if(NOT sources)
     return()
   endif()

@@ -204,16 +204,16 @@ ride_status ride_decoder_resume(ride_decoder *decoder, ride_position position, r
 
 const ride_decoder_stats *ride_decoder_get_stats(const ride_decoder *decoder) { return &decoder->stats; }
 
-void ride_decoder_store(const ride_step *step, ride_batch *batch, uint32_t row, const ride_value *value) {
-    void *tile = ride_batch_tile(batch, row / RIDE_TILE_ROWS);
-    uint32_t at = row % RIDE_TILE_ROWS, columns[2] = {step->column, step->column_also};
+/* Stores one value, of row `at` of the tile (strings: the arena has room). */
+static inline void store(const ride_step *step, ride_batch *batch, void *tile, uint32_t at, const ride_value *value) {
+    uint32_t columns[2] = {step->column, step->column_also};
     for (int i = 0; i < 2; i++) {
-        uint32_t column = columns[i];
-        if (column == RIDE_COLUMN_NONE) continue;
-        void *values = ride_tile_values(batch->layout, tile, column);
-        uint8_t *validity = ride_tile_validity(batch->layout, tile, column);
-        if (validity != NULL) ride_bit_put(validity, at, !value->is_null);
-        switch (batch->layout->columns[column].type) {
+        uint32_t index = columns[i];
+        if (index == RIDE_COLUMN_NONE) continue;
+        const ride_tile_column *column = &batch->layout->columns[index];
+        void *values = (uint8_t *)tile + column->values_offset;
+        if (column->validity_offset != 0) ride_bit_put((uint8_t *)tile + column->validity_offset, at, !value->is_null);
+        switch (column->type) {
         case RIDE_TYPE_BOOL: ((uint8_t *)values)[at] = value->is_null ? 0 : (uint8_t)value->i; break;
         case RIDE_TYPE_F64: ((double *)values)[at] = value->is_null ? 0 : value->f; break;
         case RIDE_TYPE_U64: ((uint64_t *)values)[at] = value->is_null ? 0 : value->u; break;
@@ -247,8 +247,9 @@ ride_put ride_decoder_put(ride_decoder *decoder, ride_batch *batch, int64_t time
     if (bytes > batch->arena_bytes_max) return RIDE_PUT_REFUSED;
     if (bytes > batch->arena_bytes_max - batch->arena_bytes) return RIDE_PUT_FULL;
     uint32_t row = batch->rows_count;
+    void *tile = ride_batch_tile(batch, row / RIDE_TILE_ROWS);
     for (uint32_t i = 0; i < decoder->steps_count; i++)
-        ride_decoder_store(&decoder->steps[i], batch, row, &decoder->values[i]);
+        store(&decoder->steps[i], batch, tile, row % RIDE_TILE_ROWS, &decoder->values[i]);
     if (origins != NULL) {
         origins[row] = (ride_row_origin){decoder->line, 0, 0};
         if (keep) {

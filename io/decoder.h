@@ -100,7 +100,7 @@ typedef struct ride_decoder_options {
     ride_reject_fn on_reject; /* may be NULL */
     void *reject_context;
     bool keep_raw;      /* copy the text of accepted rows to the arena */
-    bool portable_only; /* tests: no SIMD variants */
+    bool portable_only; /* tests: no SIMD variants, and every JSON object with care */
 } ride_decoder_options;
 
 typedef struct ride_decoder_stats {

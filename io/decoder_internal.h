@@ -53,9 +53,6 @@ struct ride_decoder {
 /* Appends the row decoder->values to the batch. raw is the record's text (for keep_raw). Does not consume it. */
 ride_put ride_decoder_put(ride_decoder *decoder, ride_batch *batch, int64_t time_stop_us, ride_row_origin *origins,
                           const void *raw, size_t raw_bytes);
-/* Stores one value (strings: the arena has room). */
-void ride_decoder_store(const ride_step *step, ride_batch *batch, uint32_t row, const ride_value *value);
-
 /* Counts a refused record and tells the caller. field may be NULL. The record's sensitive spans are decoder->spans; redact_all
  * when they are not known. */
 void ride_decoder_refuse(ride_decoder *decoder, ride_reject_reason reason, uint32_t column, const ride_field *field,

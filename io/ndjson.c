@@ -1,7 +1,12 @@
-/* io/ndjson.c: the NDJSON decoder: one object a line. Members are matched to fields by a small hash table over the names;
- * the values of all fields are collected first and read after the object has proved whole. */
+/* io/ndjson.c: the NDJSON decoder: one object a line, or a message. Members are matched to fields by the order in which they came the
+ * last time, else by a small hash table over the names; the values of all fields are collected first and read after the
+ * object has proved whole.
+ *
+ * So there are two readings of an object and of a value, one at a glance (json_plain.h, value_glance.h) that never refuses, and a
+ * careful one (lib/json.h, value.h): tests hold them equal. */
 #include "io/decoder_internal.h"
-#include "lib/json.h"
+#include "io/json_plain.h"
+#include "io/value_glance.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,9 +18,14 @@ typedef struct ndjson {
     uint16_t slots[NAMES_SLOTS]; /* field index + 1; 0 = empty */
     ride_json_member found[RIDE_FIELDS_MAX];
     bool seen[RIDE_FIELDS_MAX];
+    char names[RIDE_FIELDS_MAX][RIDE_NAME_BYTES]; /* of the fields, zeros behind them */
+    uint8_t name_bytes[RIDE_FIELDS_MAX];
+    uint16_t next[RIDE_FIELDS_MAX + 1]; /* the field that came behind a field (behind none: the last) the last time */
+    uint32_t last;                      /* the field that was met last in this object; RIDE_FIELDS_MAX = none */
     const ride_source_spec *spec;
     uint32_t twice; /* a field that appeared twice, or RIDE_FIELDS_MAX */
     uint32_t twice_offset;
+    ride_glance glance;
     bool has_sensitive, unsure; /* a sensitive value may lie where it cannot be told */
 } ndjson;
 
@@ -25,19 +35,47 @@ static uint32_t slot_of(const char *name, size_t bytes) {
     return hash % NAMES_SLOTS;
 }
 
+/* Reads up to 7 bytes behind the name: a member's key has them. */
+static inline bool is_name(const ndjson *state, uint32_t index, const char *name, size_t bytes) {
+    if (state->name_bytes[index] != bytes) return false;
+    const char *declared = state->names[index];
+    uint64_t a, b;
+    size_t at = 0;
+    for (; at + sizeof a <= bytes; at += sizeof a) {
+        memcpy(&a, declared + at, sizeof a);
+        memcpy(&b, name + at, sizeof b);
+        if (a != b) return false;
+    }
+    if (at == bytes) return true;
+    memcpy(&a, declared + at, sizeof a);
+    memcpy(&b, name + at, sizeof b);
+    return (a ^ b) << (64 - 8 * (bytes - at)) == 0; /* little-endian */
+}
+
 /* The field of that name, or RIDE_FIELDS_MAX. */
 static uint32_t find_field(const ndjson *state, const char *name, size_t bytes) {
     for (uint32_t slot = slot_of(name, bytes);; slot = (slot + 1) % NAMES_SLOTS) {
         uint32_t index = state->slots[slot];
         if (index == 0) return RIDE_FIELDS_MAX;
-        const char *declared = state->spec->fields[index - 1].name;
-        if (strlen(declared) == bytes && memcmp(declared, name, bytes) == 0) return index - 1;
+        if (is_name(state, index - 1, name, bytes)) return index - 1;
     }
 }
 
-static void on_member(void *context, const ride_json_member *member) {
+/* The same for a member: a sender writes its members in the same order again and again. */
+static uint32_t find_next(ndjson *state, const char *name, size_t bytes) {
+    uint32_t index = state->next[state->last];
+    if (RIDE_UNLIKELY(!is_name(state, index, name, bytes))) {
+        index = find_field(state, name, bytes);
+        if (index == RIDE_FIELDS_MAX) return index;
+        state->next[state->last] = (uint16_t)index;
+    }
+    state->last = index;
+    return index;
+}
+
+RIDE_INLINE void on_member(void *context, const ride_json_member *member) {
     ndjson *state = context;
-    uint32_t field = find_field(state, member->key, member->key_bytes);
+    uint32_t field = find_next(state, member->key, member->key_bytes);
     state->unsure |= state->has_sensitive && member->type == RIDE_JSON_NESTED; /* {"data":{"card": … */
     if (field == RIDE_FIELDS_MAX) return;
     if (state->seen[field] && state->twice == RIDE_FIELDS_MAX) {
@@ -66,6 +104,9 @@ static ride_status ndjson_open_records(ride_decoder *decoder, ride_error *err) {
     for (uint32_t i = 0; i < decoder->spec->fields_count; i++) {
         const char *name = decoder->spec->fields[i].name;
         uint32_t slot = slot_of(name, strlen(name));
+        state->name_bytes[i] = (uint8_t)strlen(name);
+        memcpy(state->names[i], name, state->name_bytes[i]);
+        state->next[i] = (uint16_t)(i + 1 < decoder->spec->fields_count ? i + 1 : 0);
         while (state->slots[slot] != 0) slot = (slot + 1) % NAMES_SLOTS;
         state->slots[slot] = (uint16_t)(i + 1);
     }
@@ -98,7 +139,7 @@ static bool fits(const ride_step *step, ride_json_type type) {
     }
 }
 
-static ride_reject_reason read_step(const ndjson *state, const ride_decoder *decoder, const ride_step *step,
+static ride_reject_reason read_step(ndjson *state, const ride_decoder *decoder, const ride_step *step,
                                     ride_value *value) {
     const ride_json_member *member = &state->found[step->position];
     bool seen = state->seen[step->position];
@@ -106,6 +147,8 @@ static ride_reject_reason read_step(const ndjson *state, const ride_decoder *dec
     if (value->is_null)
         return step->nullable ? RIDE_REJECT_NONE : seen ? RIDE_REJECT_MISSING_VALUE : RIDE_REJECT_MISSING_FIELD;
     if (!fits(step, member->type)) return RIDE_REJECT_WRONG_TYPE;
+    if (!decoder->options.portable_only && ride_value_glance(&state->glance, step, member->text, member->bytes, value))
+        return RIDE_REJECT_NONE;
     return ride_value_read(step, &decoder->zone, member->text, member->bytes, value);
 }
 
@@ -122,19 +165,27 @@ static void mark_sensitive(ride_decoder *decoder) {
     }
 }
 
+static void begin_object(ndjson *state) {
+    memset(state->seen, 0, state->spec->fields_count * sizeof state->seen[0]);
+    state->last = state->twice = RIDE_FIELDS_MAX;
+    state->unsure = false;
+}
+
 static ride_reject_reason read_object(ride_decoder *decoder, const char *text, size_t bytes, uint32_t *column,
                                       const ride_field **field, bool *whole) {
     ndjson *state = decoder->format_data;
-    memset(state->seen, 0, decoder->spec->fields_count * sizeof state->seen[0]);
-    state->twice = RIDE_FIELDS_MAX;
-    state->unsure = false;
     *whole = false;
-    switch (ride_json_object(state->parser, text, bytes, on_member, state)) {
-    case RIDE_JSON_OK: break;
-    case RIDE_JSON_BAD_UTF8: return RIDE_REJECT_INVALID_UTF8;
-    default: return RIDE_REJECT_BAD_JSON;
+    begin_object(state);
+    if (decoder->options.portable_only || !ride_json_plain(text, bytes, on_member, state)) {
+        begin_object(state);
+        switch (ride_json_object(state->parser, text, bytes, on_member, state)) {
+        case RIDE_JSON_OK: break;
+        case RIDE_JSON_BAD_UTF8: return RIDE_REJECT_INVALID_UTF8;
+        default: return RIDE_REJECT_BAD_JSON;
+        }
     }
-    for (uint32_t i = 0; i < decoder->spec->fields_count; i++) /* a missing one may be there by another name */
+    for (uint32_t i = 0; decoder->has_sensitive && i < decoder->spec->fields_count;
+         i++) /* a missing one may be there by another name */
         state->unsure |= decoder->spec->fields[i].sensitive && !state->seen[i];
     *whole = !state->unsure;
     if (state->twice != RIDE_FIELDS_MAX) {

@@ -76,7 +76,8 @@ typedef struct ride_answer {
 typedef struct ride_feed_ops {
     const char *name; /* "kafka", "http", "fake" */
     /* Takes up to messages_max messages that are at hand, of one stream or of any (in turn, some of each at a time), and serves what else the
-     * feed has to tell. Never waits. *count = 0 with RIDE_OK: nothing now; the waker wakes when there is. A failure is final:
+     * feed has to tell. Never waits. *count = 0 with RIDE_OK: nothing now; the waker wakes when there is. A poll that told of streams that come or go
+     * brings no messages: the engine may have to rebuild first. A failure is final:
      * what the operator must mend (a topic that is not there, a wrong password), said in words. A broker that is away is no failure:
      * health tells it, and the feed goes on by itself. */
     ride_status (*poll)(ride_feed *feed, uint32_t stream, ride_message *messages, uint32_t messages_max,

@@ -52,6 +52,14 @@ static ride_status compute(service *s, ride_error *err) {
     return RIDE_OK;
 }
 
+static void batch_empty(service *s) {
+    s->p.sequence += s->p.batch->rows_count;
+    ride_batch_clear(s->p.batch);
+    s->p.duplicates_in_batch = 0;
+    s->runs_count = 0;
+    s->held_count = 0;
+}
+
 ride_status service_work(service *s, ride_error *err) {
     pipeline *p = &s->p;
     if (s->runs_count == 0) return RIDE_OK;
@@ -71,13 +79,16 @@ ride_status service_work(service *s, ride_error *err) {
         phase_set(s, PHASE_PRODUCED);
         observe(s, begin_ns, journal_ns, compute_ns, compute_ns, service_now());
     } else *p->summary = *s->kept;
-    p->sequence += p->batch->rows_count;
-    ride_batch_clear(p->batch);
-    p->batch->arena_bytes_max = ARENA_BYTES;
-    p->duplicates_in_batch = 0;
-    s->runs_count = 0;
-    s->held_count = 0;
+    batch_empty(s);
     return window_advance(s, err);
+}
+
+void service_drop(service *s) {
+    if (s->runs_count == 0) return;
+    s->runs_count = 0; /* no progress */
+    if (s->silent) *s->p.summary = *s->kept;
+    else window_end(s);
+    batch_empty(s);
 }
 
 /* ---- the loop ---- */

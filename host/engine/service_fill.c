@@ -11,10 +11,12 @@ ride_status service_poll(service *s, uint32_t feed, uint32_t stream, uint32_t me
     s->chunk_at = s->chunk_count = 0;
     s->chunk_feed = feed;
     s->polling = true;
+    const uint64_t assignments = s->assignments;
     ride_status st =
         s->feeds[feed]->ops->poll(s->feeds[feed], stream, s->chunk,
                                   messages_max < CHUNK_MESSAGES ? messages_max : CHUNK_MESSAGES, &s->chunk_count, err);
     s->polling = false;
+    RIDE_ASSERT(s->chunk_count == 0 || s->assignments == assignments);
     return st;
 }
 

@@ -143,6 +143,7 @@ void service_reject(void *context, const ride_reject *reject); /* of the decoder
 
 /* service.c: journal → compute → results of the batch in hand, and empties it. */
 ride_status service_work(service *s, ride_error *err);
+void service_drop(service *s); /* empties it: nothing of it goes out or is stored */
 
 /* service_emit.c: the batch's rows → results. */
 ride_status service_emit_open(service *s, ride_error *err);

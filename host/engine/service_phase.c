@@ -29,14 +29,14 @@ ride_status phase_open(service *s, ride_error *err) {
         if (fd >= 0) close(fd);
         return RIDE_E_IO;
     }
-    service_phase *phase = mmap(NULL, sizeof *phase, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    service_phase *words = mmap(NULL, sizeof *words, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     close(fd);
-    if (phase == MAP_FAILED) return ride_fail(err, RIDE_E_IO, "the phase file cannot be mapped: %s", strerror(errno));
-    s->phase_file = phase;
-    uint64_t last = atomic_load(&phase->now);
+    if (words == MAP_FAILED) return ride_fail(err, RIDE_E_IO, "the phase file cannot be mapped: %s", strerror(errno));
+    s->phase_file = words;
+    uint64_t last = atomic_load(&words->now);
     if (last != PHASE_IDLE && last < PHASES)
         ride_log_warn("the run before ended without a stop", ride_log_text("phase", phase_words[last]),
-                      ride_log_u64("batches_on_their_way", atomic_load(&phase->on_their_way)));
+                      ride_log_u64("batches_on_their_way", atomic_load(&words->on_their_way)));
     phase_set(s, PHASE_IDLE);
     return RIDE_OK;
 }

@@ -3,7 +3,6 @@
 #include "engine/service_internal.h"
 
 #include "base/log.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -173,7 +172,10 @@ static ride_status along_journal(service *s, ride_error *err) {
     if (st == RIDE_OK) st = service_work(s, err);
     s->journalled = false;
     service_release(s);
-    if (st == RIDE_PENDING) s->must_rebuild = s->must_rebuild || s->assignments == assignment;
+    if (st == RIDE_PENDING) {
+        s->must_rebuild = s->must_rebuild || s->assignments == assignment;
+        service_drop(s); /* the state that its rows were for goes too */
+    }
     if (st != RIDE_OK) return st;
     if (s->skipped_messages > 0)
         ride_log_warn("requests are not in any log: the rebuilt windows do not have them",

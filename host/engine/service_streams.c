@@ -96,6 +96,8 @@ ride_status streams_assigned(void *context, ride_stream_info *infos, uint32_t co
         st->emit_from = info->is_log ? info->start : INT64_MIN;
         if (!info->is_log) st->is_warm = true;
     }
+    for (uint32_t i = 0; i < count && !warm; i++)
+        if (infos[i].is_log) s->streams[infos[i].stream].is_warm = false;
     if (!warm && !s->is_partial) RIDE_TRY(rebuild_plan(s, infos, count, err));
     if (!s->is_partial) s->was_whole = true;
     s->assignments++;
@@ -112,11 +114,11 @@ void streams_revoked(void *context, const uint32_t *streams, uint32_t count, boo
     service *s = c->s;
     ride_error err;
     bool whole = !lost;
-    if (!lost && !s->in_rebuild) { /* what was taken is finished, so that its places can be stored */
+    if (!s->in_rebuild) { /* what was taken is finished, so that its places can be stored */
         ride_status st = service_work(s, &err);
-        if (st == RIDE_OK) st = window_drain(s, (uint64_t)REVOKE_DRAIN_MS * 1000000, &err);
-        whole = st == RIDE_OK;
-        if (!whole) {
+        if (st == RIDE_OK && !lost) st = window_drain(s, (uint64_t)REVOKE_DRAIN_MS * 1000000, &err);
+        whole = whole && st == RIDE_OK;
+        if (st != RIDE_OK) {
             char text[512];
             ride_log_warn("streams go away before everything of them was acknowledged: it will be worked again",
                           ride_log_text("why", ride_error_text(&err, text, sizeof text)));

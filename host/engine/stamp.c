@@ -121,7 +121,8 @@ ride_status pipeline_stamp(pipeline *p, uint32_t first, ride_error *err) {
     uint32_t end = p->batch->rows_count;
     ride_keys_fill(&p->keys, p->batch, first, end - first);
     if (p->dedup == NULL && p->labels == NULL) { /* the plain case, tile by tile */
-        int64_t clock = p->clock_us, stream = p->stream_us, floor = p->floor_us, bound = p->events->bound_us, lateness = p->events->allowed_lateness_us;
+        int64_t clock = p->clock_us, stream = p->stream_us, floor = p->floor_us, bound = p->events->bound_us,
+                lateness = p->events->allowed_lateness_us;
         uint64_t late = 0, too_late = 0;
         for (uint32_t row = first; row < end;) {
             uint32_t n = RIDE_TILE_ROWS - row % RIDE_TILE_ROWS;

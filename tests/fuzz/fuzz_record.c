@@ -38,7 +38,7 @@ static void try_format(ride_format format, const uint8_t *data, size_t size) {
     size_t header = headers_bytes[format];
     char *text = malloc(header + size), *rows = NULL;
     ride_decoder_stats stats = {0};
-    case_run run = {.format = format, .record_bytes_max = LIMIT};
+    case_run run = {.format = format, .record_bytes_max = LIMIT, .portable_only = true};
     check(text != NULL);
     memcpy(text, headers[format], header);
     memcpy(text + header, data, size);

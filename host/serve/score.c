@@ -1,0 +1,265 @@
+/* serve/score.c: the feed of HTTP requests: the door, the queue to the engine, the way back. See score.h.
+ *
+ * Two threads: the server's makes jobs and sends replies, the engine's polls, answers and releases. They share the queue, the count
+ * of events in flight and, in turns, each job. A close is done in the server's thread while the engine waits for it, so no
+ * request is between the two. */
+#include "serve/score_internal.h"
+
+#include "base/assert.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the server's thread ---- */
+static void retry(ride_http_request *request) { ride_http_set(request, "Retry-After", "1"); }
+
+bool score_door(ride_score *s, ride_http_request *request) {
+    char why[RIDE_READY_NAME_BYTES + RIDE_READY_WHY_BYTES];
+    if (s->is_closed) {
+        retry(request);
+        ride_http_error(request, 503, "stopping", NULL, "the engine is going down");
+        return false;
+    }
+    if (s->ready != NULL && !ride_ready_scores(s->ready, why)) {
+        retry(request);
+        ride_http_error(request, 503, "not_ready", NULL, "%s", why);
+        return false;
+    }
+    return true;
+}
+
+ride_job *score_job(ride_score *s, ride_http_request *request, uint32_t count, uint32_t answer_bytes) {
+    if (atomic_load_explicit(&s->in_flight, memory_order_relaxed) + count > s->queue_events_max) {
+        retry(request);
+        ride_http_error(request, 429, "queue_full", NULL, "the queue has no room for %u events: try again", count);
+        return NULL;
+    }
+    ride_job *job = ride_job_create(s->blocks, count, answer_bytes);
+    if (job == NULL) {
+        retry(request);
+        ride_http_error(request, 429, "no_memory", NULL, "the memory of requests is taken: try again");
+    }
+    return job;
+}
+
+void score_push(ride_score *s, ride_job *job, ride_http_request *request) {
+    job->first_offset = s->next_offset;
+    job->began_ns = ride_http_began_ns(request);
+    job->arrival_us = ride_clock_wall_us(s->clock);
+    s->next_offset += job->events_count;
+    atomic_fetch_add_explicit(&s->in_flight, job->events_count, memory_order_relaxed);
+    ride_job_seal(job, job->form == RIDE_JOB_SILENT ? NULL : request);
+    s->pushed = true;
+    RIDE_ASSERT(ride_spsc_push(s->queue, job));
+}
+
+/* After a turn of the server: one wake for all that it took. */
+static void after_turn(void *context) {
+    ride_score *s = context;
+    if (!s->pushed) return;
+    s->pushed = false;
+    ride_waker_wake(s->waker);
+}
+
+static void request_over(void *context, ride_http_request *request) {
+    ride_job *job = context;
+    (void)request;
+    ride_job_drop(job, 1);
+}
+
+static void reply_single(ride_job *job, ride_http_request *request) {
+    const ride_job_event *event = &job->events[0];
+    size_t bytes;
+    const char *text = ride_job_record(job, 0, &bytes);
+    uint32_t code = event->status == RIDE_OK              ? 200
+                    : event->status == RIDE_E_UNAVAILABLE ? 503
+                    : event->status != RIDE_E_DATA        ? 500
+                    : event->is_bad_json                  ? 400
+                                                          : 422;
+    if (code == 503) retry(request);
+    ride_http_reply(request, code, "application/json", text, bytes);
+}
+
+void score_reply(void *context, ride_http_request *request) {
+    ride_job *job = context;
+    uint32_t away = 0;
+    for (uint32_t i = 0; i < job->events_count; i++) away += job->events[i].status == RIDE_E_UNAVAILABLE;
+    if (job->form == RIDE_JOB_SINGLE) {
+        reply_single(job, request);
+    } else if (away == job->events_count) {
+        retry(request);
+        ride_http_error(request, 503, "unavailable", NULL, "the engine is not available");
+    } else {
+        size_t bytes;
+        const char *text = ride_job_text(job, &bytes);
+        if (text == NULL) {
+            retry(request);
+            ride_http_error(request, 503, "no_memory", NULL,
+                            "scored, but there is no memory for the answer: ask again");
+        } else {
+            ride_http_reply(request, 200, job->form == RIDE_JOB_ARRAY ? "application/json" : "application/x-ndjson",
+                            text, bytes);
+        }
+    }
+}
+
+static void take(ride_score *s, ride_http_request *request, bool silent) {
+    ride_job_form form = RIDE_JOB_SINGLE;
+    if (!score_door(s, request) || !score_body_read(s, request, &form)) return;
+    ride_job *job = score_job(s, request, s->ranges_count, silent ? 0 : s->answer_bytes_max);
+    if (job == NULL) return;
+    for (uint32_t i = 0; i < s->ranges_count; i++) ride_job_add(job, s->ranges[i].offset, s->ranges[i].bytes);
+    job->form = silent ? RIDE_JOB_SILENT : form;
+    job->text = ride_http_take_body(request);
+    uint32_t count = job->events_count;
+    score_push(s, job, request);
+    if (!silent) {
+        ride_http_on_end(request, request_over, job);
+        ride_http_wait(request, score_reply, job);
+        return;
+    }
+    char text[48];
+    int bytes = snprintf(text, sizeof text, "{\"accepted\":%u}", count);
+    ride_http_reply_copy(request, 202, "application/json", text, (size_t)bytes);
+}
+
+static void post_score(void *context, ride_http_request *request) { take(context, request, false); }
+static void post_events(void *context, ride_http_request *request) { take(context, request, true); }
+
+/* ---- the engine's thread ---- */
+static ride_status assign(ride_score *s, ride_error *err) {
+    ride_stream_info info = {.source = s->source,
+                             .partition = 0,
+                             .is_log = false,
+                             .committed = RIDE_OFFSET_NONE,
+                             .log_begin = -1,
+                             .log_end = -1,
+                             .start = 0};
+    snprintf(info.topic, sizeof info.topic, "http");
+    RIDE_TRY(s->events.assigned(s->events.context, &info, 1, err));
+    s->stream = info.stream;
+    s->is_assigned = true;
+    if (s->events.health != NULL) s->events.health(s->events.context, true, NULL);
+    return RIDE_OK;
+}
+
+static ride_status score_poll(ride_feed *feed, uint32_t stream, ride_message *messages, uint32_t messages_max,
+                              uint32_t *count, ride_error *err) {
+    ride_score *s = (ride_score *)(void *)feed;
+    *count = 0;
+    if (!s->is_assigned) RIDE_TRY(assign(s, err));
+    if (stream != RIDE_STREAM_ANY && stream != s->stream) return RIDE_OK;
+    while (*count < messages_max) {
+        ride_job *job = s->current != NULL ? s->current : ride_spsc_pop(s->queue);
+        if (job == NULL) break;
+        uint32_t left = job->events_count - job->polled, room = messages_max - *count, n = left < room ? left : room;
+        for (uint32_t i = 0; i < n; i++) {
+            ride_job_event *event = &job->events[job->polled + i];
+            messages[(*count)++] = (ride_message){.value = job->text + event->offset,
+                                                  .value_bytes = event->bytes,
+                                                  .stream = s->stream,
+                                                  .offset = (int64_t)(job->first_offset + job->polled + i),
+                                                  .arrival_us = job->arrival_us,
+                                                  .polled_ns = job->began_ns,
+                                                  .handle = event};
+        }
+        job->polled += n;
+        s->current = n < left ? job : NULL;
+    }
+    return RIDE_OK;
+}
+
+static void score_answer(ride_feed *feed, const ride_message *message, const ride_answer *answer) {
+    ride_job_event *event = message->handle;
+    ride_http_request *request = event->job->request;
+    (void)feed;
+    if (ride_job_answer(event, answer) && request != NULL) ride_http_wake(request);
+}
+
+static void score_release(ride_feed *feed, ride_message *messages, uint32_t count) {
+    ride_score *s = (ride_score *)(void *)feed;
+    atomic_fetch_sub_explicit(&s->in_flight, count, memory_order_relaxed);
+    for (uint32_t i = 0, n; i < count; i += n) { /* those of one job together */
+        ride_job *job = ((ride_job_event *)messages[i].handle)->job;
+        for (n = 1; i + n < count && ((ride_job_event *)messages[i + n].handle)->job == job;) n++;
+        ride_job_drop(job, n);
+    }
+}
+
+/* In the server's thread, the engine waits: what nobody will poll is answered. */
+static void close_door(void *context) {
+    ride_score *s = context;
+    const ride_answer away = {.status = RIDE_E_UNAVAILABLE, .reason = "stopping"};
+    s->is_closed = true;
+    for (ride_job *job; (job = s->current != NULL ? s->current : ride_spsc_pop(s->queue)) != NULL; s->current = NULL) {
+        uint32_t left = job->events_count - job->polled;
+        bool last = false;
+        for (uint32_t i = job->polled; i < job->events_count; i++) last = ride_job_answer(&job->events[i], &away);
+        atomic_fetch_sub_explicit(&s->in_flight, left, memory_order_relaxed);
+        if (last && job->request != NULL) ride_http_wake(job->request);
+        ride_job_drop(job, left);
+    }
+    ride_serve_after(s->server, NULL, NULL);
+}
+
+static void score_close(ride_feed *feed) {
+    ride_score *s = (ride_score *)(void *)feed;
+    ride_serve_call(s->server, close_door, s); /* the rest is freed with the server, which may ask us until then */
+}
+
+static void destroy(void *context) {
+    ride_score *s = context;
+    ride_spsc_destroy(s->queue);
+    ride_json_parser_destroy(s->parser);
+    free(s->ranges);
+    free(s);
+}
+
+static const ride_feed_ops ops = {
+    .name = "http", .poll = score_poll, .release = score_release, .answer = score_answer, .close = score_close};
+
+uint64_t ride_score_queue(const ride_feed *feed, uint64_t *max) {
+    const ride_score *s = (const ride_score *)(const void *)feed;
+    *max = s->queue_events_max;
+    return atomic_load_explicit(&s->in_flight, memory_order_relaxed);
+}
+
+static ride_status set_up(ride_score *s, ride_error *err) {
+    uint32_t jobs = 2;
+    while (jobs < s->queue_events_max) jobs *= 2;
+    RIDE_TRY(ride_spsc_create(jobs, &s->queue, err));
+    RIDE_TRY(ride_json_parser_create(ride_serve_body_bytes_max(s->server), &s->parser, err));
+    s->ranges = calloc((size_t)s->request_events_max + 1, sizeof *s->ranges);
+    if (s->ranges == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for the events of a request");
+    s->routes[0] = (ride_http_route){"POST", "/v1/score", "score", post_score, s, false};
+    s->routes[1] = (ride_http_route){"POST", "/v1/events", "events", post_events, s, false};
+    ride_serve_after(s->server, after_turn, s);
+    return ride_serve_routes(s->server, s->routes, 2, err);
+}
+
+ride_status ride_score_feed_open(ride_server *server, const ride_score_options *o, ride_waker *waker, ride_feed **out,
+                                 ride_error *err) {
+    ride_score *s = calloc(1, sizeof *s);
+    if (s == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for the score endpoints");
+    s->feed.ops = &ops;
+    s->server = server;
+    s->blocks = ride_serve_blocks(server);
+    s->ready = o->ready;
+    s->clock = o->clock != NULL ? o->clock : ride_clock_real();
+    s->waker = waker;
+    s->events = o->events;
+    s->source = o->source;
+    s->queue_events_max = o->queue_events_max != 0 ? o->queue_events_max : 65536;
+    s->request_events_max = o->request_events_max != 0 ? o->request_events_max : 10000;
+    s->answer_bytes_max = o->answer_bytes_max != 0 ? o->answer_bytes_max : 512;
+    ride_status st = set_up(s, err);
+    if (st != RIDE_OK) {
+        ride_serve_after(server, NULL, NULL);
+        destroy(s);
+        return st;
+    }
+    ride_serve_own(server, destroy, s);
+    *out = &s->feed;
+    return RIDE_OK;
+}

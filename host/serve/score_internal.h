@@ -1,0 +1,53 @@
+/* serve/score_internal.h: the score endpoints' own structures; only serve/score*.c and infer*.c know them. */
+#ifndef RIDE_SERVE_SCORE_INTERNAL_H
+#define RIDE_SERVE_SCORE_INTERNAL_H
+#include "base/ring.h"
+#include "lib/json.h"
+#include "serve/job.h"
+#include "serve/score.h"
+
+enum { SCORE_ROUTES_MAX = 16 };
+
+typedef struct score_range {
+    uint32_t offset, bytes;
+} score_range;
+
+typedef struct ride_score {
+    ride_feed feed; /* first: what the engine has */
+    ride_server *server;
+    ride_blocks *blocks;
+    ride_ready *ready;
+    const ride_clock *clock;
+    uint32_t queue_events_max, request_events_max, answer_bytes_max;
+    ride_spsc *queue;           /* of jobs; as many as events are allowed, so it is never full */
+    _Atomic uint64_t in_flight; /* events accepted and not released */
+    /* the server's thread */
+    ride_waker *waker;
+    bool is_closed, pushed;
+    uint64_t next_offset;
+    ride_json_parser *parser;
+    score_range *ranges; /* request_events_max + 1 of them: where the events of a body are */
+    uint32_t ranges_count;
+    ride_http_route routes[SCORE_ROUTES_MAX];
+    /* the engine's thread */
+    ride_feed_events events;
+    const char *source;
+    ride_job *current; /* polled in part */
+    uint32_t stream;
+    bool is_assigned;
+} ride_score;
+
+/* score_body.c: the events of a request's body, as score->ranges of it, and the form of the answer. false: it was refused and
+ * answered. */
+bool score_body_read(ride_score *score, ride_http_request *request, ride_job_form *form);
+
+/* score.c: what is asked before the body is looked at. false: answered. */
+bool score_door(ride_score *score, ride_http_request *request);
+/* A job for `count` events, when the queue has room for them. NULL: answered. */
+ride_job *score_job(ride_score *score, ride_http_request *request, uint32_t count, uint32_t answer_bytes);
+/* Into the queue. request: who waits, NULL: nobody. */
+void score_push(ride_score *score, ride_job *job, ride_http_request *request);
+/* The reply of a whole job's answers in the form of the request. */
+void score_reply(void *job, ride_http_request *request);
+
+#endif

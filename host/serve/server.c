@@ -1,0 +1,340 @@
+/* serve/server.c: the loop over libmicrohttpd; the one file that knows it.
+ *
+ * The daemon runs without a thread of its own ("external" epoll): this thread waits for its descriptor and for our own wake, so that answers of
+ * other threads come in by one wake for many, deadlines are ours (libmicrohttpd's timeout starts again with every byte), and a
+ * connection can be cut from outside: its socket is shut down, which libmicrohttpd takes for the client's going.
+ *
+ * A waiting request is a suspended connection: out of the epoll set, so nothing of it happens until it is woken. */
+#include "serve/server_internal.h"
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { POOL_SPARE_BYTES = 8192, DISCARD_FACTOR = 4, CROWD_IDLE_MS = 1000 };
+#define NS_PER_MS UINT64_C(1000000)
+
+static uint64_t now_ns(void) { return ride_clock_now_ns(ride_clock_real()); }
+
+void serve_wake(ride_server *s) {
+    if (atomic_exchange(&s->wake_pending, true)) return; /* it will look again anyway */
+    const uint64_t one = 1;
+    ssize_t n = write(s->wake_fd, &one, sizeof one);
+    (void)n;
+}
+
+const char *serve_header(const ride_http_request *r, const char *name) {
+    return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
+}
+
+/* ---- answers ---- */
+static enum MHD_Result send_answer(ride_http_request *r) {
+    ride_server *s = r->server;
+    static char nothing[1];
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(r->text_bytes, r->text_bytes != 0 ? (void *)r->text : nothing,
+                                        MHD_RESPMEM_PERSISTENT);
+    if (response == NULL) return MHD_NO;
+    if (r->type != NULL) MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, r->type);
+    for (uint32_t i = 0; i < r->headers_count; i++)
+        MHD_add_response_header(response, r->headers[i].name, r->headers[i].value);
+    if (s->quiesced) MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+    enum MHD_Result queued = MHD_queue_response(r->connection, r->code, response);
+    MHD_destroy_response(response);
+    if (queued != MHD_YES) return MHD_NO;
+    uint64_t now = now_ns();
+    const serve_route *route = r->route != NULL ? r->route : &s->other;
+    serve_count(route, r->code);
+    ride_metric_observe(route->seconds, now - r->began_ns);
+    serve_phase_begin(r, SERVE_SEND, now);
+    return MHD_YES;
+}
+
+/* ---- a request's head: what is refused before its body is looked at ---- */
+static bool length_of(ride_http_request *r) {
+    const char *length = serve_header(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    const char *coding = serve_header(r, MHD_HTTP_HEADER_TRANSFER_ENCODING);
+    r->expected_bytes = length != NULL   ? strtoull(length, NULL, 10)
+                        : coding != NULL ? UINT64_MAX
+                                         : 0; /* digits: checked */
+    if (coding != NULL && (length != NULL || strcasecmp(coding, "chunked") != 0)) {
+        ride_http_error(r, 400, "bad_request", "Transfer-Encoding",
+                        "only chunked is known, and without Content-Length");
+        return false;
+    }
+    return true;
+}
+
+static void refuse_route(ride_http_request *r, const char *allow) {
+    if (strcmp(r->method, "OPTIONS") == 0 && (allow[0] != '\0' || strcmp(r->path, "*") == 0)) {
+        ride_http_set(r, "Allow", allow[0] != '\0' ? allow : "GET, HEAD, POST, OPTIONS");
+        ride_http_reply(r, 204, NULL, NULL, 0);
+    } else if (allow[0] != '\0') {
+        ride_http_set(r, "Allow", allow);
+        ride_http_error(r, 405, "method_not_allowed", NULL, "%s is not for this path", r->method);
+    } else {
+        ride_http_error(r, 404, "not_found", NULL, "there is no %s", r->path);
+    }
+}
+
+static void check_head(ride_http_request *r) {
+    ride_server *s = r->server;
+    char allow[64];
+    const union MHD_ConnectionInfo *size =
+        MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    if (size != NULL && size->header_size > s->header_bytes_max) {
+        ride_http_error(r, 431, "header_too_large", NULL, "a head may have %zu bytes", s->header_bytes_max);
+        return;
+    }
+    if (!length_of(r)) return;
+    bool found = serve_route_find(s, r, allow, sizeof allow);
+    if (s->tokens != NULL && !(found && r->route->route->is_open)) {
+        const char *authorization = serve_header(r, MHD_HTTP_HEADER_AUTHORIZATION);
+        if (!ride_tokens_match(s->tokens, authorization)) {
+            ride_http_set(r, "WWW-Authenticate",
+                          authorization == NULL ? "Bearer realm=\"ride\""
+                                                : "Bearer realm=\"ride\", error=\"invalid_token\"");
+            ride_http_error(r, 401, "unauthorized", NULL, "a bearer token is needed");
+            return;
+        }
+    }
+    if (!found) refuse_route(r, allow);
+    else if (r->expected_bytes != UINT64_MAX && r->expected_bytes > s->body_bytes_max)
+        ride_http_error(r, 413, "body_too_large", NULL, "a body may have %zu bytes", s->body_bytes_max);
+    else if (strcmp(r->method, "POST") == 0 && serve_header(r, MHD_HTTP_HEADER_CONTENT_LENGTH) == NULL &&
+             r->expected_bytes != UINT64_MAX)
+        ride_http_error(r, 411, "length_required", NULL, "a body and its Content-Length are needed");
+}
+
+/* A refused request's body is read to its end when that is near: a client that is still sending would miss the answer. */
+static enum MHD_Result begin_request(ride_http_request *r, const char *url, const char *method) {
+    ride_server *s = r->server;
+    uint64_t now = now_ns();
+    r->began = true;
+    r->began_ns = now;
+    r->path = url;
+    r->method = method;
+    s->busy++;
+    check_head(r);
+    serve_phase_begin(r, SERVE_BODY, now);
+    if (r->code == 0) return MHD_YES;
+    const char *expects = serve_header(r, MHD_HTTP_HEADER_EXPECT);
+    bool comes = r->expected_bytes != 0 && expects == NULL;
+    bool is_near = r->expected_bytes == UINT64_MAX || r->expected_bytes <= DISCARD_FACTOR * (uint64_t)s->body_bytes_max;
+    return comes && is_near ? MHD_YES : send_answer(r);
+}
+
+static ride_http_request *connection_of(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info != NULL ? info->socket_context : NULL;
+}
+
+static enum MHD_Result on_request(void *server, struct MHD_Connection *connection, const char *url, const char *method,
+                                  const char *version, const char *data, size_t *data_bytes, void **context) {
+    ride_server *s = server;
+    ride_http_request *r = *context;
+    (void)version;
+    if (r == NULL) {
+        r = *context = connection_of(connection);
+        return r != NULL ? begin_request(r, url, method) : MHD_NO;
+    }
+    if (*data_bytes != 0) {
+        serve_body_add(r, data, *data_bytes);
+        *data_bytes = 0;
+        return r->discarded_bytes <= DISCARD_FACTOR * s->body_bytes_max ? MHD_YES : MHD_NO;
+    }
+    if (r->waits) { /* woken */
+        r->waits = false;
+        s->waiting--;
+        r->woken(r->woken_context, r);
+        RIDE_ASSERT(r->code != 0);
+        return send_answer(r);
+    }
+    if (!r->handled && r->code == 0) {
+        r->handled = true;
+        r->route->route->handler(r->route->route->context, r);
+        RIDE_ASSERT((r->code != 0) != r->waits);
+    }
+    if (r->code != 0) return send_answer(r);
+    serve_phase_begin(r, SERVE_WAIT, now_ns());
+    s->waiting++;
+    MHD_suspend_connection(connection);
+    return MHD_YES;
+}
+
+static void on_completed(void *server, struct MHD_Connection *connection, void **context,
+                         enum MHD_RequestTerminationCode how) {
+    ride_server *s = server;
+    ride_http_request *r = *context;
+    (void)connection;
+    (void)how;
+    if (r == NULL || !r->began) return;
+    *context = NULL;
+    s->busy--;
+    if (r->ended != NULL) r->ended(r->ended_context, r);
+    serve_request_reset(r);
+    serve_phase_begin(r, SERVE_HEAD, now_ns());
+}
+
+/* ---- connections ---- */
+static void cut(ride_http_request *r) {
+    serve_untime(r);
+    (void)shutdown(r->fd, SHUT_RDWR);
+}
+
+/* The connection that is idle longest makes room, when it is idle for some time. */
+static void make_room(ride_server *s) {
+    uint64_t now = now_ns();
+    for (ride_http_request *r = s->oldest; r != NULL && now - r->since_ns > CROWD_IDLE_MS * NS_PER_MS; r = r->next)
+        if (r->phase == SERVE_HEAD) {
+            cut(r);
+            return;
+        }
+}
+
+static void on_connection(void *server, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode what) {
+    ride_server *s = server;
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        ride_http_request *r = s->unused;
+        *context = r;
+        if (r == NULL) return; /* its first request ends it */
+        s->unused = r->next;
+        r->connection = connection;
+        r->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+        serve_phase_begin(r, SERVE_HEAD, now_ns());
+        if (++s->connections == s->connections_max) make_room(s);
+    } else if (*context != NULL) {
+        ride_http_request *r = *context;
+        RIDE_ASSERT(!r->waits);
+        serve_untime(r);
+        serve_request_reset(r);
+        r->connection = NULL;
+        r->next = s->unused;
+        s->unused = r;
+        s->connections--;
+    }
+    ride_metric_set(s->connections_series, s->connections);
+}
+
+/* What libmicrohttpd answers by itself (a malformed head) is known from what it would log only. */
+static void on_log(void *server, const char *format, va_list args) {
+    static const char refused[] = "Error processing request (HTTP response code is %u";
+    ride_server *s = server;
+    if (strncmp(format, refused, sizeof refused - 1) == 0) serve_count(&s->other, va_arg(args, unsigned));
+}
+
+/* ---- the loop ---- */
+static int wait_ms(ride_server *s) {
+    MHD_UNSIGNED_LONG_LONG pending;
+    if (MHD_get_timeout(s->daemon, &pending) == MHD_YES && pending == 0) return 0;
+    uint64_t now = now_ns(), until = UINT64_MAX;
+    if (s->oldest != NULL) until = s->oldest->since_ns + s->idle_timeout_ns;
+    if (s->quiesced && s->stop_deadline_ns < until) until = s->stop_deadline_ns;
+    if (until == UINT64_MAX) return -1;
+    if (until <= now) return 0;
+    uint64_t ms = (until - now) / NS_PER_MS + 1;
+    return ms < 3600000 ? (int)ms : 3600000;
+}
+
+static void run_call(ride_server *s) {
+    pthread_mutex_lock(&s->call_lock);
+    if (s->call_waits) {
+        s->call(s->call_context);
+        s->call_waits = false;
+        pthread_cond_broadcast(&s->call_done);
+    }
+    pthread_mutex_unlock(&s->call_lock);
+}
+
+static void resume_woken(ride_server *s) {
+    ride_http_request *woken = atomic_exchange_explicit(&s->woken, NULL, memory_order_acquire), *ordered = NULL;
+    while (woken != NULL) { /* the first woken goes first */
+        ride_http_request *next = woken->woken_next;
+        woken->woken_next = ordered;
+        ordered = woken;
+        woken = next;
+    }
+    for (; ordered != NULL; ordered = ordered->woken_next) MHD_resume_connection(ordered->connection);
+}
+
+static void cut_late(ride_server *s) {
+    uint64_t now = now_ns();
+    while (s->oldest != NULL && now - s->oldest->since_ns >= s->idle_timeout_ns) cut(s->oldest);
+}
+
+void *serve_loop(void *server) {
+    ride_server *s = server;
+    for (;;) {
+        struct epoll_event events[2];
+        int count = epoll_wait(s->epoll_fd, events, 2, wait_ms(s));
+        for (int i = 0; i < count; i++)
+            if (events[i].data.fd == s->wake_fd) {
+                uint64_t wakes;
+                ssize_t n = read(s->wake_fd, &wakes, sizeof wakes);
+                (void)n;
+            }
+        atomic_store(&s->wake_pending, false); /* before looking: what comes behind it wakes again */
+        run_call(s);
+        resume_woken(s);
+        MHD_run(s->daemon);
+        cut_late(s);
+        if (s->after != NULL) s->after(s->after_context);
+        if (atomic_load(&s->stops)) {
+            if (!s->quiesced) {
+                MHD_socket fd = MHD_quiesce_daemon(s->daemon);
+                if (fd != MHD_INVALID_SOCKET) close(fd);
+                s->quiesced = true;
+            }
+            if (s->busy == 0 || now_ns() >= s->stop_deadline_ns) return NULL;
+        }
+    }
+}
+
+/* ---- the daemon ---- */
+static void on_panic(void *context, const char *file, unsigned line, const char *reason) {
+    (void)context;
+    ride_log_error("libmicrohttpd stops the process", ride_log_text("file", file), ride_log_u64("line", line),
+                   ride_log_text("why", reason));
+    abort();
+}
+
+ride_status serve_daemon_start(ride_server *s, int listen_fd, const char *certificate, const char *key,
+                               ride_error *err) {
+    bool tls = certificate != NULL;
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (tls ? MHD_USE_TLS : 0);
+    if (tls && MHD_is_feature_supported(MHD_FEATURE_TLS) != MHD_YES)
+        return ride_fail(err, RIDE_E_UNSUPPORTED, "this libmicrohttpd (%s) was built without TLS", MHD_get_version());
+    MHD_set_panic_func(on_panic, NULL);
+    const struct MHD_OptionItem of_tls[] = {
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)certificate},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)key},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)"NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    s->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_log,
+                                 s, /* first: it hears of the others */
+                                 MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_LIMIT, s->connections_max,
+                                 MHD_OPTION_CONNECTION_MEMORY_LIMIT, 2 * s->header_bytes_max + POOL_SPARE_BYTES,
+                                 MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
+                                 MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+                                 MHD_OPTION_ARRAY, tls ? of_tls : &of_tls[3], MHD_OPTION_END);
+    if (s->daemon == NULL)
+        return tls ? ride_fail(err, RIDE_E_CONFIG, "TLS does not start: certificate and key are damaged, or not a pair")
+                   : ride_fail(err, RIDE_E_UNAVAILABLE, "the HTTP server does not start: %s", strerror(errno));
+    s->daemon_fd = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+    return RIDE_OK;
+}
+
+void serve_daemon_stop(ride_server *s) {
+    RIDE_ASSERT(s->waiting == 0); /* a feed is closed before its server */
+    if (s->daemon != NULL) MHD_stop_daemon(s->daemon);
+}

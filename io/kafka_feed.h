@@ -1,0 +1,57 @@
+/* io/kafka_feed.h: the parts of the feed: kafka_feed.c polls and stores, kafka_assign.c takes and gives partitions. */
+#ifndef RIDE_IO_KAFKA_FEED_H
+#define RIDE_IO_KAFKA_FEED_H
+#include "io/kafka_internal.h"
+
+enum { KAFKA_TAKE = 512, KAFKA_NO_SLOT = 0xffff };
+
+/* A partition of ours. Its messages have a queue of their own, so that one stream can be read while others wait. */
+typedef struct kafka_stream {
+    rd_kafka_queue_t *queue;
+    uint32_t stream; /* the engine's number */
+    uint32_t source; /* of the options */
+    int32_t partition;
+    bool end_seen;  /* its end was read, and will be told once what came before it was polled */
+    int64_t next;   /* smallest offset that may come out now: anything before it is of another time */
+    int64_t stored; /* by the engine; RIDE_OFFSET_NONE = nothing yet */
+    int64_t given;  /* what of it librdkafka has for its next commit */
+    int64_t sent;   /* what of it was committed by us */
+    ride_metric *metric_lag, *metric_stored;
+} kafka_stream;
+
+typedef struct kafka_feed {
+    ride_feed base;
+    kafka_client client;
+    ride_kafka_options options; /* strings are borrowed */
+    ride_feed_events events;
+    rd_kafka_queue_t *commits;                /* answers to commits that we wait for */
+    rd_kafka_topic_partition_list_t *waiting; /* given to us, not taken yet: their offsets are not known */
+    uint64_t try_ns;                          /* when to ask for them again */
+    bool joined;                              /* the group has given us our share, which may be none */
+    bool closing;                             /* no event is told any more */
+    bool polling;                             /* within poll: it is not entered from an event */
+    uint32_t ends_seen;                       /* streams with end_seen */
+    uint32_t turn;                            /* slot that is next, when any stream will do */
+    uint64_t given_ns;                        /* when offsets were last given to librdkafka */
+    uint64_t stats_count;                     /* of the client, when lags were last told */
+    uint64_t commit_count;
+    bool *missing; /* by source: its topic is not there */
+    char trouble[KAFKA_WHY_BYTES];
+    kafka_stream slots[RIDE_STREAMS_MAX];
+    uint32_t slots_count;
+    uint16_t slot_of[RIDE_STREAMS_MAX]; /* by the engine's number */
+    rd_kafka_message_t *taken[KAFKA_TAKE];
+    ride_metric *metric_assigned, *metric_revoked, *metric_lost;
+} kafka_feed;
+
+/* kafka_assign.c */
+void kafka_on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *partitions,
+                        void *opaque);
+void kafka_take_waiting(kafka_feed *feed); /* when there is something and its time has come */
+void kafka_drop_slots(kafka_feed *feed);   /* at close */
+
+/* kafka_feed.c */
+const char *kafka_topic_of(const kafka_feed *feed, const kafka_stream *slot);
+ride_status kafka_commit(kafka_feed *feed, uint64_t timeout_ns, ride_error *err);
+
+#endif

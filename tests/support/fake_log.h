@@ -1,0 +1,279 @@
+/* support/fake_log.h: a log in memory with a feed over it and an outlet into it, for tests of the service: partitions are met in an order
+ * that a seed decides, results are acknowledged late, the outlet is full now and then, streams are revoked and given back, and
+ * everything ends at once after a number of calls (a crash), after which the log is as a broker would have it. */
+#ifndef RIDE_TESTS_FAKE_LOG_H
+#define RIDE_TESTS_FAKE_LOG_H
+#include "base/feed.h"
+#include "base/waker.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FAKE_PARTITIONS_MAX = 8, FAKE_PENDING_MAX = 4096 };
+
+typedef struct fake_message {
+    const char *key, *value;
+    uint32_t key_bytes, value_bytes;
+    int64_t arrival_us;
+} fake_message;
+
+typedef struct fake_result {
+    uint32_t target, partition; /* of its source */
+    int64_t offset;
+    uint32_t bytes;
+    char *value;
+} fake_result;
+
+typedef struct fake_log {
+    const char *source, *topic;
+    fake_message *messages[FAKE_PARTITIONS_MAX];
+    int64_t counts[FAKE_PARTITIONS_MAX];
+    uint32_t partitions;
+    int64_t committed[FAKE_PARTITIONS_MAX]; /* as the broker has it */
+    fake_result *results;                   /* in the order of their arrival */
+    uint64_t results_count, results_room;
+    /* how the next run goes */
+    uint64_t random;
+    uint64_t crash_after;     /* calls; 0 = never */
+    uint32_t full_every;      /* of sends, by chance; 0 = never */
+    uint32_t rebalance_every; /* of polls, by chance; 0 = never */
+    uint32_t burst_max;       /* messages of one poll, 0 = as many as asked for */
+    bool stop_at_end;         /* sets *stop when everything was polled */
+    volatile sig_atomic_t *stop;
+    uint64_t calls, rebalances;
+} fake_log;
+
+static inline uint64_t fake_random(fake_log *log) {
+    uint64_t z = (log->random += UINT64_C(0x9e3779b97f4a7c15));
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+static inline bool fake_chance(fake_log *log, uint32_t every) { return every != 0 && fake_random(log) % every == 0; }
+
+/* Counts a call; true when everything ends here. */
+static inline bool fake_crashed(fake_log *log) { return ++log->calls >= log->crash_after && log->crash_after != 0; }
+
+static inline void fake_append(fake_log *log, uint32_t partition, const char *key, uint32_t key_bytes,
+                               const char *value, uint32_t value_bytes) {
+    int64_t n = log->counts[partition];
+    if ((n & (n - 1)) == 0)
+        log->messages[partition] =
+            realloc(log->messages[partition], (size_t)(n == 0 ? 1 : 2 * n) * sizeof(fake_message));
+    log->messages[partition][log->counts[partition]++] = (fake_message){key, value, key_bytes, value_bytes, INT64_MIN};
+}
+
+/* ---- the feed ---- */
+
+typedef struct fake_feed {
+    ride_feed base;
+    fake_log *log;
+    ride_waker *waker;
+    const ride_feed_events *events;
+    int64_t next[FAKE_PARTITIONS_MAX], stored[FAKE_PARTITIONS_MAX];
+    uint32_t streams[FAKE_PARTITIONS_MAX];
+    bool end_told[FAKE_PARTITIONS_MAX], assigned;
+} fake_feed;
+
+static inline ride_status fake_assign(fake_feed *f, ride_error *err) {
+    ride_stream_info infos[FAKE_PARTITIONS_MAX];
+    fake_log *log = f->log;
+    memset(infos, 0, sizeof infos);
+    for (uint32_t p = 0; p < log->partitions; p++) {
+        infos[p] = (ride_stream_info){.source = log->source,
+                                      .partition = (int32_t)p,
+                                      .partitions_count = log->partitions,
+                                      .is_log = true,
+                                      .committed = log->committed[p],
+                                      .log_begin = 0,
+                                      .log_end = log->counts[p],
+                                      .start = log->committed[p] >= 0 ? log->committed[p] : 0};
+        snprintf(infos[p].topic, sizeof infos[p].topic, "%s", log->topic);
+    }
+    RIDE_TRY(f->events->assigned(f->events->context, infos, log->partitions, err));
+    for (uint32_t p = 0; p < log->partitions; p++) {
+        f->next[p] = infos[p].start;
+        f->stored[p] = log->committed[p];
+        f->streams[p] = infos[p].stream;
+        f->end_told[p] = false;
+    }
+    f->assigned = true;
+    return RIDE_OK;
+}
+
+static inline void fake_commit_now(fake_feed *f) {
+    for (uint32_t p = 0; p < f->log->partitions; p++) f->log->committed[p] = f->stored[p];
+}
+
+static inline ride_status fake_poll(ride_feed *feed, uint32_t stream, ride_message *out, uint32_t max, uint32_t *count,
+                                    ride_error *err) {
+    fake_feed *f = (fake_feed *)feed;
+    fake_log *log = f->log;
+    *count = 0;
+    ride_waker_wake(f->waker); /* there may be more at once */
+    if (fake_crashed(log)) return ride_fail(err, RIDE_E_IO, "crash");
+    if (!f->assigned) return fake_assign(f, err);
+    if (fake_chance(log, log->rebalance_every)) {
+        bool lost = fake_random(log) % 4 == 0;
+        f->assigned = false;
+        f->events->revoked(f->events->context, f->streams, log->partitions, lost);
+        if (!lost) fake_commit_now(f);
+        log->rebalances++;
+        return fake_assign(f, err);
+    }
+    if (fake_chance(log, 8)) fake_commit_now(f);
+    uint32_t p = (uint32_t)(fake_random(log) % log->partitions);
+    for (uint32_t i = 0; i < log->partitions; i++)
+        if (stream != RIDE_STREAM_ANY && f->streams[i] == stream) p = i;
+    int64_t left = log->counts[p] - f->next[p];
+    if (left == 0 && !f->end_told[p]) {
+        f->end_told[p] = true;
+        f->events->at_end(f->events->context, f->streams[p]);
+    }
+    bool all = true;
+    for (uint32_t i = 0; i < log->partitions; i++) all = all && f->next[i] == log->counts[i];
+    if (all && log->stop_at_end) *log->stop = 1;
+    if (log->burst_max > 0 && max > log->burst_max) max = (uint32_t)(fake_random(log) % log->burst_max) + 1;
+    for (; *count < max && left > 0; left--, (*count)++) {
+        const fake_message *m = &log->messages[p][f->next[p]];
+        out[*count] = (ride_message){.value = m->value,
+                                     .key = m->key,
+                                     .value_bytes = m->value_bytes,
+                                     .key_bytes = m->key_bytes,
+                                     .stream = f->streams[p],
+                                     .offset = f->next[p]++,
+                                     .arrival_us = m->arrival_us,
+                                     .polled_ns = 1};
+    }
+    return RIDE_OK;
+}
+
+static inline void fake_release(ride_feed *feed, ride_message *messages, uint32_t count) {
+    (void)feed;
+    memset(messages, 0xAA, count * sizeof *messages); /* whoever still uses them finds nothing */
+}
+
+static inline void fake_store(ride_feed *feed, uint32_t stream, int64_t next) {
+    fake_feed *f = (fake_feed *)feed;
+    for (uint32_t p = 0; p < f->log->partitions; p++)
+        if (f->streams[p] == stream) f->stored[p] = next;
+}
+
+static inline ride_status fake_commit(ride_feed *feed, uint64_t timeout_ns, ride_error *err) {
+    (void)timeout_ns;
+    (void)err;
+    fake_commit_now((fake_feed *)feed);
+    return RIDE_OK;
+}
+
+static inline void fake_feed_close(ride_feed *feed) { free(feed); }
+
+static inline ride_status fake_feed_open(void *context, const ride_feed_events *events, ride_waker *waker,
+                                         ride_feed **out, ride_error *err) {
+    static const ride_feed_ops ops = {.name = "fake",
+                                      .poll = fake_poll,
+                                      .release = fake_release,
+                                      .store = fake_store,
+                                      .commit = fake_commit,
+                                      .close = fake_feed_close};
+    fake_feed *f = calloc(1, sizeof *f);
+    if (f == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory");
+    f->waker = waker;
+    f->base.ops = &ops;
+    f->log = context;
+    f->events = events;
+    *out = &f->base;
+    return RIDE_OK;
+}
+
+/* ---- the outlet ---- */
+
+typedef struct fake_outlet {
+    ride_outlet base;
+    fake_log *log;
+    ride_outlet_events events;
+    uint64_t pending[FAKE_PENDING_MAX], pending_first, pending_next;
+} fake_outlet;
+
+static inline const char *fake_header(const ride_result *result, const char *name, char text[64]) {
+    text[0] = '\0';
+    for (uint32_t i = 0; i < result->headers_count; i++)
+        if (strcmp(result->headers[i].name, name) == 0)
+            snprintf(text, 64, "%.*s", (int)result->headers[i].value_bytes, (const char *)result->headers[i].value);
+    return text;
+}
+
+static inline ride_status fake_send(ride_outlet *outlet, const ride_result *result, ride_error *err) {
+    fake_outlet *o = (fake_outlet *)outlet;
+    fake_log *log = o->log;
+    char text[64];
+    if (fake_crashed(log)) return ride_fail(err, RIDE_E_IO, "crash");
+    if (fake_chance(log, log->full_every) || o->pending_next - o->pending_first == FAKE_PENDING_MAX) return RIDE_FULL;
+    if (log->results_count == log->results_room) {
+        log->results_room = log->results_room == 0 ? 1024 : 2 * log->results_room;
+        log->results = realloc(log->results, log->results_room * sizeof *log->results);
+    }
+    fake_result *r = &log->results[log->results_count++];
+    *r =
+        (fake_result){.target = result->target, .bytes = result->value_bytes, .value = malloc(result->value_bytes + 1)};
+    memcpy(r->value, result->value, result->value_bytes);
+    r->value[result->value_bytes] = '\0';
+    r->partition = (uint32_t)atoi(fake_header(result, "source_partition", text));
+    r->offset = atoll(fake_header(result, "source_offset", text));
+    o->pending[o->pending_next++ % FAKE_PENDING_MAX] = result->ticket;
+    return RIDE_OK;
+}
+
+static inline void fake_deliver(fake_outlet *o, uint64_t count) {
+    for (; count > 0 && o->pending_first < o->pending_next; count--) {
+        uint64_t ticket = o->pending[o->pending_first++ % FAKE_PENDING_MAX];
+        o->events.delivered(o->events.context, ticket, RIDE_OK, NULL);
+    }
+}
+
+static inline ride_status fake_outlet_poll(ride_outlet *outlet, ride_error *err) {
+    fake_outlet *o = (fake_outlet *)outlet;
+    (void)err;
+    fake_deliver(o, fake_random(o->log) % 512);
+    return RIDE_OK;
+}
+
+static inline ride_status fake_flush(ride_outlet *outlet, uint64_t timeout_ns, ride_error *err) {
+    fake_outlet *o = (fake_outlet *)outlet;
+    (void)timeout_ns;
+    (void)err;
+    fake_deliver(o, UINT64_MAX);
+    return RIDE_OK;
+}
+
+static inline void fake_outlet_close(ride_outlet *outlet) { free(outlet); }
+
+static inline ride_status fake_outlet_open(void *context, const ride_outlet_events *events, ride_waker *waker,
+                                           ride_outlet **out, ride_error *err) {
+    static const ride_outlet_ops ops = {
+        .name = "fake", .send = fake_send, .poll = fake_outlet_poll, .flush = fake_flush, .close = fake_outlet_close};
+    fake_outlet *o = calloc(1, sizeof *o);
+    (void)waker;
+    if (o == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory");
+    o->base.ops = &ops;
+    o->log = context;
+    o->events = *events;
+    *out = &o->base;
+    return RIDE_OK;
+}
+
+static inline void fake_results_free(fake_log *log) {
+    for (uint64_t i = 0; i < log->results_count; i++) free(log->results[i].value);
+    free(log->results);
+    log->results = NULL;
+    log->results_count = log->results_room = 0;
+}
+
+static inline void fake_log_free(fake_log *log) {
+    fake_results_free(log);
+    for (uint32_t p = 0; p < log->partitions; p++) free(log->messages[p]);
+}
+
+#endif

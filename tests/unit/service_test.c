@@ -1,0 +1,205 @@
+/* The service over a log in memory: nothing lost, repeats with the same bytes, order kept, over crashes at any call, rebalances, full
+ * outlets and late acknowledgements; and everything equal to what a replay of the journal gives. */
+#include "../support/fake_log.h"
+#include "../support/run_case.h"
+#include "engine/service.h"
+#include "state/journal.h"
+
+#include <criterion/criterion.h>
+
+typedef struct service_case {
+    run_case run; /* paths and options */
+    fake_log log;
+    char journal[160];
+    char *events; /* the golden stream's text, cut into messages */
+    ride_waker waker;
+    ride_service_input input;
+    ride_service_options options;
+} service_case;
+
+/* Events of one card are of one partition. */
+static void fill_log(service_case *c, uint32_t partitions, uint32_t events_max) {
+    size_t bytes = 0;
+    c->events = run_case_file(c->run.events, &bytes);
+    cr_assert_not_null(c->events);
+    c->log = (fake_log){.source = "tx", .topic = "events", .partitions = partitions};
+    for (uint32_t p = 0; p < partitions; p++) c->log.committed[p] = RIDE_OFFSET_NONE;
+    uint32_t count = 0;
+    for (char *line = strchr(c->events, '\n') + 1; *line != '\0' && count < events_max; count++) {
+        char *end = strchr(line, '\n');
+        char *card = strchr(strchr(line, ',') + 1, ',') + 1, *card_end = strchr(card, ',');
+        uint32_t hash = 2166136261u;
+        for (const char *at = card; at < card_end; at++) hash = (hash ^ (uint8_t)*at) * 16777619u;
+        fake_append(&c->log, hash % partitions, card, (uint32_t)(card_end - card), line, (uint32_t)(end - line));
+        line = end + 1;
+    }
+}
+
+static void begin(service_case *c, uint32_t partitions, uint32_t events_max) {
+    memset(c, 0, sizeof *c);
+    cr_assert(run_case_begin(&c->run));
+    fill_log(c, partitions, events_max);
+    cr_assert_eq(ride_waker_open(&c->waker, NULL), RIDE_OK);
+    snprintf(c->journal, sizeof c->journal, "%s/journal.ride", c->run.folder);
+    c->log.stop = &c->run.stop;
+    c->input = (ride_service_input){.source = "tx", .format = RIDE_FORMAT_CSV};
+    c->options = (ride_service_options){.run = c->run.options,
+                                        .inputs = &c->input,
+                                        .inputs_count = 1,
+                                        .feeds_count = 1,
+                                        .outlet_open = fake_outlet_open,
+                                        .outlet_context = &c->log,
+                                        .targets = {true, true, true, true},
+                                        .targets_format = RIDE_FORMAT_CSV,
+                                        .journal_path = c->journal,
+                                        .waker = &c->waker};
+    c->options.feeds[0].open = fake_feed_open;
+    c->options.feeds[0].context = &c->log;
+    ride_run_options *run = &c->options.run;
+    run->inputs_count = 0;
+    run->output_path = run->rejects_path = run->late_path = NULL;
+    run->progress = NULL;
+}
+
+static void end(service_case *c) {
+    fake_log_free(&c->log);
+    free(c->events);
+    ride_waker_close(&c->waker);
+    run_case_end(&c->run);
+}
+
+static ride_status run(service_case *c, uint64_t seed, uint64_t crash_after) {
+    run_case *r = &c->run;
+    ride_run_summary_free(&r->summary);
+    ride_diagnostics_init(&r->findings);
+    r->stop = 0;
+    c->log.random = seed;
+    c->log.calls = 0;
+    c->log.crash_after = crash_after;
+    c->log.stop_at_end = crash_after == 0;
+    return ride_service_run(&c->options, &r->summary, &r->findings, &r->err);
+}
+
+static const fake_result *first_of(const fake_log *log, uint32_t partition, int64_t offset) {
+    for (uint64_t i = 0; i < log->results_count; i++) {
+        const fake_result *r = &log->results[i];
+        if (r->target == RIDE_TARGET_DECISIONS && r->partition == partition && r->offset == offset) return r;
+    }
+    return NULL;
+}
+
+/* Every message has a result; its repeats have the same bytes; first results of a partition are in its order. Returns the repeats. */
+static uint64_t check_results(const fake_log *log, const char *what) {
+    uint64_t repeats = 0, firsts = 0;
+    const fake_result **first[FAKE_PARTITIONS_MAX] = {0};
+    int64_t last[FAKE_PARTITIONS_MAX];
+    for (uint32_t p = 0; p < log->partitions; p++) {
+        first[p] = calloc((size_t)log->counts[p] + 1, sizeof *first[p]);
+        last[p] = -1;
+    }
+    for (uint64_t i = 0; i < log->results_count; i++) {
+        const fake_result *r = &log->results[i];
+        if (r->target != RIDE_TARGET_DECISIONS) continue;
+        cr_assert(r->partition < log->partitions && r->offset < log->counts[r->partition], "%s: invented", what);
+        const fake_result **f = &first[r->partition][r->offset];
+        if (*f == NULL) {
+            cr_assert_eq(r->offset, last[r->partition] + 1, "%s: %u/%lld came out of order", what, r->partition,
+                         (long long)r->offset);
+            last[r->partition] = r->offset;
+            *f = r;
+            firsts++;
+            continue;
+        }
+        repeats++;
+        cr_assert(r->bytes == (*f)->bytes && memcmp(r->value, (*f)->value, r->bytes) == 0,
+                  "%s: %u/%lld was repeated with other bytes:\n%s\n%s", what, r->partition, (long long)r->offset,
+                  (*f)->value, r->value);
+    }
+    for (uint32_t p = 0; p < log->partitions; p++) {
+        cr_assert_eq(last[p] + 1, log->counts[p], "%s: %u misses results from %lld on", what, p,
+                     (long long)last[p] + 1);
+        free(first[p]);
+    }
+    return repeats;
+}
+
+/* The journal alone gives every result again. */
+static void check_replay(service_case *c, const char *what) {
+    fake_log served = c->log;
+    c->log.results = NULL;
+    c->log.results_count = c->log.results_room = 0;
+    c->log.full_every = c->log.rebalance_every = 0;
+    c->options.replay = true;
+    const uint32_t batch = c->options.run.batch_rows_max;
+    c->options.run.batch_rows_max = 333;
+    cr_assert_eq(run(c, 1, 0), RIDE_OK, "%s: %s", what, c->run.err.what);
+    c->options.replay = false;
+    c->options.run.batch_rows_max = batch;
+    check_results(&c->log, "replay");
+    for (uint64_t i = 0; i < c->log.results_count; i++) {
+        const fake_result *r = &c->log.results[i];
+        if (r->target != RIDE_TARGET_DECISIONS) continue;
+        const fake_result *f = first_of(&served, r->partition, r->offset);
+        cr_assert(f != NULL && f->bytes == r->bytes && memcmp(f->value, r->value, r->bytes) == 0,
+                  "%s: a replay of %u/%lld differs:\n%s\n%s", what, r->partition, (long long)r->offset, f->value,
+                  r->value);
+    }
+    fake_results_free(&c->log);
+    c->log = served;
+}
+
+Test(service, one_partition_gives_the_bytes_of_a_run_over_the_file, .timeout = 120) {
+    static service_case c;
+    begin(&c, 1, UINT32_MAX);
+    run_case *r = &c.run;
+    cr_assert_eq(run_case_run(r), RIDE_OK);
+    size_t bytes = 0;
+    char *file = run_case_file(r->output, &bytes);
+    c.options.run.vector = true;
+    cr_assert_eq(run(&c, 7, 0), RIDE_INTERRUPTED, "%s", r->err.what);
+    const char *line = strchr(file, '\n') + 1;
+    uint64_t count = 0;
+    for (uint64_t i = 0; i < c.log.results_count; i++) {
+        const fake_result *result = &c.log.results[i];
+        if (result->target != RIDE_TARGET_DECISIONS) continue;
+        cr_assert_eq(strncmp(line, result->value, result->bytes), 0, "row %llu:\n%s\n%.300s", (unsigned long long)count,
+                     result->value, line);
+        cr_assert_eq(line[result->bytes], '\n');
+        line += result->bytes + 1;
+        count++;
+    }
+    cr_assert_eq(*line, '\0', "all of the file");
+    cr_assert_eq(c.log.committed[0], c.log.counts[0], "everything is stored after a clean stop");
+    free(file);
+    end(&c);
+}
+
+Test(service, nothing_is_lost_and_repeats_are_equal_over_crashes, .timeout = 300) {
+    static service_case c;
+    uint64_t repeats = 0, rebalances = 0, crashes = 0;
+    for (uint64_t seed = 1; seed <= 12; seed++) {
+        char what[64];
+        snprintf(what, sizeof what, "seed %llu", (unsigned long long)seed);
+        begin(&c, 1 + (uint32_t)(seed % 4), 1200);
+        c.options.run.batch_rows_max = seed % 3 == 0 ? 1 : seed % 3 == 1 ? 64 : 1024;
+        c.log.full_every = 50;
+        c.log.burst_max = 40;
+        c.log.rebalance_every = seed % 2 == 0 ? 40 : 0;
+        uint64_t attempts = 0;
+        for (ride_status st = RIDE_E_IO; st != RIDE_INTERRUPTED; attempts++) {
+            cr_assert_lt(attempts, 60, "%s: it does not come to an end", what);
+            fake_log chance = {.random = seed * 1000 + attempts};
+            st = run(&c, seed * 77 + attempts, attempts < 8 ? 20 + fake_random(&chance) % 900 : 0);
+            cr_assert(st == RIDE_INTERRUPTED || (st == RIDE_E_IO && strcmp(c.run.err.what, "crash") == 0), "%s: %s",
+                      what, c.run.err.what);
+            crashes += st != RIDE_INTERRUPTED;
+        }
+        repeats += check_results(&c.log, what);
+        rebalances += c.log.rebalances;
+        check_replay(&c, what);
+        end(&c);
+    }
+    cr_assert_gt(crashes, 60);
+    cr_assert_gt(repeats, 100, "nothing was hit: the test would see no loss");
+    cr_assert_gt(rebalances, 20);
+}
