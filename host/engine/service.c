@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "engine/drift.h"
 #include "engine/service_internal.h"
+#include "engine/shards.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -111,7 +112,7 @@ void service_drop(service *s) {
 
 static void statistics(service *s) {
     ride_state_stats state;
-    s->p.ops->state_stats(s->p.state, &state);
+    shards_stats(&s->p, &state);
     ride_metric_set(s->m.keys, (double)state.keys);
     ride_metric_set(s->m.entries, (double)state.entries);
     ride_metric_set(s->m.bytes, (double)state.bytes);
