@@ -46,6 +46,7 @@ static ride_status resolve(kafka_feed *feed, rd_kafka_topic_partition_t *part, u
     }
     *info = (ride_stream_info){.source = feed->options.sources[source].source,
                                .partition = part->partition,
+                               .partitions_count = feed->topics[source].partitions,
                                .is_log = true,
                                .committed = part->offset >= 0 ? part->offset : RIDE_OFFSET_NONE,
                                .log_begin = -1,
@@ -70,6 +71,20 @@ static ride_status resolve(kafka_feed *feed, rd_kafka_topic_partition_t *part, u
                                  "%.60s [%" PRId32 "]: offset %" PRId64 " is next, but the log ends at %" PRId64,
                                  part->topic, part->partition, info->committed, info->log_end);
     return RIDE_OK;
+}
+
+/* How many partitions the topics have, and which of them are not there. No answer: what was known stays. */
+static void look_at_topics(kafka_feed *feed) {
+    const rd_kafka_metadata_t *metadata = NULL;
+    if (rd_kafka_metadata(feed->client.rk, 0, NULL, &metadata, TRY_MS) != RD_KAFKA_RESP_ERR_NO_ERROR) return;
+    for (int i = 0; i < metadata->topic_cnt; i++) {
+        const rd_kafka_metadata_topic_t *topic = &metadata->topics[i];
+        uint32_t source = source_of(feed, topic->topic);
+        if (source == feed->options.sources_count) continue;
+        feed->topics[source].missing = topic->err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+        if (topic->err == RD_KAFKA_RESP_ERR_NO_ERROR) feed->topics[source].partitions = (uint32_t)topic->partition_cnt;
+    }
+    rd_kafka_metadata_destroy(metadata);
 }
 
 static ride_status resolve_all(kafka_feed *feed, ride_stream_info *infos) {
@@ -101,10 +116,7 @@ static void open_slot(kafka_feed *feed, const ride_stream_info *info) {
     feed->slot_of[info->stream] = at;
     slot->queue = rd_kafka_queue_get_partition(feed->client.rk, info->topic, info->partition);
     rd_kafka_queue_forward(slot->queue, NULL);
-    if (feed->options.waker != NULL) {
-        const uint64_t one = 1;
-        rd_kafka_queue_io_event_enable(slot->queue, feed->options.waker->fd, &one, sizeof one);
-    }
+    kafka_wake_by(slot->queue, feed->options.waker);
     snprintf(number, sizeof number, "%" PRId32, info->partition);
     ride_metrics_label(labels, sizeof labels, "topic", info->topic);
     ride_metrics_label(labels, sizeof labels, "partition", number);
@@ -144,20 +156,6 @@ static ride_status assign(kafka_feed *feed, ride_stream_info *infos) {
     return RIDE_OK;
 }
 
-/* Topics that were not there may be, and the other way round. */
-static void look_for_missing(kafka_feed *feed) {
-    for (uint32_t i = 0; i < feed->options.sources_count; i++) {
-        if (!feed->missing[i]) continue;
-        const rd_kafka_metadata_t *metadata = NULL;
-        rd_kafka_topic_t *topic = rd_kafka_topic_new(feed->client.rk, feed->options.sources[i].topic, NULL);
-        if (rd_kafka_metadata(feed->client.rk, 0, topic, &metadata, TRY_MS) == RD_KAFKA_RESP_ERR_NO_ERROR) {
-            feed->missing[i] = metadata->topic_cnt != 1 || metadata->topics[0].err != RD_KAFKA_RESP_ERR_NO_ERROR;
-            rd_kafka_metadata_destroy(metadata);
-        }
-        rd_kafka_topic_destroy(topic);
-    }
-}
-
 void kafka_take_waiting(kafka_feed *feed) {
     if (feed->waiting == NULL || feed->client.failed != RIDE_OK || kafka_now_ns() < feed->try_ns) return;
     uint32_t count = (uint32_t)feed->waiting->cnt;
@@ -167,7 +165,10 @@ void kafka_take_waiting(kafka_feed *feed) {
     else if (feed->slots_count + count > RIDE_STREAMS_MAX)
         st = kafka_client_fail(&feed->client, RIDE_E_UNSUPPORTED, "run more processes in the group",
                                "%u partitions, %d at most", feed->slots_count + count, RIDE_STREAMS_MAX);
-    else if (count > 0) st = resolve_all(feed, infos);
+    else {
+        look_at_topics(feed);
+        if (count > 0) st = resolve_all(feed, infos);
+    }
     if (st == RIDE_OK) st = assign(feed, infos);
     free(infos);
     if (st == RIDE_PENDING) {
@@ -178,7 +179,6 @@ void kafka_take_waiting(kafka_feed *feed) {
     feed->waiting = NULL;
     if (st != RIDE_OK) return;
     ride_metric_add(feed->metric_assigned, 1);
-    look_for_missing(feed);
     feed->joined = true;
 }
 
@@ -186,7 +186,7 @@ void kafka_take_waiting(kafka_feed *feed) {
 
 static void close_slot(kafka_feed *feed, uint32_t at) {
     kafka_stream *slot = &feed->slots[at];
-    rd_kafka_queue_io_event_enable(slot->queue, -1, NULL, 0);
+    kafka_wake_by(slot->queue, NULL);
     rd_kafka_queue_destroy(slot->queue);
     ride_metrics_remove(feed->options.metrics, slot->metric_lag);
     ride_metrics_remove(feed->options.metrics, slot->metric_stored);

@@ -20,7 +20,14 @@ const char *ride_kafka_version(void) {
 bool kafka_words(const ride_kafka_options *o, rd_kafka_resp_err_t code, const char *topic, const char *reason,
                  char *what, size_t what_bytes, char *advice, size_t advice_bytes) {
     const char *name = topic != NULL ? topic : "?";
-    if (reason == NULL) reason = rd_kafka_err2str(code);
+    char plain[KAFKA_WHY_BYTES];
+    snprintf(plain, sizeof plain, "%s", reason != NULL ? reason : rd_kafka_err2str(code));
+    plain[strcspn(plain, "\n")] = '\0';
+    char *times =
+        strstr(plain,
+               " (after "); /* "…ms in state CONNECT, 3 identical error(s) suppressed)": another text each time */
+    if (times != NULL) *times = '\0';
+    reason = plain;
     advice[0] = '\0';
     switch ((int)code) {
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
@@ -118,25 +125,23 @@ ride_status kafka_client_error(kafka_client *client, rd_kafka_resp_err_t code, c
             client->brokers_up = 0;
             ride_metric_set(client->metric_up, 0);
         }
-        if (client->why[0] == '\0') snprintf(client->why, sizeof client->why, "%s", what);
         return client->failed;
     }
     /* A refusal after all was well is a change on the other side, perhaps a broker that has not read its users yet: it is tried on. */
     bool connection = code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR__SSL;
     if (lasts && !(connection && client->was_up))
         return kafka_client_fail(client, RIDE_E_UNAVAILABLE, advice, "%s", what);
-    if (code == RD_KAFKA_RESP_ERR__TRANSPORT || code == RD_KAFKA_RESP_ERR__RESOLVE ||
-        code == RD_KAFKA_RESP_ERR__TIMED_OUT)
-        snprintf(client->why, sizeof client->why, "no broker at %.80s answers: %.140s", client->options->brokers,
-                 reason != NULL ? reason : what);
-    else snprintf(client->why, sizeof client->why, "%s", what);
+    snprintf(client->why, sizeof client->why, "%s", what);
     return client->failed;
 }
 
 void kafka_client_tell(kafka_client *client, const char *trouble, void (*health)(void *, bool, const char *),
                        void *context) {
+    char down[KAFKA_WHY_BYTES];
+    snprintf(down, sizeof down, "no broker at %.80s answers%s%.150s", client->options->brokers,
+             client->why[0] != '\0' ? ": " : "", client->why);
     const char *why = client->failed != RIDE_OK ? client->failure.what
-                      : client->down            ? client->why
+                      : client->down            ? down
                       : trouble != NULL         ? trouble
                                                 : "";
     bool ready = why[0] == '\0';
@@ -152,9 +157,9 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
     kafka_client_error(opaque, (rd_kafka_resp_err_t)code, NULL, reason);
 }
 
-/* Errors come by on_error and are told as health; what is left is of interest to who looks for the cause. */
+/* What fails comes by on_error too, and is told as health. */
 static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text) {
-    if (level > 4 || strcmp(facility, "CONFWARN") == 0)
+    if (level > 4 || strcmp(facility, "CONFWARN") == 0 || strcmp(facility, "FAIL") == 0)
         ride_log_debug("kafka", ride_log_text("client", rd_kafka_name(rk)), ride_log_text("text", text));
     else
         ride_log_warn("kafka", ride_log_text("client", rd_kafka_name(rk)), ride_log_text("about", facility),
@@ -260,6 +265,11 @@ static int on_stats(rd_kafka_t *rk, char *json, size_t json_bytes, void *opaque)
         client->why[0] = '\0';
     }
     return 0;
+}
+
+void kafka_wake_by(rd_kafka_queue_t *queue, ride_waker *waker) {
+    const uint64_t one = 1;
+    rd_kafka_queue_io_event_enable(queue, waker != NULL ? waker->fd : -1, &one, sizeof one);
 }
 
 /* --- open and close --------------------------------------------------------------------------------------------------- */

@@ -113,6 +113,7 @@ static void set_feed(builder *b, const ride_kafka_options *o, uint32_t partition
     set(b, "queued.min.messages", "10000000");
     set_number(b, "queued.max.messages.kbytes", share < 65536 ? 64 : share / 1024 > 2097151 ? 2097151 : share / 1024);
     set_number(b, "fetch.message.max.bytes", fetch < 65536 ? 65536 : fetch);
+    set(b, "fetch.wait.max.ms", "100"); /* so late the end of a log is seen */
     set_if_known(b, "fetch.queue.backoff.ms", "5");
     /* A member that was killed holds its partitions until the broker takes it for dead; 6 s is the least brokers allow as they come. */
     set(b, "session.timeout.ms", "6000");

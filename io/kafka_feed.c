@@ -99,7 +99,7 @@ static ride_status feed_commit(ride_feed *base, uint64_t timeout_ns, ride_error 
 
 static void topic_missing(kafka_feed *feed, const char *topic) {
     for (uint32_t i = 0; i < feed->options.sources_count; i++)
-        if (topic != NULL && strcmp(feed->options.sources[i].topic, topic) == 0) feed->missing[i] = true;
+        if (topic != NULL && strcmp(feed->options.sources[i].topic, topic) == 0) feed->topics[i].missing = true;
 }
 
 /* An error that came as a message: of the group, a topic or a partition. */
@@ -155,7 +155,7 @@ static void tell_lags(kafka_feed *feed) {
 static void tell_health(kafka_feed *feed) {
     feed->trouble[0] = '\0';
     for (uint32_t i = 0; i < feed->options.sources_count && feed->trouble[0] == '\0'; i++)
-        if (feed->missing[i])
+        if (feed->topics[i].missing)
             snprintf(feed->trouble, sizeof feed->trouble, "the topic %s is not there: create the topic",
                      feed->options.sources[i].topic);
     if (feed->trouble[0] == '\0' && !feed->joined) {
@@ -283,7 +283,7 @@ static void feed_close(ride_feed *base) {
     ride_metrics_remove(feed->options.metrics, feed->metric_assigned);
     ride_metrics_remove(feed->options.metrics, feed->metric_revoked);
     ride_metrics_remove(feed->options.metrics, feed->metric_lost);
-    free(feed->missing);
+    free(feed->topics);
     free(feed);
 }
 
@@ -300,12 +300,9 @@ static ride_status subscribe(kafka_feed *feed, ride_error *err) {
     for (uint32_t i = 0; i < feed->options.sources_count; i++)
         rd_kafka_topic_partition_list_add(list, feed->options.sources[i].topic, RD_KAFKA_PARTITION_UA);
     rd_kafka_poll_set_consumer(rk);
-    if (feed->options.waker != NULL) {
-        const uint64_t one = 1;
-        rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(rk);
-        rd_kafka_queue_io_event_enable(queue, feed->options.waker->fd, &one, sizeof one);
-        rd_kafka_queue_destroy(queue);
-    }
+    rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(rk);
+    kafka_wake_by(queue, feed->options.waker);
+    rd_kafka_queue_destroy(queue);
     rd_kafka_resp_err_t code = rd_kafka_subscribe(rk, list);
     rd_kafka_topic_partition_list_destroy(list);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return RIDE_OK;
@@ -356,9 +353,9 @@ ride_status ride_kafka_feed_open(const ride_kafka_options *options, const ride_f
     feed->options = *options;
     feed->events = *events;
     memset(feed->slot_of, 0xff, sizeof feed->slot_of);
-    feed->missing = calloc(options->sources_count, sizeof *feed->missing);
+    feed->topics = calloc(options->sources_count, sizeof *feed->topics);
     ride_status st =
-        feed->missing != NULL ? open_client(feed, err) : ride_fail(err, RIDE_E_MEMORY, "no memory for the Kafka feed");
+        feed->topics != NULL ? open_client(feed, err) : ride_fail(err, RIDE_E_MEMORY, "no memory for the Kafka feed");
     if (st != RIDE_OK) {
         feed_close(&feed->base);
         return st;

@@ -35,7 +35,10 @@ typedef struct kafka_feed {
     uint64_t given_ns;                        /* when offsets were last given to librdkafka */
     uint64_t stats_count;                     /* of the client, when lags were last told */
     uint64_t commit_count;
-    bool *missing; /* by source: its topic is not there */
+    struct kafka_topic {
+        bool missing;
+        uint32_t partitions; /* 0 = not known */
+    } * topics;              /* by source */
     char trouble[KAFKA_WHY_BYTES];
     kafka_stream slots[RIDE_STREAMS_MAX];
     uint32_t slots_count;

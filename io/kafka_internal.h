@@ -59,6 +59,8 @@ ride_status kafka_client_failure(const kafka_client *client, ride_error *err);
 /* Calls health when it differs from what was told last. trouble: of its owner, NULL or "" = none. */
 void kafka_client_tell(kafka_client *client, const char *trouble, void (*health)(void *, bool, const char *),
                        void *context);
+/* Whoever puts something into the empty queue wakes; NULL: nobody. */
+void kafka_wake_by(rd_kafka_queue_t *queue, ride_waker *waker);
 /* An error in words: what, and what to do about it ("" = nothing known). Returns whether it lasts until somebody mends it. */
 bool kafka_words(const ride_kafka_options *options, rd_kafka_resp_err_t code, const char *topic, const char *reason,
                  char *what, size_t what_bytes, char *advice, size_t advice_bytes);

@@ -189,12 +189,9 @@ static ride_status open_client(kafka_outlet *outlet, ride_error *err) {
         outlet->delivered[i] = ride_metrics_series(outlet->options.metrics, RIDE_METRIC_PRODUCED, labels);
         outlet->failed[i] = ride_metrics_series(outlet->options.metrics, RIDE_METRIC_PRODUCE_FAILED, labels);
     }
-    if (outlet->options.waker != NULL) {
-        const uint64_t one = 1;
-        rd_kafka_queue_t *queue = rd_kafka_queue_get_main(outlet->client.rk);
-        rd_kafka_queue_io_event_enable(queue, outlet->options.waker->fd, &one, sizeof one);
-        rd_kafka_queue_destroy(queue);
-    }
+    rd_kafka_queue_t *queue = rd_kafka_queue_get_main(outlet->client.rk);
+    kafka_wake_by(queue, outlet->options.waker);
+    rd_kafka_queue_destroy(queue);
     return RIDE_OK;
 }
 

@@ -62,6 +62,9 @@ extern const cli_word cli_run_words[];
 int cli_score(int argc, char **argv);
 extern const char cli_score_help[];
 extern const cli_word cli_score_words[];
+int cli_top(int argc, char **argv);
+extern const char cli_top_help[];
+extern const cli_word cli_top_words[];
 int cli_topology_section(void); /* of `ride doctor`: this machine, without a configuration */
 int cli_topology_verb(int argc, char **argv);
 extern const char cli_topology_help[];

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "engine/pipeline.h"
+#include "engine/shards.h"
 #include "features/duration.h"
 #include "io/time_text.h"
 #include "lib/hash.h"
@@ -15,8 +16,7 @@
 
 struct drift {
     ride_run_drift *report; /* the summary's */
-    ride_counts *counts;
-    uint64_t *cells; /* of the open interval, as far as taken from the backend */
+    uint64_t *cells;        /* of the open interval, as far as taken from the backend */
     uint64_t *taken;
     int64_t from_us, to_us; /* the open interval; both 0: none yet */
     bool is_open;
@@ -92,19 +92,16 @@ ride_status drift_open(pipeline *p, ride_error *err) {
     d->cells = calloc(r->cells_count + 1, sizeof *d->cells);
     d->taken = calloc(r->cells_count + 1, sizeof *d->taken);
     if (d->cells == NULL || d->taken == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for counts");
-    return p->ops->counts_create(p->device, p->program, &d->counts, err);
+    return shards_counts_open(p, err);
 }
 
 void drift_close(pipeline *p) {
     if (p->drift == NULL) return;
-    if (p->drift->counts != NULL) p->ops->counts_destroy(p->drift->counts);
     free(p->drift->cells);
     free(p->drift->taken);
     free(p->drift);
     p->drift = NULL;
 }
-
-ride_counts *drift_counts(const pipeline *p) { return p->drift != NULL ? p->drift->counts : NULL; }
 
 bool drift_takes_batch(const pipeline *p) {
     return p->drift != NULL && !p->no_drift && p->drift->is_open && p->clock_us < p->drift->to_us;
@@ -168,9 +165,7 @@ static ride_status lines_told(ride_status st, ride_error *err) { /* the close te
 /* The counts of the open interval so far, out of the backend. */
 static ride_status take(pipeline *p, ride_error *err) {
     struct drift *d = p->drift;
-    RIDE_TRY(p->ops->counts_take(d->counts, d->taken, err));
-    for (uint32_t i = 0; i < d->report->cells_count; i++) d->cells[i] += d->taken[i];
-    return RIDE_OK;
+    return shards_counts_take(p, d->cells, d->taken, d->report->cells_count, err);
 }
 
 static ride_status interval_end(pipeline *p, ride_error *err) {
@@ -229,8 +224,7 @@ static ride_status part_count(pipeline *p, uint32_t first, uint32_t end, ride_er
                             .in_tiles = batch_tile(p, tile_first),
                             .out_tiles = out_tile(p, tile_first),
                             .arena = p->batch->arena,
-                            .arena_bytes = p->batch->arena_bytes,
-                            .counts = p->drift->counts};
+                            .arena_bytes = p->batch->arena_bytes};
     const ride_status st = pipeline_submit(p, &work, err);
     rows_show(p, tile_first, first, before);
     rows_show(p, end, last, behind);

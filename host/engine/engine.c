@@ -4,14 +4,13 @@
 #include "base/clock.h"
 #include "engine/drift.h"
 #include "engine/pipeline.h"
+#include "engine/shards.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 ride_status pipeline_submit(pipeline *p, const ride_work *work, ride_error *err) {
-    ride_ticket ticket;
-    ride_status st = p->ops->submit(p->queue, p->program, p->state, work, &ticket);
-    if (st == RIDE_OK) st = p->ops->wait(p->queue, ticket, UINT64_MAX);
+    const ride_status st = (work->stages & RIDE_STAGE_WINDOWS) != 0 ? shards_compute(p, work) : shards_submit(p, work);
     if (st == RIDE_E_MEMORY) {
         ride_fail(err, st, "the window state has outgrown its memory after %llu events",
                   (unsigned long long)p->sequence);
@@ -22,13 +21,13 @@ ride_status pipeline_submit(pipeline *p, const ride_work *work, ride_error *err)
 
 ride_status pipeline_compute(pipeline *p, ride_error *err) {
     const bool counted = drift_takes_batch(p);
-    const ride_work work = {.stages = p->stages | (counted ? RIDE_STAGE_PROFILE : 0),
+    const uint32_t stages = p->no_scores ? p->stages & ~(uint32_t)(RIDE_STAGE_SCORE | RIDE_STAGE_RULES) : p->stages;
+    const ride_work work = {.stages = stages | (counted ? RIDE_STAGE_PROFILE : 0),
                             .rows_count = p->batch->rows_count,
                             .in_tiles = p->batch->tiles,
                             .out_tiles = p->out_tiles,
                             .arena = p->batch->arena,
-                            .arena_bytes = p->batch->arena_bytes,
-                            .counts = drift_counts(p)};
+                            .arena_bytes = p->batch->arena_bytes};
     RIDE_TRY(pipeline_submit(p, &work, err));
     return drift_batch(p, counted, err);
 }

@@ -1,5 +1,6 @@
 /* engine/open.c: everything a run needs is opened here, and closed in reverse. */
 #include "engine/pipeline.h"
+#include "engine/shards.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,13 +116,6 @@ static ride_status open_maps(pipeline *p, ride_error *err) {
     return RIDE_OK;
 }
 
-static ride_status open_state(pipeline *p, ride_error *err) {
-    const ride_state_options options = {.vnode_first = 0,
-                                        .vnodes_count = RIDE_VNODES,
-                                        .memory_bytes_max = p->options->backend_memory};
-    return p->ops->state_create(p->device, p->program, &options, &p->state, err);
-}
-
 static ride_status open_backend(pipeline *p, ride_error *err) {
     ride_backend_report report;
     ride_backend_services_init(&p->services, ride_clock_real());
@@ -131,18 +125,15 @@ static ride_status open_backend(pipeline *p, ride_error *err) {
     snprintf(p->summary->backend, sizeof p->summary->backend, "%s", p->ops->name);
     RIDE_TRY(p->ops->device_open(0, &p->device, err));
     RIDE_TRY(p->ops->program_upload(p->device, &p->bundle, &p->program, err));
-    RIDE_TRY(open_state(p, err));
-    return p->ops->queue_create(p->device, 4, &p->queue, err);
+    return shards_open(p, err);
 }
 
 ride_status pipeline_reset_state(pipeline *p, ride_error *err) {
-    p->ops->state_destroy(p->state);
-    p->state = NULL;
     ride_idmap_destroy(p->dedup);
     ride_idmap_destroy(p->labels);
     p->dedup = p->labels = NULL;
     RIDE_TRY(open_maps(p, err));
-    return open_state(p, err);
+    return shards_reset(p, err);
 }
 
 static ride_status open_batch(pipeline *p, ride_error *err) {
@@ -189,10 +180,9 @@ ride_status pipeline_close(pipeline *p, bool keep, ride_error *err) {
     alerts_end(p);
     verdicts_close(p);
     drift_close(p);
-    if (p->queue != NULL) p->ops->queue_destroy(p->queue); /* first: works in flight borrow the tiles */
+    shards_close(p); /* first: works in flight borrow the tiles */
     if (p->out_tiles != NULL) p->ops->buffer_free(p->device, RIDE_BUFFER_HOST, p->out_tiles);
     if (p->in_tiles != NULL) p->ops->buffer_free(p->device, RIDE_BUFFER_HOST, p->in_tiles);
-    if (p->state != NULL) p->ops->state_destroy(p->state);
     if (p->program != NULL) p->ops->program_release(p->program);
     if (p->device != NULL) p->ops->device_close(p->device);
     for (uint32_t i = 0; i < p->inputs_count; i++) {

@@ -100,8 +100,7 @@ typedef struct pipeline {
     const ride_backend_ops *ops;
     ride_device *device;
     ride_program_dev *program;
-    ride_state *state;
-    ride_queue *queue;
+    struct shards *shards; /* window state, and who computes (shards.h) */
     uint32_t stages;
     output outputs[OUTPUTS];
     uint32_t *rows; /* scratch: rows to write */
@@ -122,6 +121,7 @@ typedef struct pipeline {
     double interval_seconds;
     struct drift *drift; /* NULL without a profile */
     bool no_drift;       /* rows that are read again were counted the first time */
+    bool no_scores;      /* rows that are read again, whose verdicts nobody will ask for: features only */
     bool by_message;     /* rows come from feeds (service.h): there are no inputs */
     /* saved state */
     ride_snapshot_dir *snapshots;
@@ -172,7 +172,6 @@ void alerts_end(pipeline *p);
 /* drift.c: counts by the profile, cut into intervals. Without a profile they do nothing. */
 ride_status drift_open(pipeline *p, ride_error *err);
 void drift_close(pipeline *p);
-ride_counts *drift_counts(const pipeline *p);
 /* All of the batch is of the interval that is open: it may be counted with its scores. */
 bool drift_takes_batch(const pipeline *p);
 /* After the batch: counts it where its own work did not (`counted`), and ends the intervals that it ends. */

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "engine/drift.h"
 #include "engine/service_internal.h"
+#include "engine/shards.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -47,11 +48,21 @@ static void observe(service *s, uint64_t begin_ns, uint64_t journal_ns, uint64_t
     observe_batch(&s->p, end_ns - s->first_ns, end_ns);
 }
 
+/* Read again, and too old for a repeat of any of its events to be answered from it when results go out again. */
+static bool scores_are_idle(const service *s) {
+    const pipeline *p = &s->p;
+    if (!s->silent) return false;
+    if (p->dedup == NULL) return true;
+    const int64_t keep_us = p->events->dedup_us + p->events->bound_us + p->events->allowed_lateness_us;
+    return s->resume_clock_us > INT64_MIN / 2 && s->newest_us < s->resume_clock_us - keep_us;
+}
+
 static ride_status compute(service *s, ride_error *err) {
     pipeline *p = &s->p;
     if (p->batch->rows_count == 0) return RIDE_OK;
     ride_batch_set_rows(p->batch, p->batch->rows_count, p->sequence);
     p->no_drift = s->silent;
+    p->no_scores = scores_are_idle(s);
     RIDE_TRY(pipeline_compute(p, err));
     verdicts_make(p);
     if (!s->silent) alerts_batch(p);
@@ -101,7 +112,7 @@ void service_drop(service *s) {
 
 static void statistics(service *s) {
     ride_state_stats state;
-    s->p.ops->state_stats(s->p.state, &state);
+    shards_stats(&s->p, &state);
     ride_metric_set(s->m.keys, (double)state.keys);
     ride_metric_set(s->m.entries, (double)state.entries);
     ride_metric_set(s->m.bytes, (double)state.bytes);

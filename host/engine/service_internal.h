@@ -122,6 +122,7 @@ struct service {
     bool must_rebuild, in_rebuild, rebuild_journal;
     bool is_partial, was_whole; /* other members have partitions that this one needs; it had all of them before */
     uint64_t rebuild_place, replayed, skipped_messages;
+    int64_t resume_clock_us; /* the clock where results go out again */
     ride_batcher batcher;
     bool feed_assigned[RIDE_FEEDS_MAX];
     service_metrics m;

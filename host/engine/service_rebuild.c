@@ -48,8 +48,10 @@ ride_status rebuild_plan(service *s, ride_stream_info *infos, uint32_t count, ri
             st = nothing_known(s, &infos[i], err);
     }
     s->rebuild_place = 0;
+    s->resume_clock_us = INT64_MIN;
     if (st == RIDE_OK && journalled && !s->options->replay)
-        st = ride_journal_find_start(s->journal, committed, retention_us(&s->p), &s->rebuild_place, err);
+        st = ride_journal_find_start(s->journal, committed, retention_us(&s->p), &s->rebuild_place, &s->resume_clock_us,
+                                     err);
     ride_journal_run run;
     for (uint64_t at = s->rebuild_place; st == RIDE_OK && journalled;) {
         st = ride_journal_read(s->journal, &at, &run, err);

@@ -2,15 +2,12 @@
 #ifndef RIDE_SERVE_SCORE_INTERNAL_H
 #define RIDE_SERVE_SCORE_INTERNAL_H
 #include "base/ring.h"
-#include "lib/json.h"
+#include "serve/body.h"
+#include "serve/idempotency.h"
 #include "serve/job.h"
 #include "serve/score.h"
 
 enum { SCORE_ROUTES_MAX = 16 };
-
-typedef struct score_range {
-    uint32_t offset, bytes;
-} score_range;
 
 typedef struct ride_score {
     ride_feed feed; /* first: what the engine has */
@@ -26,8 +23,9 @@ typedef struct ride_score {
     bool is_closed, pushed;
     uint64_t next_offset;
     ride_json_parser *parser;
-    score_range *ranges; /* request_events_max + 1 of them: where the events of a body are */
+    ride_body_range *ranges; /* request_events_max of them: where the events of a body are */
     uint32_t ranges_count;
+    ride_idempotency *kept; /* NULL: keys are not looked at */
     ride_http_route routes[SCORE_ROUTES_MAX];
     /* the engine's thread */
     ride_feed_events events;
@@ -47,7 +45,13 @@ bool score_door(ride_score *score, ride_http_request *request);
 ride_job *score_job(ride_score *score, ride_http_request *request, uint32_t count, uint32_t answer_bytes);
 /* Into the queue. request: who waits, NULL: nobody. */
 void score_push(ride_score *score, ride_job *job, ride_http_request *request);
-/* The reply of a whole job's answers in the form of the request. */
-void score_reply(void *job, ride_http_request *request);
+/* Waits for the job's answers; reply is called, in the server's thread, when they are there. */
+void score_wait(ride_job *job, ride_http_request *request, ride_http_handler reply);
+
+/* score_once.c: requests with a key. begin: false: answered from what was kept, or refused; else *slot goes to end, when the request has its
+ * answer: it is kept where it may be. SCORE_NO_SLOT: nothing is to be done. */
+#define SCORE_NO_SLOT UINT32_MAX
+bool score_once_begin(ride_score *score, ride_http_request *request, uint32_t *slot);
+void score_once_end(ride_score *score, ride_http_request *request, uint32_t slot);
 
 #endif

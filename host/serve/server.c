@@ -114,7 +114,8 @@ static void check_head(ride_http_request *r) {
         ride_http_error(r, 411, "length_required", NULL, "a body and its Content-Length are needed");
 }
 
-/* A refused request's body is read to its end when that is near: a client that is still sending would miss the answer. */
+/* A refused request's body is read to its end where that is near, and the connection goes on: a client that is still sending would miss
+ * the answer. An answer before the body is the end of the connection. */
 static enum MHD_Result begin_request(ride_http_request *r, const char *url, const char *method) {
     ride_server *s = r->server;
     uint64_t now = now_ns();
@@ -125,11 +126,10 @@ static enum MHD_Result begin_request(ride_http_request *r, const char *url, cons
     s->busy++;
     check_head(r);
     serve_phase_begin(r, SERVE_BODY, now);
-    if (r->code == 0) return MHD_YES;
-    const char *expects = serve_header(r, MHD_HTTP_HEADER_EXPECT);
-    bool comes = r->expected_bytes != 0 && expects == NULL;
+    if (r->code == 0 || r->expected_bytes == 0) return MHD_YES;
+    bool asks = serve_header(r, MHD_HTTP_HEADER_EXPECT) != NULL; /* its body will not come */
     bool is_near = r->expected_bytes == UINT64_MAX || r->expected_bytes <= DISCARD_FACTOR * (uint64_t)s->body_bytes_max;
-    return comes && is_near ? MHD_YES : send_answer(r);
+    return is_near && !asks ? MHD_YES : send_answer(r);
 }
 
 static ride_http_request *connection_of(struct MHD_Connection *connection) {

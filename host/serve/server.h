@@ -89,11 +89,15 @@ void ride_http_reply(ride_http_request *request, uint32_t code, const char *type
 /* With a short text (at most RIDE_HTTP_COPY_BYTES) that is copied. */
 enum { RIDE_HTTP_COPY_BYTES = 1024 };
 void ride_http_reply_copy(ride_http_request *request, uint32_t code, const char *type, const char *text, size_t bytes);
+/* Room for an answer's text, the request's until its end, in place of its body. NULL: no memory now. */
+char *ride_http_room(ride_http_request *request, size_t bytes);
 /* With a text from malloc, freed when it was sent. */
 void ride_http_reply_malloced(ride_http_request *request, uint32_t code, const char *type, char *text, size_t bytes);
 /* {"error":"…","reason":"…","field":"…"}; field may be NULL. A text too long for its room is cut. */
 void ride_http_error(ride_http_request *request, uint32_t code, const char *reason, const char *field,
                      const char *format, ...) RIDE_PRINTF(5, 6);
+/* The answer that it has: its code, or 0 when it has none yet. */
+uint32_t ride_http_answer(const ride_http_request *request, const char **type, const char **text, size_t *bytes);
 /* No answer yet: `woken` is called, in the server's thread, after somebody's ride_http_wake, and replies. */
 void ride_http_wait(ride_http_request *request, ride_http_handler woken, void *context);
 /* Any thread, once for each wait. */

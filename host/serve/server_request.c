@@ -104,6 +104,15 @@ void ride_http_reply(ride_http_request *r, uint32_t code, const char *type, cons
     r->text_bytes = bytes;
 }
 
+char *ride_http_room(ride_http_request *r, size_t bytes) {
+    char *room = ride_blocks_take(r->server->blocks, bytes, NULL);
+    if (room == NULL) return NULL;
+    ride_blocks_give(r->server->blocks, r->body);
+    r->body = room;
+    r->body_bytes = 0;
+    return room;
+}
+
 void ride_http_reply_copy(ride_http_request *r, uint32_t code, const char *type, const char *text, size_t bytes) {
     RIDE_ASSERT(bytes <= sizeof r->own);
     memcpy(r->own, text, bytes);
@@ -113,6 +122,13 @@ void ride_http_reply_copy(ride_http_request *r, uint32_t code, const char *type,
 void ride_http_reply_malloced(ride_http_request *r, uint32_t code, const char *type, char *text, size_t bytes) {
     ride_http_reply(r, code, type, text, bytes);
     r->text_malloced = text;
+}
+
+uint32_t ride_http_answer(const ride_http_request *r, const char **type, const char **text, size_t *bytes) {
+    *type = r->type;
+    *text = r->text;
+    *bytes = r->text_bytes;
+    return r->code;
 }
 
 void ride_http_error(ride_http_request *r, uint32_t code, const char *reason, const char *field, const char *format,

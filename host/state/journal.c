@@ -339,7 +339,7 @@ ride_status ride_journal_read(ride_journal *j, uint64_t *place, ride_journal_run
 }
 
 ride_status ride_journal_find_start(ride_journal *j, const int64_t *committed, int64_t retention_us, uint64_t *place,
-                                    ride_error *err) {
+                                    int64_t *out_clock_us, ride_error *err) {
     ride_journal_run run;
     int64_t clock_us = INT64_MIN; /* of the first run that is not all done; of the last one when all are */
     ride_status st = RIDE_OK;
@@ -348,6 +348,7 @@ ride_status ride_journal_find_start(ride_journal *j, const int64_t *committed, i
         if (run.offset_last >= committed[run.stream]) break;
     }
     if (st != RIDE_OK && st != RIDE_END) return st;
+    *out_clock_us = clock_us;
     const int64_t needed_us = clock_us < INT64_MIN + retention_us ? INT64_MIN : clock_us - retention_us;
     *place = 0;
     for (uint64_t at = 0, before = 0; (st = ride_journal_read(j, &at, &run, err)) == RIDE_OK; before = at) {
