@@ -86,6 +86,7 @@ static int run_config(const ride_config *config) {
                             .backend = config->backend,
                             .backend_path = config->backend_path,
                             .backend_memory = config->backend_memory,
+                            .shards = config->runtime.shards,
                             .config_path = config->path,
                             .summary_path = config->summary,
                             .state_dir = config->state_dir,
