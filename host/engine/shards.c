@@ -239,7 +239,7 @@ static ride_status thread_open(struct shards *s, uint32_t i, int cpu, ride_error
     if (code != 0 && cpu >= 0) return bind_failed(i, cpu, code, err);
     if (code != 0) return ride_fail(err, RIDE_E_UNAVAILABLE, "no thread for shard %u: %s", i, strerror(code));
     s->each[i].has_thread = true;
-    snprintf(name, sizeof name, "ride-shard-%u", i);
+    snprintf(name, sizeof name, "ride-shard-%u", i % 1000);
     pthread_setname_np(s->each[i].thread, name);
     return RIDE_OK;
 }
