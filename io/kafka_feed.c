@@ -328,10 +328,10 @@ static ride_status subscribe(kafka_feed *feed, ride_error *err) {
 }
 
 static ride_status check(const ride_kafka_options *options, ride_error *err) {
-    const char *lacks = options->brokers == NULL || options->brokers[0] == '\0' ? "brokers"
+    const char *lacks = options->brokers == NULL || options->brokers[0] == '\0'                     ? "brokers"
                         : !options->reader && (options->group == NULL || options->group[0] == '\0') ? "group"
-                        : options->sources_count == 0                           ? "a source with a topic"
-                                                                                : NULL;
+                        : options->sources_count == 0 ? "a source with a topic"
+                                                      : NULL;
     if (lacks != NULL) return ride_fail(err, RIDE_E_CONFIG, "kafka: %s is needed", lacks);
     for (uint32_t i = 0; i < options->sources_count; i++)
         for (uint32_t k = 0; k < i; k++)

@@ -47,7 +47,8 @@ typedef struct ride_replay_stream {
     int32_t partition;
     int64_t first, end; /* what the journal has of it */
     int64_t log_begin;  /* messages before are no longer in the log */
-    int64_t exact_from; /* results from here on are as they were; before, an event that is gone may have been in a window */
+    int64_t
+        exact_from; /* results from here on are as they were; before, an event that is gone may have been in a window */
 } ride_replay_stream;
 
 struct pipeline;

@@ -46,8 +46,8 @@ static ride_status tell_streams(service *s, const ride_stream_info *infos, uint3
     const uint32_t known = s->journal != NULL ? ride_journal_streams(s->journal) : 0;
     if (!s->options->replay || replay == NULL || replay->stream == NULL) return RIDE_OK;
     int64_t *begins = malloc((known + 1) * sizeof *begins), *exact = malloc((known + 1) * sizeof *exact);
-    ride_status st = begins != NULL && exact != NULL ? RIDE_OK
-                                                     : ride_fail(err, RIDE_E_MEMORY, "no memory for a replay");
+    ride_status st =
+        begins != NULL && exact != NULL ? RIDE_OK : ride_fail(err, RIDE_E_MEMORY, "no memory for a replay");
     for (uint32_t i = 0; i < known && st == RIDE_OK; i++) begins[i] = INT64_MIN;
     for (uint32_t i = 0; i < count && st == RIDE_OK; i++)
         if (s->streams[infos[i].stream].journal != UINT32_MAX)
@@ -85,7 +85,7 @@ ride_status rebuild_plan(service *s, ride_stream_info *infos, uint32_t count, ri
         if (told)
             committed[stream->journal] = one == NULL ? infos[i].committed /* none: all of it goes out again */
                                          : is_only(one, infos[i].topic, infos[i].partition) ? one->offset
-                                                                                           : INT64_MAX;
+                                                                                            : INT64_MAX;
         else if (infos[i].committed > 0 && !s->options->partition_keyed && !s->options->replay)
             st = nothing_known(s, &infos[i], err);
     }

@@ -209,7 +209,8 @@ static ride_status check_head(ride_journal *j, const uint8_t spec_hash[32], ride
         return RIDE_E_VERSION;
     }
     if (spec_hash == NULL || memcmp(head.spec_hash, spec_hash, sizeof head.spec_hash) == 0) return RIDE_OK;
-    ride_fail(err, RIDE_E_VERSION, "the arrival journal is of the feature spec %02x%02x%02x%02x…, not of %02x%02x%02x%02x…",
+    ride_fail(err, RIDE_E_VERSION,
+              "the arrival journal is of the feature spec %02x%02x%02x%02x…, not of %02x%02x%02x%02x…",
               head.spec_hash[0], head.spec_hash[1], head.spec_hash[2], head.spec_hash[3], spec_hash[0], spec_hash[1],
               spec_hash[2], spec_hash[3]);
     ride_error_where(err, "%s", j->path);

@@ -41,7 +41,7 @@ typedef struct ride_journal_stream {
     bool has_runs;
     int64_t offset_first; /* of its first run; 0 without runs */
     int64_t offset_end;   /* behind its last run; 0 without runs */
-    int64_t stream_us;  /* greatest event time behind its last run */
+    int64_t stream_us;    /* greatest event time behind its last run */
 } ride_journal_stream;
 
 /* Opens or begins the journal. RIDE_E_UNAVAILABLE: another process has it; RIDE_E_VERSION: of another version or of another spec (both
