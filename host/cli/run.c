@@ -26,6 +26,8 @@ const char cli_run_help[] =
     "  ride run --config examples/card-fraud/ride.yaml\n"
     "  ride run --config ride.yaml --set inputs.tx.path=today.csv.zst --set outputs.decisions.path=- --quiet\n";
 
+enum { LOG_REPEATS_MAX = 50 }; /* a service's lines of one message within ten seconds */
+
 static const char *path;
 static cli_sets sets;
 static bool strict, quiet, progress;
@@ -84,6 +86,7 @@ static int run_config(const ride_config *config) {
                             .backend = config->backend,
                             .backend_path = config->backend_path,
                             .backend_memory = config->backend_memory,
+                            .shards = config->runtime.shards,
                             .config_path = config->path,
                             .summary_path = config->summary,
                             .state_dir = config->state_dir,
@@ -119,9 +122,12 @@ int cli_run(int argc, char **argv) {
     ride_config *config = NULL;
     int code = cli_config_read(path, &sets, &config);
     if (code != 0) return code;
-    ride_log_setup(
-        &(ride_log_options){.level_min = config->log_level, .format = config->log_format, .fd = STDERR_FILENO});
+    ride_log_setup(&(ride_log_options){.level_min = config->log_level,
+                                       .format = config->log_format,
+                                       .fd = STDERR_FILENO,
+                                       .repeats_max = ride_config_is_service(config) ? LOG_REPEATS_MAX : 0});
     code = run_config(config);
+    ride_log_tell_held();
     ride_config_destroy(config);
     return code;
 }

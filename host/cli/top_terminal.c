@@ -1,4 +1,5 @@
-/* cli/top_terminal.c: see top_terminal.h. Keys that make signals are read as keys, so that none is lost between two waits. */
+/* cli/top_terminal.c: see top_terminal.h. Keys that make signals are read as keys, and signals come only while a key is waited for: so none
+ * is lost between two waits. */
 #include "cli/top_terminal.h"
 
 #include <errno.h>
@@ -7,10 +8,12 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { CTRL_Z = 26 };
 static struct termios before;
+static sigset_t signals_before;
 static bool entered;
 
 static void write_all(const char *text, size_t bytes) {
@@ -37,6 +40,12 @@ ride_status top_terminal_enter(ride_error *err) {
         return ride_fail(err, RIDE_E_IO, "the terminal cannot be set: %s", strerror(errno));
     const struct sigaction resize = {.sa_handler = on_resize}; /* no SA_RESTART */
     sigaction(SIGWINCH, &resize, NULL);
+    sigset_t held;
+    sigemptyset(&held);
+    sigaddset(&held, SIGWINCH);
+    sigaddset(&held, SIGINT);
+    sigaddset(&held, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &held, &signals_before);
     entered = true;
     write_text("\033[?1049h\033[?25l\033[?7l\033[2J"); /* alternate screen, no cursor, no wrapping */
     return RIDE_OK;
@@ -47,6 +56,7 @@ void top_terminal_leave(void) {
     entered = false;
     write_text("\033[?7h\033[?25h\033[?1049l");
     tcsetattr(STDIN_FILENO, TCSANOW, &before);
+    pthread_sigmask(SIG_SETMASK, &signals_before, NULL);
 }
 
 void top_terminal_size(uint32_t *lines, uint32_t *columns) {
@@ -68,7 +78,9 @@ void top_terminal_show(const char *text, size_t bytes) {
 
 int top_terminal_key(uint64_t timeout_ns) {
     struct pollfd keys = {.fd = STDIN_FILENO, .events = POLLIN};
-    int ready = poll(&keys, 1, (int)(timeout_ns / 1000000));
+    const struct timespec timeout = {.tv_sec = (time_t)(timeout_ns / 1000000000),
+                                     .tv_nsec = (long)(timeout_ns % 1000000000)};
+    int ready = ppoll(&keys, 1, &timeout, &signals_before);
     if (ready < 0) return errno == EINTR ? -1 : 'q';
     if (ready == 0) return 0;
     char key;

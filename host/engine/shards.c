@@ -17,15 +17,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifndef PARTS
+#define PARTS 2
+#endif
 enum { ROWS_TOGETHER_MIN = 32 /* fewer are not worth waking anybody */, JOBS = INT32_MAX };
 
-/* One shard, and the thread of the same number. */
+/* A range of the vnodes. */
+typedef struct part {
+    alignas(RIDE_CACHE_LINE) _Atomic uint32_t begun; /* the last job whose windows were begun */
+    ride_state *state;
+} part;
+
+/* A thread and what is its own. Shard i owns the parts from i * PARTS on. */
 typedef struct shard {
-    alignas(RIDE_CACHE_LINE) _Atomic uint32_t windows; /* the last job whose windows were begun */
     struct shards *all;
     uint32_t index;
-    ride_state *state;
-    ride_queue *queue; /* of the thread */
+    ride_queue *queue;
     ride_counts *counts;
     pthread_t thread;
     bool has_thread;
@@ -41,9 +48,12 @@ struct shards {
     _Atomic uint32_t failure;    /* ride_status of the first piece that failed */
     alignas(RIDE_CACHE_LINE) _Atomic bool stop;
     const pipeline *p;
-    uint32_t count, job;
+    uint32_t count, parts_count, job;
+    part *parts;
     ride_work work; /* of the job */
     uint32_t tiles_count;
+    bool together;     /* the job is with the threads */
+    ride_status alone; /* how the batch went that is not */
     bool caller_bound;
     cpu_set_t caller_cpus; /* what the caller's thread was bound to before */
     shard each[];
@@ -63,7 +73,7 @@ static ride_status submit(const struct shards *s, const shard *by, ride_state *s
     return st == RIDE_OK ? p->ops->wait(by->queue, ticket, UINT64_MAX) : st;
 }
 
-static ride_status windows_of(const struct shards *s, const shard *by, const shard *of, const ride_work *all) {
+static ride_status windows_of(const struct shards *s, const shard *by, const part *of, const ride_work *all) {
     ride_work work = *all;
     work.stages = RIDE_STAGE_WINDOWS;
     work.counts = NULL;
@@ -83,15 +93,15 @@ static ride_status tiles_of(const struct shards *s, const shard *by, const ride_
     return submit(s, by, NULL, &work);
 }
 
-/* Claims the windows of a shard, for the job. */
-static bool windows_claim(shard *of, uint32_t job) {
+/* Claims the windows of a part, for the job. */
+static bool windows_claim(part *of, uint32_t job) {
     uint32_t before = (job - 1) & JOBS;
-    return atomic_compare_exchange_strong(&of->windows, &before, job);
+    return atomic_compare_exchange_strong(&of->begun, &before, job);
 }
 
 static void windows_run(struct shards *s, shard *by, uint32_t job) {
-    for (uint32_t i = 0; i < s->count; i++) { /* its own first */
-        shard *of = &s->each[(by->index + i) % s->count];
+    for (uint32_t i = 0; i < s->parts_count; i++) { /* its own first */
+        part *of = &s->parts[(by->index * PARTS + i) % s->parts_count];
         if (!windows_claim(of, job)) continue;
         piece_ends(s, windows_of(s, by, of, &s->work));
         if (atomic_fetch_sub(&s->windows_left, 1) == 1) ride_gate_set(&s->phase, 2 * job + 1);
@@ -130,33 +140,47 @@ static void *shard_main(void *context) {
 /* The caller alone, whatever the number of shards. */
 static ride_status compute_alone(struct shards *s, const ride_work *work) {
     const shard *caller = &s->each[0];
-    for (uint32_t i = 0; i < s->count; i++) RIDE_TRY(windows_of(s, caller, &s->each[i], work));
+    for (uint32_t i = 0; i < s->parts_count; i++) RIDE_TRY(windows_of(s, caller, &s->parts[i], work));
     return tiles_of(s, caller, work, 0, s->tiles_count);
 }
 
-ride_status shards_compute(pipeline *p, const ride_work *given) {
+void shards_begin(pipeline *p, const ride_work *given) {
     struct shards *s = p->shards;
     shard *caller = &s->each[0];
-    if (s->count == 1) {
-        ride_work work = *given;
-        work.counts = caller->counts;
-        return submit(s, caller, caller->state, &work);
-    }
     s->work = *given;
     s->tiles_count = (given->rows_count + RIDE_TILE_ROWS - 1) / RIDE_TILE_ROWS;
+    if (s->count == 1) {
+        s->work.counts = caller->counts;
+        s->alone = submit(s, caller, s->parts[0].state, &s->work);
+        return;
+    }
     ride_out_flags_clear(&p->out_layout, given->out_tiles, given->rows_count);
-    if (given->rows_count < ROWS_TOGETHER_MIN) return compute_alone(s, given);
+    if (given->rows_count < ROWS_TOGETHER_MIN) {
+        s->alone = compute_alone(s, given);
+        return;
+    }
     const uint32_t job = s->job = (s->job + 1) & JOBS;
+    s->together = true;
     atomic_store(&s->failure, RIDE_OK);
-    atomic_store(&s->windows_left, s->count);
+    atomic_store(&s->windows_left, s->parts_count);
     atomic_store(&s->tiles_left, s->tiles_count);
     atomic_store(&s->tiles, (uint64_t)job << 32 | s->tiles_count);
     ride_gate_set(&s->phase, 2 * job);
-    windows_run(s, caller, job);
-    ride_gate_wait_change(&s->phase, 2 * job, &caller->wait);
-    tiles_run(s, caller, job);
-    const uint32_t before = (job - 1) & JOBS;
-    ride_gate_wait_change(&s->done, before, &caller->wait);
+}
+
+void shards_help(pipeline *p) {
+    if (p->shards->together) windows_run(p->shards, &p->shards->each[0], p->shards->job);
+}
+
+ride_status shards_end(pipeline *p) {
+    struct shards *s = p->shards;
+    shard *caller = &s->each[0];
+    if (!s->together) return s->alone;
+    windows_run(s, caller, s->job);
+    ride_gate_wait_change(&s->phase, 2 * s->job, &caller->wait);
+    tiles_run(s, caller, s->job);
+    ride_gate_wait_change(&s->done, (s->job - 1) & JOBS, &caller->wait);
+    s->together = false;
     return (ride_status)atomic_load(&s->failure);
 }
 
@@ -170,22 +194,23 @@ ride_status shards_submit(pipeline *p, const ride_work *given) {
 
 static ride_status states_open(pipeline *p, ride_error *err) {
     struct shards *s = p->shards;
-    for (uint32_t i = 0, first = 0; i < s->count; i++) {
-        const uint32_t end = (uint32_t)((uint64_t)RIDE_VNODES * (i + 1) / s->count);
+    for (uint32_t i = 0, first = 0; i < s->parts_count; i++) {
+        const uint32_t end = RIDE_VNODES * (i + 1) / s->parts_count;
         const uint64_t memory = p->options->backend_memory;
         const ride_state_options options = {.vnode_first = first,
                                             .vnodes_count = end - first,
-                                            .memory_bytes_max = (memory + s->count - 1) / s->count};
-        RIDE_TRY(p->ops->state_create(p->device, p->program, &options, &s->each[i].state, err));
+                                            .memory_bytes_max = (memory + s->parts_count - 1) / s->parts_count};
+        RIDE_TRY(p->ops->state_create(p->device, p->program, &options, &s->parts[i].state, err));
         first = end;
     }
     return RIDE_OK;
 }
 
 static void states_close(pipeline *p) {
-    for (uint32_t i = 0; i < p->shards->count; i++) {
-        if (p->shards->each[i].state != NULL) p->ops->state_destroy(p->shards->each[i].state);
-        p->shards->each[i].state = NULL;
+    struct shards *s = p->shards;
+    for (uint32_t i = 0; s->parts != NULL && i < s->parts_count; i++) {
+        if (s->parts[i].state != NULL) p->ops->state_destroy(s->parts[i].state);
+        s->parts[i].state = NULL;
     }
 }
 
@@ -221,7 +246,7 @@ static ride_status caller_bind(struct shards *s, int cpu, ride_error *err) {
 static ride_status thread_open(struct shards *s, uint32_t i, int cpu, ride_error *err) {
     pthread_attr_t attributes;
     sigset_t all, before;
-    char name[16];
+    char name[24];
     if (cpu >= CPU_SETSIZE) return bind_failed(i, cpu, EINVAL, err);
     if (pthread_attr_init(&attributes) != 0) return ride_fail(err, RIDE_E_MEMORY, "no memory for a thread");
     int code = 0;
@@ -239,7 +264,7 @@ static ride_status thread_open(struct shards *s, uint32_t i, int cpu, ride_error
     if (code != 0 && cpu >= 0) return bind_failed(i, cpu, code, err);
     if (code != 0) return ride_fail(err, RIDE_E_UNAVAILABLE, "no thread for shard %u: %s", i, strerror(code));
     s->each[i].has_thread = true;
-    snprintf(name, sizeof name, "ride-shard-%u", i % 1000);
+    snprintf(name, sizeof name, "ride-shard-%u", i % 100);
     pthread_setname_np(s->each[i].thread, name);
     return RIDE_OK;
 }
@@ -275,6 +300,10 @@ ride_status shards_open(pipeline *p, ride_error *err) {
     p->shards = s;
     s->p = p;
     s->count = count;
+    s->parts_count = count > 1 ? count * PARTS : 1;
+    s->parts = aligned_alloc(RIDE_CACHE_LINE, s->parts_count * sizeof *s->parts);
+    if (s->parts == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for %u shards", count);
+    memset(s->parts, 0, s->parts_count * sizeof *s->parts);
     cpu_set_t usable;
     const bool alone = sched_getaffinity(0, sizeof usable, &usable) == 0 && (uint32_t)CPU_COUNT(&usable) >= count;
     for (uint32_t i = 0; i < count; i++) {
@@ -303,6 +332,7 @@ void shards_close(pipeline *p) {
         if (s->each[i].queue != NULL) p->ops->queue_destroy(s->each[i].queue);
     }
     states_close(p);
+    free(s->parts);
     free(s);
     p->shards = NULL;
 }
@@ -310,8 +340,8 @@ void shards_close(pipeline *p) {
 /* ---- all states together ---- */
 
 static ride_state **states_of(const pipeline *p, ride_error *err) {
-    ride_state **states = calloc(p->shards->count, sizeof(ride_state *));
-    for (uint32_t i = 0; states != NULL && i < p->shards->count; i++) states[i] = p->shards->each[i].state;
+    ride_state **states = calloc(p->shards->parts_count, sizeof(ride_state *));
+    for (uint32_t i = 0; states != NULL && i < p->shards->parts_count; i++) states[i] = p->shards->parts[i].state;
     if (states == NULL) ride_fail(err, RIDE_E_MEMORY, "no memory for the states of %u shards", p->shards->count);
     return states;
 }
@@ -319,7 +349,7 @@ static ride_state **states_of(const pipeline *p, ride_error *err) {
 ride_status shards_save(const pipeline *p, ride_write_fn write, void *context, ride_error *err) {
     ride_state **states = states_of(p, err);
     if (states == NULL) return RIDE_E_MEMORY;
-    const ride_status st = p->ops->state_save(states, p->shards->count, 0, RIDE_VNODES, write, context, err);
+    const ride_status st = p->ops->state_save(states, p->shards->parts_count, 0, RIDE_VNODES, write, context, err);
     free(states);
     return st;
 }
@@ -327,16 +357,16 @@ ride_status shards_save(const pipeline *p, ride_write_fn write, void *context, r
 ride_status shards_restore(pipeline *p, ride_read_fn read, void *context, ride_error *err) {
     ride_state **states = states_of(p, err);
     if (states == NULL) return RIDE_E_MEMORY;
-    const ride_status st = p->ops->state_restore(states, p->shards->count, read, context, err);
+    const ride_status st = p->ops->state_restore(states, p->shards->parts_count, read, context, err);
     free(states);
     return st;
 }
 
 void shards_stats(const pipeline *p, ride_state_stats *out) {
     *out = (ride_state_stats){0};
-    for (uint32_t i = 0; i < p->shards->count; i++) {
+    for (uint32_t i = 0; i < p->shards->parts_count; i++) {
         ride_state_stats one;
-        p->ops->state_stats(p->shards->each[i].state, &one);
+        p->ops->state_stats(p->shards->parts[i].state, &one);
         out->keys += one.keys;
         out->entries += one.entries;
         out->bytes += one.bytes;

@@ -23,9 +23,12 @@ void shards_close(pipeline *p); /* waits for the threads */
 ride_status shards_reset(pipeline *p, ride_error *err);
 void shards_stats(const pipeline *p, ride_state_stats *out);
 
-/* Computes the batch. Its counts, with PROFILE, are those of shards_counts_open. */
-ride_status shards_compute(pipeline *p, const ride_work *work);
-/* A work without windows, done by the caller. */
+/* A batch: begun, then ended before the next begins; what the work borrows stays untouched between. Its counts, with PROFILE, are those of
+ * shards_counts_open. Between the two the caller may do other things; help: it does windows that nobody has begun. */
+void shards_begin(pipeline *p, const ride_work *work);
+void shards_help(pipeline *p);
+ride_status shards_end(pipeline *p);
+/* A work without windows, done by the caller while none is begun. */
 ride_status shards_submit(pipeline *p, const ride_work *work);
 
 /* The states as one file, and back, with any number of shards. */

@@ -232,6 +232,7 @@ static void destroy(void *context) {
     ride_spsc_destroy(s->queue);
     ride_json_parser_destroy(s->parser);
     ride_idempotency_destroy(s->kept);
+    score_infer_close(s);
     free(s->ranges);
     free(s);
 }
@@ -257,8 +258,10 @@ static ride_status set_up(ride_score *s, const ride_score_options *o, ride_error
     if (s->ranges == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for the events of a request");
     s->routes[0] = (ride_http_route){"POST", "/v1/score", "score", post_score, s, false};
     s->routes[1] = (ride_http_route){"POST", "/v1/events", "events", post_events, s, false};
+    uint32_t routes_count = 2;
+    if (s->model != NULL) RIDE_TRY(score_infer_open(s, &routes_count, err));
     ride_serve_after(s->server, after_turn, s);
-    return ride_serve_routes(s->server, s->routes, 2, err);
+    return ride_serve_routes(s->server, s->routes, routes_count, err);
 }
 
 ride_status ride_score_feed_open(ride_server *server, const ride_score_options *o, ride_waker *waker, ride_feed **out,
@@ -273,6 +276,7 @@ ride_status ride_score_feed_open(ride_server *server, const ride_score_options *
     s->waker = waker;
     s->events = o->events;
     s->source = o->source;
+    s->model = o->model;
     s->queue_events_max = o->queue_events_max != 0 ? o->queue_events_max : 65536;
     s->request_events_max = o->request_events_max != 0 ? o->request_events_max : 10000;
     s->answer_bytes_max = o->answer_bytes_max != 0 ? o->answer_bytes_max : 512;

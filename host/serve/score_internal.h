@@ -6,6 +6,7 @@
 #include "serve/idempotency.h"
 #include "serve/job.h"
 #include "serve/score.h"
+#include "serve/tensors.h"
 
 enum { SCORE_ROUTES_MAX = 16 };
 
@@ -25,7 +26,11 @@ typedef struct ride_score {
     ride_json_parser *parser;
     ride_body_range *ranges; /* request_events_max of them: where the events of a body are */
     uint32_t ranges_count;
-    ride_idempotency *kept; /* NULL: keys are not looked at */
+    ride_idempotency *kept;
+    const ride_infer_model *model; /* NULL: no inference protocol */
+    char *model_text;              /* its metadata */
+    size_t model_bytes;
+    ride_infer_request *infer; /* the one being read */
     ride_http_route routes[SCORE_ROUTES_MAX];
     /* the engine's thread */
     ride_feed_events events;
@@ -51,6 +56,28 @@ void score_wait(ride_job *job, ride_http_request *request, ride_http_handler rep
 /* score_once.c: requests with a key. begin: false: answered from what was kept, or refused; else *slot goes to end, when the request has its
  * answer: it is kept where it may be. SCORE_NO_SLOT: nothing is to be done. */
 #define SCORE_NO_SLOT UINT32_MAX
+/* infer.c: the routes of the protocol, behind those that are there. */
+ride_status score_infer_open(ride_score *score, uint32_t *routes_count, ride_error *err);
+void score_infer_close(ride_score *score);
+
+/* infer_reply.c: what is written of a row, and the whole answer. */
+typedef struct infer_row {
+    double margin, probability;               /* NaN: null */
+    ride_body_range decision, rule, event_id; /* JSON scalars of texts; 0 bytes: none */
+} infer_row;
+typedef struct infer_reply {
+    const ride_infer_model *model;
+    const char *body; /* of the request: its id is there */
+    uint32_t id_offset, id_bytes;
+    ride_output outputs[RIDE_INFER_OUTPUTS_MAX];
+    bool outputs_binary[RIDE_INFER_OUTPUTS_MAX];
+    uint32_t outputs_count, rows_count;
+    const infer_row *rows;
+    const char *texts;
+} infer_reply;
+/* Writes the answer into room of the request's; body is read before it is given up for it. Replies. */
+void score_infer_reply(ride_score *score, ride_http_request *request, const infer_reply *reply);
+
 bool score_once_begin(ride_score *score, ride_http_request *request, uint32_t *slot);
 void score_once_end(ride_score *score, ride_http_request *request, uint32_t slot);
 

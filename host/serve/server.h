@@ -91,6 +91,8 @@ enum { RIDE_HTTP_COPY_BYTES = 1024 };
 void ride_http_reply_copy(ride_http_request *request, uint32_t code, const char *type, const char *text, size_t bytes);
 /* Room for an answer's text, the request's until its end, in place of its body. NULL: no memory now. */
 char *ride_http_room(ride_http_request *request, size_t bytes);
+/* Moves a block of ride_serve_blocks to the request, in place of its body. */
+void ride_http_own(ride_http_request *request, char *block);
 /* With a text from malloc, freed when it was sent. */
 void ride_http_reply_malloced(ride_http_request *request, uint32_t code, const char *type, char *text, size_t bytes);
 /* {"error":"…","reason":"…","field":"…"}; field may be NULL. A text too long for its room is cut. */

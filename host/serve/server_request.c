@@ -106,11 +106,14 @@ void ride_http_reply(ride_http_request *r, uint32_t code, const char *type, cons
 
 char *ride_http_room(ride_http_request *r, size_t bytes) {
     char *room = ride_blocks_take(r->server->blocks, bytes, NULL);
-    if (room == NULL) return NULL;
-    ride_blocks_give(r->server->blocks, r->body);
-    r->body = room;
-    r->body_bytes = 0;
+    if (room != NULL) ride_http_own(r, room);
     return room;
+}
+
+void ride_http_own(ride_http_request *r, char *block) {
+    ride_blocks_give(r->server->blocks, r->body);
+    r->body = block;
+    r->body_bytes = 0;
 }
 
 void ride_http_reply_copy(ride_http_request *r, uint32_t code, const char *type, const char *text, size_t bytes) {

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -75,24 +76,35 @@ void ride_region_free(ride_region *region) {
     *region = (ride_region){.node = RIDE_NODE_NONE};
 }
 
+/* The head of a mapping, "7f…-7f… rw-p …": does it lie in the region? False for any other line, with *is_head saying which. */
+static bool head_inside(const char *line, uint64_t base, uint64_t end, bool *is_head) {
+    char *dash = NULL, *blank = NULL;
+    uint64_t from = strtoull(line, &dash, 16), to = *dash == '-' ? strtoull(dash + 1, &blank, 16) : 0;
+    *is_head = dash > line && blank != NULL && *blank == ' ';
+    return *is_head && from < end && to > base;
+}
+
+/* "Rss:   1024 kB" in bytes; 0 when the line is another one. */
+static uint64_t bytes_of(const char *line, const char *name) {
+    size_t bytes = strlen(name);
+    return strncmp(line, name, bytes) == 0 && line[bytes] == ':' ? strtoull(line + bytes + 1, NULL, 10) << 10 : 0;
+}
+
 bool ride_region_measure(const ride_region *region, uint64_t *resident_bytes, uint64_t *huge_bytes) {
     char line[512];
-    uint64_t from = 0, to = 0, kib = 0, base = (uintptr_t)region->base;
-    bool inside = false, found = false;
+    uint64_t base = (uintptr_t)region->base, end = base + rounded(region->bytes);
+    bool inside = false, found = false, is_head;
     *resident_bytes = *huge_bytes = 0;
     FILE *file = fopen("/proc/self/smaps", "re");
     if (file == NULL) return false;
     while (fgets(line, sizeof line, file) != NULL) { /* neighbours may have been joined to one mapping */
-        if (sscanf(line, "%" SCNx64 "-%" SCNx64 " ", &from, &to) == 2)
-            inside = from < base + rounded(region->bytes) && to > base;
-        else if (!inside) continue;
-        else if (sscanf(line, "Rss: %" SCNu64, &kib) == 1) *resident_bytes += kib << 10;
-        else if (sscanf(line, "AnonHugePages: %" SCNu64, &kib) == 1) *huge_bytes += kib << 10;
-        else if (sscanf(line, "Private_Hugetlb: %" SCNu64, &kib) == 1) {
-            *huge_bytes += kib << 10;
-            *resident_bytes += kib << 10; /* not in Rss */
-        } else continue;
+        bool head = head_inside(line, base, end, &is_head);
+        if (is_head) inside = head;
         found = found || inside;
+        if (is_head || !inside) continue;
+        uint64_t reserved = bytes_of(line, "Private_Hugetlb"); /* not in Rss */
+        *resident_bytes += bytes_of(line, "Rss") + reserved;
+        *huge_bytes += bytes_of(line, "AnonHugePages") + reserved;
     }
     fclose(file);
     return found;

@@ -23,7 +23,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BATCH = 256, RECORD_BYTES = 1 << 20 };
+enum { BATCH = 256, RECORD_BYTES = 1 << 20, VECTOR = 3 };
 
 typedef struct echo {
     ride_feed *feed;
@@ -184,6 +184,27 @@ static void serve_commands(echo *e, ride_ready *ready, ride_server *server, ride
     }
 }
 
+/* margin: the sum of the row; probability: its last number. */
+static ride_status score_vectors(void *context, const double *rows, uint32_t rows_count, double *margin,
+                                 double *probability, ride_error *err) {
+    (void)context;
+    if (rows[0] == 666) return ride_fail(err, RIDE_E_DEVICE_LOST, "the device is lost");
+    for (uint32_t i = 0; i < rows_count; i++) {
+        margin[i] = 0;
+        for (uint32_t k = 0; k < VECTOR; k++) margin[i] += rows[i * VECTOR + k];
+        probability[i] = rows[i * VECTOR + VECTOR - 1];
+    }
+    return RIDE_OK;
+}
+static const ride_infer_tensor model_inputs[] = {{"id", "INT64"}, {"amount", "FP64"}, {"card", "BYTES"}};
+static const ride_infer_model model = {.name = "echo",
+                                       .version = "3",
+                                       .inputs = model_inputs,
+                                       .inputs_count = 3,
+                                       .event_id = "id",
+                                       .vector_count = VECTOR,
+                                       .score_vectors = score_vectors};
+
 static void check(ride_status st, const ride_error *err) {
     char text[512];
     if (st == RIDE_OK) return;
@@ -273,6 +294,7 @@ int main(int argc, char **argv) {
     check(ride_serve_start(&serve, &server, &err), &err);
     check(ride_serve_start(&of_admin, &admin_server, &err), &err);
     score.ready = ready;
+    score.model = &model;
     check(ride_score_feed_open(server, &score, &e.waker, &e.feed, &err), &err);
     const ride_admin_options admin_options = {.ready = ready,
                                               .metrics = metrics,

@@ -109,7 +109,6 @@ static void gauges(void) {
     ride_metric_set(series(RIDE_METRIC_HTTP_CONNECTIONS, "listener", "admin", NULL), 1);
     ride_metric_add(series(RIDE_METRIC_RELOADS, "end", "applied", NULL), 0);
     ride_metric_add(series(RIDE_METRIC_RELOADS, "end", "refused", NULL), 0);
-    ride_metric_add(series(RIDE_METRIC_LOG_HELD, NULL), 0);
 }
 
 int main(void) {
