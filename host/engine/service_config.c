@@ -7,9 +7,11 @@
 #include "serve/admin.h"
 #include "serve/score.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { STOP_GRACE_MS = 2000 };
 
@@ -164,6 +166,14 @@ static ride_status wire_parts(wiring *w, const ride_service_options *o, ride_err
     return o->outlet_open != NULL ? ride_ready_add(w->ready, "results", true, "not connected yet", err) : RIDE_OK;
 }
 
+static ride_status make_folder(const char *path, ride_error *err) {
+    if (mkdir(path, 0700) == 0 || errno == EEXIST) return RIDE_OK;
+    ride_fail(err, RIDE_E_IO, "cannot make the folder for the state: %s", strerror(errno));
+    ride_error_where(err, "%s", path);
+    ride_error_advice(err, "its parent folder must be there");
+    return RIDE_E_IO;
+}
+
 static ride_status run(wiring *w, const ride_run_options *given, ride_waker *waker, ride_run_summary *out,
                        ride_diagnostics *findings, ride_error *err) {
     const ride_config *c = w->config;
@@ -204,6 +214,7 @@ static ride_status run(wiring *w, const ride_run_options *given, ride_waker *wak
     if (w->sources_count > 0) wire_feed(&o, open_kafka_feed, w);
     if (w->infer != NULL) wire_feed(&o, open_http, w);
     if (c->state_dir != NULL) {
+        if (st == RIDE_OK) st = make_folder(c->state_dir, err);
         snprintf(phase, sizeof phase, "%s/phase", c->state_dir);
         o.phase_path = phase;
     }

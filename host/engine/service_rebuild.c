@@ -172,9 +172,12 @@ static ride_status run_again(service *s, uint32_t number, const ride_journal_run
         s->replayed += s->chunk_count;
         ride_metric_add(s->m.replay_events, s->chunk_count);
         while (s->chunk_at < s->chunk_count) {
+            const uint32_t before = s->chunk_at;
             RIDE_TRY(service_take(s, &at, err));
-            at.clock_us = s->p.clock_us;
-            at.stream_us = s->p.stream_us;
+            if (s->chunk_at > before) { /* the run goes on from here, whatever comes in between */
+                at.clock_us = s->p.clock_us;
+                at.stream_us = s->p.stream_us;
+            }
             if (s->chunk_at < s->chunk_count || service_batch_full(s)) RIDE_TRY(service_work(s, err));
         }
     }
