@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STOP_GRACE_MS = 2000, PATH_BYTES = 4096 };
+enum { STOP_GRACE_MS = 2000 };
 
 /* What the ports of one service share. */
 typedef struct wiring {
@@ -108,27 +108,33 @@ static const char *mechanism_word(const ride_config *c) {
     return words[c->kafka.sasl.mechanism];
 }
 
-static void wire_kafka(wiring *w, ride_kafka_pair *raw) {
-    const ride_config *c = w->config;
+void ride_service_kafka(const ride_config *c, const ride_kafka_source *sources, uint32_t sources_count,
+                        ride_kafka_pair *raw, ride_kafka_options *out) {
     for (uint32_t i = 0; i < c->kafka.raw_count; i++)
         raw[i] = (ride_kafka_pair){c->kafka.raw[i].name, c->kafka.raw[i].value};
-    w->kafka = (ride_kafka_options){.brokers = c->kafka.brokers,
-                                    .group = c->kafka.group,
-                                    .client_id = c->kafka.client_id,
-                                    .start_latest = c->kafka.start == RIDE_CONFIG_LATEST,
-                                    .sources = w->sources,
-                                    .sources_count = w->sources_count,
-                                    .security = security_word(c),
-                                    .ca = c->kafka.ca,
-                                    .certificate = c->kafka.certificate,
-                                    .key = c->kafka.key,
-                                    .key_password_file = c->kafka.key_password_file,
-                                    .sasl_mechanism = mechanism_word(c),
-                                    .sasl_user = c->kafka.sasl.user,
-                                    .sasl_password_file = c->kafka.sasl.password_file,
-                                    .raw = raw,
-                                    .raw_count = c->kafka.raw_count,
-                                    .metrics = w->metrics};
+    *out = (ride_kafka_options){.brokers = c->kafka.brokers,
+                                .group = c->kafka.group,
+                                .client_id = c->kafka.client_id,
+                                .start_latest = c->kafka.start == RIDE_CONFIG_LATEST,
+                                .sources = sources,
+                                .sources_count = sources_count,
+                                .security = security_word(c),
+                                .ca = c->kafka.ca,
+                                .certificate = c->kafka.certificate,
+                                .key = c->kafka.key,
+                                .key_password_file = c->kafka.key_password_file,
+                                .sasl_mechanism = mechanism_word(c),
+                                .sasl_user = c->kafka.sasl.user,
+                                .sasl_password_file = c->kafka.sasl.password_file,
+                                .raw = raw,
+                                .raw_count = c->kafka.raw_count};
+}
+
+const char *ride_service_journal(const ride_config *c, char path[RIDE_SERVICE_PATH_BYTES]) {
+    if (c->journal.path != NULL) return c->journal.path;
+    if (c->state_dir == NULL) return NULL;
+    snprintf(path, RIDE_SERVICE_PATH_BYTES, "%s/journal.ride", c->state_dir);
+    return path;
 }
 
 static bool wire_targets(wiring *w, ride_service_options *o) {
@@ -161,7 +167,7 @@ static ride_status wire_parts(wiring *w, const ride_service_options *o, ride_err
 static ride_status run(wiring *w, const ride_run_options *given, ride_waker *waker, ride_run_summary *out,
                        ride_diagnostics *findings, ride_error *err) {
     const ride_config *c = w->config;
-    char journal[PATH_BYTES], phase[PATH_BYTES];
+    char journal[RIDE_SERVICE_PATH_BYTES], phase[RIDE_SERVICE_PATH_BYTES];
     ride_service_input inputs[RIDE_SOURCES_MAX + 1];
     ride_kafka_pair *raw = calloc(c->kafka.raw_count + 1, sizeof *raw);
     ride_service_options o = {.run = *given,
@@ -189,7 +195,8 @@ static ride_status run(wiring *w, const ride_run_options *given, ride_waker *wak
         while (i < o.inputs_count && strcmp(inputs[i].source, source) != 0) i++;
         if (i == o.inputs_count) inputs[o.inputs_count++] = (ride_service_input){source, RIDE_FORMAT_NDJSON};
     }
-    wire_kafka(w, raw);
+    ride_service_kafka(c, w->sources, w->sources_count, raw, &w->kafka);
+    w->kafka.metrics = w->metrics;
     if (wire_targets(w, &o)) {
         o.outlet_open = open_kafka_outlet;
         o.outlet_context = w;
@@ -198,11 +205,9 @@ static ride_status run(wiring *w, const ride_run_options *given, ride_waker *wak
     if (w->infer != NULL) wire_feed(&o, open_http, w);
     if (c->state_dir != NULL) {
         snprintf(phase, sizeof phase, "%s/phase", c->state_dir);
-        snprintf(journal, sizeof journal, "%s/journal.ride", c->state_dir);
         o.phase_path = phase;
-        if (w->sources_count > 0) o.journal_path = journal;
     }
-    if (c->journal.path != NULL) o.journal_path = c->journal.path;
+    if (w->sources_count > 0 || c->journal.path != NULL) o.journal_path = ride_service_journal(c, journal);
     if (st == RIDE_OK) st = wire_parts(w, &o, err);
     if (st == RIDE_OK) st = open_admin(w, err);
     if (st == RIDE_OK) st = ride_service_run(&o, out, findings, err);
