@@ -23,6 +23,8 @@ const cli_verb cli_verbs[] = {
     {"model", "tell what a model file holds, or check it", cli_model, cli_model_help, cli_model_words},
     {"profile", "make or show the reference profile that drift is measured against", cli_profile, cli_profile_help,
      cli_profile_words},
+    {"replay", "compute one decision again, from the log and the journal", cli_replay, cli_replay_help,
+     cli_replay_words},
     {"run", "read events, score them and decide", cli_run, cli_run_help, cli_run_words},
     {"score", "score the rows of a file with a model", cli_score, cli_score_help, cli_score_words},
     {"top", "show a running service live: rates, latency, lag, queues", cli_top, cli_top_help, cli_top_words},

@@ -51,6 +51,7 @@ static int read_value(const char *verb, const cli_option *option, char *value) {
     cli_sets *sets = option->out;
     switch (option->kind) {
     case CLI_TEXT:
+    case CLI_MAYBE:
     case CLI_KEY:
         if (*value == '\0') return cli_usage(verb, "%s is empty", option->name);
         *(const char **)option->out = value;
@@ -107,6 +108,10 @@ int cli_options_read(const char *verb, int argc, char **argv, const cli_option *
         given[which] = true;
         if (option->kind == CLI_SWITCH && equals == NULL) {
             *(bool *)option->out = true;
+            continue;
+        }
+        if (option->kind == CLI_MAYBE && equals == NULL && (i + 1 == argc || argv[i + 1][0] == '-')) {
+            *(const char **)option->out = "";
             continue;
         }
         char *value = bare ? argv[i] : equals != NULL ? equals + 1 : i + 1 < argc ? argv[++i] : NULL;

@@ -11,6 +11,7 @@
 typedef enum cli_kind {
     CLI_SWITCH = 1, /* bool *out; takes no value */
     CLI_TEXT,       /* const char **out; not empty. Completed as a file */
+    CLI_MAYBE,      /* const char **out; "" where no value follows (the end, or another option) */
     CLI_COUNT,      /* uint32_t *out; 1 … max; `_` may stand between digits */
     CLI_NUMBER,     /* uint64_t *out; 0 … max; likewise */
     CLI_FORMAT,     /* ride_format *out */
