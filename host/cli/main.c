@@ -27,6 +27,7 @@ const cli_verb cli_verbs[] = {
      cli_replay_words},
     {"run", "read events, score them and decide", cli_run, cli_run_help, cli_run_words},
     {"score", "score the rows of a file with a model", cli_score, cli_score_help, cli_score_words},
+    {"state", "show the windows of one key of a running service", cli_state, cli_state_help, cli_state_words},
     {"top", "show a running service live: rates, latency, lag, queues", cli_top, cli_top_help, cli_top_words},
     {"topology", "show the machine and which thread would run where", cli_topology_verb, cli_topology_help,
      cli_topology_words},

@@ -17,6 +17,7 @@ typedef enum cli_kind {
     CLI_FORMAT,     /* ride_format *out */
     CLI_INPUTS,     /* cli_inputs *out; [NAME=]FILE, may be given again */
     CLI_SETS,       /* cli_sets *out; KEY=VALUE of the configuration, may be given again */
+    CLI_LIST,       /* cli_sets *out; any text, may be given again */
     CLI_KEY,        /* const char **out; a key of the configuration */
     CLI_CONVERTED,  /* out as `convert` writes it */
 } cli_kind;

@@ -3,6 +3,8 @@
 #include "engine/service_internal.h"
 
 #include "base/log.h"
+#include "engine/state_desk.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -216,6 +218,7 @@ static ride_status along_journal(service *s, ride_error *err) {
         st = run_again(s, number, &run, err);
         if (st != RIDE_OK) break;
         ride_metric_set(s->m.replay_ratio, (double)(place - first_place) / (double)(end - first_place));
+        state_desk_serve(s->options->desk, NULL, "the window state is being rebuilt from the log");
         tell_progress(s, (double)(place - first_place) / (double)(end - first_place));
         if (one != NULL && is_only(one, s->streams[number].topic, s->streams[number].partition) &&
             run.offset_last >= one->offset)
