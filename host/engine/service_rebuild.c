@@ -174,13 +174,16 @@ static ride_status run_again(service *s, uint32_t number, const ride_journal_run
         s->replayed += s->chunk_count;
         ride_metric_add(s->m.replay_events, s->chunk_count);
         while (s->chunk_at < s->chunk_count) {
+            const uint32_t before = s->chunk_at;
             RIDE_TRY(service_take(s, &at, err));
-            at.clock_us = s->p.clock_us;
-            at.stream_us = s->p.stream_us;
+            if (s->chunk_at > before) { /* else the clock is still that of the run before, of another stream */
+                at.clock_us = s->p.clock_us;
+                at.stream_us = s->p.stream_us;
+            }
             if (s->chunk_at < s->chunk_count || service_batch_full(s)) RIDE_TRY(service_work(s, err));
         }
     }
-    if (s->inputs[stream->input].spec->is_labels || stream->max_us == run->stream_end_us) return RIDE_OK;
+    if (is_cut || s->inputs[stream->input].spec->is_labels || stream->max_us == run->stream_end_us) return RIDE_OK;
     if (s->options->replay_of != NULL) s->options->replay_of->changed++;
     ride_log_warn(
         "an event of the log is not what the arrival journal says of it: results may differ from the first ones",
