@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "engine/service_infer.h"
+#include "engine/state_http.h"
 #include "io/kafka.h"
 #include "serve/admin.h"
 #include "serve/score.h"
@@ -22,6 +23,8 @@ typedef struct wiring {
     ride_ready *ready;
     ride_server *http, *admin;
     ride_admin admin_endpoints;
+    state_http state;
+    state_desk *desk;
     _Atomic uint64_t heartbeat_ns;
     ride_kafka_options kafka;
     ride_kafka_source sources[RIDE_SOURCES_MAX];
@@ -88,6 +91,7 @@ static ride_status open_admin(wiring *w, ride_error *err) {
     RIDE_TRY(st);
     const ride_admin_options options = {.ready = w->ready, .metrics = w->metrics, .heartbeat_ns = &w->heartbeat_ns};
     RIDE_TRY(ride_admin_open(&w->admin_endpoints, &options, w->admin, err));
+    RIDE_TRY(state_http_open(&w->state, w->desk, w->admin, err));
     ride_log_info("metrics and health", ride_log_text("listen", ride_serve_address(w->admin)));
     return RIDE_OK;
 }
@@ -190,6 +194,7 @@ static ride_status run(wiring *w, const ride_run_options *given, ride_waker *wak
                               .metrics = w->metrics,
                               .ready = on_ready,
                               .ready_context = w,
+                              .desk = w->desk,
                               .heartbeat_ns = &w->heartbeat_ns};
     if (raw == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a service");
     for (uint32_t i = 0; i < c->inputs_count; i++) {
@@ -233,10 +238,13 @@ ride_status ride_service_run_config(const ride_config *config, const ride_run_op
     w->config = config;
     ride_status st = ride_metrics_create(&w->metrics, err);
     if (st == RIDE_OK) st = ride_ready_create(w->metrics, &w->ready, err);
+    if (st == RIDE_OK) st = state_desk_create(waker, &w->desk, err);
     if (st == RIDE_OK) st = run(w, given, waker, out, findings, err);
+    state_desk_close(w->desk); /* nobody waits any more */
     ride_serve_stop(w->http, (uint64_t)STOP_GRACE_MS * 1000000);
     ride_serve_stop(w->admin, (uint64_t)STOP_GRACE_MS * 1000000);
     service_infer_destroy(w->infer);
+    state_desk_destroy(w->desk);
     ride_ready_destroy(w->ready);
     ride_metrics_destroy(w->metrics);
     free(w);

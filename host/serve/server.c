@@ -35,6 +35,22 @@ const char *serve_header(const ride_http_request *r, const char *name) {
     return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
 }
 
+typedef struct query_each {
+    void (*each)(void *context, const char *name, const char *value);
+    void *context;
+} query_each;
+static enum MHD_Result on_query(void *closure, enum MHD_ValueKind kind, const char *name, const char *value) {
+    const query_each *q = closure;
+    (void)kind;
+    q->each(q->context, name, value != NULL ? value : "");
+    return MHD_YES;
+}
+void serve_query(const ride_http_request *r, void (*each)(void *context, const char *name, const char *value),
+                 void *context) {
+    query_each q = {each, context};
+    MHD_get_connection_values(r->connection, MHD_GET_ARGUMENT_KIND, on_query, &q);
+}
+
 /* ---- answers ---- */
 static enum MHD_Result send_answer(ride_http_request *r) {
     ride_server *s = r->server;

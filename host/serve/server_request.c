@@ -96,6 +96,23 @@ void ride_http_set(ride_http_request *r, const char *name, const char *value) {
     RIDE_ASSERT(n >= 0 && (size_t)n < sizeof header->value);
 }
 
+typedef struct query_find {
+    const char *name, *value;
+} query_find;
+static void find_query(void *context, const char *name, const char *value) {
+    query_find *q = context;
+    if (q->value == NULL && strcmp(name, q->name) == 0) q->value = value;
+}
+const char *ride_http_query(const ride_http_request *r, const char *name) {
+    query_find q = {.name = name};
+    serve_query(r, find_query, &q);
+    return q.value;
+}
+void ride_http_query_all(const ride_http_request *r, void (*each)(void *context, const char *name, const char *value),
+                         void *context) {
+    serve_query(r, each, context);
+}
+
 void ride_http_reply(ride_http_request *r, uint32_t code, const char *type, const char *text, size_t bytes) {
     RIDE_ASSERT(r->code == 0 && code != 0); /* one answer */
     r->code = code;
