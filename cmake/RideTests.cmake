@@ -4,10 +4,11 @@
 #                                           and TSan included
 #   tests/stress/*.c                        plain main() programs with threads (run under TSan too)
 #   tests/emu/*.cu                          plain main() programs of kernels/emu, in sanitizer builds too
+#   tests/support/*_main.c                  programs that integration scripts run, build/PRESET/tests/NAME
 #   tests/fuzz/fuzz_*.c                     LLVMFuzzerTestOneInput; built with replay_main.c over tests/fuzz/corpus/NAME,
 #                                           and in the fuzz preset (clang) as libFuzzer programs, build/fuzz/fuzz/NAME
 #   tests/kafka/*.c                         programs that tests run against a Kafka broker, where librdkafka is; no tests themselves
-#   tests/integration/*.sh, test_*.py, tests/lint/*.sh, test_*.py   scripts; exit 77 = skipped, with the reason on the last line
+#   tests/{integration,lint,fault}/*.sh, test_*.py     scripts; exit 77 = skipped, with the reason on the last line
 # Any of them may say, in lines of its own anywhere in the file (after # or * or //):
 #   ride-test: timeout=SECONDS    other than 600 (programs) or 900 (scripts)
 #   ride-test: serial             nothing else runs beside it (it measures time, or needs both cores)
@@ -87,6 +88,21 @@ if(NOT RIDE_FUZZ)
   set_target_properties(record_backend PROPERTIES OUTPUT_NAME ride_cuda LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/record)
 endif()
 
+# Programs that integration scripts run: tests/NAME of tests/support/NAME_main.c
+add_custom_target(support_programs)
+file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/*_main.c)
+if(NOT RIDE_FUZZ)
+  foreach(source IN LISTS sources)
+    get_filename_component(base ${source} NAME_WE)
+    string(REGEX REPLACE "_main$" "" name ${base})
+    add_executable(${name} ${source})
+    target_compile_options(${name} PRIVATE ${RIDE_WARNINGS} -Wno-missing-field-initializers)
+    target_link_libraries(${name} PRIVATE ride_core)
+    set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+    add_dependencies(support_programs ${name})
+  endforeach()
+endif()
+
 if(TARGET ride::criterion AND NOT RIDE_FUZZ AND NOT RIDE_SANITIZE MATCHES "thread") # Criterion does not start under TSan
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/unit/*.c ${CMAKE_SOURCE_DIR}/tests/unit/*.cc)
   foreach(source IN LISTS sources)
@@ -150,7 +166,7 @@ if(TARGET ride::rdkafka AND NOT RIDE_FUZZ)
   endforeach()
 endif()
 
-foreach(kind integration lint)
+foreach(kind integration lint fault)
   file(GLOB scripts CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${kind}/*.sh ${CMAKE_SOURCE_DIR}/tests/${kind}/test_*.py)
   foreach(script IN LISTS scripts)
     get_filename_component(base ${script} NAME_WE)

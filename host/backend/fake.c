@@ -122,7 +122,8 @@ static ride_status device_props(uint32_t device_index, ride_device_props *out, r
                                .numa_node = -1,
                                .queues_max = script_now.queues_max,
                                .asynchronous = 1,
-                               .cores = 1};
+                               .cores = 1,
+                               .tiles_shared = 1};
     snprintf(out->name, sizeof out->name, "fake device %u", device_index);
     return RIDE_OK;
 }
@@ -247,18 +248,37 @@ static void state_destroy(ride_state *state) {
     if (fake_state_real(state) != NULL) fake_state_device(state)->real->state_destroy(fake_state_real(state));
     fake_state_destroy(state);
 }
-static ride_status state_save(ride_state *state, uint32_t vnode_first, uint32_t vnodes_count, ride_write_fn write,
-                              void *context, ride_error *err) {
-    const ride_device *device = fake_state_device(state);
-    RIDE_TRY(check_device(device, err));
-    if (device->real == NULL) return fake_state_save(state, vnode_first, vnodes_count, write, context, err);
-    return device->real->state_save(fake_state_real(state), vnode_first, vnodes_count, write, context, err);
+/* The states of the backend that does the work; NULL = no memory. */
+static ride_state **real_states(ride_state *const *states, uint32_t states_count) {
+    ride_state **real = calloc(states_count, sizeof *real);
+    for (uint32_t i = 0; real != NULL && i < states_count; i++) real[i] = fake_state_real(states[i]);
+    return real;
 }
-static ride_status state_restore(ride_state *state, ride_read_fn read, void *context, ride_error *err) {
-    const ride_device *device = fake_state_device(state);
-    RIDE_TRY(check_device(device, err));
-    if (device->real == NULL) return fake_state_restore(state, read, context, err);
-    return device->real->state_restore(fake_state_real(state), read, context, err);
+static ride_status check_states(ride_state *const *states, uint32_t states_count, ride_error *err) {
+    for (uint32_t i = 0; i < states_count; i++) RIDE_TRY(check_device(fake_state_device(states[i]), err));
+    return RIDE_OK;
+}
+static ride_status state_save(ride_state *const *states, uint32_t states_count, uint32_t vnode_first,
+                              uint32_t vnodes_count, ride_write_fn write, void *context, ride_error *err) {
+    RIDE_TRY(check_states(states, states_count, err));
+    const ride_backend_ops *ops = fake_state_device(states[0])->real;
+    if (ops == NULL) return fake_state_save(states, states_count, vnode_first, vnodes_count, write, context, err);
+    ride_state **real = real_states(states, states_count);
+    if (real == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory to save %u states", states_count);
+    const ride_status st = ops->state_save(real, states_count, vnode_first, vnodes_count, write, context, err);
+    free(real);
+    return st;
+}
+static ride_status state_restore(ride_state *const *states, uint32_t states_count, ride_read_fn read, void *context,
+                                 ride_error *err) {
+    RIDE_TRY(check_states(states, states_count, err));
+    const ride_backend_ops *ops = fake_state_device(states[0])->real;
+    if (ops == NULL) return fake_state_restore(states, states_count, read, context, err);
+    ride_state **real = real_states(states, states_count);
+    if (real == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory to restore %u states", states_count);
+    const ride_status st = ops->state_restore(real, states_count, read, context, err);
+    free(real);
+    return st;
 }
 static void state_stats(const ride_state *state, ride_state_stats *out) {
     if (fake_state_real(state) == NULL) fake_state_stats(state, out);
@@ -296,14 +316,15 @@ static ride_status counts_take(ride_counts *counts, uint64_t *out, ride_error *e
     return RIDE_OK;
 }
 
-/* What the work's stages write; other columns may hold what an earlier work of the same rows wrote. */
+/* What the work's stages write; other columns may hold what an earlier work of the same rows wrote, or what works of other states
+ * write at the same time. */
 static bool is_written(const pending *p, uint32_t column) {
     const uint32_t features_count = p->program->bundle.plan->features_count;
-    uint32_t stage = RIDE_STAGE_FEATURES;
+    const bool shares = p->state != NULL && fake_state_is_part(p->state);
     if (column == features_count + RIDE_OUT_MARGIN || column == features_count + RIDE_OUT_PROBABILITY)
-        stage = RIDE_STAGE_SCORE;
-    if (column == features_count + RIDE_OUT_RULE) stage = RIDE_STAGE_RULES;
-    return (p->work.stages & stage) != 0;
+        return (p->work.stages & RIDE_STAGE_SCORE) != 0;
+    if (column == features_count + RIDE_OUT_RULE) return (p->work.stages & RIDE_STAGE_RULES) != 0;
+    return (p->work.stages & RIDE_STAGE_WINDOWS) != 0 && !shares;
 }
 
 static void poison_outputs(const pending *p) {
@@ -321,10 +342,10 @@ static void write_row(const pending *p, uint32_t device_index, uint8_t *tile, ui
     const ride_tile_layout *out = &p->program->out;
     const ride_plan_header *plan = p->program->bundle.plan;
     uint32_t tail = plan->features_count, stages = p->work.stages;
-    if (stages & RIDE_STAGE_FEATURES) {
+    if (stages & RIDE_STAGE_WINDOWS && fake_state_owns(p->state, sequence)) {
         for (uint32_t f = 0; f < plan->features_count; f++)
             ((double *)ride_tile_values(out, tile, f))[row] = ride_fake_feature(sequence, f);
-        ((uint32_t *)ride_tile_values(out, tile, tail + RIDE_OUT_FLAGS))[row] = 0;
+        if (!fake_state_is_part(p->state)) ((uint32_t *)ride_tile_values(out, tile, tail + RIDE_OUT_FLAGS))[row] = 0;
     }
     if (stages & RIDE_STAGE_SCORE) {
         ((double *)ride_tile_values(out, tile, tail + RIDE_OUT_MARGIN))[row] = device_index;
@@ -342,7 +363,8 @@ static void do_work(const pending *p, uint32_t device_index) {
         const uint8_t *in_tile = p->work.in_tiles + (size_t)tile_index * in->tile_bytes;
         uint64_t sequence = ((const ride_tile_header *)in_tile)->sequence_first + r;
         uint32_t flags = ((const uint32_t *)ride_tile_values_const(in, in_tile, RIDE_COLUMN_FLAGS))[r];
-        if (p->work.stages & RIDE_STAGE_FEATURES && flags & RIDE_ROW_ENTERS) fake_state_enter(p->state, sequence);
+        if (p->work.stages & RIDE_STAGE_WINDOWS && flags & RIDE_ROW_ENTERS && fake_state_owns(p->state, sequence))
+            fake_state_enter(p->state, sequence);
         if (flags & (RIDE_ROW_LABEL | RIDE_ROW_SKIP)) continue;
         write_row(p, device_index, p->work.out_tiles + (size_t)tile_index * p->program->out.tile_bytes, r, sequence);
     }
@@ -394,7 +416,7 @@ static void finish_due(ride_queue *queue) {
 
 static ride_status submit(ride_queue *queue, const ride_program_dev *program, ride_state *state, const ride_work *work,
                           ride_ticket *out) {
-    RIDE_ASSERT(state != NULL || (work->stages & RIDE_STAGE_FEATURES) == 0);
+    RIDE_ASSERT(state != NULL || (work->stages & RIDE_STAGE_WINDOWS) == 0);
     RIDE_ASSERT(work->counts != NULL || (work->stages & RIDE_STAGE_PROFILE) == 0);
     finish_due(queue);
     uint64_t now = now_ns();

@@ -11,8 +11,8 @@
  *   probability             (s % 1000) / 1000
  *   rule                    s % (rules_count + 1) (rules_count = none)
  *   flags                   0
- * Rows flagged LABEL or SKIP keep the 0xA5. A state counts the rows that enter, by vnode_first + s %
- * vnodes_count of its range (keys are not looked at). Counts of a profile stay zero.
+ * Rows flagged LABEL or SKIP keep the 0xA5. A row's vnode is s % RIDE_VNODES (keys are not looked at): a state of a part writes the
+ * features of its rows only, leaves flags and other rows as they are, and counts those of its rows that enter. Counts of a profile stay zero.
  *
  * With `real` in the script another backend does the works when they are due and keeps the states, so that results, counts and saved states
  * are that backend's while delays, failures and losses are the script's: what a host does about them must not show in a byte. */

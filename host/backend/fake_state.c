@@ -43,14 +43,24 @@ ride_device *fake_state_device(const ride_state *state) { return state->device; 
 void fake_state_set_real(ride_state *state, ride_state *real) { state->real = real; }
 ride_state *fake_state_real(const ride_state *state) { return state->real; }
 
-static bool owns(const ride_state *state, uint32_t vnode_first, uint32_t vnodes_count) {
-    return vnode_first >= state->vnode_first && vnodes_count <= state->vnodes_count &&
-           vnode_first - state->vnode_first <= state->vnodes_count - vnodes_count;
+/* The state of a vnode, NULL = none. */
+static ride_state *owner_of(ride_state *const *states, uint32_t states_count, uint32_t vnode) {
+    for (uint32_t i = 0; i < states_count; i++)
+        if (vnode - states[i]->vnode_first < states[i]->vnodes_count) return states[i];
+    return NULL;
+}
+static bool own_all(ride_state *const *states, uint32_t states_count, uint32_t vnode_first, uint32_t vnodes_count) {
+    for (uint32_t i = 0; i < vnodes_count; i++)
+        if (owner_of(states, states_count, vnode_first + i) == NULL) return false;
+    return vnodes_count > 0;
 }
 
-void fake_state_enter(ride_state *state, uint64_t sequence) {
-    state->rows[state->vnode_first + sequence % state->vnodes_count]++;
+bool fake_state_owns(const ride_state *state, uint64_t sequence) {
+    return (uint32_t)(sequence % RIDE_VNODES) - state->vnode_first < state->vnodes_count;
 }
+bool fake_state_is_part(const ride_state *state) { return state->vnodes_count < RIDE_VNODES; }
+
+void fake_state_enter(ride_state *state, uint64_t sequence) { state->rows[sequence % RIDE_VNODES]++; }
 
 void fake_state_stats(const ride_state *state, ride_state_stats *out) {
     *out = (ride_state_stats){.bytes = sizeof *state};
@@ -60,18 +70,21 @@ void fake_state_stats(const ride_state *state, ride_state_stats *out) {
     }
 }
 
-ride_status fake_state_save(ride_state *state, uint32_t vnode_first, uint32_t vnodes_count, ride_write_fn write,
-                            void *context, ride_error *err) {
-    if (!owns(state, vnode_first, vnodes_count))
+ride_status fake_state_save(ride_state *const *states, uint32_t states_count, uint32_t vnode_first,
+                            uint32_t vnodes_count, ride_write_fn write, void *context, ride_error *err) {
+    uint64_t rows[RIDE_VNODES];
+    if (vnodes_count > RIDE_VNODES || !own_all(states, states_count, vnode_first, vnodes_count))
         return ride_fail(err, RIDE_E_INTERNAL, "the state does not own vnodes %u to %u", vnode_first,
                          vnode_first + vnodes_count);
+    for (uint32_t i = 0; i < vnodes_count; i++)
+        rows[i] = owner_of(states, states_count, vnode_first + i)->rows[vnode_first + i];
     save_header header = {.version = SAVE_VERSION, .vnode_first = vnode_first, .vnodes_count = vnodes_count};
     memcpy(header.magic, magic, sizeof magic);
-    memcpy(header.spec_hash, state->spec_hash, 32);
-    uint64_t rows_bytes = vnodes_count * sizeof state->rows[0];
-    uint32_t crc = ride_crc32c(ride_crc32c(0, &header, sizeof header), state->rows + vnode_first, rows_bytes);
+    memcpy(header.spec_hash, states[0]->spec_hash, 32);
+    uint64_t rows_bytes = vnodes_count * sizeof rows[0];
+    uint32_t crc = ride_crc32c(ride_crc32c(0, &header, sizeof header), rows, rows_bytes);
     ride_status st = write(context, &header, sizeof header);
-    if (st == RIDE_OK) st = write(context, state->rows + vnode_first, rows_bytes);
+    if (st == RIDE_OK) st = write(context, rows, rows_bytes);
     if (st == RIDE_OK) st = write(context, &crc, sizeof crc);
     return st == RIDE_OK ? st : ride_fail(err, st, "the state could not be written");
 }
@@ -81,7 +94,8 @@ static ride_status read_bytes(ride_read_fn read, void *context, void *data, size
     return st == RIDE_OK ? st : ride_fail(err, st, "the saved state ends early");
 }
 
-ride_status fake_state_restore(ride_state *state, ride_read_fn read, void *context, ride_error *err) {
+ride_status fake_state_restore(ride_state *const *states, uint32_t states_count, ride_read_fn read, void *context,
+                               ride_error *err) {
     save_header header;
     uint64_t rows[RIDE_VNODES];
     uint32_t crc;
@@ -93,13 +107,14 @@ ride_status fake_state_restore(ride_state *state, ride_read_fn read, void *conte
     RIDE_TRY(read_bytes(read, context, &crc, sizeof crc, err));
     if (crc != ride_crc32c(ride_crc32c(0, &header, sizeof header), rows, header.vnodes_count * sizeof rows[0]))
         return ride_fail(err, RIDE_E_CORRUPT, "the saved state's checksum is wrong");
-    if (memcmp(header.spec_hash, state->spec_hash, 32) != 0)
+    if (memcmp(header.spec_hash, states[0]->spec_hash, 32) != 0)
         return ride_fail(err, RIDE_E_VERSION, "the saved state belongs to another spec");
-    if (!owns(state, header.vnode_first, header.vnodes_count))
+    if (!own_all(states, states_count, header.vnode_first, header.vnodes_count))
         return ride_fail(err, RIDE_E_CONFIG, "the saved vnodes lie outside the state's range");
-    for (uint32_t i = 0; i < header.vnodes_count; i++)
-        if (state->rows[header.vnode_first + i] != 0)
-            return ride_fail(err, RIDE_E_CONFIG, "vnode %u is not empty", header.vnode_first + i);
-    memcpy(state->rows + header.vnode_first, rows, header.vnodes_count * sizeof rows[0]);
+    for (uint32_t i = 0, vnode = header.vnode_first; i < header.vnodes_count; i++, vnode++)
+        if (owner_of(states, states_count, vnode)->rows[vnode] != 0)
+            return ride_fail(err, RIDE_E_CONFIG, "vnode %u is not empty", vnode);
+    for (uint32_t i = 0, vnode = header.vnode_first; i < header.vnodes_count; i++, vnode++)
+        owner_of(states, states_count, vnode)->rows[vnode] = rows[i];
     return RIDE_OK;
 }

@@ -2,7 +2,9 @@
  * level, which an administrator may change while the engine runs, and is atomic. */
 #include "base/log.h"
 
+#include "base/log_repeats.h"
 #include "base/number.h"
+#include "base/pan.h"
 #include "base/utf8.h"
 
 #include <errno.h>
@@ -22,6 +24,7 @@ static struct {
     bool colour;
     int fd;
     const ride_clock *clock;
+    uint32_t repeats_max;
 } sink = {.fd = STDERR_FILENO};
 
 bool ride_log_enabled(ride_log_level level) {
@@ -29,6 +32,7 @@ bool ride_log_enabled(ride_log_level level) {
 }
 void ride_log_set_level(ride_log_level level_min) { atomic_store(&level_min_now, (int)level_min); }
 unsigned long ride_log_lost(void) { return atomic_load(&lines_lost); }
+uint64_t ride_log_held(void) { return ride_log_repeats_total(); }
 
 bool ride_log_level_parse(const char *word, ride_log_level *out) {
     for (int i = 0; i <= RIDE_LOG_OFF; i++) {
@@ -44,6 +48,7 @@ void ride_log_setup(const ride_log_options *options) {
     bool terminal = isatty(options->fd) != 0;
     sink.fd = options->fd;
     sink.clock = options->clock;
+    sink.repeats_max = options->repeats_max;
     sink.format = options->format != RIDE_LOG_AUTO ? options->format : terminal ? RIDE_LOG_HUMAN : RIDE_LOG_JSON;
     sink.colour = terminal && (no_color == NULL || no_color[0] == '\0');
     ride_log_set_level(options->level_min);
@@ -73,10 +78,28 @@ static size_t character_bytes(const char *text) {
     return ride_utf8_bytes(text);
 }
 
+/* A card number as stars and its last four digits; its blanks and dashes stay. */
+static void put_masked(line *to, const char *pan, size_t bytes) {
+    size_t digits = 0;
+    for (size_t i = 0; i < bytes; i++) digits += pan[i] >= '0' && pan[i] <= '9';
+    for (size_t i = 0; i < bytes; i++) {
+        bool digit = pan[i] >= '0' && pan[i] <= '9';
+        put(to, digit && digits > 4 ? "*" : pan + i, 1);
+        digits -= digit;
+    }
+}
+
 /* The inside of a JSON string; human lines use the same escapes. A byte that is no UTF-8 becomes U+FFFD. */
 static void put_escaped(line *to, const char *text) {
-    for (const unsigned char *at = (const unsigned char *)text; *at != '\0' && !to->cut;) {
-        size_t bytes = character_bytes((const char *)at);
+    const unsigned char *begin = (const unsigned char *)text;
+    for (const unsigned char *at = begin; *at != '\0' && !to->cut;) {
+        size_t bytes = ride_pan_bytes((const char *)at, at == begin ? '\0' : (char)at[-1]);
+        if (bytes > 0) {
+            put_masked(to, (const char *)at, bytes);
+            at += bytes;
+            continue;
+        }
+        bytes = character_bytes((const char *)at);
         char escape[8];
         if (*at == '"' || *at == '\\') {
             put(to, (const char[]){'\\', (char)*at}, 2);
@@ -116,7 +139,7 @@ static void put_value(line *to, const ride_log_field *field, bool json) {
     if (text == NULL) {
         put_text(to, "null");
     } else if (!json && is_plain(text)) {
-        put_text(to, text);
+        put_escaped(to, text);
     } else {
         put(to, "\"", 1);
         put_escaped(to, text);
@@ -140,7 +163,7 @@ static void put_time(line *to, int64_t wall_us, bool json) {
 /* A field that does not fit is taken back whole, so that what stays is well-formed. */
 static void put_field(line *to, const ride_log_field *field, bool json) {
     size_t before = to->bytes;
-    put_text(to, json ? ",\"" : " ");
+    put_text(to, json ? ",\"ride." : " ");
     put_text(to, field->key);
     put_text(to, json ? "\":" : "=");
     put_value(to, field, json);
@@ -159,11 +182,11 @@ static void put_line_human(line *to, ride_log_level level, const char *message, 
 }
 
 static void put_line_json(line *to, ride_log_level level, const char *message, int64_t wall_us) {
-    put_text(to, "{\"ts\":\"");
+    put_text(to, "{\"@timestamp\":\"");
     put_time(to, wall_us, true);
-    put_text(to, "\",\"level\":\"");
+    put_text(to, "\",\"log.level\":\"");
     put_text(to, level_names[level]);
-    put_text(to, "\",\"msg\":\"");
+    put_text(to, "\",\"message\":\"");
     put_escaped(to, message); /* the caller closes the string: this may be cut */
 }
 
@@ -180,11 +203,12 @@ static void write_line(const line *from) {
     }
 }
 
-void ride_log_write(ride_log_level level, const char *message, const ride_log_field *fields) {
-    if (level >= RIDE_LOG_OFF || !ride_log_enabled(level)) return;
-    int errno_before = errno;
+static const ride_clock *clock_now(void) { return sink.clock != NULL ? sink.clock : ride_clock_real(); }
+
+/* held: lines like it that are told with this one; 0 = none. */
+static void write_one(ride_log_level level, const char *message, const ride_log_field *fields, uint64_t held) {
     bool json = sink.format == RIDE_LOG_AUTO ? !isatty(sink.fd) : sink.format == RIDE_LOG_JSON;
-    int64_t wall_us = ride_clock_wall_us(sink.clock != NULL ? sink.clock : ride_clock_real());
+    int64_t wall_us = ride_clock_wall_us(clock_now());
     line text;
     text.bytes = 0;
     text.cut = false;
@@ -193,9 +217,11 @@ void ride_log_write(ride_log_level level, const char *message, const ride_log_fi
     else put_line_human(&text, level, message, wall_us);
     bool cut = text.cut;
     text.cut = false;
-    static const char json_cut[] = ",\"cut\":true", human_cut[] = " cut=true";
+    static const char json_cut[] = ",\"ride.cut\":true", human_cut[] = " cut=true";
     text.limit = RIDE_LOG_LINE_BYTES - sizeof json_cut - 2; /* and the end of the line */
-    if (json) put_text(&text, "\"");
+    if (json) put_text(&text, "\",\"ecs.version\":\"8.11.0\",\"service.name\":\"ride\"");
+    const ride_log_field held_field = ride_log_u64("held", held);
+    if (held > 0) put_field(&text, &held_field, json);
     for (; fields != NULL && fields->kind != RIDE_LOG_NONE && !text.cut; fields++) put_field(&text, fields, json);
     cut = cut || text.cut;
     text.cut = false;
@@ -203,5 +229,20 @@ void ride_log_write(ride_log_level level, const char *message, const ride_log_fi
     if (cut) put_text(&text, json ? json_cut : human_cut);
     put_text(&text, json ? "}\n" : "\n");
     write_line(&text);
+}
+
+void ride_log_write(ride_log_level level, const char *message, const ride_log_field *fields) {
+    if (level >= RIDE_LOG_OFF || !ride_log_enabled(level)) return;
+    int errno_before = errno;
+    uint64_t held = 0;
+    if (sink.repeats_max == 0 || ride_log_repeats_admit(level, message, ride_clock_now_ns(clock_now()),
+                                                        sink.repeats_max, RIDE_LOG_WINDOW_NS, &held))
+        write_one(level, message, fields, held);
     errno = errno_before;
+}
+
+void ride_log_tell_held(void) {
+    uint64_t held = ride_log_repeats_take();
+    if (held > 0 && ride_log_enabled(RIDE_LOG_WARN))
+        write_one(RIDE_LOG_WARN, "lines of messages that came too often were held back", NULL, held);
 }

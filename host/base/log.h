@@ -3,9 +3,17 @@
  *     ride_log_warn("backend passed over", ride_log_text("name", "cuda"), ride_log_text("why", "no driver"));
  *
  * On a terminal for people (12:03:11.482 warn  backend passed over name=cuda why="no driver"), in colour unless NO_COLOR
- * is set; otherwise one JSON object per line. A line is at most RIDE_LOG_LINE_BYTES long (a longer one loses fields and says so with
- * cut=true) and leaves in one write, so lines of several threads never mix. Control characters and invalid UTF-8 are escaped: a
- * stranger's text cannot forge a line. No allocation, no lock.
+ * is set; otherwise one JSON object per line with the names of the Elastic Common Schema, our own fields under `ride.`:
+ *
+ *     {"@timestamp":"2026-01-05T12:03:11.482013Z","log.level":"warn","message":"backend passed over","ecs.version":"8.11.0",
+ *      "service.name":"ride","ride.name":"cuda","ride.why":"no driver"}
+ *
+ * A line is at most RIDE_LOG_LINE_BYTES long (a longer one loses fields and says so with cut=true) and leaves in one write, so lines of
+ * several threads never mix. Control characters and invalid UTF-8 are escaped: a stranger's text cannot forge a line. What looks
+ * like a card number in a text is shown as stars and its last four digits. No allocation, no lock.
+ *
+ * Repeats: with repeats_max, lines of one message (whatever their fields) beyond it within RIDE_LOG_WINDOW_NS are held back and counted;
+ * the next that is written says held=N.
  *
  * Not for the event path: log per batch at most. Never log a field's value that the spec calls sensitive. */
 #ifndef RIDE_BASE_LOG_H
@@ -20,6 +28,7 @@ extern "C" {
 #endif
 
 enum { RIDE_LOG_LINE_BYTES = 2048 };
+#define RIDE_LOG_WINDOW_NS UINT64_C(10000000000)
 
 /* The numbers are those of ride_backend_services.log. */
 typedef enum ride_log_level {
@@ -40,7 +49,8 @@ typedef struct ride_log_options {
     ride_log_level level_min;
     ride_log_format format;
     int fd;                  /* borrowed */
-    const ride_clock *clock; /* for the time stamp; NULL = real; must outlive the logging */
+    const ride_clock *clock; /* for time stamp and windows; NULL = real; must outlive the logging */
+    uint32_t repeats_max;    /* lines of one message in a window; 0 = no limit (a run, which ends) */
 } ride_log_options;
 
 /* At start, before other threads log. Until then: info and above, AUTO, standard error, real clock. */
@@ -51,6 +61,10 @@ bool ride_log_level_parse(const char *word, ride_log_level *out);
 bool ride_log_enabled(ride_log_level level);
 /* Lines that could not be written (full disk, closed pipe), since the start. */
 unsigned long ride_log_lost(void);
+/* Lines that were held back, since the start. */
+uint64_t ride_log_held(void);
+/* One line that says how many lines were held back and not told yet, if any: when a service stops. */
+void ride_log_tell_held(void);
 
 typedef enum ride_log_kind {
     RIDE_LOG_NONE = 0, /* ends the list */

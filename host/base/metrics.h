@@ -76,7 +76,7 @@ double ride_metric_value(const ride_metric *metric);   /* of a gauge; 0 of NULL 
 /* Of a histogram, in its unit (seconds, or the number): the middle of the bucket. 0 when empty. */
 double ride_metric_quantile(const ride_metric *metric, double q);
 
-/* At start, once: from now on rendering reads the process_* families and the lost log lines. */
+/* At start, once: from now on rendering reads the process_* families and what the log lost and held back. */
 void ride_metrics_watch_process(ride_metrics *metrics);
 /* The text exposition format 0.0.4, families in the order of the list, their series by labels; families without series are left
  * out. The caller frees *text with free(). */

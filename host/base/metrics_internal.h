@@ -14,7 +14,16 @@ enum {
     METRIC_BUCKETS = 11 + 90 * METRIC_DECADES,
 };
 /* What is read from the system when somebody asks. */
-enum { METRIC_RESIDENT, METRIC_CPU, METRIC_FDS, METRIC_FDS_MAX, METRIC_START, METRIC_LOG_LOST, METRIC_PROCESS };
+enum {
+    METRIC_RESIDENT,
+    METRIC_CPU,
+    METRIC_FDS,
+    METRIC_FDS_MAX,
+    METRIC_START,
+    METRIC_LOG_LOST,
+    METRIC_LOG_HELD,
+    METRIC_PROCESS
+};
 
 typedef struct metric_histogram {
     _Atomic uint64_t sum;

@@ -68,6 +68,7 @@ void ride_metrics_watch_process(ride_metrics *metrics) {
         [METRIC_FDS_MAX] = RIDE_METRIC_MAX_FDS,
         [METRIC_START] = RIDE_METRIC_START_SECONDS,
         [METRIC_LOG_LOST] = RIDE_METRIC_LOG_LOST,
+        [METRIC_LOG_HELD] = RIDE_METRIC_LOG_HELD,
     };
     if (metrics == NULL) return;
     for (uint32_t i = 0; i < METRIC_PROCESS; i++) metrics->process[i] = ride_metrics_series(metrics, families[i], "");
@@ -83,4 +84,5 @@ void metrics_read_process(ride_metrics *metrics) {
     ride_metric_set(metrics->process[METRIC_FDS], open_fds());
     if (getrlimit(RLIMIT_NOFILE, &fds) == 0) ride_metric_set(metrics->process[METRIC_FDS_MAX], (double)fds.rlim_cur);
     ride_metric_set_total(metrics->process[METRIC_LOG_LOST], ride_log_lost());
+    ride_metric_set_total(metrics->process[METRIC_LOG_HELD], ride_log_held());
 }

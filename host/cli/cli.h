@@ -3,6 +3,7 @@
 #ifndef RIDE_CLI_CLI_H
 #define RIDE_CLI_CLI_H
 #include "base/error.h"
+#include "base/waker.h"
 #include "cli/options.h"
 
 #include <signal.h>
@@ -55,12 +56,25 @@ extern const cli_word cli_model_words[];
 int cli_profile(int argc, char **argv);
 extern const char cli_profile_help[];
 extern const cli_word cli_profile_words[];
+int cli_replay(int argc, char **argv);
+extern const char cli_replay_help[];
+extern const cli_word cli_replay_words[];
 int cli_run(int argc, char **argv);
 extern const char cli_run_help[];
 extern const cli_word cli_run_words[];
 int cli_score(int argc, char **argv);
 extern const char cli_score_help[];
 extern const cli_word cli_score_words[];
+int cli_state(int argc, char **argv);
+extern const char cli_state_help[];
+extern const cli_word cli_state_words[];
+int cli_top(int argc, char **argv);
+extern const char cli_top_help[];
+extern const cli_word cli_top_words[];
+int cli_topology_section(void); /* of `ride doctor`: this machine, without a configuration */
+int cli_topology_verb(int argc, char **argv);
+extern const char cli_topology_help[];
+extern const cli_word cli_topology_words[];
 int cli_verify(int argc, char **argv);
 extern const char cli_verify_help[];
 extern const cli_word cli_verify_words[];
@@ -82,5 +96,7 @@ int cli_print(const char *text);
 
 /* From here on SIGINT and SIGTERM set the flag, and a second one ends the program as usual. */
 volatile sig_atomic_t *cli_stop(void);
+/* Those signals also wake who sleeps there; NULL: nobody any more. */
+void cli_stop_wakes(ride_waker *waker);
 
 #endif

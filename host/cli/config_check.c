@@ -3,6 +3,7 @@
 #include "cli/config_check.h"
 #include "backend/registry.h"
 #include "cli/cli.h"
+#include "engine/budget.h"
 #include "engine/profile.h"
 #include "features/explain.h"
 #include "kernels/layout/program.h"
@@ -194,41 +195,48 @@ static void compile(check *c) {
     told(c, RIDE_OK);
 }
 
-static void put_bytes(const char *what, uint64_t bytes, const char *note) {
-    printf("  %-28s %10.1f MiB%s%s\n", what, (double)bytes / (1 << 20), *note != '\0' ? "  " : "", note);
+static void put_item(const char *what, uint64_t events, const char *bytes, const char *note) {
+    char count[32] = "";
+    if (events > 0) snprintf(count, sizeof count, "%" PRIu64, events);
+    printf("  %-34s %10s %12s%s%s\n", what, count, bytes, *note != '\0' ? "  " : "", note);
 }
 
-/* What a run would hold at most, as far as the spec bounds it. */
-static void print_memory(const check *c) {
+/* Window state of each entity. */
+static void print_state(const check *c) {
     ride_explain_entity entities[RIDE_ENTITIES_MAX];
-    ride_tile_layout layout;
     ride_error err = {.status = RIDE_OK};
-    uint64_t sum = 0, batch_tiles = (c->config->max_batch + RIDE_TILE_ROWS - 1) / RIDE_TILE_ROWS, state = 0;
-    bool known = ride_explain_memory(c->spec, entities, &err) == RIDE_OK, bounded = known;
-    puts("memory, at most:");
-    for (uint32_t e = 0; known && e < c->spec->entities_count; e++) {
-        char what[RIDE_NAME_BYTES + 32], note[64];
+    if (ride_explain_memory(c->spec, entities, &err) != RIDE_OK) return;
+    for (uint32_t e = 0; e < c->spec->entities_count; e++) {
+        char what[RIDE_NAME_BYTES + 32], note[64], bytes[32];
         snprintf(what, sizeof what, "window state of %s", c->spec->entities[e].name);
         snprintf(note, sizeof note, "%" PRIu64 " keys", entities[e].expected_keys);
-        bounded = bounded && entities[e].expected_keys != 0;
-        if (entities[e].expected_keys == 0) printf("  %-28s not bounded: the entity has no expected_keys\n", what);
-        else put_bytes(what, entities[e].total_bytes_max, note);
-        if (__builtin_add_overflow(state, entities[e].total_bytes_max, &state)) state = UINT64_MAX;
+        if (entities[e].expected_keys == 0) put_item(what, 0, "not bounded", "the entity has no expected_keys");
+        else put_item(what, 0, ride_budget_text(entities[e].total_bytes_max, bytes, sizeof bytes), note);
     }
-    if (c->config->backend_memory != 0) {
-        put_bytes("bound, backend.memory", c->config->backend_memory,
-                  state > c->config->backend_memory ? "(less than the keys that the spec expects need)" : "");
-        state = c->config->backend_memory;
-        bounded = true;
+}
+
+/* Every bound, and their sum. */
+static void print_memory(const check *c) {
+    ride_budget budget;
+    ride_budget_facts facts;
+    ride_error err = {.status = RIDE_OK};
+    char bytes[32];
+    ride_budget_facts_of(c->spec, &c->bundle, 0, &facts);
+    ride_status st = ride_budget_at_start(c->config, &facts, &budget, &err);
+    printf("at most:%-30s %6s %12s\n", "", "events", "memory");
+    print_state(c);
+    for (uint32_t i = 0; i < budget.count; i++) {
+        const ride_budget_item *item = &budget.items[i];
+        bool ids = !item->is_bounded && item->key[0] == '\0';
+        put_item(item->name, item->events,
+                 item->is_bounded ? ride_budget_text(item->bytes, bytes, sizeof bytes) : "not bounded",
+                 ids ? "as many as come within the horizon of the spec" : item->key);
     }
-    ride_plan_layout_in(&c->bundle, &layout);
-    uint64_t batch = batch_tiles * layout.tile_bytes;
-    ride_plan_layout_out(&c->bundle, &layout);
-    batch += batch_tiles * layout.tile_bytes;
-    put_bytes("a batch", batch, "");
-    put_bytes("spec, rules, model, profile", c->bundle.image_bytes, "");
-    if (__builtin_add_overflow(state, batch + c->bundle.image_bytes, &sum)) sum = UINT64_MAX;
-    put_bytes("in all", sum, bounded ? "" : "and what is not bounded");
+    put_item("in all", 0, ride_budget_text(budget.bytes, bytes, sizeof bytes),
+             budget.is_bounded ? "" : "and what is not bounded");
+    if (c->config->backend_memory != 0 && facts.state_bytes > c->config->backend_memory)
+        puts("backend.memory is less than the keys that the spec expects need");
+    if (st != RIDE_OK) printf("more than this machine has: %s\n", err.what);
 }
 
 int cli_config_check(const ride_config *config) {

@@ -1,15 +1,19 @@
-/* cli/doctor.c: `ride doctor`: which backends can run here, and why the others cannot. */
+/* cli/doctor.c: `ride doctor`: which backends can run here, why the others cannot, and the machine. */
 #include "backend/registry.h"
 #include "cli/cli.h"
 
 #include <stdio.h>
 
-const char cli_doctor_help[] = "usage: ride doctor\n"
-                               "Prints the version and every backend that `auto` tries, in its order: whether it can "
-                               "run on this machine, and if not,\n"
-                               "why, and what to do; below each what it found (versions, devices, libraries). Exit 0 "
-                               "when one can run, 69 when none can.\n"
-                               "Example: ride doctor\n";
+const char cli_doctor_help[] =
+    "usage: ride doctor\n"
+    "Prints the version and every backend that `auto` tries, in its order: whether it can "
+    "run on this machine, and if not,\n"
+    "why, and what to do; below each what it found (versions, devices, libraries). Then the "
+    "machine: cores, nodes, devices, and\n"
+    "what runs where without a configuration (`ride topology --config FILE` tells with one). "
+    "Exit 0 when a backend can run, 69\n"
+    "when none can.\n"
+    "Example: ride doctor\n";
 
 /* What belongs to the backend above stands below its name. */
 static void print_fact(void *context, const char *text) {
@@ -38,5 +42,6 @@ int cli_doctor(int argc, char **argv) {
         if (c->ops != NULL && c->ops->describe != NULL) c->ops->describe(print_fact, NULL);
     }
     int written = cli_print("");
+    if (st == RIDE_OK && written == 0) written = cli_topology_section();
     return st != RIDE_OK ? cli_failed("doctor", &err) : written;
 }

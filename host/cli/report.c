@@ -70,11 +70,15 @@ int cli_print(const char *text) {
 }
 
 static volatile sig_atomic_t stop_requested;
+static ride_waker *volatile stop_waker;
 
 static void on_signal(int number) {
     stop_requested = 1;
     signal(number, SIG_DFL);
+    if (stop_waker != NULL) ride_waker_wake(stop_waker);
 }
+
+void cli_stop_wakes(ride_waker *waker) { stop_waker = waker; }
 
 volatile sig_atomic_t *cli_stop(void) {
     signal(SIGINT, on_signal);

@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 #include "cli/config_read.h"
 #include "cli/run_report.h"
+#include "engine/service_config.h"
 #include "engine/summary.h"
 
 #include <stdio.h>
@@ -25,6 +26,8 @@ const char cli_run_help[] =
     "  ride run --config examples/card-fraud/ride.yaml\n"
     "  ride run --config ride.yaml --set inputs.tx.path=today.csv.zst --set outputs.decisions.path=- --quiet\n";
 
+enum { LOG_REPEATS_MAX = 50 }; /* a service's lines of one message within ten seconds */
+
 static const char *path;
 static cli_sets sets;
 static bool strict, quiet, progress;
@@ -37,6 +40,17 @@ static const cli_option options[] = {
 };
 const cli_word cli_run_words[] = {{"", CLI_OPTIONS(options)}, {0}};
 
+static ride_status serve(const ride_config *config, const ride_run_options *run, ride_run_summary *summary,
+                         ride_diagnostics *findings, ride_error *err) {
+    static ride_waker waker;
+    RIDE_TRY(ride_waker_open(&waker, err));
+    cli_stop_wakes(&waker);
+    ride_status st = ride_service_run_config(config, run, &waker, summary, findings, err);
+    cli_stop_wakes(NULL);
+    ride_waker_close(&waker);
+    return st;
+}
+
 static int run_config(const ride_config *config) {
     bool shown = progress || (!quiet && isatty(STDERR_FILENO));
     static ride_run_summary summary;
@@ -44,39 +58,14 @@ static int run_config(const ride_config *config) {
     static const char *rule_ids[RIDE_CONFIG_RULES_MAX];
     static ride_decision rule_decisions[RIDE_CONFIG_RULES_MAX];
     ride_input_option inputs[RIDE_SOURCES_MAX];
+    ride_run_options run;
     ride_error err = {.status = RIDE_OK};
-    for (uint32_t i = 0; i < config->inputs_count; i++)
-        inputs[i] = (ride_input_option){config->inputs[i].source, config->inputs[i].path, config->inputs[i].format};
     for (uint32_t r = 0; r < config->rules_count; r++) {
         rule_ids[r] = config->rules[r].id;
         rule_decisions[r] = config->rules[r].decision;
     }
-    ride_run_options run = {.spec_path = config->spec,
-                            .model_path = config->model,
-                            .model_best_iteration = config->model_best_iteration,
-                            .profile_path = config->drift_profile,
-                            .drift_interval_us = config->drift_interval_us,
-                            .drift_psi_alert = (double)config->drift_psi_alert / 1e6,
-                            .rules = config->rules,
-                            .rules_count = config->rules_count,
-                            .inputs = inputs,
-                            .inputs_count = config->inputs_count,
-                            .record = RIDE_RECORD_DECISION,
-                            .vector = config->decisions.vector,
-                            .output_path = config->decisions.path,
-                            .rejects_path = config->rejects,
-                            .late_path = config->late,
-                            .drift_path = config->drift,
-                            .format = config->decisions.format,
-                            .batch_rows_max = config->max_batch,
-                            .backend = config->backend,
-                            .backend_path = config->backend_path,
-                            .backend_memory = config->backend_memory,
-                            .config_path = config->path,
-                            .summary_path = config->summary,
-                            .state_dir = config->state_dir,
-                            .stop = cli_stop(),
-                            .progress = shown ? cli_progress : NULL};
+    cli_config_run(config, inputs, &run);
+    run.progress = shown ? cli_progress : NULL;
     ride_summary_facts facts = {.program = "ride " CLI_VERSION,
                                 .config = config->path,
                                 .started_us = ride_clock_wall_us(ride_clock_real()),
@@ -84,7 +73,8 @@ static int run_config(const ride_config *config) {
                                 .rule_decisions = rule_decisions,
                                 .rules_count = config->rules_count};
     ride_diagnostics_init(&findings);
-    ride_status st = ride_run(&run, &summary, &findings, &err);
+    ride_status st = ride_config_is_service(config) ? serve(config, &run, &summary, &findings, &err)
+                                                    : ride_run(&run, &summary, &findings, &err);
     if (shown) cli_progress_end();
     int code = 0;
     facts.interrupted = st == RIDE_INTERRUPTED;
@@ -106,13 +96,12 @@ int cli_run(int argc, char **argv) {
     ride_config *config = NULL;
     int code = cli_config_read(path, &sets, &config);
     if (code != 0) return code;
-    ride_log_setup(
-        &(ride_log_options){.level_min = config->log_level, .format = config->log_format, .fd = STDERR_FILENO});
-    if (ride_config_is_service(config)) {
-        ride_error err;
-        ride_fail(&err, RIDE_E_UNSUPPORTED, "topics and HTTP are not served yet");
-        code = cli_failed("run", &err);
-    } else code = run_config(config);
+    ride_log_setup(&(ride_log_options){.level_min = config->log_level,
+                                       .format = config->log_format,
+                                       .fd = STDERR_FILENO,
+                                       .repeats_max = ride_config_is_service(config) ? LOG_REPEATS_MAX : 0});
+    code = run_config(config);
+    ride_log_tell_held();
     ride_config_destroy(config);
     return code;
 }

@@ -122,7 +122,7 @@ typedef struct ride_config {
     struct {
         const char *listen;                         /* HOST:PORT, NULL = off */
         const char *certificate, *key, *token_file; /* paths, NULL = none */
-        uint64_t body_max, header_max;              /* bytes */
+        uint64_t body_max, header_max, memory;      /* bytes */
         uint32_t connections_max, queue;            /* queue: events */
         int64_t idle_timeout_us;
         const char *model_name;
@@ -174,6 +174,8 @@ typedef struct ride_config_origin {
 } ride_config_origin;
 /* key: "scheduler.max_batch", "inputs.tx.path". A key that is no option, or has no value, is a default. Borrowed from config. */
 ride_config_origin ride_config_origin_of(const ride_config *config, const char *key);
+/* The word that a word option has ("sasl_ssl" of "kafka.security"), NULL when it has none; key as in the reference. */
+const char *ride_config_word(const ride_config *config, const char *key);
 /* The index-th key as --set takes it, NULL past the last: "outputs.late.path"; "inputs." and "kafka.raw." where a name follows. Options
  * that are not supported yet are left out. *words: what it can be, ended by NULL; NULL = anything. */
 const char *ride_config_key(uint32_t index, const char *const **words);

@@ -413,3 +413,10 @@ ride_config_origin ride_config_origin_of(const ride_config *config, const char *
         return (ride_config_origin){RIDE_CONFIG_DEFAULT, "default", 0, 0};
     return s->origin;
 }
+
+const char *ride_config_word(const ride_config *config, const char *key) {
+    const config_option *option = config_find_option(key);
+    RIDE_ASSERT(option != NULL && option->type == CONFIG_WORD && option->unavailable == NULL);
+    const config_setting *s = config_setting_of(config->private_data, option, NULL);
+    return s != NULL && s->value.is_set ? option->words[s->value.number - (uint64_t)option->words_first] : NULL;
+}

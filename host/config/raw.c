@@ -29,7 +29,11 @@ static const struct {
     {"enable.partition.eof", GUARANTEE},
     {"acks", GUARANTEE},
     {"request.required.acks", GUARANTEE},
+    {"message.timeout.ms", GUARANTEE},
+    {"delivery.timeout.ms", GUARANTEE},
+    {"delivery.report.only.error", GUARANTEE},
     {"transactional.id", GUARANTEE},
+    {"statistics.interval.ms", "the metrics rest on it"},
 };
 
 bool config_raw_is_good(const char *name) {

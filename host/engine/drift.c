@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "engine/pipeline.h"
+#include "engine/shards.h"
 #include "features/duration.h"
 #include "io/time_text.h"
 #include "lib/hash.h"
@@ -15,13 +16,16 @@
 
 struct drift {
     ride_run_drift *report; /* the summary's */
-    ride_counts *counts;
-    uint64_t *cells; /* of the open interval, as far as taken from the backend */
+    uint64_t *cells;        /* of the open interval, as far as taken from the backend */
     uint64_t *taken;
     int64_t from_us, to_us; /* the open interval; both 0: none yet */
     bool is_open;
-    uint64_t rows;          /* in it */
-    uint64_t accepted_seen; /* summary->accepted after the last batch */
+    struct { /* the interval that was ended last, until it is compared */
+        bool is_there;
+        int64_t from_us, to_us;
+        uint64_t rows, *cells;
+    } ended;
+    uint64_t rows; /* in it */
 };
 
 void ride_run_drift_destroy(ride_run_drift *report) {
@@ -91,20 +95,20 @@ ride_status drift_open(pipeline *p, ride_error *err) {
     RIDE_TRY(report_make(p, r, err));
     d->cells = calloc(r->cells_count + 1, sizeof *d->cells);
     d->taken = calloc(r->cells_count + 1, sizeof *d->taken);
-    if (d->cells == NULL || d->taken == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for counts");
-    return p->ops->counts_create(p->device, p->program, &d->counts, err);
+    d->ended.cells = calloc(r->cells_count + 1, sizeof *d->ended.cells);
+    if (d->cells == NULL || d->taken == NULL || d->ended.cells == NULL)
+        return ride_fail(err, RIDE_E_MEMORY, "no memory for counts");
+    return shards_counts_open(p, err);
 }
 
 void drift_close(pipeline *p) {
     if (p->drift == NULL) return;
-    if (p->drift->counts != NULL) p->ops->counts_destroy(p->drift->counts);
     free(p->drift->cells);
     free(p->drift->taken);
+    free(p->drift->ended.cells);
     free(p->drift);
     p->drift = NULL;
 }
-
-ride_counts *drift_counts(const pipeline *p) { return p->drift != NULL ? p->drift->counts : NULL; }
 
 bool drift_takes_batch(const pipeline *p) {
     return p->drift != NULL && !p->no_drift && p->drift->is_open && p->clock_us < p->drift->to_us;
@@ -168,22 +172,36 @@ static ride_status lines_told(ride_status st, ride_error *err) { /* the close te
 /* The counts of the open interval so far, out of the backend. */
 static ride_status take(pipeline *p, ride_error *err) {
     struct drift *d = p->drift;
-    RIDE_TRY(p->ops->counts_take(d->counts, d->taken, err));
-    for (uint32_t i = 0; i < d->report->cells_count; i++) d->cells[i] += d->taken[i];
-    return RIDE_OK;
+    return shards_counts_take(p, d->cells, d->taken, d->report->cells_count, err);
 }
 
-static ride_status interval_end(pipeline *p, ride_error *err) {
+ride_status drift_settle(pipeline *p, ride_error *err) {
     struct drift *d = p->drift;
+    if (d == NULL || !d->ended.is_there) return RIDE_OK;
     ride_run_drift *r = d->report;
-    RIDE_TRY(take(p, err));
-    compare(r, d->cells, record_add(r, d->from_us, d->to_us, d->rows, false));
+    d->ended.is_there = false;
+    compare(r, d->ended.cells, record_add(r, d->ended.from_us, d->ended.to_us, d->ended.rows, false));
     r->latest = r->intervals_count - 1;
-    memcpy(r->latest_cells, d->cells, r->cells_count * sizeof *d->cells);
-    memset(d->cells, 0, r->cells_count * sizeof *d->cells);
-    d->rows = 0;
+    memcpy(r->latest_cells, d->ended.cells, r->cells_count * sizeof *d->cells);
     tell(r);
     return lines_told(lines_write(p, &r->intervals[r->intervals_count - 1]), err);
+}
+
+/* Its counts are set aside: the comparison takes a while, and the next batch may be counted meanwhile. */
+static ride_status interval_end(pipeline *p, ride_error *err) {
+    struct drift *d = p->drift;
+    RIDE_TRY(drift_settle(p, err));
+    RIDE_TRY(take(p, err));
+    uint64_t *cells = d->ended.cells;
+    d->ended.is_there = true;
+    d->ended.from_us = d->from_us;
+    d->ended.to_us = d->to_us;
+    d->ended.rows = d->rows;
+    d->ended.cells = d->cells;
+    d->cells = cells;
+    memset(cells, 0, d->report->cells_count * sizeof *cells);
+    d->rows = 0;
+    return RIDE_OK;
 }
 
 /* The interval of `clock_us` is open from now on. */
@@ -195,6 +213,7 @@ static ride_status interval_begin(pipeline *p, int64_t clock_us, ride_error *err
     if (d->is_open) {
         RIDE_TRY(interval_end(p, err));
         if (from_us > d->to_us) { /* nothing came between: d->cells are all zero */
+            RIDE_TRY(drift_settle(p, err));
             compare(r, d->cells, record_add(r, d->to_us, from_us, 0, false));
             RIDE_TRY(lines_told(lines_write(p, &r->intervals[r->intervals_count - 1]), err));
         }
@@ -229,8 +248,7 @@ static ride_status part_count(pipeline *p, uint32_t first, uint32_t end, ride_er
                             .in_tiles = batch_tile(p, tile_first),
                             .out_tiles = out_tile(p, tile_first),
                             .arena = p->batch->arena,
-                            .arena_bytes = p->batch->arena_bytes,
-                            .counts = p->drift->counts};
+                            .arena_bytes = p->batch->arena_bytes};
     const ride_status st = pipeline_submit(p, &work, err);
     rows_show(p, tile_first, first, before);
     rows_show(p, end, last, behind);
@@ -241,9 +259,10 @@ ride_status drift_batch(pipeline *p, bool counted, ride_error *err) {
     struct drift *d = p->drift;
     const uint32_t rows_count = p->batch->rows_count;
     if (d == NULL || p->no_drift) return RIDE_OK;
-    if (counted) d->rows += p->summary->accepted - d->accepted_seen;
     uint32_t first = 0, row = 0;
     uint64_t events = 0;
+    for (uint32_t r = 0; r < rows_count && counted; r++)
+        d->rows += (*row_flags(p, r) & (RIDE_ROW_LABEL | RIDE_ROW_SKIP)) == 0;
     for (; row < rows_count && !counted; row++) {
         if (*row_flags(p, row) & (RIDE_ROW_LABEL | RIDE_ROW_SKIP)) continue;
         const int64_t clock_us = *row_time(p, row, RIDE_COLUMN_CLOCK);
@@ -259,7 +278,6 @@ ride_status drift_batch(pipeline *p, bool counted, ride_error *err) {
     }
     if (events > 0) RIDE_TRY(part_count(p, first, rows_count, err));
     d->rows += events;
-    d->accepted_seen = p->summary->accepted;
     return RIDE_OK;
 }
 
@@ -324,7 +342,6 @@ ride_status drift_load(pipeline *p, ride_snapshot_reader *reader) {
     drift_part part;
     if (d == NULL) return RIDE_OK;
     ride_run_drift *r = d->report;
-    d->accepted_seen = p->summary->accepted;
     RIDE_TRY(ride_snapshot_read(reader, &part, sizeof part));
     if (memcmp(part.profile_hash, r->profile_hash, sizeof part.profile_hash) != 0 ||
         part.interval_us != r->interval_us) {

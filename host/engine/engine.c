@@ -3,15 +3,14 @@
 
 #include "base/clock.h"
 #include "engine/drift.h"
+#include "engine/overlap.h"
 #include "engine/pipeline.h"
+#include "engine/shards.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-ride_status pipeline_submit(pipeline *p, const ride_work *work, ride_error *err) {
-    ride_ticket ticket;
-    ride_status st = p->ops->submit(p->queue, p->program, p->state, work, &ticket);
-    if (st == RIDE_OK) st = p->ops->wait(p->queue, ticket, UINT64_MAX);
+static ride_status told(const pipeline *p, ride_status st, ride_error *err) {
     if (st == RIDE_E_MEMORY) {
         ride_fail(err, st, "the window state has outgrown its memory after %llu events",
                   (unsigned long long)p->sequence);
@@ -20,17 +19,42 @@ ride_status pipeline_submit(pipeline *p, const ride_work *work, ride_error *err)
     return st;
 }
 
-ride_status pipeline_compute(pipeline *p, ride_error *err) {
-    const bool counted = drift_takes_batch(p);
-    const ride_work work = {.stages = p->stages | (counted ? RIDE_STAGE_PROFILE : 0),
+ride_status pipeline_submit(pipeline *p, const ride_work *work, ride_error *err) {
+    return told(p, shards_submit(p, work), err);
+}
+
+void pipeline_begin(pipeline *p) {
+    p->counted = drift_takes_batch(p);
+    const uint32_t stages = p->no_scores ? p->stages & ~(uint32_t)(RIDE_STAGE_SCORE | RIDE_STAGE_RULES) : p->stages;
+    const ride_work work = {.stages = stages | (p->counted ? RIDE_STAGE_PROFILE : 0),
                             .rows_count = p->batch->rows_count,
                             .in_tiles = p->batch->tiles,
                             .out_tiles = p->out_tiles,
                             .arena = p->batch->arena,
-                            .arena_bytes = p->batch->arena_bytes,
-                            .counts = drift_counts(p)};
-    RIDE_TRY(pipeline_submit(p, &work, err));
-    return drift_batch(p, counted, err);
+                            .arena_bytes = p->batch->arena_bytes};
+    shards_begin(p, &work);
+}
+
+ride_status pipeline_end(pipeline *p, ride_error *err) {
+    RIDE_TRY(told(p, shards_end(p), err));
+    return drift_batch(p, p->counted, err);
+}
+
+ride_status pipeline_compute(pipeline *p, ride_error *err) {
+    pipeline_begin(p);
+    RIDE_TRY(pipeline_end(p, err));
+    return drift_settle(p, err);
+}
+
+ride_status pipeline_write(pipeline *p, ride_error *err) {
+    RIDE_TRY(drift_settle(p, err));
+    verdicts_make(p);
+    alerts_batch(p);
+    const ride_status st = outputs_write(p);
+    if (st != RIDE_OK) return ride_fail(err, st, "the output cannot be written"); /* close tells the cause */
+    const uint64_t now_ns = ride_clock_now_ns(ride_clock_real());
+    observe_batch(p, now_ns - p->batch_start_ns, now_ns);
+    return RIDE_OK;
 }
 
 static void bytes_count(pipeline *p) {
@@ -47,26 +71,22 @@ static void bytes_count(pipeline *p) {
     p->summary->bytes_total = known ? total : 0;
 }
 
+bool pipeline_told(pipeline *p) {
+    bytes_count(p);
+    if (p->options->progress != NULL) p->options->progress(p->options->progress_context, p->summary);
+    return p->options->stop != NULL && *p->options->stop;
+}
+
 static ride_status run_batches(pipeline *p, ride_error *err) {
-    const ride_clock *clock = ride_clock_real();
     for (;;) {
-        uint64_t start_ns = ride_clock_now_ns(clock);
-        ride_status st = pipeline_read(p, err);
-        if (st == RIDE_END) return RIDE_OK;
-        if (st != RIDE_OK) return st;
+        p->batch_start_ns = ride_clock_now_ns(ride_clock_real());
+        RIDE_TRY(pipeline_read(p, err));
         if (p->batch->rows_count > 0) {
             RIDE_TRY(pipeline_compute(p, err));
-            verdicts_make(p);
-            alerts_batch(p);
-            st = outputs_write(p);
-            if (st != RIDE_OK) return ride_fail(err, st, "the output cannot be written"); /* close tells the cause */
+            RIDE_TRY(pipeline_write(p, err));
             p->sequence += p->batch->rows_count;
-            uint64_t now_ns = ride_clock_now_ns(clock);
-            observe_batch(p, now_ns - start_ns, now_ns);
         }
-        bytes_count(p);
-        if (p->options->progress != NULL) p->options->progress(p->options->progress_context, p->summary);
-        if (p->options->stop != NULL && *p->options->stop) return RIDE_INTERRUPTED;
+        if (pipeline_told(p)) return RIDE_INTERRUPTED;
     }
 }
 
@@ -85,11 +105,13 @@ ride_status ride_run(const ride_run_options *given, ride_run_summary *out, ride_
     ride_status st = options.rules_count <= RIDE_RULES_MAX
                          ? pipeline_open(p, findings, err)
                          : ride_fail(err, RIDE_E_CONFIG, "more than %d rules", RIDE_RULES_MAX);
+    if (st == RIDE_OK && options.shards > 1) st = overlap_open(p, err);
     const bool opened =
         st == RIDE_OK; /* before that there is nothing to keep: a stop leaves the saved state as it is */
     observe_start(p);
     out->setup_ns = p->start_ns - opened_ns;
-    if (st == RIDE_OK) st = run_batches(p, err);
+    if (st == RIDE_OK) st = p->overlap != NULL ? overlap_run(p, err) : run_batches(p, err);
+    if (st == RIDE_END) st = RIDE_OK;
     observe_end(p, ride_clock_now_ns(ride_clock_real()));
     ride_error failure;
     ride_status closed = pipeline_close(p, opened && (st == RIDE_OK || st == RIDE_INTERRUPTED), &failure);

@@ -1,4 +1,5 @@
-/* engine/engine.h: the pipeline on one thread: bytes → decoder → keys → stamp → backend → verdict → encoder.
+/* engine/engine.h: the pipeline on one thread: bytes → decoder → keys → stamp → backend → verdict → encoder. With several shards the
+ * backend's part is done by as many threads together (shards.h), and changes nothing but the time it takes.
  *
  * `ride run` and `ride features run` are the same run with another record at its end: a decision, or the features alone.
  * Everything is sized and allocated when a run starts; a batch is decoded, stamped (watermark, late, duplicate), computed and
@@ -32,6 +33,7 @@ enum {
     RIDE_ALERTS_MAX = 10,
     RIDE_ALERT_FEATURES_MAX = 5,
     RIDE_TIMELINE_MAX = 1024,
+    RIDE_SHARDS_MAX = 64,
     RIDE_DECISIONS = 3,
 };
 
@@ -103,6 +105,7 @@ typedef struct ride_run_options {
     ride_record record;
     bool vector;                            /* DECISION: the vector behind the decision */
     const char *output_path;                /* "-" = standard output */
+    const char *alerts_path;                /* DECISION: decisions that are not approve, once more; NULL = none */
     const char *rejects_path;               /* dead letters, NULL = counted only */
     const char *late_path;                  /* rows too late for the windows, NULL = none */
     const char *drift_path;                 /* drift of each interval, one JSON line per column, NULL = none */
@@ -111,6 +114,8 @@ typedef struct ride_run_options {
     const char *backend;                    /* NULL = "cpu" */
     const char *backend_path;               /* folder or plugin, may be NULL */
     uint64_t backend_memory;                /* bytes of window state; 0 = the machine's */
+    uint32_t shards;                        /* threads that compute a batch together, this one among them; 0 = 1 */
+    const int *shard_cpus;                  /* [shards] cpu that each is bound to, -1 = none; NULL = none of them */
     const char *config_path, *summary_path; /* may be NULL: files of the caller that no output may overwrite */
     const char *state_dir;       /* resume from it, and save into it at a clean end or stop; NULL = neither */
     volatile sig_atomic_t *stop; /* set it and the run ends after the batch; may be NULL */

@@ -1,5 +1,7 @@
 /* engine/open.c: everything a run needs is opened here, and closed in reverse. */
+#include "engine/overlap.h"
 #include "engine/pipeline.h"
+#include "engine/shards.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,6 +50,7 @@ static void on_reject(void *context, const ride_reject *reject) {
 /* While an input has nothing to give, what is done is shown. */
 static void flush_outputs(void *context) {
     pipeline *p = context;
+    if (p->overlap != NULL) overlap_wait(p);
     for (int i = 0; i < OUTPUTS; i++)
         if (p->outputs[i].sink != NULL)
             ride_sink_flush(p->outputs[i].sink, NULL); /* a failure stays with the sink, and its next write tells it */
@@ -115,13 +118,6 @@ static ride_status open_maps(pipeline *p, ride_error *err) {
     return RIDE_OK;
 }
 
-static ride_status open_state(pipeline *p, ride_error *err) {
-    const ride_state_options options = {.vnode_first = 0,
-                                        .vnodes_count = RIDE_VNODES,
-                                        .memory_bytes_max = p->options->backend_memory};
-    return p->ops->state_create(p->device, p->program, &options, &p->state, err);
-}
-
 static ride_status open_backend(pipeline *p, ride_error *err) {
     ride_backend_report report;
     ride_backend_services_init(&p->services, ride_clock_real());
@@ -131,30 +127,35 @@ static ride_status open_backend(pipeline *p, ride_error *err) {
     snprintf(p->summary->backend, sizeof p->summary->backend, "%s", p->ops->name);
     RIDE_TRY(p->ops->device_open(0, &p->device, err));
     RIDE_TRY(p->ops->program_upload(p->device, &p->bundle, &p->program, err));
-    RIDE_TRY(open_state(p, err));
-    return p->ops->queue_create(p->device, 4, &p->queue, err);
+    return shards_open(p, err);
 }
 
 ride_status pipeline_reset_state(pipeline *p, ride_error *err) {
-    p->ops->state_destroy(p->state);
-    p->state = NULL;
     ride_idmap_destroy(p->dedup);
     ride_idmap_destroy(p->labels);
     p->dedup = p->labels = NULL;
     RIDE_TRY(open_maps(p, err));
-    return open_state(p, err);
+    return shards_reset(p, err);
 }
 
-static ride_status open_batch(pipeline *p, ride_error *err) {
+ride_status pipeline_batch_open(pipeline *p, ride_error *err) {
     uint32_t rows_max = p->options->batch_rows_max + RIDE_TILE_ROWS + (p->spec->has_peers ? GROUP_ROWS_MAX : 0);
     RIDE_TRY(p->ops->buffer_alloc(p->device, RIDE_BUFFER_HOST, ride_batch_tiles_bytes(&p->in_layout, rows_max),
                                   (void **)&p->in_tiles, err));
     RIDE_TRY(ride_batch_create_over(&p->in_layout, rows_max, p->in_tiles, ARENA_BYTES, &p->batch, err));
-    p->rows = calloc(ride_batch_rows_count_max(p->batch), sizeof *p->rows);
+    if (p->rows == NULL) p->rows = calloc(ride_batch_rows_count_max(p->batch), sizeof *p->rows);
     if (p->rows == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a batch of %u rows", rows_max);
     return p->ops->buffer_alloc(p->device, RIDE_BUFFER_HOST,
                                 (uint64_t)p->batch->tiles_count_max * p->out_layout.tile_bytes, (void **)&p->out_tiles,
                                 err);
+}
+
+void pipeline_batch_close(pipeline *p) {
+    if (p->out_tiles != NULL) p->ops->buffer_free(p->device, RIDE_BUFFER_HOST, p->out_tiles);
+    if (p->in_tiles != NULL) p->ops->buffer_free(p->device, RIDE_BUFFER_HOST, p->in_tiles);
+    ride_batch_destroy(p->batch);
+    free(p->verdict_tiles);
+    free(p->answered_by);
 }
 
 ride_status pipeline_open(pipeline *p, ride_diagnostics *findings, ride_error *err) {
@@ -164,12 +165,13 @@ ride_status pipeline_open(pipeline *p, ride_diagnostics *findings, ride_error *e
     p->outputs[OUTPUT_LATE].path = p->options->late_path;
     p->outputs[OUTPUT_REJECTS].path = p->options->rejects_path;
     p->outputs[OUTPUT_DRIFT].path = p->options->drift_path;
+    p->outputs[OUTPUT_ALERTS].path = p->options->alerts_path;
     RIDE_TRY(compile(p, findings, err));
     if (p->options->state_dir != NULL) RIDE_TRY(ride_snapshot_dir_open(p->options->state_dir, &p->snapshots, err));
     RIDE_TRY(open_inputs(p, err));
     RIDE_TRY(open_maps(p, err));
     RIDE_TRY(open_backend(p, err));
-    RIDE_TRY(open_batch(p, err));
+    RIDE_TRY(pipeline_batch_open(p, err));
     RIDE_TRY(verdicts_open(p, err));
     RIDE_TRY(alerts_open(p, err));
     RIDE_TRY(drift_open(p, err));
@@ -189,10 +191,9 @@ ride_status pipeline_close(pipeline *p, bool keep, ride_error *err) {
     alerts_end(p);
     verdicts_close(p);
     drift_close(p);
-    if (p->queue != NULL) p->ops->queue_destroy(p->queue); /* first: works in flight borrow the tiles */
-    if (p->out_tiles != NULL) p->ops->buffer_free(p->device, RIDE_BUFFER_HOST, p->out_tiles);
-    if (p->in_tiles != NULL) p->ops->buffer_free(p->device, RIDE_BUFFER_HOST, p->in_tiles);
-    if (p->state != NULL) p->ops->state_destroy(p->state);
+    shards_close(p); /* first: works in flight borrow the tiles */
+    overlap_close(p);
+    pipeline_batch_close(p);
     if (p->program != NULL) p->ops->program_release(p->program);
     if (p->device != NULL) p->ops->device_close(p->device);
     for (uint32_t i = 0; i < p->inputs_count; i++) {
@@ -201,7 +202,6 @@ ride_status pipeline_close(pipeline *p, bool keep, ride_error *err) {
     }
     ride_idmap_destroy(p->dedup);
     ride_idmap_destroy(p->labels);
-    ride_batch_destroy(p->batch);
     ride_batch_destroy(p->label_batch);
     ride_snapshot_dir_close(p->snapshots);
     free(p->rows);

@@ -11,7 +11,8 @@
 #include "state/snapshot.h"
 
 enum { ARENA_BYTES = 16 << 20, GROUP_ROWS_MAX = 65536, MODELS_KNOWN_MAX = 64, RULES_KNOWN_MAX = 2 * RIDE_RULES_MAX };
-#define RULE_NONE UINT32_MAX
+#define RULE_NONE         UINT32_MAX
+#define ANSWERED_BY_OTHER (UINT32_C(1) << 31)
 
 /* What is remembered of an event for its labels. */
 typedef struct known_event {
@@ -66,7 +67,7 @@ typedef struct output {
     const char *path;      /* NULL = this output is not there */
     uint64_t offset;       /* where it ended, once closed */
 } output;
-enum { OUTPUT_MAIN = 0, OUTPUT_LATE, OUTPUT_REJECTS, OUTPUT_DRIFT, OUTPUTS };
+enum { OUTPUT_MAIN = 0, OUTPUT_LATE, OUTPUT_REJECTS, OUTPUT_DRIFT, OUTPUT_ALERTS, OUTPUTS };
 
 /* Running mean and squared deviations of the vector's entries, for "what stands out" (alerts.c). */
 typedef struct moments {
@@ -88,9 +89,14 @@ typedef struct pipeline {
     ride_batch *batch, *label_batch;
     uint8_t *in_tiles; /* the batch's, from the backend */
     uint8_t *out_tiles, *verdict_tiles;
-    uint32_t
-        *answered_by; /* per row of the batch, of a duplicate: the row that it repeats, or UINT32_MAX: filled already */
+    uint32_t *answered_by; /* per row of the batch, of a duplicate: the row that it repeats (of the batch before, with
+                            * ANSWERED_BY_OTHER), or UINT32_MAX: filled already */
     uint32_t duplicates_in_batch;
+    uint64_t batch_start_ns;
+    bool counted;            /* the batch's own work counts it for drift */
+    struct overlap *overlap; /* NULL: one batch is in hand at a time (overlap.h) */
+    uint64_t other_first;    /* arrival number of the first row of the batch before, while that has no verdicts … */
+    uint32_t other_rows;     /* … and its rows; 0: it has them */
     ride_idmap *dedup, *labels;
     uint64_t labels_waiting; /* labels that came before their event, or whose event never came */
     /* The clock: of one stream its greatest event time; of several the least of theirs (state/journal.h). A row moves it by
@@ -100,8 +106,7 @@ typedef struct pipeline {
     const ride_backend_ops *ops;
     ride_device *device;
     ride_program_dev *program;
-    ride_state *state;
-    ride_queue *queue;
+    struct shards *shards; /* window state, and who computes (shards.h) */
     uint32_t stages;
     output outputs[OUTPUTS];
     uint32_t *rows; /* scratch: rows to write */
@@ -122,6 +127,7 @@ typedef struct pipeline {
     double interval_seconds;
     struct drift *drift; /* NULL without a profile */
     bool no_drift;       /* rows that are read again were counted the first time */
+    bool no_scores;      /* rows that are read again, whose verdicts nobody will ask for: features only */
     bool by_message;     /* rows come from feeds (service.h): there are no inputs */
     /* saved state */
     ride_snapshot_dir *snapshots;
@@ -132,10 +138,19 @@ ride_status pipeline_open(pipeline *p, ride_diagnostics *findings, ride_error *e
 ride_status pipeline_close(pipeline *p, bool keep, ride_error *err);
 /* Window state, ids of events and labels as at a first start. */
 ride_status pipeline_reset_state(pipeline *p, ride_error *err);
-/* Hands the work to the backend and waits for it; a failure says what it was. */
+/* Hands a work without windows to the backend and waits for it; a failure says what it was. */
 ride_status pipeline_submit(pipeline *p, const ride_work *work, ride_error *err);
-/* Features, scores, rules and drift of the batch. */
+/* Features, scores, rules and counts of the batch: begun, ended, or both; both also settles its drift. */
+void pipeline_begin(pipeline *p);
+ride_status pipeline_end(pipeline *p, ride_error *err);
 ride_status pipeline_compute(pipeline *p, ride_error *err);
+/* Drift, verdicts, alerts and outputs of a computed batch. */
+ride_status pipeline_write(pipeline *p, ride_error *err);
+/* After a batch: progress. true: the run is to stop. */
+bool pipeline_told(pipeline *p);
+/* Room of the batch that p holds: tiles in and out (open.c). */
+ride_status pipeline_batch_open(pipeline *p, ride_error *err);
+void pipeline_batch_close(pipeline *p);
 /* Reads the next rows into the batch, labels among them, and stamps them. RIDE_END when the inputs are at their end. */
 ride_status pipeline_read(pipeline *p, ride_error *err);
 /* Stamps rows [first, batch->rows_count): keys, duplicates, watermark. */
@@ -151,11 +166,19 @@ ride_status outputs_open(pipeline *p, ride_error *err);
 ride_status outputs_write(pipeline *p);
 /* An encoder of single records, as OUTPUT_MAIN or OUTPUT_LATE have them. */
 ride_status outputs_record_encoder(pipeline *p, bool late, ride_format format, ride_encoder **out, ride_error *err);
+/* The decision record with the vector behind it, as NDJSON: fields_count columns are the record's. sensitive: names of columns that are not for
+ * everybody, each ended by a zero, and a zero; the caller frees them. */
+ride_status outputs_whole_encoder(pipeline *p, ride_encoder **out, uint32_t *fields_count, char **sensitive,
+                                  ride_error *err);
+/* The names of such a record's columns, each ended by a zero: how many; NULL and 0 when memory is out. The caller frees them. */
+uint32_t outputs_record_names(pipeline *p, char **names);
 ride_status outputs_close(pipeline *p, ride_error *err);
 
 /* verdicts.c: from the backend's output tiles to ends, decisions and what duplicates are answered with. */
 ride_status verdicts_open(pipeline *p, ride_error *err);
+ride_status verdicts_batch_open(pipeline *p, ride_error *err); /* room of the batch that p holds */
 void verdicts_make(pipeline *p);
+verdict verdict_read(const pipeline *p, uint32_t row);
 void verdicts_close(pipeline *p);
 /* Of a duplicate row, while it is stamped: `known` is what dedup has of the id. */
 void verdict_repeat(pipeline *p, uint32_t row, const verdict *known);
@@ -172,11 +195,12 @@ void alerts_end(pipeline *p);
 /* drift.c: counts by the profile, cut into intervals. Without a profile they do nothing. */
 ride_status drift_open(pipeline *p, ride_error *err);
 void drift_close(pipeline *p);
-ride_counts *drift_counts(const pipeline *p);
 /* All of the batch is of the interval that is open: it may be counted with its scores. */
 bool drift_takes_batch(const pipeline *p);
 /* After the batch: counts it where its own work did not (`counted`), and ends the intervals that it ends. */
 ride_status drift_batch(pipeline *p, bool counted, ride_error *err);
+/* Compares what it ended, tells and writes it: before the batch is written. */
+ride_status drift_settle(pipeline *p, ride_error *err);
 /* At a clean end, before the outputs close: the open interval as far as it came. */
 ride_status drift_finish(pipeline *p, ride_error *err);
 ride_status drift_save(const pipeline *p, ride_snapshot_writer *writer);

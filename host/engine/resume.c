@@ -4,6 +4,7 @@
  * there: the outputs are then the bytes of one uninterrupted run. An input or output of another name begins at its start. */
 #include "base/log.h"
 #include "engine/pipeline.h"
+#include "engine/shards.h"
 #include "lib/hash.h"
 
 #include <stdlib.h>
@@ -19,7 +20,7 @@ enum {
     SECTION_DRIFT,
     PATH_BYTES_MAX = 1 << 16
 };
-enum { RUN_VERSION = 4 };
+enum { RUN_VERSION = 5 };
 
 /* The fixed part of SECTION_RUN. */
 typedef struct run_part {
@@ -190,7 +191,7 @@ ride_status resume_save(pipeline *p, ride_error *err) {
     if (written == RIDE_OK) written = save_rules(s);
     if (written == RIDE_OK) {
         ride_snapshot_start(s->writer, SECTION_STATE);
-        st = p->ops->state_save(p->state, 0, RIDE_VNODES, ride_snapshot_write, s->writer, err);
+        st = shards_save(p, ride_snapshot_write, s->writer, err);
     }
     if (written == RIDE_OK && st == RIDE_OK) written = save_ids(s, SECTION_DEDUP, p->dedup, dedup_payload_bytes(p));
     if (written == RIDE_OK && st == RIDE_OK) written = save_ids(s, SECTION_LABELS, p->labels, known_event_bytes(p));
@@ -385,7 +386,7 @@ static ride_status load_all(pipeline *p, ride_snapshot_reader *reader, name_maps
     RIDE_TRY(load_models(p, reader, maps->models, err));
     RIDE_TRY(load_rules(p, reader, maps->rules, &maps->rules_count, text, err));
     if (ride_snapshot_section(reader, SECTION_STATE) != RIDE_OK) return damaged(reader, err);
-    RIDE_TRY(p->ops->state_restore(p->state, ride_snapshot_read, reader, err));
+    RIDE_TRY(shards_restore(p, ride_snapshot_read, reader, err));
     RIDE_TRY(load_ids(p, reader, SECTION_DEDUP, p->dedup, dedup_payload_bytes(p), maps, err));
     RIDE_TRY(load_ids(p, reader, SECTION_LABELS, p->labels, known_event_bytes(p), NULL, err));
     if (ride_snapshot_section(reader, SECTION_DRIFT) != RIDE_OK || drift_load(p, reader) != RIDE_OK)

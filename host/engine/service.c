@@ -5,6 +5,8 @@
 #include "base/log.h"
 #include "engine/drift.h"
 #include "engine/service_internal.h"
+#include "engine/shards.h"
+#include "engine/state_desk.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,25 +21,41 @@ void service_ready(service *s, const char *part, bool ready, const char *why) {
     if (s->options->ready != NULL) s->options->ready(s->options->ready_context, part, ready, why);
 }
 
+void service_state_ready(service *s) {
+    bool ready = !s->must_rebuild && !s->in_rebuild && !s->is_partial;
+    for (uint32_t i = 0; i < s->feeds_count; i++)
+        ready = ready && (s->feeds[i]->ops->store == NULL || s->feed_assigned[i]);
+    if (ready) service_ready(s, "state", true, NULL);
+}
+
 /* ---- one batch ---- */
 
-static void observe(service *s, uint64_t begin_ns, uint64_t journal_ns, uint64_t compute_ns, uint64_t encode_ns,
-                    uint64_t end_ns) {
-    const uint32_t rows = s->p.batch->rows_count;
-    const uint64_t stages[] = {begin_ns - s->first_ns, journal_ns - begin_ns, compute_ns - journal_ns,
-                               encode_ns - compute_ns};
-    ride_metric_observe_n(s->m.stages[STAGE_READ], stages[0], rows);
-    ride_metric_observe_n(s->m.stages[STAGE_JOURNAL], stages[1], rows);
-    ride_metric_observe_n(s->m.stages[STAGE_COMPUTE], stages[2], rows);
-    ride_metric_observe_n(s->m.stages[STAGE_ENCODE], end_ns - encode_ns, rows);
-    for (uint32_t row = 0; row < rows; row++) {
+/* Of each row: from its bytes to the batch, in the batch, and then with all of them. The sum is its latency. */
+static void observe(service *s, uint64_t begin_ns, uint64_t journal_ns, uint64_t compute_ns, uint64_t end_ns) {
+    uint64_t rows = 0;
+    for (uint32_t row = 0; row < s->p.batch->rows_count; row++) {
         const uint64_t polled_ns = s->rows[row].polled_ns;
         if (polled_ns == 0 || (*row_flags(&s->p, row) & RIDE_ROW_LABEL)) continue;
-        ride_metric_observe(s->m.stages[STAGE_QUEUE], s->first_ns > polled_ns ? s->first_ns - polled_ns : 0);
+        const uint64_t taken_ns = s->first_ns > polled_ns ? s->first_ns : polled_ns;
+        ride_metric_observe(s->m.stages[STAGE_QUEUE], taken_ns - polled_ns);
+        ride_metric_observe(s->m.stages[STAGE_READ], begin_ns > taken_ns ? begin_ns - taken_ns : 0);
         ride_metric_observe(s->m.latency, end_ns > polled_ns ? end_ns - polled_ns : 0);
+        rows++;
     }
+    ride_metric_observe_n(s->m.stages[STAGE_JOURNAL], journal_ns - begin_ns, rows);
+    ride_metric_observe_n(s->m.stages[STAGE_COMPUTE], compute_ns - journal_ns, rows);
+    ride_metric_observe_n(s->m.stages[STAGE_ENCODE], end_ns - compute_ns, rows);
     service_metrics_batch(s);
     observe_batch(&s->p, end_ns - s->first_ns, end_ns);
+}
+
+/* Read again, and too old for a repeat of any of its events to be answered from it when results go out again. */
+static bool scores_are_idle(const service *s) {
+    const pipeline *p = &s->p;
+    if (!s->silent) return false;
+    if (p->dedup == NULL) return true;
+    const int64_t keep_us = p->events->dedup_us + p->events->bound_us + p->events->allowed_lateness_us;
+    return s->resume_clock_us > INT64_MIN / 2 && s->newest_us < s->resume_clock_us - keep_us;
 }
 
 static ride_status compute(service *s, ride_error *err) {
@@ -45,6 +63,7 @@ static ride_status compute(service *s, ride_error *err) {
     if (p->batch->rows_count == 0) return RIDE_OK;
     ride_batch_set_rows(p->batch, p->batch->rows_count, p->sequence);
     p->no_drift = s->silent;
+    p->no_scores = scores_are_idle(s);
     RIDE_TRY(pipeline_compute(p, err));
     verdicts_make(p);
     if (!s->silent) alerts_batch(p);
@@ -57,6 +76,7 @@ static void batch_empty(service *s) {
     s->p.duplicates_in_batch = 0;
     s->runs_count = 0;
     s->held_count = 0;
+    ride_metric_set(s->m.in_flight, 0);
 }
 
 ride_status service_work(service *s, ride_error *err) {
@@ -76,7 +96,7 @@ ride_status service_work(service *s, ride_error *err) {
         RIDE_TRY(service_emit(s, err));
         window_end(s);
         phase_set(s, PHASE_PRODUCED);
-        observe(s, begin_ns, journal_ns, compute_ns, compute_ns, service_now());
+        observe(s, begin_ns, journal_ns, compute_ns, service_now());
     } else *p->summary = *s->kept;
     batch_empty(s);
     return window_advance(s, err);
@@ -94,11 +114,12 @@ void service_drop(service *s) {
 
 static void statistics(service *s) {
     ride_state_stats state;
-    s->p.ops->state_stats(s->p.state, &state);
+    shards_stats(&s->p, &state);
     ride_metric_set(s->m.keys, (double)state.keys);
     ride_metric_set(s->m.entries, (double)state.entries);
     ride_metric_set(s->m.bytes, (double)state.bytes);
-    ride_metric_set(s->m.labels[1] != NULL ? s->m.labels[1] : NULL, (double)s->p.labels_waiting);
+    ride_metric_set_total(s->m.labels[1], s->p.summary->labels_unknown);
+    ride_metric_set_total(s->m.labels[2], s->p.summary->labels_rejected);
 }
 
 /* While others of the group have what is needed here: only the group is listened to. */
@@ -111,11 +132,19 @@ static ride_status wait_whole(service *s, ride_error *err) {
     return RIDE_OK;
 }
 
-/* A batch that is not full may wait for more. */
-static uint64_t wait_ns(const service *s) {
-    if (s->runs_count == 0) return (uint64_t)IDLE_WAIT_MS * 1000000;
-    const uint64_t waited_ns = service_now() - s->first_ns;
-    return waited_ns < s->options->batch_delay_ns ? s->options->batch_delay_ns - waited_ns : 0;
+/* How long the batch in hand may wait for more; 0: it goes now. */
+static uint64_t wait_ns(service *s) {
+    const uint64_t look_ns = (uint64_t)IDLE_WAIT_MS * 1000000, now_ns = service_now();
+    if (s->runs_count == 0) return look_ns;
+    const uint32_t rows = s->p.batch->rows_count > 0 ? s->p.batch->rows_count : 1; /* rejected ones alone go on too */
+    const ride_batcher_view view = {.now_ns = now_ns,
+                                    .rows_count = rows,
+                                    .oldest_ns = s->first_ns,
+                                    .device_free = true};
+    const ride_batcher_step step = ride_batcher_next(&s->batcher, &view);
+    if (step.rows_count > 0) return 0;
+    const uint64_t left_ns = step.wait_until_ns > now_ns ? step.wait_until_ns - now_ns : 1;
+    return left_ns < look_ns ? left_ns : look_ns;
 }
 
 static void idle(service *s) {
@@ -128,6 +157,9 @@ static void idle(service *s) {
 static ride_status serve(service *s, ride_error *err) {
     uint64_t told_ns = 0;
     while (!service_stopped(s)) {
+        if (s->options->heartbeat_ns != NULL) atomic_store(s->options->heartbeat_ns, service_now());
+        if (s->is_partial || s->must_rebuild)
+            state_desk_serve(s->options->desk, NULL, "the window state is not there yet");
         if (s->is_partial) {
             RIDE_TRY(wait_whole(s, err));
             continue;
@@ -137,6 +169,7 @@ static ride_status serve(service *s, ride_error *err) {
             if (s->options->replay && !s->must_rebuild) return RIDE_OK;
             continue;
         }
+        state_desk_serve(s->options->desk, &s->p, NULL);
         RIDE_TRY(service_fill(s, err));
         const uint64_t wait = service_batch_full(s) || s->chunk_at < s->chunk_count ? 0 : wait_ns(s);
         if (s->runs_count > 0 && wait == 0) RIDE_TRY(service_work(s, err));
@@ -235,15 +268,21 @@ static ride_status service_open(service *s, ride_diagnostics *findings, ride_err
     service_metrics_open(s);
     for (uint32_t i = 0; i < o->inputs_count; i++) RIDE_TRY(open_input(s, &o->inputs[i], err));
     RIDE_TRY(open_rooms(s, err));
+    ride_batcher_init(&s->batcher, &(ride_batcher_options){.policy = o->batch_delay_ns > 0 ? RIDE_BATCHER_FIXED
+                                                                                           : RIDE_BATCHER_GREEDY,
+                                                           .rows_count_max = o->run.batch_rows_max,
+                                                           .delay_ns_max = o->batch_delay_ns});
     if (o->journal_path != NULL)
         RIDE_TRY(ride_journal_open(o->journal_path, s->p.spec->hash, o->journal_sync, o->replay, &s->journal, err));
     RIDE_TRY(phase_open(s, err));
     RIDE_TRY(open_ports(s, err));
     service_ready(s, "model", true, NULL);
+    service_state_ready(s);
     return service_emit_open(s, err);
 }
 
 static void service_close(service *s) {
+    state_desk_close(s->options->desk);
     if (s->feeds_count > 0) service_release(s);
     for (uint32_t i = s->feeds_count; i-- > 0;) s->feeds[i]->ops->close(s->feeds[i]);
     if (s->outlet != NULL) s->outlet->ops->close(s->outlet);

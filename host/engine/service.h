@@ -16,6 +16,8 @@
 #include "base/waker.h"
 #include "engine/engine.h"
 
+#include <stdatomic.h>
+
 /* One source of the spec, fed by messages. */
 typedef struct ride_service_input {
     const char *source; /* of the spec */
@@ -38,6 +40,34 @@ typedef enum ride_target {
 } ride_target;
 
 enum { RIDE_FEEDS_MAX = 4 };
+
+/* What there is of one stream of the log for a replay. */
+typedef struct ride_replay_stream {
+    const char *topic;
+    int32_t partition;
+    int64_t first, end; /* what the journal has of it */
+    int64_t log_begin;  /* messages before are no longer in the log */
+    int64_t
+        exact_from; /* results from here on are as they were; before, an event that is gone may have been in a window */
+} ride_replay_stream;
+
+struct pipeline;
+/* More of a replay (ride_service_options.replay). Hooks may be NULL; they are called by the thread of the run. */
+typedef struct ride_replay {
+    /* Of one message: what comes before is silent, from where its windows begin, and the end is that of its run. NULL: all of the journal. */
+    const char *topic;
+    int32_t partition;
+    int64_t offset;
+    void *context;
+    void (*stream)(void *context, const ride_replay_stream *stream); /* each, before anything is computed */
+    /* A row that is about to be sent. */
+    void (*row)(void *context, struct pipeline *p, uint32_t row, const char *topic, int32_t partition, int64_t offset);
+    void (*progress)(void *context, uint64_t events, double done); /* now and then; done: 0 … 1 */
+    /* How it went. */
+    uint64_t events;   /* read from the log */
+    uint64_t requests; /* of the journal: they are in no log, so windows lack them */
+    uint64_t changed;  /* runs whose events are not what the journal says of them: the log or the journal was changed */
+} ride_replay;
 
 /* Readiness, told whenever it changes: part is "state", a source's name, "kafka", "http" … Any engine thread. */
 typedef void (*ride_ready_fn)(void *context, const char *part, bool ready, const char *why);
@@ -62,13 +92,17 @@ typedef struct ride_service_options {
         partition_keyed; /* every entity is keyed by what the streams are partitioned by: each stream has a clock of its own, and the
                            * streams may be shared with other processes */
     uint64_t drain_timeout_ns; /* 0 = 30 s */
-    uint64_t batch_delay_ns; /* scheduler.policy fixed: a batch that is not full waits this long for more; 0 = greedy */
-    ride_waker *waker;       /* made by the caller, so that its signal handler can wake the engine */
-    ride_metrics *metrics;   /* may be NULL */
-    ride_ready_fn ready;     /* may be NULL */
+    uint64_t
+        batch_delay_ns; /* how long a batch that is not full waits for more (scheduler.policy fixed); 0: it goes at once */
+    ride_waker *waker;     /* made by the caller, so that its signal handler can wake the engine */
+    ride_metrics *metrics; /* may be NULL */
+    ride_ready_fn ready;   /* may be NULL */
     void *ready_context;
+    struct state_desk *desk; /* questions about the window state (state_desk.h); may be NULL. Closed at the end */
+    _Atomic uint64_t *heartbeat_ns; /* set at every turn of the loop; may be NULL */
     /* Replay (`ride replay`, `ride verify`): from the journal's first run, everything is emitted, the end of the journal is the end. */
     bool replay;
+    ride_replay *replay_of; /* may be NULL: all of it */
 } ride_service_options;
 
 /* RIDE_INTERRUPTED after *run.stop: everything taken was answered, delivered and stored. RIDE_PENDING: the drain took longer than its

@@ -3,6 +3,7 @@
 #define RIDE_ENGINE_SERVICE_INTERNAL_H
 #include "engine/pipeline.h"
 #include "engine/service.h"
+#include "scheduler/batcher.h"
 #include "state/journal.h"
 
 enum {
@@ -53,6 +54,7 @@ typedef struct window_slot {
     uint64_t outstanding; /* results sent and not acknowledged */
     bool is_closed;       /* all of its results were sent */
     uint64_t polled_ns;   /* of its oldest row */
+    uint64_t sent_ns;     /* when the last of them was sent */
     uint32_t rows;
     uint32_t progress_count;
     struct {
@@ -121,6 +123,9 @@ struct service {
     bool must_rebuild, in_rebuild, rebuild_journal;
     bool is_partial, was_whole; /* other members have partitions that this one needs; it had all of them before */
     uint64_t rebuild_place, replayed, skipped_messages;
+    int64_t resume_clock_us; /* the clock where results go out again */
+    ride_batcher batcher;
+    bool feed_assigned[RIDE_FEEDS_MAX];
     service_metrics m;
     service_phase *phase_file;
     feed_context contexts[RIDE_FEEDS_MAX];
@@ -130,6 +135,8 @@ struct service {
 uint64_t service_now(void);
 bool service_stopped(const service *s);
 void service_ready(service *s, const char *part, bool ready, const char *why);
+/* The window state is there when every log has given its streams and nothing is to be rebuilt. */
+void service_state_ready(service *s);
 
 /* service_fill.c: messages → rows. Fills the batch with what is at hand; RIDE_OK also when there is nothing. */
 ride_status service_fill(service *s, ride_error *err);

@@ -1,7 +1,8 @@
 /* engine/verdicts.c: what becomes of each row, after the backend is done with the batch: margin, probability, decision and how it
  * ended, in tiles of the engine's own beside the batch's. A duplicate repeats the verdict that its first event got: from an earlier
  * batch it is with the id in the dedup map, from this batch it is copied once that event has its own. So a verdict does not
- * depend on where batches are cut. */
+ * depend on where batches are cut. With two batches in hand (overlap.h) the first event may also be in the one before, which has no
+ * verdicts yet while this one is read. */
 #include "base/assert.h"
 #include "engine/pipeline.h"
 #include "lib/hash.h"
@@ -11,6 +12,17 @@
 #include <string.h>
 
 RIDE_STATIC_ASSERT(sizeof(verdict) == 32, "kept with every id of the dedup horizon, and in saved states");
+
+ride_status verdicts_batch_open(pipeline *p, ride_error *err) {
+    if (p->options->record != RIDE_RECORD_DECISION) return RIDE_OK;
+    size_t bytes = (size_t)p->batch->tiles_count_max * p->verdict_layout.tile_bytes;
+    p->verdict_tiles = aligned_alloc(RIDE_TILE_ALIGN, bytes);
+    p->answered_by = calloc(ride_batch_rows_count_max(p->batch), sizeof *p->answered_by);
+    if (p->verdict_tiles == NULL || p->answered_by == NULL)
+        return ride_fail(err, RIDE_E_MEMORY, "no memory for the decisions of a batch");
+    memset(p->verdict_tiles, 0, bytes);
+    return RIDE_OK;
+}
 
 ride_status verdicts_open(pipeline *p, ride_error *err) {
     static const ride_type types[VERDICT_COLUMNS] = {
@@ -22,12 +34,7 @@ ride_status verdicts_open(pipeline *p, ride_error *err) {
     ride_tile_layout_begin(&p->verdict_layout);
     for (uint32_t c = 0; c < VERDICT_COLUMNS; c++) ride_tile_layout_add(&p->verdict_layout, types[c], 0);
     ride_tile_layout_finish(&p->verdict_layout);
-    size_t bytes = (size_t)p->batch->tiles_count_max * p->verdict_layout.tile_bytes;
-    p->verdict_tiles = aligned_alloc(RIDE_TILE_ALIGN, bytes);
-    p->answered_by = calloc(ride_batch_rows_count_max(p->batch), sizeof *p->answered_by);
-    if (p->verdict_tiles == NULL || p->answered_by == NULL)
-        return ride_fail(err, RIDE_E_MEMORY, "no memory for the decisions of a batch");
-    memset(p->verdict_tiles, 0, bytes);
+    RIDE_TRY(verdicts_batch_open(p, err));
     for (uint32_t i = 0; i < p->options->rules_count; i++) p->rule_names[i] = p->options->rules[i].id;
     p->rules_known = p->options->rules_count;
     for (uint32_t i = 0; i < MODELS_KNOWN_MAX; i++) p->models_known[i] = p->model_hashes[i];
@@ -42,8 +49,6 @@ ride_status verdicts_open(pipeline *p, ride_error *err) {
 
 void verdicts_close(pipeline *p) {
     for (uint32_t i = p->options->rules_count; i < p->rules_known; i++) free((char *)p->rule_names[i]);
-    free(p->verdict_tiles);
-    free(p->answered_by);
 }
 
 static void *column(const pipeline *p, uint32_t row, uint32_t c) {
@@ -62,7 +67,7 @@ void verdict_write(pipeline *p, uint32_t row, const verdict *v, uint32_t end) {
     ((uint32_t *)column(p, row, VERDICT_MODEL))[r] = v->model;
 }
 
-static verdict verdict_read(const pipeline *p, uint32_t row) {
+verdict verdict_read(const pipeline *p, uint32_t row) {
     uint32_t r = row % RIDE_TILE_ROWS;
     return (verdict){.sequence = p->sequence + row,
                      .margin = ((const double *)column(p, row, VERDICT_MARGIN))[r],
@@ -78,6 +83,8 @@ void verdict_repeat(pipeline *p, uint32_t row, const verdict *known) {
     p->duplicates_in_batch++;
     p->answered_by[row] = UINT32_MAX;
     if (known->sequence >= p->sequence) p->answered_by[row] = (uint32_t)(known->sequence - p->sequence);
+    else if (known->sequence - p->other_first < p->other_rows)
+        p->answered_by[row] = (uint32_t)(known->sequence - p->other_first) | ANSWERED_BY_OTHER;
     else verdict_write(p, row, known, END_DUPLICATE);
 }
 

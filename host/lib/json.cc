@@ -163,10 +163,13 @@ ride_json_type type_of(ondemand::json_type type) {
 bool cut(ondemand::document &document, ondemand::value value, const char *begin, ride_json_piece *out) {
     ondemand::json_type type;
     if (value.type().get(type) != simdjson::SUCCESS) return false;
-    std::string_view token = value.raw_json_token();
-    const char *end;
-    if (!check(value, 2) || document.current_location().get(end) != simdjson::SUCCESS) return false;
-    std::string_view text = trimmed({token.data(), static_cast<size_t>(end - token.data())});
+    std::string_view token = value.raw_json_token(), text = trimmed(token);
+    if (!check(value, 2)) return false;
+    if (type == ondemand::json_type::object || type == ondemand::json_type::array) { // the token was its bracket only
+        const char *end;
+        if (document.current_location().get(end) != simdjson::SUCCESS) return false;
+        text = trimmed({token.data(), static_cast<size_t>(end - token.data())});
+    }
     out->type = type_of(type);
     out->offset = static_cast<uint32_t>(text.data() - begin);
     out->bytes = static_cast<uint32_t>(text.size());

@@ -3,6 +3,7 @@
 #include "serve/job.h"
 
 #include "base/assert.h"
+#include "lib/json.h"
 #include "serve/json_text.h"
 
 #include <string.h>
@@ -14,7 +15,7 @@ ride_job *ride_job_create(ride_blocks *blocks, uint32_t events_max, uint32_t ans
     size_t head = sizeof(ride_job) + (size_t)events_max * sizeof(ride_job_event), room = 0;
     size_t answers =
         (size_t)events_max * (answer_bytes_max > ANSWER_BYTES_LEAST ? answer_bytes_max : ANSWER_BYTES_LEAST);
-    ride_job *job = ride_blocks_take(blocks, head + answers + ANSWER_BYTES_LEAST, &room);
+    ride_job *job = ride_blocks_take(blocks, head + answers + RIDE_JSON_PADDING, &room);
     if (job == NULL) return NULL;
     memset(job, 0, sizeof *job);
     job->blocks = blocks;
@@ -44,7 +45,8 @@ void ride_job_drop(ride_job *job, uint32_t holds) {
 
 /* Room for `bytes` and a separator, beside the least that the other events need. */
 static bool make_room(ride_job *job, size_t bytes) {
-    size_t needs = job->answers_used + bytes + 2 + (size_t)(job->unanswered - 1) * ANSWER_BYTES_LEAST;
+    size_t needs =
+        job->answers_used + bytes + 2 + (size_t)(job->unanswered - 1) * ANSWER_BYTES_LEAST + RIDE_JSON_PADDING;
     if (needs <= job->answers_room) return true;
     if (needs > UINT32_MAX) return false;
     size_t room = 0, wish = needs + needs / 2;

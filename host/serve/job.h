@@ -33,7 +33,8 @@ typedef enum ride_job_form {
 struct ride_job {
     ride_blocks *blocks;
     ride_http_request *request; /* who is woken by the last answer; NULL: nobody */
-    void *owner;                /* of the request's kind */
+    void *owner;                /* of the request's kind: score.h */
+    uint32_t slot;              /* of its key: score_once.c */
     char *text;                 /* its block */
     ride_job_form form;
     uint32_t events_count;

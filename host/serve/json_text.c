@@ -18,6 +18,12 @@ static size_t character(const uint8_t *text, size_t bytes) {
     return n;
 }
 
+bool ride_json_is_utf8(const char *text, size_t bytes) {
+    for (size_t i = 0, n; i < bytes; i += n)
+        if ((n = character((const uint8_t *)text + i, bytes - i)) == 0) return false;
+    return true;
+}
+
 /* One character as JSON writes it; returns its bytes, *used is what it took. */
 static size_t escape(const char *text, size_t bytes, char to[8], size_t *used) {
     static const char hex[] = "0123456789abcdef";

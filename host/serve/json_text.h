@@ -8,6 +8,7 @@
 /* The string with its quotes; bytes that are not UTF-8 become U+FFFD. Returns the bytes written (0 when there is no room for
  * two quotes); cut at the last character that fits. */
 size_t ride_json_write_string(char *to, size_t room, const char *text, size_t bytes);
+bool ride_json_is_utf8(const char *text, size_t bytes);
 /* {"error":"…","reason":"…","field":"…"}; reason and field may be NULL. 64 bytes of room are enough for something valid. */
 size_t ride_json_write_error(char *to, size_t room, const char *error, const char *reason, const char *field);
 

@@ -81,7 +81,7 @@ static void reply_single(ride_job *job, ride_http_request *request) {
     ride_http_reply(request, code, "application/json", text, bytes);
 }
 
-void score_reply(void *context, ride_http_request *request) {
+static void reply(void *context, ride_http_request *request) {
     ride_job *job = context;
     uint32_t away = 0;
     for (uint32_t i = 0; i < job->events_count; i++) away += job->events[i].status == RIDE_E_UNAVAILABLE;
@@ -104,28 +104,47 @@ void score_reply(void *context, ride_http_request *request) {
     }
 }
 
-static void take(ride_score *s, ride_http_request *request, bool silent) {
+static void reply_score(void *context, ride_http_request *request) {
+    ride_job *job = context;
+    reply(job, request);
+    score_once_end(job->owner, request, job->slot);
+}
+
+void score_wait(ride_job *job, ride_http_request *request, ride_http_handler answered) {
+    ride_http_on_end(request, request_over, job);
+    ride_http_wait(request, answered, job);
+}
+
+/* true: it waits. */
+static bool take(ride_score *s, ride_http_request *request, bool silent, uint32_t slot) {
     ride_job_form form = RIDE_JOB_SINGLE;
-    if (!score_door(s, request) || !score_body_read(s, request, &form)) return;
+    if (!score_body_read(s, request, &form)) return false;
     ride_job *job = score_job(s, request, s->ranges_count, silent ? 0 : s->answer_bytes_max);
-    if (job == NULL) return;
+    if (job == NULL) return false;
     for (uint32_t i = 0; i < s->ranges_count; i++) ride_job_add(job, s->ranges[i].offset, s->ranges[i].bytes);
     job->form = silent ? RIDE_JOB_SILENT : form;
     job->text = ride_http_take_body(request);
+    job->owner = s;
+    job->slot = slot;
     uint32_t count = job->events_count;
     score_push(s, job, request);
-    if (!silent) {
-        ride_http_on_end(request, request_over, job);
-        ride_http_wait(request, score_reply, job);
-        return;
+    if (silent) {
+        char text[48];
+        int bytes = snprintf(text, sizeof text, "{\"accepted\":%u}", count);
+        ride_http_reply_copy(request, 202, "application/json", text, (size_t)bytes);
+        return false;
     }
-    char text[48];
-    int bytes = snprintf(text, sizeof text, "{\"accepted\":%u}", count);
-    ride_http_reply_copy(request, 202, "application/json", text, (size_t)bytes);
+    score_wait(job, request, reply_score);
+    return true;
 }
 
-static void post_score(void *context, ride_http_request *request) { take(context, request, false); }
-static void post_events(void *context, ride_http_request *request) { take(context, request, true); }
+static void post(ride_score *s, ride_http_request *request, bool silent) {
+    uint32_t slot = SCORE_NO_SLOT;
+    if (!score_door(s, request) || !score_once_begin(s, request, &slot)) return;
+    if (!take(s, request, silent, slot)) score_once_end(s, request, slot);
+}
+static void post_score(void *context, ride_http_request *request) { post(context, request, false); }
+static void post_events(void *context, ride_http_request *request) { post(context, request, true); }
 
 /* ---- the engine's thread ---- */
 static ride_status assign(ride_score *s, ride_error *err) {
@@ -212,6 +231,8 @@ static void destroy(void *context) {
     ride_score *s = context;
     ride_spsc_destroy(s->queue);
     ride_json_parser_destroy(s->parser);
+    ride_idempotency_destroy(s->kept);
+    score_infer_close(s);
     free(s->ranges);
     free(s);
 }
@@ -225,17 +246,22 @@ uint64_t ride_score_queue(const ride_feed *feed, uint64_t *max) {
     return atomic_load_explicit(&s->in_flight, memory_order_relaxed);
 }
 
-static ride_status set_up(ride_score *s, ride_error *err) {
-    uint32_t jobs = 2;
+static ride_status set_up(ride_score *s, const ride_score_options *o, ride_error *err) {
+    uint32_t jobs = 2, entries = o->idempotency_entries != 0 ? o->idempotency_entries : 4096;
+    size_t bytes = o->idempotency_bytes != 0 ? o->idempotency_bytes : (size_t)8 << 20;
+    uint64_t keep_ns = o->idempotency_ns != 0 ? o->idempotency_ns : UINT64_C(600000000000);
+    RIDE_TRY(ride_idempotency_create(entries, bytes, keep_ns, &s->kept, err));
     while (jobs < s->queue_events_max) jobs *= 2;
     RIDE_TRY(ride_spsc_create(jobs, &s->queue, err));
     RIDE_TRY(ride_json_parser_create(ride_serve_body_bytes_max(s->server), &s->parser, err));
-    s->ranges = calloc((size_t)s->request_events_max + 1, sizeof *s->ranges);
+    s->ranges = calloc(s->request_events_max, sizeof *s->ranges);
     if (s->ranges == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for the events of a request");
     s->routes[0] = (ride_http_route){"POST", "/v1/score", "score", post_score, s, false};
     s->routes[1] = (ride_http_route){"POST", "/v1/events", "events", post_events, s, false};
+    uint32_t routes_count = 2;
+    if (s->model != NULL) RIDE_TRY(score_infer_open(s, &routes_count, err));
     ride_serve_after(s->server, after_turn, s);
-    return ride_serve_routes(s->server, s->routes, 2, err);
+    return ride_serve_routes(s->server, s->routes, routes_count, err);
 }
 
 ride_status ride_score_feed_open(ride_server *server, const ride_score_options *o, ride_waker *waker, ride_feed **out,
@@ -250,10 +276,11 @@ ride_status ride_score_feed_open(ride_server *server, const ride_score_options *
     s->waker = waker;
     s->events = o->events;
     s->source = o->source;
+    s->model = o->model;
     s->queue_events_max = o->queue_events_max != 0 ? o->queue_events_max : 65536;
     s->request_events_max = o->request_events_max != 0 ? o->request_events_max : 10000;
     s->answer_bytes_max = o->answer_bytes_max != 0 ? o->answer_bytes_max : 512;
-    ride_status st = set_up(s, err);
+    ride_status st = set_up(s, o, err);
     if (st != RIDE_OK) {
         ride_serve_after(server, NULL, NULL);
         destroy(s);

@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/feed.h"
 #include "base/waker.h"
+#include "serve/infer.h"
 #include "serve/ready.h"
 #include "serve/server.h"
 
@@ -26,9 +27,13 @@ typedef struct ride_score_options {
     const char *source; /* of the spec, whose events these are; borrowed until close */
     uint32_t
         queue_events_max; /* accepted and not released; 0 = 65,536. Their bytes are bounded by the server's memory */
-    uint32_t request_events_max; /* 0 = 10,000 */
-    uint32_t answer_bytes_max;   /* what a record's text usually needs; a longer one takes more memory; 0 = 512 */
-    ride_ready *ready;           /* NULL: always ready */
+    uint32_t request_events_max;   /* 0 = 10,000 */
+    uint32_t answer_bytes_max;     /* what a record's text usually needs; a longer one takes more memory; 0 = 512 */
+    ride_ready *ready;             /* NULL: always ready */
+    uint32_t idempotency_entries;  /* answers kept by key; 0 = 4,096 */
+    size_t idempotency_bytes;      /* of all of them; 0 = 8 MiB */
+    uint64_t idempotency_ns;       /* how long; 0 = 10 min */
+    const ride_infer_model *model; /* NULL: no /v2; borrowed until the server's stop */
     ride_feed_events events;
     const ride_clock *clock; /* NULL: the real one */
 } ride_score_options;

@@ -1,79 +1,71 @@
-/* serve/score_body.c: from a body to the events in it. Lines are cut here and read by the engine, one by one; an array is checked as a whole,
- * since its ends are known in no other way; a single event is not looked at. */
+/* serve/score_body.c: what kind of body a request has, by its headers. */
+#include "serve/cloudevent.h"
 #include "serve/score_internal.h"
 
 #include <string.h>
 
-static bool add(ride_score *s, size_t offset, size_t bytes) {
-    if (s->ranges_count > s->request_events_max) return false; /* one too many is kept, to be told */
-    s->ranges[s->ranges_count++] = (score_range){(uint32_t)offset, (uint32_t)bytes};
-    return true;
-}
-
-static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
-
-static bool check_count(ride_score *s, ride_http_request *request) {
-    if (s->ranges_count > s->request_events_max)
-        ride_http_error(request, 413, "too_many_events", NULL, "a request may have %u events", s->request_events_max);
-    else if (s->ranges_count == 0) ride_http_error(request, 400, "no_event", NULL, "there is no event in the body");
-    else return true;
+static bool refuse(ride_http_request *request, const char *reason, const char *text) {
+    ride_http_set(
+        request, "Accept",
+        "application/json, application/x-ndjson, application/cloudevents+json, application/cloudevents-batch+json");
+    ride_http_error(request, 415, reason, NULL, "%s", text);
     return false;
 }
 
-static bool read_lines(ride_score *s, const char *body, size_t bytes) {
-    for (size_t at = 0, end; at < bytes; at = end + 1) {
-        const char *line_end = memchr(body + at, '\n', bytes - at);
-        end = line_end != NULL ? (size_t)(line_end - body) : bytes;
-        size_t from = at, to = end;
-        while (from < to && is_space(body[from])) from++;
-        while (to > from && is_space(body[to - 1])) to--;
-        if (from < to && !add(s, from, to - from)) return false;
-    }
-    return true;
-}
-
-static bool on_element(void *context, const ride_json_piece *piece) {
-    return add(context, piece->offset, piece->bytes);
-}
-
-static bool bad_json(ride_http_request *request, ride_json_result result) {
-    ride_http_error(request, 400, result == RIDE_JSON_BAD_UTF8 ? "invalid_utf8" : "bad_json", NULL,
-                    result == RIDE_JSON_BAD_UTF8 ? "the body is not UTF-8" : "the body is not JSON");
-    return false;
-}
-
-static bool read_json(ride_score *s, ride_http_request *request, const char *body, size_t bytes, ride_job_form *form) {
-    size_t from = 0;
-    while (from < bytes && is_space(body[from])) from++;
-    while (bytes > from && is_space(body[bytes - 1])) bytes--;
-    *form = from < bytes && body[from] == '[' ? RIDE_JOB_ARRAY : RIDE_JOB_SINGLE;
-    if (*form == RIDE_JOB_SINGLE) {
-        if (from < bytes) add(s, from, bytes - from);
+/* CloudEvents in binary mode: the attributes are headers. */
+static bool is_cloud_binary(ride_http_request *request, bool *good) {
+    static const char *const needed[] = {"ce-id", "ce-source", "ce-type"};
+    const char *version = ride_http_header(request, "ce-specversion");
+    *good = true;
+    if (version == NULL) return false;
+    if (strcmp(version, "1.0") != 0) {
+        ride_http_error(request, 422, "bad_envelope", "ce-specversion", "only CloudEvents 1.0 are understood");
+        *good = false;
         return true;
     }
-    ride_json_result result = ride_json_elements(s->parser, body, bytes, on_element, s);
-    return result == RIDE_JSON_OK || result == RIDE_JSON_STOPPED || bad_json(request, result);
+    for (uint32_t i = 0; i < sizeof needed / sizeof *needed; i++) {
+        const char *value = ride_http_header(request, needed[i]);
+        if (value != NULL && value[0] != '\0') continue;
+        ride_http_error(request, 422, "bad_envelope", needed[i], "a CloudEvent needs %s", needed[i]);
+        *good = false;
+        return true;
+    }
+    return true;
+}
+
+static bool kind_of(ride_http_request *request, ride_body_kind *kind) {
+    const char *coding = ride_http_header(request, "Content-Encoding"),
+               *type = ride_http_header(request, "Content-Type");
+    if (coding != NULL && strcmp(coding, "identity") != 0)
+        return refuse(request, "content_encoding", "bodies are taken as they are, without Content-Encoding");
+    bool good;
+    if (ride_http_is_type(request, "application/cloudevents+json")) *kind = RIDE_BODY_CLOUD;
+    else if (ride_http_is_type(request, "application/cloudevents-batch+json")) *kind = RIDE_BODY_CLOUD_BATCH;
+    else if (is_cloud_binary(request, &good)) {
+        *kind = RIDE_BODY_SINGLE;
+        if (!good) return false;
+        if (!ride_cloudevent_is_json(type, type != NULL ? strlen(type) : 0))
+            return refuse(request, "content_type", "the data of a CloudEvent must be application/json");
+    } else if (ride_http_is_type(request, "application/x-ndjson") || ride_http_is_type(request, "application/ndjson") ||
+               ride_http_is_type(request, "application/jsonl"))
+        *kind = RIDE_BODY_LINES;
+    else if (type == NULL || ride_http_is_type(request, "application/json")) *kind = RIDE_BODY_JSON;
+    else return refuse(request, "content_type", "send application/json, application/x-ndjson or CloudEvents");
+    return true;
 }
 
 bool score_body_read(ride_score *s, ride_http_request *request, ride_job_form *form) {
+    ride_body_kind kind;
+    ride_body_fault fault;
+    bool is_array;
     size_t bytes;
-    const char *body = ride_http_body(request, &bytes), *coding = ride_http_header(request, "Content-Encoding");
-    s->ranges_count = 0;
-    if (coding != NULL && strcmp(coding, "identity") != 0) {
-        ride_http_error(request, 415, "content_encoding", NULL,
-                        "bodies are taken as they are, without Content-Encoding");
+    char *body = ride_http_body(request, &bytes);
+    if (!kind_of(request, &kind)) return false;
+    if (!ride_body_cut(s->parser, kind, body, bytes, s->ranges, s->request_events_max, &s->ranges_count, &is_array,
+                       &fault)) {
+        ride_http_error(request, fault.code, fault.reason, fault.field, "%s", fault.text);
         return false;
     }
-    if (ride_http_is_type(request, "application/x-ndjson") || ride_http_is_type(request, "application/jsonl") ||
-        ride_http_is_type(request, "application/ndjson")) {
-        *form = RIDE_JOB_LINES;
-        read_lines(s, body, bytes);
-    } else if (ride_http_is_type(request, "application/json") || ride_http_header(request, "Content-Type") == NULL) {
-        if (!read_json(s, request, body, bytes, form)) return false;
-    } else {
-        ride_http_set(request, "Accept", "application/json, application/x-ndjson");
-        ride_http_error(request, 415, "content_type", NULL, "send application/json or application/x-ndjson");
-        return false;
-    }
-    return check_count(s, request);
+    *form = kind == RIDE_BODY_LINES ? RIDE_JOB_LINES : is_array ? RIDE_JOB_ARRAY : RIDE_JOB_SINGLE;
+    return true;
 }

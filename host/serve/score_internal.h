@@ -2,15 +2,13 @@
 #ifndef RIDE_SERVE_SCORE_INTERNAL_H
 #define RIDE_SERVE_SCORE_INTERNAL_H
 #include "base/ring.h"
-#include "lib/json.h"
+#include "serve/body.h"
+#include "serve/idempotency.h"
 #include "serve/job.h"
 #include "serve/score.h"
+#include "serve/tensors.h"
 
 enum { SCORE_ROUTES_MAX = 16 };
-
-typedef struct score_range {
-    uint32_t offset, bytes;
-} score_range;
 
 typedef struct ride_score {
     ride_feed feed; /* first: what the engine has */
@@ -26,8 +24,13 @@ typedef struct ride_score {
     bool is_closed, pushed;
     uint64_t next_offset;
     ride_json_parser *parser;
-    score_range *ranges; /* request_events_max + 1 of them: where the events of a body are */
+    ride_body_range *ranges; /* request_events_max of them: where the events of a body are */
     uint32_t ranges_count;
+    ride_idempotency *kept;
+    const ride_infer_model *model; /* NULL: no inference protocol */
+    char *model_text;              /* its metadata */
+    size_t model_bytes;
+    ride_infer_request *infer; /* the one being read */
     ride_http_route routes[SCORE_ROUTES_MAX];
     /* the engine's thread */
     ride_feed_events events;
@@ -47,7 +50,35 @@ bool score_door(ride_score *score, ride_http_request *request);
 ride_job *score_job(ride_score *score, ride_http_request *request, uint32_t count, uint32_t answer_bytes);
 /* Into the queue. request: who waits, NULL: nobody. */
 void score_push(ride_score *score, ride_job *job, ride_http_request *request);
-/* The reply of a whole job's answers in the form of the request. */
-void score_reply(void *job, ride_http_request *request);
+/* Waits for the job's answers; reply is called, in the server's thread, when they are there. */
+void score_wait(ride_job *job, ride_http_request *request, ride_http_handler reply);
+
+/* score_once.c: requests with a key. begin: false: answered from what was kept, or refused; else *slot goes to end, when the request has its
+ * answer: it is kept where it may be. SCORE_NO_SLOT: nothing is to be done. */
+#define SCORE_NO_SLOT UINT32_MAX
+/* infer.c: the routes of the protocol, behind those that are there. */
+ride_status score_infer_open(ride_score *score, uint32_t *routes_count, ride_error *err);
+void score_infer_close(ride_score *score);
+
+/* infer_reply.c: what is written of a row, and the whole answer. */
+typedef struct infer_row {
+    double margin, probability;               /* NaN: null */
+    ride_body_range decision, rule, event_id; /* JSON scalars of texts; 0 bytes: none */
+} infer_row;
+typedef struct infer_reply {
+    const ride_infer_model *model;
+    const char *body; /* of the request: its id is there */
+    uint32_t id_offset, id_bytes;
+    ride_output outputs[RIDE_INFER_OUTPUTS_MAX];
+    bool outputs_binary[RIDE_INFER_OUTPUTS_MAX];
+    uint32_t outputs_count, rows_count;
+    const infer_row *rows;
+    const char *texts;
+} infer_reply;
+/* Writes the answer into room of the request's; body is read before it is given up for it. Replies. */
+void score_infer_reply(ride_score *score, ride_http_request *request, const infer_reply *reply);
+
+bool score_once_begin(ride_score *score, ride_http_request *request, uint32_t *slot);
+void score_once_end(ride_score *score, ride_http_request *request, uint32_t slot);
 
 #endif

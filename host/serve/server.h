@@ -74,6 +74,11 @@ const char *ride_http_path(const ride_http_request *request);
 /* The segment that the i-th {…} of the route's path took; not terminated. */
 const char *ride_http_param(const ride_http_request *request, uint32_t i, size_t *bytes);
 const char *ride_http_header(const ride_http_request *request, const char *name); /* NULL: not there */
+/* A parameter of the query, unescaped: ?entity=card; NULL: not there. */
+const char *ride_http_query(const ride_http_request *request, const char *name);
+/* Calls each with every one of them. */
+void ride_http_query_all(const ride_http_request *request,
+                         void (*each)(void *context, const char *name, const char *value), void *context);
 /* Does Content-Type name this type ("application/json"; case and parameters are no matter)? */
 bool ride_http_is_type(const ride_http_request *request, const char *type);
 /* The body, with a zero and RIDE_JSON_PADDING readable bytes behind it; the request's, until its end. */
@@ -89,11 +94,17 @@ void ride_http_reply(ride_http_request *request, uint32_t code, const char *type
 /* With a short text (at most RIDE_HTTP_COPY_BYTES) that is copied. */
 enum { RIDE_HTTP_COPY_BYTES = 1024 };
 void ride_http_reply_copy(ride_http_request *request, uint32_t code, const char *type, const char *text, size_t bytes);
+/* Room for an answer's text, the request's until its end, in place of its body. NULL: no memory now. */
+char *ride_http_room(ride_http_request *request, size_t bytes);
+/* Moves a block of ride_serve_blocks to the request, in place of its body. */
+void ride_http_own(ride_http_request *request, char *block);
 /* With a text from malloc, freed when it was sent. */
 void ride_http_reply_malloced(ride_http_request *request, uint32_t code, const char *type, char *text, size_t bytes);
 /* {"error":"…","reason":"…","field":"…"}; field may be NULL. A text too long for its room is cut. */
 void ride_http_error(ride_http_request *request, uint32_t code, const char *reason, const char *field,
                      const char *format, ...) RIDE_PRINTF(5, 6);
+/* The answer that it has: its code, or 0 when it has none yet. */
+uint32_t ride_http_answer(const ride_http_request *request, const char **type, const char **text, size_t *bytes);
 /* No answer yet: `woken` is called, in the server's thread, after somebody's ride_http_wake, and replies. */
 void ride_http_wait(ride_http_request *request, ride_http_handler woken, void *context);
 /* Any thread, once for each wait. */

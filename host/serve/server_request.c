@@ -16,7 +16,7 @@ enum { BODY_BYTES_FIRST = 16 * 1024 }; /* a longer body gets memory as it comes,
 void serve_request_reset(ride_http_request *r) {
     ride_blocks_give(r->server->blocks, r->body);
     free(r->text_malloced);
-    r->began = r->handled = r->waits = false;
+    r->began = r->handled = r->waits = r->waited = false;
     r->method = r->path = r->type = r->text = NULL;
     r->route = NULL;
     r->body = r->text_malloced = NULL;
@@ -96,12 +96,41 @@ void ride_http_set(ride_http_request *r, const char *name, const char *value) {
     RIDE_ASSERT(n >= 0 && (size_t)n < sizeof header->value);
 }
 
+typedef struct query_find {
+    const char *name, *value;
+} query_find;
+static void find_query(void *context, const char *name, const char *value) {
+    query_find *q = context;
+    if (q->value == NULL && strcmp(name, q->name) == 0) q->value = value;
+}
+const char *ride_http_query(const ride_http_request *r, const char *name) {
+    query_find q = {.name = name};
+    serve_query(r, find_query, &q);
+    return q.value;
+}
+void ride_http_query_all(const ride_http_request *r, void (*each)(void *context, const char *name, const char *value),
+                         void *context) {
+    serve_query(r, each, context);
+}
+
 void ride_http_reply(ride_http_request *r, uint32_t code, const char *type, const char *text, size_t bytes) {
     RIDE_ASSERT(r->code == 0 && code != 0); /* one answer */
     r->code = code;
     r->type = type;
     r->text = text;
     r->text_bytes = bytes;
+}
+
+char *ride_http_room(ride_http_request *r, size_t bytes) {
+    char *room = ride_blocks_take(r->server->blocks, bytes, NULL);
+    if (room != NULL) ride_http_own(r, room);
+    return room;
+}
+
+void ride_http_own(ride_http_request *r, char *block) {
+    ride_blocks_give(r->server->blocks, r->body);
+    r->body = block;
+    r->body_bytes = 0;
 }
 
 void ride_http_reply_copy(ride_http_request *r, uint32_t code, const char *type, const char *text, size_t bytes) {
@@ -113,6 +142,13 @@ void ride_http_reply_copy(ride_http_request *r, uint32_t code, const char *type,
 void ride_http_reply_malloced(ride_http_request *r, uint32_t code, const char *type, char *text, size_t bytes) {
     ride_http_reply(r, code, type, text, bytes);
     r->text_malloced = text;
+}
+
+uint32_t ride_http_answer(const ride_http_request *r, const char **type, const char **text, size_t *bytes) {
+    *type = r->type;
+    *text = r->text;
+    *bytes = r->text_bytes;
+    return r->code;
 }
 
 void ride_http_error(ride_http_request *r, uint32_t code, const char *reason, const char *field, const char *format,

@@ -55,6 +55,7 @@ void serve_routes_free(ride_server *s) {
 /* Does the path fit the pattern? Tells what its {…} took. */
 static bool fits(const char *pattern, const char *path, ride_http_request *request) {
     uint32_t params = 0;
+    memset(request->params, 0, sizeof request->params);
     while (*pattern != '\0') {
         if (*pattern == '{') {
             size_t bytes = strcspn(path, "/");

@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -131,6 +132,8 @@ static void destroy(ride_server *s) {
         s->owned_count--;
         s->owned[s->owned_count].destroy(s->owned[s->owned_count].object);
     }
+    size_t used = s->blocks != NULL ? ride_blocks_used(s->blocks) : 0;
+    if (used != 0) ride_log_error("memory of requests was not given back", ride_log_u64("bytes", used));
     serve_routes_free(s);
     ride_tokens_close(s->tokens);
     ride_blocks_destroy(s->blocks);

@@ -38,6 +38,7 @@ static ride_status cpu_device_props(uint32_t device_index, ride_device_props *ou
     out->memory_bytes = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : 0;
     out->numa_node = -1;
     out->cores = cores > 0 ? (uint32_t)cores : 1;
+    out->tiles_shared = 1;
     return RIDE_OK;
 }
 
@@ -216,16 +217,17 @@ static void rules_run(ride_queue *queue, const ride_program_dev *program, const 
 static ride_status work_run(ride_queue *queue, const ride_program_dev *program, ride_state *state,
                             const ride_work *work) {
     RIDE_TRY(scratch_make(queue, program));
-    if (work->stages & RIDE_STAGE_FEATURES) {
+    if (work->stages & RIDE_STAGE_WINDOWS) {
         RIDE_ASSERT(state != NULL && state->program == program);
         RIDE_TRY(ride_cpu_state_apply(state, queue->program_scratch, work));
     }
     RIDE_ASSERT(!(work->stages & RIDE_STAGE_PROFILE) || (program->profile != NULL && work->counts != NULL));
+    if ((work->stages & ~(uint32_t)RIDE_STAGE_WINDOWS) == 0) return RIDE_OK;
     for (uint32_t row = 0; row < work->rows_count; row += RIDE_TILE_ROWS) {
         const uint8_t *in_tile = work->in_tiles + (uint64_t)(row / RIDE_TILE_ROWS) * program->in_layout.tile_bytes;
         uint8_t *out_tile = work->out_tiles + (uint64_t)(row / RIDE_TILE_ROWS) * program->out_layout.tile_bytes;
         uint32_t rows_count = work->rows_count - row < RIDE_TILE_ROWS ? work->rows_count - row : RIDE_TILE_ROWS;
-        if (work->stages & RIDE_STAGE_FEATURES) expressions_run(queue, program, in_tile, out_tile, rows_count);
+        if (work->stages & RIDE_STAGE_EXPRESSIONS) expressions_run(queue, program, in_tile, out_tile, rows_count);
         if ((work->stages & RIDE_STAGE_SCORE) && program->scorer != NULL)
             ride_cpu_score_tile(program->scorer, queue->scorer_scratch, in_tile, out_tile, rows_count);
         if (work->stages & RIDE_STAGE_RULES) rules_run(queue, program, in_tile, out_tile, rows_count);

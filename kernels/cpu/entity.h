@@ -152,6 +152,8 @@ typedef struct ride_cpu_rows {
     int64_t label[RIDE_BLOCK_ROWS]; /* label rows: 0 or 1 */
     const uint64_t *about;          /* label rows: the arrival number of the event */
     uint64_t sequence_first;        /* arrival number of row 0 */
+    const uint64_t *sequence;       /* gathered rows (own.h): of each; NULL: they follow each other */
+    const int64_t *seen_us;         /* gathered rows: greatest clock of all events up to the row; NULL: by the rows */
     uint64_t has_key;               /* bit per row: an event with a key (before fill: any row with a key) */
     uint64_t is_event;              /* bit per row: neither a label nor passed over */
     uint32_t form_epoch;            /* of the entity when thresholds were made */

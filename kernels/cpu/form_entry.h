@@ -327,8 +327,8 @@ static inline void tie_add(ride_cpu_entity *entity, const ride_cpu_rows *rows, u
             ordinal = entity->notes[i - 1].ordinal + 1;
             break;
         }
-    ride_cpu_tie_add(entity, record,
-                     &(ride_note){.entry_us = t, .sequence = rows->sequence_first + row, .ordinal = ordinal});
+    const uint64_t sequence = rows->sequence != NULL ? rows->sequence[row] : rows->sequence_first + row;
+    ride_cpu_tie_add(entity, record, &(ride_note){.entry_us = t, .sequence = sequence, .ordinal = ordinal});
 }
 
 /* A late event: appended, then moved down to its place; entries behind it get its amounts into their prefixes. */

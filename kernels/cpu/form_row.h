@@ -87,6 +87,7 @@ RIDE_INLINE void rows_apply(ride_cpu_entity *entity, ride_cpu_rows *rows, const 
         ride_record *record = rows->record[row] == RIDE_NO_RECORD ? NULL : ride_cpu_record(entity, rows->record[row]);
         if (!(rows->flags[row] & RIDE_ROW_LABEL) && rows->clock_us[row] > entity->clock_us)
             entity->clock_us = rows->clock_us[row];
+        if (rows->seen_us != NULL && rows->seen_us[row] > entity->clock_us) entity->clock_us = rows->seen_us[row];
         if (RIDE_LIKELY(record != NULL && is_plain(entity, rows, row, record)))
             row_plain(entity, rows, row, record, shift, words, edges);
         else row_other(entity, rows, row, record);

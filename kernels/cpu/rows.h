@@ -4,11 +4,12 @@
 #define RIDE_KERNELS_CPU_ROWS_H
 #include "kernels/cpu/entity.h"
 
-/* A block: up to 64 consecutive rows of one tile. */
+/* A block: up to 64 consecutive rows of one tile: of the batch, or of one that rows were gathered into (own.h). */
 typedef struct ride_cpu_block {
     const uint8_t *in_tile;
     uint8_t *out_tile;
     uint32_t tile_index, row_first, rows_count;
+    const uint32_t *gathered; /* which rows of the batch they are; NULL: those of the batch's tile tile_index */
 } ride_cpu_block;
 
 /* Allocates the arrays for an entity (for its widest form). */

@@ -1,6 +1,7 @@
 /* kernels/cpu/state.h: a program (bundle made ready), a state (all entities) and the work of one batch. Private. */
 #ifndef RIDE_KERNELS_CPU_STATE_H
 #define RIDE_KERNELS_CPU_STATE_H
+#include "kernels/cpu/own.h"
 #include "kernels/cpu/profile.h"
 #include "kernels/cpu/program.h"
 #include "kernels/cpu/rows.h"
@@ -30,20 +31,22 @@ struct ride_state {
     ride_cpu_rows *rows; /* [2 * entities_count]: two blocks are between lines and work */
     uint32_t *found;     /* [entity][RIDE_FLIGHT][64] record indexes */
     uint64_t *hash;      /* [entity][RIDE_FLIGHT][64] */
-    uint8_t (*conditions)[RIDE_TILE_VALIDITY_BYTES];
-    uint32_t conditions_tile; /* tile whose conditions are there, UINT32_MAX = none */
-    bool broken;              /* ran out of memory: every further submit fails */
+    ride_cpu_conditions conditions;
+    uint32_t conditions_tiles[RIDE_CHUNK_TILES]; /* tiles whose conditions are there, UINT32_MAX = none */
+    ride_cpu_own *own;                           /* NULL: every vnode is its */
+    bool broken;                                 /* ran out of memory: every further submit fails */
 };
 
-/* FEATURES of rows [0, work->rows_count): conditions and aggregates into the output tiles' feature columns and flags. */
+/* WINDOWS of rows [0, work->rows_count): conditions and aggregates into the output tiles' feature columns and flags. */
 ride_status ride_cpu_state_apply(ride_state *state, ride_cpu_program_scratch *scratch, const ride_work *work);
 
 ride_status ride_cpu_state_create(ride_device *device, const ride_program_dev *program,
                                   const ride_state_options *options, ride_state **out, ride_error *err);
 void ride_cpu_state_destroy(ride_state *state);
 void ride_cpu_state_stats(const ride_state *state, ride_state_stats *out);
-ride_status ride_cpu_state_save(ride_state *state, uint32_t vnode_first, uint32_t vnodes_count, ride_write_fn write,
-                                void *context, ride_error *err);
-ride_status ride_cpu_state_restore(ride_state *state, ride_read_fn read, void *context, ride_error *err);
+ride_status ride_cpu_state_save(ride_state *const *states, uint32_t states_count, uint32_t vnode_first,
+                                uint32_t vnodes_count, ride_write_fn write, void *context, ride_error *err);
+ride_status ride_cpu_state_restore(ride_state *const *states, uint32_t states_count, ride_read_fn read, void *context,
+                                   ride_error *err);
 
 #endif

@@ -82,13 +82,13 @@ static ride_status record_save(ride_state_stream *s, const ride_cpu_entity *enti
     return RIDE_OK;
 }
 
-static ride_status entity_save(ride_state_stream *s, const ride_cpu_entity *entity, uint32_t vnode_first,
-                               uint32_t vnodes_count, ride_error *err) {
-    int64_t cut = ride_time_sub(entity->clock_us, entity->retention_us);
+/* The keys of one state's entity, in the order of the file; the caller frees them. */
+static ride_status keys_list(const ride_cpu_entity *entity, uint32_t vnode_first, uint32_t vnodes_count, int64_t cut,
+                             ride_state_key **out, uint64_t *out_count, ride_error *err) {
     ride_state_key *keys = malloc((entity->records_used + 1) * sizeof *keys);
+    uint64_t count = 0;
     if (keys == NULL)
         return ride_fail(err, RIDE_E_MEMORY, "no memory to order %u keys for saving", entity->records_used);
-    uint64_t count = 0;
     for (uint32_t i = 0; i < entity->records_used; i++) {
         const ride_record *record = ride_cpu_record(entity, i);
         uint32_t vnode = ride_key_vnode(record->key);
@@ -97,22 +97,49 @@ static ride_status entity_save(ride_state_stream *s, const ride_cpu_entity *enti
         keys[count++] = (ride_state_key){record->key, vnode, i};
     }
     ride_state_keys_sort(keys, count);
-    ride_state_put_i64(s, entity->clock_us);
-    ride_state_put_i64(s, (int64_t)count);
-    ride_status st = RIDE_OK;
-    for (uint64_t i = 0; i < count && st == RIDE_OK && s->status == RIDE_OK; i++)
-        st = record_save(s, entity, ride_cpu_record(entity, keys[i].index), cut);
-    free(keys);
-    return st == RIDE_OK ? RIDE_OK : ride_fail(err, st, "no memory to save a key");
+    *out = keys;
+    *out_count = count;
+    return RIDE_OK;
 }
 
-ride_status ride_cpu_state_save(ride_state *state, uint32_t vnode_first, uint32_t vnodes_count, ride_write_fn write,
-                                void *context, ride_error *err) {
+/* One entity of all states: their ranges follow each other, so do their keys. */
+static ride_status entity_save(ride_state_stream *s, ride_state *const *states, uint32_t states_count, uint32_t e,
+                               uint32_t vnode_first, uint32_t vnodes_count, ride_error *err) {
+    ride_state_key **keys = calloc(states_count, sizeof *keys);
+    uint64_t *counts = calloc(states_count, sizeof *counts), count = 0;
+    int64_t clock_us = INT64_MIN;
+    ride_status st = keys != NULL && counts != NULL ? RIDE_OK : ride_fail(err, RIDE_E_MEMORY, "no memory for a save");
+    for (uint32_t i = 0; i < states_count; i++)
+        if (states[i]->entities[e].clock_us > clock_us) clock_us = states[i]->entities[e].clock_us;
+    const int64_t cut = ride_time_sub(clock_us, states[0]->entities[e].retention_us);
+    for (uint32_t i = 0; i < states_count && st == RIDE_OK; i++) {
+        st = keys_list(&states[i]->entities[e], vnode_first, vnodes_count, cut, &keys[i], &counts[i], err);
+        count += counts[i];
+    }
+    if (st == RIDE_OK) {
+        ride_state_put_i64(s, clock_us);
+        ride_state_put_i64(s, (int64_t)count);
+    }
+    for (uint32_t i = 0; i < states_count && st == RIDE_OK; i++) {
+        const ride_cpu_entity *entity = &states[i]->entities[e];
+        for (uint64_t k = 0; k < counts[i] && st == RIDE_OK && s->status == RIDE_OK; k++)
+            if (record_save(s, entity, ride_cpu_record(entity, keys[i][k].index), cut) != RIDE_OK)
+                st = ride_fail(err, RIDE_E_MEMORY, "no memory to save a key");
+    }
+    for (uint32_t i = 0; keys != NULL && i < states_count; i++) free(keys[i]);
+    free(keys);
+    free(counts);
+    return st;
+}
+
+ride_status ride_cpu_state_save(ride_state *const *states, uint32_t states_count, uint32_t vnode_first,
+                                uint32_t vnodes_count, ride_write_fn write, void *context, ride_error *err) {
     ride_state_stream *s;
-    RIDE_TRY(ride_state_write_begin(state->program->bundle.plan, vnode_first, vnodes_count, write, context, &s, err));
+    RIDE_TRY(
+        ride_state_write_begin(states[0]->program->bundle.plan, vnode_first, vnodes_count, write, context, &s, err));
     ride_status st = RIDE_OK;
-    for (uint32_t e = 0; e < state->entities_count && st == RIDE_OK; e++)
-        st = entity_save(s, &state->entities[e], vnode_first, vnodes_count, err);
+    for (uint32_t e = 0; e < states[0]->entities_count && st == RIDE_OK; e++)
+        st = entity_save(s, states, states_count, e, vnode_first, vnodes_count, err);
     return ride_state_write_end(s, st, err);
 }
 
@@ -132,7 +159,7 @@ static bool entry_bounds(ride_cpu_entity *entity, int64_t t, const int64_t *adde
            (entity->live_max + UINT64_C(96)) * (uint64_t)entity->largest < RIDE_NARROW_LIMIT;
 }
 
-static ride_status record_restore(ride_state_stream *s, ride_cpu_entity *entity, const ride_state_options *options,
+static ride_status record_restore(ride_state_stream *s, ride_state *const *states, uint32_t states_count, uint32_t e,
                                   ride_error *err) {
     ride_key128 key;
     ride_state_get(s, &key, sizeof key);
@@ -141,10 +168,13 @@ static ride_status record_restore(ride_state_stream *s, ride_cpu_entity *entity,
              vnode = ride_key_vnode(key);
     ride_state_get_u32(s);
     if (s->status != RIDE_OK) return s->status;
+    ride_cpu_entity *entity = NULL;
+    for (uint32_t i = 0; i < states_count; i++)
+        if (vnode - states[i]->options.vnode_first < states[i]->options.vnodes_count) entity = &states[i]->entities[e];
+    if (entity == NULL)
+        return ride_fail(err, RIDE_E_CORRUPT, "the saved state has a key of vnode %u, which is not ours", vnode);
     uint64_t at = ride_key_hash(key) >> entity->table.shift;
     uint32_t known = ride_keytable_probe(&entity->table, ride_key_hash(key), &at);
-    if (vnode < options->vnode_first || vnode - options->vnode_first >= options->vnodes_count)
-        return ride_fail(err, RIDE_E_CORRUPT, "the saved state has a key of vnode %u, which is not ours", vnode);
     uint32_t index = ride_cpu_entity_find_exact(entity, key, ride_key_hash(key));
     if (index == RIDE_NO_RECORD) return ride_fail(err, RIDE_E_MEMORY, "no memory for the saved state");
     if (known == index) return ride_fail(err, RIDE_E_CORRUPT, "the saved state has a key twice");
@@ -189,20 +219,24 @@ static ride_status record_restore(ride_state_stream *s, ride_cpu_entity *entity,
     return s->status;
 }
 
-static ride_status entity_restore(ride_state_stream *s, ride_cpu_entity *entity, const ride_state_options *options,
+static ride_status entity_restore(ride_state_stream *s, ride_state *const *states, uint32_t states_count, uint32_t e,
                                   ride_error *err) {
     int64_t clock_us = ride_state_get_i64(s), count = ride_state_get_i64(s);
-    for (int64_t i = 0; i < count && s->status == RIDE_OK; i++) RIDE_TRY(record_restore(s, entity, options, err));
-    if (clock_us > entity->clock_us) entity->clock_us = clock_us;
+    for (int64_t i = 0; i < count && s->status == RIDE_OK; i++)
+        RIDE_TRY(record_restore(s, states, states_count, e, err));
+    for (uint32_t i = 0; i < states_count; i++)
+        if (clock_us > states[i]->entities[e].clock_us) states[i]->entities[e].clock_us = clock_us;
     return s->status;
 }
 
-ride_status ride_cpu_state_restore(ride_state *state, ride_read_fn read, void *context, ride_error *err) {
+ride_status ride_cpu_state_restore(ride_state *const *states, uint32_t states_count, ride_read_fn read, void *context,
+                                   ride_error *err) {
     ride_state_stream *s;
-    ride_status st = ride_state_read_begin(state->program->bundle.plan, read, context, &s, err);
-    for (uint32_t e = 0; e < state->entities_count && st == RIDE_OK && s->status == RIDE_OK; e++)
-        st = entity_restore(s, &state->entities[e], &state->options, err);
+    ride_status st = ride_state_read_begin(states[0]->program->bundle.plan, read, context, &s, err);
+    for (uint32_t e = 0; e < states[0]->entities_count && st == RIDE_OK && s->status == RIDE_OK; e++)
+        st = entity_restore(s, states, states_count, e, err);
     if (s != NULL) st = ride_state_read_end(s, st, err);
-    if (st != RIDE_OK) state->broken = true;
+    for (uint32_t i = 0; i < states_count; i++)
+        if (st != RIDE_OK) states[i]->broken = true;
     return st;
 }

@@ -96,9 +96,10 @@ ride_status ride_cuda_state_create(ride_device *device, const ride_program_dev *
                                    const ride_state_options *options, ride_state **out, ride_error *err);
 void ride_cuda_state_destroy(ride_state *state);
 void ride_cuda_state_stats(const ride_state *state, ride_state_stats *out);
-ride_status ride_cuda_state_save(ride_state *state, uint32_t vnode_first, uint32_t vnodes_count, ride_write_fn write,
-                                 void *context, ride_error *err);
-ride_status ride_cuda_state_restore(ride_state *state, ride_read_fn read, void *context, ride_error *err);
+ride_status ride_cuda_state_save(ride_state *const *states, uint32_t states_count, uint32_t vnode_first,
+                                 uint32_t vnodes_count, ride_write_fn write, void *context, ride_error *err);
+ride_status ride_cuda_state_restore(ride_state *const *states, uint32_t states_count, ride_read_fn read, void *context,
+                                    ride_error *err);
 
 ride_status ride_cuda_counts_create(ride_device *device, const ride_program_dev *program, ride_counts **out,
                                     ride_error *err);

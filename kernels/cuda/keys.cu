@@ -28,7 +28,9 @@ __device__ static uint32_t key_search(ride_cuda_pool *pool, const ride_cuda_enti
 __device__ static uint32_t row_search(const ride_cuda_batch *batch, uint32_t e, uint32_t row, uint32_t flags) {
     const ride_cuda_entity *entity = &batch->program->entities[e];
     ride_key128 key;
-    if ((flags & RIDE_ROW_SKIP) != 0 || !ride_cuda_key_of(batch, entity, row, &key)) return RIDE_CUDA_NO_KEY;
+    const bool has_key = ride_cuda_key_of(batch, entity, row, &key) != 0;
+    if ((has_key ? ride_key_vnode(key) : 0) - batch->vnode_first >= batch->vnodes_count) return RIDE_CUDA_KEY_OTHER;
+    if ((flags & RIDE_ROW_SKIP) != 0 || !has_key) return RIDE_CUDA_NO_KEY;
     const uint32_t index = key_search(batch->pool, entity, &batch->pool->tables[e], key);
     if (index != RIDE_CUDA_NO_KEY) return index;
     const bool enters = (flags & (RIDE_ROW_ENTERS | RIDE_ROW_LABEL)) == RIDE_ROW_ENTERS;

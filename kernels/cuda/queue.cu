@@ -87,12 +87,14 @@ static void harvest(ride_queue *queue) {
     }
 }
 
-static cudaError_t copies_in(ride_queue *queue, const ride_program_dev *program, const ride_work *work) {
+static cudaError_t copies_in(ride_queue *queue, const ride_program_dev *program, const ride_work *work,
+                             const ride_cuda_flight *flight) {
     const uint64_t tiles = ((uint64_t)work->rows_count + RIDE_TILE_ROWS - 1) / RIDE_TILE_ROWS;
     const ride_cuda_batch *batch = &queue->arrays.batch;
     cudaError_t code = cudaMemcpyAsync((void *)batch->in, work->in_tiles, tiles * program->in.tile_bytes,
                                        cudaMemcpyHostToDevice, queue->stream);
-    if (code == cudaSuccess && (work->stages & RIDE_STAGE_FEATURES) == 0) /* features were computed before */
+    const bool all_new = flight->state != NULL && flight->state->options.vnodes_count == RIDE_VNODES;
+    if (code == cudaSuccess && !all_new) /* features, or those of other vnodes, were computed before */
         code = cudaMemcpyAsync(batch->out, work->out_tiles, tiles * program->out.tile_bytes, cudaMemcpyHostToDevice,
                                queue->stream);
     return code;
@@ -113,7 +115,7 @@ static cudaError_t work_queue(ride_queue *queue, const ride_program_dev *program
                               ride_cuda_flight *flight) {
     cudaError_t code = cudaEventRecord(flight->begin, queue->stream);
     if (work->rows_count > 0) {
-        if (code == cudaSuccess) code = copies_in(queue, program, work);
+        if (code == cudaSuccess) code = copies_in(queue, program, work, flight);
         if (code == cudaSuccess) code = ride_cuda_work(queue, program, flight->state, work);
         if (code == cudaSuccess) code = copies_out(queue, program, work, flight);
     }
@@ -126,13 +128,13 @@ ride_status ride_cuda_submit(ride_queue *queue, const ride_program_dev *program,
     RIDE_TRY(ride_cuda_use(queue->device, NULL));
     harvest(queue);
     if (queue->last - queue->completed == queue->depth_max) return RIDE_FULL;
-    const bool features = (work->stages & RIDE_STAGE_FEATURES) != 0;
-    RIDE_ASSERT(!features || (state != NULL && state->program == program));
+    const bool windows = (work->stages & RIDE_STAGE_WINDOWS) != 0;
+    RIDE_ASSERT(!windows || (state != NULL && state->program == program));
     RIDE_ASSERT((work->stages & RIDE_STAGE_PROFILE) == 0 || (work->counts != NULL && work->counts->program == program));
-    if (features && state->broken != RIDE_OK) return state->broken;
+    if (windows && state->broken != RIDE_OK) return state->broken;
     RIDE_TRY(ride_cuda_arrays_fit(queue, program, work->rows_count));
     ride_cuda_flight *flight = &queue->flights[queue->last % queue->depth_max];
-    flight->state = features ? state : NULL;
+    flight->state = windows ? state : NULL;
     flight->rows_count = work->rows_count;
     *flight->status = RIDE_OK;
     const cudaError_t code = work_queue(queue, program, work, flight);
@@ -140,7 +142,7 @@ ride_status ride_cuda_submit(ride_queue *queue, const ride_program_dev *program,
         const ride_status st = ride_cuda_told(queue->device, code, "a batch", NULL);
         (void)cudaStreamSynchronize(queue->stream);
         (void)cudaGetLastError();
-        if (features) state->broken = st;
+        if (windows) state->broken = st;
         queue->stats.failed++;
         return st;
     }

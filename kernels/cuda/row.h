@@ -28,7 +28,8 @@ typedef struct ride_cuda_program {
 /* One batch on its way through the kernels. Arrays per row are the queue's; [entity][row] with rows_max rows each. */
 typedef struct ride_cuda_batch {
     const ride_cuda_program *program;
-    ride_cuda_pool *pool; /* NULL without FEATURES */
+    ride_cuda_pool *pool;               /* NULL without WINDOWS */
+    uint32_t vnode_first, vnodes_count; /* the state's */
     const uint8_t *in;
     uint8_t *out;
     uint32_t rows_count, rows_max;
@@ -49,6 +50,7 @@ enum : uint32_t {
     RIDE_CUDA_NO_KEY = UINT32_MAX,     /* nothing in state and nothing will be */
     RIDE_CUDA_KEY_UNSEEN = 0xfffffffe, /* not in state yet; a row before it in the batch may make it */
     RIDE_CUDA_KEY_NEW = 0xfffffffd,    /* not in state yet; this row enters */
+    RIDE_CUDA_KEY_OTHER = 0xfffffffc,  /* of a vnode that is not the state's: the row is passed over */
     RIDE_CUDA_KEYS_MAX = 0xfffffff0,
 };
 

@@ -2,6 +2,7 @@
  * about itself. */
 #include "kernels/cuda/kernels.h"
 #include "kernels/cuda/run.h"
+#include "ride/backend.h"
 
 enum { PREPARE_THREADS = 256 };
 
@@ -85,7 +86,8 @@ extern "C" __global__ void ride_rows_begin(ride_cuda_batch batch) {
     if (tile_row == 0) *ride_tile_head(out) = *ride_tile_head_const(ride_cuda_in_tile(&batch, row));
     batch.rows[row] = row;
     if (batch.pool == NULL) return;
-    ((uint32_t *)ride_tile_values(p->out, out, p->plan->features_count + RIDE_OUT_FLAGS))[tile_row] = 0;
+    if (batch.vnodes_count == RIDE_VNODES) /* a part's are added to those of the others */
+        ((uint32_t *)ride_tile_values(p->out, out, p->plan->features_count + RIDE_OUT_FLAGS))[tile_row] = 0;
     const uint32_t flags = ride_cuda_flags(&batch, row);
     if ((flags & RIDE_ROW_LABEL) == 0)
         atomicMax(&batch.pool->clock_us, (long long)ride_cuda_time(&batch, row, RIDE_COLUMN_CLOCK));

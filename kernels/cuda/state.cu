@@ -1,5 +1,6 @@
 /* kernels/cuda/state.cu: a state is one allocation on its device. How much: what the plan expects its keys to need, half of what
- * the device has left, or the limit that was given; less than the keys need is refused with the arithmetic. */
+ * the device has left (of a part of the vnodes: its share of either), or the limit that was given; less than the keys need is refused with
+ * the arithmetic. */
 #include "kernels/cuda/host.h"
 #include "kernels/cuda/kernels.h"
 #include "kernels/cuda/launch.h"
@@ -28,7 +29,10 @@ extern "C" __global__ void ride_state_count(const ride_cuda_program *program, ri
 static uint64_t lines_of(uint64_t bytes) { return (bytes + RIDE_CUDA_LINE_BYTES - 1) / RIDE_CUDA_LINE_BYTES; }
 
 static uint64_t keys_expected(const ride_cuda_entity *entity, const ride_state_options *options) {
-    const uint64_t keys = options->reserve_keys != 0 ? options->reserve_keys : entity->plan->expected_keys;
+    const uint64_t share = entity->plan->expected_keys < UINT64_MAX / RIDE_VNODES
+                               ? entity->plan->expected_keys * options->vnodes_count / RIDE_VNODES
+                               : entity->plan->expected_keys;
+    const uint64_t keys = options->reserve_keys != 0 ? options->reserve_keys : share;
     const uint64_t least = RIDE_CUDA_CHUNK_KEYS, most = UINT64_C(1) << 40; /* bytes of 64 entities fit in 64 bits */
     return keys < least ? least : keys < most ? keys : most;
 }
@@ -94,7 +98,8 @@ static ride_status pool_size(ride_state *state, ride_error *err) {
         need += entity_bytes(&program->entities[e], options);
     RIDE_TRY(ride_cuda_told(program->device, cudaMemGetInfo(&free_bytes, &total),
                             "the GPU does not tell its free memory", err));
-    uint64_t bytes = need > free_bytes / 2 ? need : free_bytes / 2;
+    const uint64_t half = free_bytes / 2 / RIDE_VNODES * options->vnodes_count; /* of a part: its share of it */
+    uint64_t bytes = need > half ? need : half;
     const uint64_t limit = options->memory_bytes_max;
     if (limit != 0 && limit < need) return too_small(program, options, need, limit, "the limit is", err);
     if (limit != 0 && limit <= free_bytes) bytes = limit; /* one that is beyond the GPU's is none */

@@ -23,6 +23,31 @@ static ride_status pool_fetch(const ride_state *state, ride_cuda_pool **out, rid
     return st;
 }
 
+static void pools_free(ride_state *const *states, uint32_t states_count, ride_cuda_pool **pools) {
+    for (uint32_t i = 0; pools != NULL && i < states_count; i++)
+        if (pools[i] != NULL) ride_huge_free(pools[i], states[i]->pool_bytes);
+    free(pools);
+}
+
+/* The pools of all states. */
+static ride_status pools_fetch(ride_state *const *states, uint32_t states_count, ride_cuda_pool ***out,
+                               ride_error *err) {
+    for (uint32_t i = 0; i < states_count; i++)
+        if (states[i]->broken != RIDE_OK)
+            return ride_fail(err, states[i]->broken, "the state is of no use: a batch was worked in part");
+    ride_cuda_pool **pools = (ride_cuda_pool **)calloc(states_count, sizeof *pools);
+    if (pools == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for the states of %u parts", states_count);
+    for (uint32_t i = 0; i < states_count; i++) {
+        const ride_status st = pool_fetch(states[i], &pools[i], err);
+        if (st == RIDE_OK) continue;
+        pools[i] = NULL;
+        pools_free(states, states_count, pools);
+        return st;
+    }
+    *out = pools;
+    return RIDE_OK;
+}
+
 /* ---- save ---- */
 
 /* What a chain has before the entry `first`, or nothing where no event can reach it any more: equal for every way in which entries were
@@ -114,10 +139,11 @@ static ride_status key_save(ride_state_stream *s, ride_cuda_pool *pool, const ri
     return RIDE_OK;
 }
 
-static ride_status entity_save(ride_state_stream *s, ride_cuda_pool *pool, const ride_cuda_entity *entity, uint32_t e,
-                               uint32_t vnode_first, uint32_t vnodes_count, ride_error *err) {
+/* Indexes of the keys of one pool's entity, in the order of the file; the caller frees them. */
+static ride_status keys_list(ride_cuda_pool *pool, const ride_cuda_entity *entity, uint32_t e, int64_t cut_us,
+                             uint32_t vnode_first, uint32_t vnodes_count, ride_state_key **out, uint64_t *out_count,
+                             ride_error *err) {
     const ride_cuda_table *table = &pool->tables[e];
-    const int64_t cut_us = ride_time_sub(pool->clock_us, entity->plan->retention_us);
     ride_state_key *keys = (ride_state_key *)malloc((table->keys_used + 1) * sizeof *keys);
     if (keys == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory to order %u keys for saving", table->keys_used);
     uint64_t count = 0;
@@ -129,32 +155,77 @@ static ride_status entity_save(ride_state_stream *s, ride_cuda_pool *pool, const
         keys[count++] = {key->key, vnode, i};
     }
     ride_state_keys_sort(keys, count);
-    ride_state_put_i64(s, pool->clock_us);
-    ride_state_put_i64(s, (int64_t)count);
-    ride_status st = RIDE_OK;
-    for (uint64_t i = 0; i < count && st == RIDE_OK && s->status == RIDE_OK; i++)
-        st = key_save(s, pool, entity, ride_cuda_key_at(pool, entity, table, keys[i].index), cut_us);
-    free(keys);
-    return st == RIDE_OK ? RIDE_OK : ride_fail(err, st, "no memory to save a key");
+    *out = keys;
+    *out_count = count;
+    return RIDE_OK;
 }
 
-ride_status ride_cuda_state_save(ride_state *state, uint32_t vnode_first, uint32_t vnodes_count, ride_write_fn write,
-                                 void *context, ride_error *err) {
-    if (state->broken != RIDE_OK)
-        return ride_fail(err, state->broken, "the state is of no use: a batch was worked in part");
-    ride_cuda_pool *pool;
-    ride_state_stream *s;
-    RIDE_TRY(pool_fetch(state, &pool, err));
-    ride_status st =
-        ride_state_write_begin(state->program->bundle.plan, vnode_first, vnodes_count, write, context, &s, err);
-    if (st != RIDE_OK) {
-        ride_huge_free(pool, state->pool_bytes);
-        return st;
+/* What is saved: states whose ranges follow each other, so do their keys. */
+typedef struct saving {
+    ride_state *const *states;
+    ride_cuda_pool **pools;
+    ride_state_key **keys; /* of the entity at hand */
+    uint64_t *counts;
+    uint32_t states_count, vnode_first, vnodes_count;
+    int64_t clock_us;
+} saving;
+
+static ride_status entity_save(ride_state_stream *s, const saving *of, uint32_t e, ride_error *err) {
+    const ride_cuda_entity *entities = &of->states[0]->program->entities[e];
+    const int64_t cut_us = ride_time_sub(of->clock_us, entities->plan->retention_us);
+    uint64_t count = 0;
+    ride_status st = RIDE_OK;
+    for (uint32_t i = 0; i < of->states_count && st == RIDE_OK; i++) {
+        st = keys_list(of->pools[i], &of->states[i]->program->entities[e], e, cut_us, of->vnode_first, of->vnodes_count,
+                       &of->keys[i], &of->counts[i], err);
+        if (st == RIDE_OK) count += of->counts[i];
     }
-    for (uint32_t e = 0; e < pool->entities_count && st == RIDE_OK; e++)
-        st = entity_save(s, pool, &state->program->entities[e], e, vnode_first, vnodes_count, err);
-    ride_huge_free(pool, state->pool_bytes);
-    return ride_state_write_end(s, st, err);
+    if (st == RIDE_OK) {
+        ride_state_put_i64(s, of->clock_us);
+        ride_state_put_i64(s, (int64_t)count);
+    }
+    for (uint32_t i = 0; i < of->states_count && st == RIDE_OK; i++) {
+        ride_cuda_pool *pool = of->pools[i];
+        const ride_cuda_entity *entity = &of->states[i]->program->entities[e];
+        for (uint64_t k = 0; k < of->counts[i] && st == RIDE_OK && s->status == RIDE_OK; k++) {
+            ride_cuda_key *key = ride_cuda_key_at(pool, entity, &pool->tables[e], of->keys[i][k].index);
+            if (key_save(s, pool, entity, key, cut_us) != RIDE_OK)
+                st = ride_fail(err, RIDE_E_MEMORY, "no memory to save a key");
+        }
+    }
+    for (uint32_t i = 0; i < of->states_count; i++) {
+        free(of->keys[i]);
+        of->keys[i] = NULL;
+    }
+    return st;
+}
+
+ride_status ride_cuda_state_save(ride_state *const *states, uint32_t states_count, uint32_t vnode_first,
+                                 uint32_t vnodes_count, ride_write_fn write, void *context, ride_error *err) {
+    const ride_plan_header *plan = states[0]->program->bundle.plan;
+    ride_state_stream *s;
+    saving of = {};
+    of.states = states;
+    of.states_count = states_count;
+    of.vnode_first = vnode_first;
+    of.vnodes_count = vnodes_count;
+    of.clock_us = INT64_MIN;
+    RIDE_TRY(pools_fetch(states, states_count, &of.pools, err));
+    of.keys = (ride_state_key **)calloc(states_count, sizeof *of.keys);
+    of.counts = (uint64_t *)calloc(states_count, sizeof *of.counts);
+    ride_status st =
+        of.keys != NULL && of.counts != NULL ? RIDE_OK : ride_fail(err, RIDE_E_MEMORY, "no memory for a save");
+    if (st == RIDE_OK) st = ride_state_write_begin(plan, vnode_first, vnodes_count, write, context, &s, err);
+    if (st == RIDE_OK) {
+        for (uint32_t i = 0; i < states_count; i++)
+            if (of.pools[i]->clock_us > of.clock_us) of.clock_us = of.pools[i]->clock_us;
+        for (uint32_t e = 0; e < plan->entities_count && st == RIDE_OK; e++) st = entity_save(s, &of, e, err);
+        st = ride_state_write_end(s, st, err);
+    }
+    pools_free(states, states_count, of.pools);
+    free(of.keys);
+    free(of.counts);
+    return st;
 }
 
 /* ---- restore ---- */
@@ -282,8 +353,8 @@ static ride_status notes_restore(ride_state_stream *s, ride_cuda_pool *pool, con
     return s->status;
 }
 
-static ride_status key_restore(ride_state_stream *s, ride_cuda_pool *pool, const ride_cuda_entity *entity,
-                               ride_cuda_table *table, const ride_state_options *options, ride_error *err) {
+static ride_status key_restore(ride_state_stream *s, ride_state *const *states, uint32_t states_count,
+                               ride_cuda_pool **pools, uint32_t e, ride_error *err) {
     ride_key128 value;
     ride_state_get(s, &value, sizeof value);
     const int64_t last_us = ride_state_get_i64(s);
@@ -291,8 +362,14 @@ static ride_status key_restore(ride_state_stream *s, ride_cuda_pool *pool, const
     const uint32_t vnode = ride_key_vnode(value);
     ride_state_get_u32(s);
     if (s->status != RIDE_OK) return s->status;
-    if (vnode < options->vnode_first || vnode - options->vnode_first >= options->vnodes_count)
+    uint32_t owner = 0;
+    while (owner < states_count && vnode - states[owner]->options.vnode_first >= states[owner]->options.vnodes_count)
+        owner++;
+    if (owner == states_count)
         return ride_fail(err, RIDE_E_CORRUPT, "the saved state has a key of vnode %u, which is not ours", vnode);
+    ride_cuda_pool *pool = pools[owner];
+    const ride_cuda_entity *entity = &states[owner]->program->entities[e];
+    ride_cuda_table *table = &pool->tables[e];
     if (key_known(pool, entity, table, value)) return ride_fail(err, RIDE_E_CORRUPT, "the saved state has a key twice");
     ride_cuda_key *key = key_make(pool, entity, table, value, entries, patches);
     if (key == NULL) return ride_fail(err, RIDE_E_MEMORY, "no GPU memory for the saved state");
@@ -311,30 +388,35 @@ static ride_status key_restore(ride_state_stream *s, ride_cuda_pool *pool, const
     return notes_restore(s, pool, entity, key, patches, ties, err);
 }
 
-static ride_status all_restore(ride_state *state, ride_cuda_pool *pool, ride_read_fn read, void *context,
-                               ride_error *err) {
+static ride_status all_restore(ride_state *const *states, uint32_t states_count, ride_cuda_pool **pools,
+                               ride_read_fn read, void *context, ride_error *err) {
+    const ride_plan_header *plan = states[0]->program->bundle.plan;
     ride_state_stream *s;
-    RIDE_TRY(ride_state_read_begin(state->program->bundle.plan, read, context, &s, err));
+    RIDE_TRY(ride_state_read_begin(plan, read, context, &s, err));
     ride_status st = RIDE_OK;
-    for (uint32_t e = 0; e < pool->entities_count && st == RIDE_OK && s->status == RIDE_OK; e++) {
+    for (uint32_t e = 0; e < plan->entities_count && st == RIDE_OK && s->status == RIDE_OK; e++) {
         const int64_t clock_us = ride_state_get_i64(s), keys = ride_state_get_i64(s);
         for (int64_t i = 0; i < keys && st == RIDE_OK && s->status == RIDE_OK; i++)
-            st = key_restore(s, pool, &state->program->entities[e], &pool->tables[e], &state->options, err);
-        if (clock_us > pool->clock_us) pool->clock_us = clock_us;
+            st = key_restore(s, states, states_count, pools, e, err);
+        for (uint32_t i = 0; i < states_count; i++)
+            if (clock_us > pools[i]->clock_us) pools[i]->clock_us = clock_us;
     }
     return ride_state_read_end(s, st, err);
 }
 
-ride_status ride_cuda_state_restore(ride_state *state, ride_read_fn read, void *context, ride_error *err) {
-    ride_cuda_pool *pool;
-    if (state->broken != RIDE_OK)
-        return ride_fail(err, state->broken, "the state is of no use: a batch was worked in part");
-    RIDE_TRY(pool_fetch(state, &pool, err));
-    ride_status st = all_restore(state, pool, read, context, err);
-    if (st == RIDE_OK)
-        st = ride_cuda_put(state->program->device, state->pool, pool, pool->lines_used * RIDE_CUDA_LINE_BYTES,
-                           "a state could not be written", err);
-    if (st != RIDE_OK) state->broken = st; /* as on every backend: what was read in part is of no use */
-    ride_huge_free(pool, state->pool_bytes);
+ride_status ride_cuda_state_restore(ride_state *const *states, uint32_t states_count, ride_read_fn read, void *context,
+                                    ride_error *err) {
+    ride_cuda_pool **pools;
+    RIDE_TRY(pools_fetch(states, states_count, &pools, err));
+    ride_status st = all_restore(states, states_count, pools, read, context, err);
+    for (uint32_t i = 0; i < states_count && st == RIDE_OK; i++) {
+        st = ride_cuda_use(states[i]->program->device, err);
+        if (st == RIDE_OK)
+            st = ride_cuda_put(states[i]->program->device, states[i]->pool, pools[i],
+                               pools[i]->lines_used * RIDE_CUDA_LINE_BYTES, "a state could not be written", err);
+    }
+    for (uint32_t i = 0; i < states_count && st != RIDE_OK; i++)
+        states[i]->broken = st; /* as on every backend: what was read in part is of no use */
+    pools_free(states, states_count, pools);
     return st;
 }

@@ -89,6 +89,7 @@ extern "C" __global__ void ride_windows_apply(ride_cuda_batch batch) {
     const uint32_t *slots = batch.sorted_slots + (uint64_t)e * batch.rows_max,
                    *rows = batch.sorted_rows + (uint64_t)e * batch.rows_max;
     const uint32_t slot = slots[i];
+    if (slot == RIDE_CUDA_KEY_OTHER) return;
     if (slot != RIDE_CUDA_NO_KEY && i > 0 && slots[i - 1] == slot) return; /* another thread's */
     if (ride_cuda_failed(batch.pool)) return;
     if (slot == RIDE_CUDA_NO_KEY) {

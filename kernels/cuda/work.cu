@@ -28,8 +28,8 @@ static cudaError_t keys(cudaStream_t stream, ride_queue *queue, const ride_cuda_
     return cudaSuccess;
 }
 
-static cudaError_t features(cudaStream_t stream, ride_queue *queue, const ride_program_dev *program,
-                            const ride_cuda_batch &batch) {
+static cudaError_t windows(cudaStream_t stream, ride_queue *queue, const ride_program_dev *program,
+                           const ride_cuda_batch &batch) {
     const uint32_t n = batch.rows_count, entities = program->bundle.plan->entities_count;
     LAUNCH(ride_state_begin, 64, 1, 64);
     if (entities > 0) LAUNCH(ride_state_prepare, (uint64_t)entities * PREPARE_THREADS, 1, PREPARE_THREADS);
@@ -41,7 +41,6 @@ static cudaError_t features(cudaStream_t stream, ride_queue *queue, const ride_p
         LAUNCH(ride_windows_apply, n, entities, RIDE_CUDA_BLOCK);
         LAUNCH(ride_keys_sweep, batch.sweep_count, entities, RIDE_CUDA_BLOCK);
     }
-    if (program->bundle.plan->expressions_count > 0) LAUNCH(ride_expressions_run, n, 1, RIDE_CUDA_BLOCK);
     return cudaSuccess;
 }
 
@@ -51,13 +50,20 @@ cudaError_t ride_cuda_work(ride_queue *queue, const ride_program_dev *program, r
     const uint32_t n = work->rows_count;
     ride_cuda_batch batch = queue->arrays.batch;
     batch.rows_count = n;
-    batch.pool = (work->stages & RIDE_STAGE_FEATURES) != 0 ? state->pool : NULL;
+    batch.pool = NULL;
+    if ((work->stages & RIDE_STAGE_WINDOWS) != 0) {
+        batch.pool = state->pool;
+        batch.vnode_first = state->options.vnode_first;
+        batch.vnodes_count = state->options.vnodes_count;
+    }
     batch.sweep_count = n < SWEEP_MIN ? SWEEP_MIN : n;
     batch.counts = (work->stages & RIDE_STAGE_PROFILE) != 0 ? work->counts->cells : NULL;
     if (batch.pool != NULL) {
-        const cudaError_t code = features(stream, queue, program, batch);
+        const cudaError_t code = windows(stream, queue, program, batch);
         if (code != cudaSuccess) return code;
     } else LAUNCH(ride_rows_begin, n, 1, RIDE_CUDA_BLOCK);
+    if ((work->stages & RIDE_STAGE_EXPRESSIONS) != 0 && program->bundle.plan->expressions_count > 0)
+        LAUNCH(ride_expressions_run, n, 1, RIDE_CUDA_BLOCK);
     if ((work->stages & RIDE_STAGE_SCORE) != 0 && program->outputs_count > 0) {
         const uint32_t inputs = program->inputs_count < GRID_Y_MAX ? program->inputs_count : GRID_Y_MAX;
         if (inputs > 0) LAUNCH(ride_vector_gather, n, inputs, RIDE_CUDA_BLOCK);

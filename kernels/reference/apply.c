@@ -4,7 +4,9 @@
  * entered; what follows the aggregates (expressions, score, rules) is done at the end, when all of them are known. */
 #include "base/assert.h"
 #include "kernels/reference/state.h"
+#include "kernels/row/key.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,9 +74,18 @@ static void put_f64(const batch *b, uint32_t column, uint32_t row, double value)
     values[row % RIDE_TILE_ROWS] = value;
 }
 
-static uint32_t *out_flags(const batch *b, uint32_t row) {
+/* States of other vnodes may flag the same row at the same time. */
+static void flag_approx(const batch *b, uint32_t row) {
     const uint32_t column = b->program->bundle.plan->features_count + RIDE_OUT_FLAGS;
-    return (uint32_t *)ride_tile_values(&b->program->out, out_tile(b, row), column) + row % RIDE_TILE_ROWS;
+    _Atomic uint32_t *flags = ride_tile_values(&b->program->out, out_tile(b, row), column);
+    atomic_fetch_or_explicit(&flags[row % RIDE_TILE_ROWS], RIDE_OUT_APPROX, memory_order_relaxed);
+}
+
+/* The row's key of the entity, and whether its vnode is the state's; a null key's is 0. */
+static bool key_ours(const batch *b, const ride_plan_entity *entity, uint32_t row, ref_fact *key) {
+    *key = column_fact(b, entity->key_column, row);
+    const uint32_t vnode = key->valid ? ride_key_vnode((ride_key128){key->lo, key->hi}) : 0;
+    return vnode - b->state->options.vnode_first < b->state->options.vnodes_count;
 }
 
 /* Aggregates of one event, of those with peers or of those without. */
@@ -85,7 +96,8 @@ static void read_aggregates(const batch *b, uint32_t row, bool peers) {
     bool overflow = false;
     for (uint32_t i = 0; i < plan->aggregates_count; i++) {
         const ride_plan_aggregate *a = &aggregates[i];
-        const ref_fact key = column_fact(b, entities[a->entity].key_column, row);
+        ref_fact key;
+        if (!key_ours(b, &entities[a->entity], row, &key)) continue;
         const ride_key128 key128 = {key.lo, key.hi};
         const ref_event event = {.key = key.valid ? ref_table_find(&b->state->tables[a->entity], key128) : NULL,
                                  .has_key = key.valid != 0,
@@ -99,18 +111,18 @@ static void read_aggregates(const batch *b, uint32_t row, bool peers) {
         overflow =
             overflow || (left_64_bits && (peers || !a->peers)); /* a peers window is not final before its group is */
     }
-    if (overflow) *out_flags(b, row) |= RIDE_OUT_APPROX;
+    if (overflow) flag_approx(b, row);
 }
 
-static void write_flags(const batch *b, uint32_t row) {
+static void flag_old(const batch *b, uint32_t row) {
     const ride_plan_header *plan = b->program->bundle.plan;
     const ride_plan_entity *entities = REF_PLAN(b->program, RIDE_SECTION_ENTITIES, ride_plan_entity);
-    *out_flags(b, row) = 0;
     for (uint32_t e = 0; e < plan->entities_count; e++) {
-        if (entities[e].aggregates_count == 0 || !column_fact(b, entities[e].key_column, row).valid) continue;
+        ref_fact key;
+        if (entities[e].aggregates_count == 0 || !key_ours(b, &entities[e], row, &key) || !key.valid) continue;
         if (ride_time_sub(time_of(b, row), entities[e].need_us) <
             ride_time_sub(clock_of(b, row), entities[e].retention_us))
-            *out_flags(b, row) |= RIDE_OUT_APPROX;
+            flag_approx(b, row);
     }
 }
 
@@ -127,8 +139,8 @@ static ride_status enter(const batch *b, uint32_t row) {
                              .sequence = sequence_of(b, row),
                              .label = label};
     for (uint32_t e = 0; e < plan->entities_count; e++) {
-        const ref_fact key = column_fact(b, entities[e].key_column, row);
-        if (!key.valid) continue;
+        ref_fact key;
+        if (!key_ours(b, &entities[e], row, &key) || !key.valid) continue;
         if (time_of(b, row) <= ride_time_sub(clock_of(b, row), entities[e].retention_us)) continue; /* gone at once */
         RIDE_TRY(ref_state_enter(b->state, e, (ride_key128){key.lo, key.hi}, &event, facts_of(b, row)));
     }
@@ -142,8 +154,8 @@ static ride_status label(const batch *b, uint32_t row) {
     const ref_fact value = column_fact(b, (uint32_t)plan->column_label, row),
                    about = column_fact(b, plan->column_sequence, row);
     for (uint32_t e = 0; e < plan->entities_count; e++) {
-        const ref_fact key = column_fact(b, entities[e].key_column, row);
-        if (!key.valid) continue;
+        ref_fact key;
+        if (!key_ours(b, &entities[e], row, &key) || !key.valid) continue;
         RIDE_TRY(ref_state_label(b->state, e, (ride_key128){key.lo, key.hi}, time_of(b, row), about.lo,
                                  clock_of(b, row), value.valid && value.lo != 0));
     }
@@ -162,7 +174,7 @@ static void read_peers(const batch *b, uint32_t last) {
     }
 }
 
-static ride_status apply_features(batch *b) {
+static ride_status apply_windows(batch *b) {
     const uint32_t rows_count = b->work->rows_count;
     for (uint32_t row = 0; row < rows_count; row++) {
         const uint32_t flags = flags_of(b, row);
@@ -172,7 +184,7 @@ static ride_status apply_features(batch *b) {
             continue;
         }
         gather_facts(b, row);
-        write_flags(b, row);
+        flag_old(b, row);
         read_aggregates(b, row, false);
         if ((flags & RIDE_ROW_ENTERS) != 0) RIDE_TRY(enter(b, row));
         if ((flags & RIDE_ROW_PEERS) != 0) read_peers(b, row);
@@ -182,13 +194,14 @@ static ride_status apply_features(batch *b) {
 
 static ride_status run(batch *b) {
     const ride_work *work = b->work;
-    if ((work->stages & RIDE_STAGE_FEATURES) != 0) RIDE_TRY(apply_features(b));
+    if ((work->stages & RIDE_STAGE_WINDOWS) != 0) RIDE_TRY(apply_windows(b));
+    if ((work->stages & ~(uint32_t)RIDE_STAGE_WINDOWS) == 0) return RIDE_OK;
     for (uint32_t row = 0; row < work->rows_count; row++) {
         const uint8_t *in = in_tile(b, row);
         uint8_t *out = out_tile(b, row);
         const uint32_t r = row % RIDE_TILE_ROWS;
         if ((flags_of(b, row) & (RIDE_ROW_SKIP | RIDE_ROW_LABEL)) != 0) continue;
-        if ((work->stages & RIDE_STAGE_FEATURES) != 0) ref_row_expressions(b->program, in, out, r);
+        if ((work->stages & RIDE_STAGE_EXPRESSIONS) != 0) ref_row_expressions(b->program, in, out, r);
         if ((work->stages & RIDE_STAGE_SCORE) != 0) RIDE_TRY(ref_row_score(b->program, in, out, r));
         if ((work->stages & RIDE_STAGE_RULES) != 0) ref_row_rules(b->program, in, out, r);
         if ((work->stages & RIDE_STAGE_PROFILE) != 0) ref_row_count(b->program, in, out, r, work->counts);
@@ -201,14 +214,19 @@ ride_status ref_apply(const ride_program_dev *program, ride_state *state, const 
     RIDE_ASSERT((work->stages & RIDE_STAGE_SCORE) == 0 || program->has_forest);
     RIDE_ASSERT((work->stages & RIDE_STAGE_PROFILE) == 0 || (program->has_profile && work->counts != NULL));
     if (work->rows_count == 0) return RIDE_OK;
-    if ((work->stages & RIDE_STAGE_FEATURES) != 0) {
+    if ((work->stages & RIDE_STAGE_WINDOWS) != 0) {
         RIDE_ASSERT(state != NULL && state->program == program);
         b.row_first = state->rows_applied + 1;
         b.facts = calloc((size_t)work->rows_count * program->facts_count + 1, sizeof *b.facts);
         if (b.facts == NULL) return RIDE_E_MEMORY;
         state->rows_applied += work->rows_count;
+        if (state->options.vnodes_count == RIDE_VNODES)
+            ride_out_flags_clear(&program->out, work->out_tiles, work->rows_count);
     }
-    for (uint32_t tile = 0; tile * RIDE_TILE_ROWS < work->rows_count; tile++) /* the host reads the rows from it */
+    const bool is_part =
+        b.facts != NULL && state->options.vnodes_count < RIDE_VNODES; /* the tiles may be others' too */
+    for (uint32_t tile = 0; !is_part && tile * RIDE_TILE_ROWS < work->rows_count;
+         tile++) /* the host reads the rows from it */
         memcpy(out_tile(&b, tile * RIDE_TILE_ROWS), in_tile(&b, tile * RIDE_TILE_ROWS), RIDE_TILE_HEADER_BYTES);
     ride_status st = run(&b);
     free(b.facts);

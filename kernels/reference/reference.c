@@ -23,7 +23,8 @@ static ride_status probe(ride_error *err) {
 static uint32_t device_count(void) { return 1; }
 static ride_status device_props(uint32_t index, ride_device_props *out, ride_error *err) {
     if (index != 0) return ride_fail(err, RIDE_E_USAGE, "the reference has one device");
-    *out = (ride_device_props){.name = "slow reference", .kind = "reference", .numa_node = -1, .cores = 1};
+    *out = (ride_device_props){
+        .name = "slow reference", .kind = "reference", .numa_node = -1, .cores = 1, .tiles_shared = 1};
     return RIDE_OK;
 }
 static ride_status device_open(uint32_t index, ride_device **out, ride_error *err) {

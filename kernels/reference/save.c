@@ -1,4 +1,4 @@
-/* kernels/reference/save.c: the whole history of the keys of a range of vnodes as bytes.
+/* kernels/reference/save.c: the whole history of the keys of a range of vnodes, of one state or several, as bytes.
  *
  * Little-endian 64-bit words: magic, version, spec hash (4), first vnode, vnodes; per entity: keys, and per key, in order of the
  * key's bits: hi, lo, entries; per entry: time, arrival number, label, patches, facts (lo, hi, valid each), patches (known, value each). At the
@@ -56,20 +56,26 @@ static void put_entry(stream *s, const ref_entry *entry, uint32_t facts_count) {
     }
 }
 
-static ride_status put_table(stream *s, const ref_table *table, uint32_t facts_count, uint32_t vnode_first,
-                             uint32_t vnodes_count) {
-    const ref_key **keys = malloc((table->keys_count + 1) * sizeof *keys);
-    uint32_t count = 0;
+/* An entity's keys of all states together. */
+static ride_status put_tables(stream *s, ride_state *const *states, uint32_t states_count, uint32_t entity,
+                              uint32_t vnode_first, uint32_t vnodes_count) {
+    uint64_t keys_max = 0, count = 0;
+    for (uint32_t i = 0; i < states_count; i++) keys_max += states[i]->tables[entity].keys_count;
+    const ref_key **keys = malloc((keys_max + 1) * sizeof *keys);
     if (keys == NULL) return RIDE_E_MEMORY;
-    for (uint32_t i = 0; i < table->keys_count; i++)
-        if (ride_key_vnode(table->keys[i].key) - vnode_first < vnodes_count) keys[count++] = &table->keys[i];
+    for (uint32_t i = 0; i < states_count; i++) {
+        const ref_table *table = &states[i]->tables[entity];
+        for (uint32_t k = 0; k < table->keys_count; k++)
+            if (ride_key_vnode(table->keys[k].key) - vnode_first < vnodes_count) keys[count++] = &table->keys[k];
+    }
     qsort(keys, count, sizeof *keys, by_key);
     put(s, count);
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint64_t i = 0; i < count; i++) {
         put(s, keys[i]->key.hi);
         put(s, keys[i]->key.lo);
         put(s, keys[i]->entries_count);
-        for (uint32_t j = 0; j < keys[i]->entries_count; j++) put_entry(s, keys[i]->entries[j], facts_count);
+        for (uint32_t j = 0; j < keys[i]->entries_count; j++)
+            put_entry(s, keys[i]->entries[j], states[0]->program->facts_count);
     }
     free(keys);
     return RIDE_OK;
@@ -79,18 +85,18 @@ static void spec_hash_words(const ride_program_dev *program, uint64_t words[4]) 
     memcpy(words, program->bundle.plan->spec_hash, 4 * sizeof *words);
 }
 
-ride_status ref_state_save(ride_state *state, uint32_t vnode_first, uint32_t vnodes_count, ride_write_fn write,
-                           void *context, ride_error *err) {
+ride_status ref_state_save(ride_state *const *states, uint32_t states_count, uint32_t vnode_first,
+                           uint32_t vnodes_count, ride_write_fn write, void *context, ride_error *err) {
     stream s = {.write = write, .context = context, .status = RIDE_OK};
     uint64_t hash[4];
-    spec_hash_words(state->program, hash);
+    spec_hash_words(states[0]->program, hash);
     put(&s, magic);
     put(&s, version);
     for (int i = 0; i < 4; i++) put(&s, hash[i]);
     put(&s, vnode_first);
     put(&s, vnodes_count);
-    for (uint32_t e = 0; e < state->program->bundle.plan->entities_count; e++)
-        if (put_table(&s, &state->tables[e], state->program->facts_count, vnode_first, vnodes_count) != RIDE_OK)
+    for (uint32_t e = 0; e < states[0]->program->bundle.plan->entities_count; e++)
+        if (put_tables(&s, states, states_count, e, vnode_first, vnodes_count) != RIDE_OK)
             return ride_fail(err, RIDE_E_MEMORY, "no memory to save the state");
     const uint64_t sum = s.sum;
     put(&s, sum);
@@ -128,7 +134,13 @@ static void get_entry(stream *s, ride_state *state, uint32_t entity, ride_key128
     }
 }
 
-static void get_table(stream *s, ride_state *state, uint32_t entity, ref_fact *facts) {
+static ride_state *owner_of(ride_state *const *states, uint32_t states_count, ride_key128 key) {
+    for (uint32_t i = 0; i < states_count; i++)
+        if (ride_key_vnode(key) - states[i]->options.vnode_first < states[i]->options.vnodes_count) return states[i];
+    return NULL;
+}
+
+static void get_table(stream *s, ride_state *const *states, uint32_t states_count, uint32_t entity, ref_fact *facts) {
     const uint64_t keys_count = get(s);
     for (uint64_t k = 0; k < keys_count && s->status == RIDE_OK; k++) {
         ride_key128 key;
@@ -136,8 +148,8 @@ static void get_table(stream *s, ride_state *state, uint32_t entity, ref_fact *f
         key.lo = get(s);
         const uint64_t entries_count = get(s);
         if (s->status != RIDE_OK) return;
-        if (ride_key_vnode(key) - state->options.vnode_first >= state->options.vnodes_count ||
-            ref_table_find(&state->tables[entity], key) != NULL) {
+        ride_state *state = owner_of(states, states_count, key);
+        if (state == NULL || ref_table_find(&state->tables[entity], key) != NULL) {
             s->status = RIDE_E_CORRUPT;
             return;
         }
@@ -145,10 +157,12 @@ static void get_table(stream *s, ride_state *state, uint32_t entity, ref_fact *f
     }
 }
 
-ride_status ref_state_restore(ride_state *state, ride_read_fn read, void *context, ride_error *err) {
+ride_status ref_state_restore(ride_state *const *states, uint32_t states_count, ride_read_fn read, void *context,
+                              ride_error *err) {
+    const ride_program_dev *program = states[0]->program;
     stream s = {.read = read, .context = context, .status = RIDE_OK};
     uint64_t hash[4];
-    spec_hash_words(state->program, hash);
+    spec_hash_words(program, hash);
     if (get(&s) != magic && s.status == RIDE_OK)
         return ride_fail(err, RIDE_E_CORRUPT, "not a saved state of this backend");
     if (get(&s) != version && s.status == RIDE_OK)
@@ -158,10 +172,10 @@ ride_status ref_state_restore(ride_state *state, ride_read_fn read, void *contex
             return ride_fail(err, RIDE_E_VERSION, "the state was saved under another feature spec");
     get(&s); /* the range is told by the keys */
     get(&s);
-    ref_fact *facts = calloc(state->program->facts_count + 1, sizeof *facts);
+    ref_fact *facts = calloc(program->facts_count + 1, sizeof *facts);
     if (facts == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory to restore the state");
-    for (uint32_t e = 0; e < state->program->bundle.plan->entities_count && s.status == RIDE_OK; e++)
-        get_table(&s, state, e, facts);
+    for (uint32_t e = 0; e < program->bundle.plan->entities_count && s.status == RIDE_OK; e++)
+        get_table(&s, states, states_count, e, facts);
     free(facts);
     const uint64_t sum = s.sum;
     if (get(&s) != sum && s.status == RIDE_OK) s.status = RIDE_E_CORRUPT;

@@ -94,9 +94,10 @@ ride_status ref_state_label(ride_state *state, uint32_t entity, ride_key128 key,
                             int64_t known_us, uint32_t value);
 void ref_state_clear(ride_state *state);
 
-ride_status ref_state_save(ride_state *state, uint32_t vnode_first, uint32_t vnodes_count, ride_write_fn write,
-                           void *context, ride_error *err);
-ride_status ref_state_restore(ride_state *state, ride_read_fn read, void *context, ride_error *err);
+ride_status ref_state_save(ride_state *const *states, uint32_t states_count, uint32_t vnode_first,
+                           uint32_t vnodes_count, ride_write_fn write, void *context, ride_error *err);
+ride_status ref_state_restore(ride_state *const *states, uint32_t states_count, ride_read_fn read, void *context,
+                              ride_error *err);
 
 /* The event that asks. key NULL: the entity's key is null. */
 typedef struct ref_event {

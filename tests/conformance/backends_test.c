@@ -127,7 +127,7 @@ static void refuse_a_damaged_state(const backend_use *use) {
         memcpy(bad.data, saved.data, saved.bytes);
         if (round % 2 == 0) bad.bytes = rnd_below(&r, (uint32_t)saved.bytes);
         else bad.data[rnd_below(&r, (uint32_t)saved.bytes)] ^= (uint8_t)(1 + rnd_below(&r, 255));
-        CHECK(s.ops->state_restore(s.state, memory_read, &bad, &err) != RIDE_OK,
+        CHECK(s.ops->state_restore(&s.state, 1, memory_read, &bad, &err) != RIDE_OK,
               "round %d: a damaged state was restored", round);
         CHECK(err.what[0] != 0, "round %d: no message", round);
         free(bad.data);

@@ -90,7 +90,7 @@ static ride_status host_save(host *h) {
     session *s = h->s;
     ride_error err = {0};
     memory_stream m = {0};
-    ride_status st = s->ops->state_save(s->state, 0, RIDE_VNODES, memory_write, &m, &err);
+    ride_status st = s->ops->state_save(&s->state, 1, 0, RIDE_VNODES, memory_write, &m, &err);
     if (st == RIDE_OK) st = session_take(s);
     if (st != RIDE_OK) {
         free(m.data);

@@ -84,7 +84,7 @@ static ride_status host_open(host *w, held *h, uint32_t device_index, ride_error
     RIDE_TRY(w->ops->buffer_alloc(h->device, RIDE_BUFFER_HOST, 1 << 20, (void **)&h->in, err));
     RIDE_TRY(w->ops->buffer_alloc(h->device, RIDE_BUFFER_HOST, 1 << 20, (void **)&h->out, err));
     w->saved.at = 0;
-    if (w->saved.bytes > 0) RIDE_TRY(w->ops->state_restore(h->state, memory_read, &w->saved, err));
+    if (w->saved.bytes > 0) RIDE_TRY(w->ops->state_restore(&h->state, 1, memory_read, &w->saved, err));
     return RIDE_OK;
 }
 
@@ -112,7 +112,7 @@ static ride_status host_batch(host *w, held *h, ride_error *err, int *told) {
     if (st == RIDE_OK) st = w->ops->wait(h->queue, ticket, UINT64_MAX);
     if (st == RIDE_OK) {
         *told = 1;
-        st = w->ops->state_save(h->state, 0, RIDE_VNODES, memory_write, &m, err);
+        st = w->ops->state_save(&h->state, 1, 0, RIDE_VNODES, memory_write, &m, err);
     }
     if (st == RIDE_OK && h->counts != NULL) st = w->ops->counts_take(h->counts, counts, err);
     if (st == RIDE_OK) { /* from here on the batch counts as done */
@@ -292,7 +292,7 @@ static int32_t fill_to_the_end(session *s, const random_row *rows, uint32_t rows
     memory_stream saved = {0};
     ride_state *state = NULL;
     if (s->ops->state_create(s->device, s->program, &options, &state, &err) != RIDE_OK) return -1;
-    MUST(s->ops->state_save(state, 0, RIDE_VNODES, memory_write, &saved, &err));
+    MUST(s->ops->state_save(&state, 1, 0, RIDE_VNODES, memory_write, &saved, &err));
     ride_status st = RIDE_OK;
     int32_t done = 0;
     for (uint32_t first = 0; first + BATCH <= rows_count && st == RIDE_OK; first += BATCH) {
@@ -312,9 +312,9 @@ static int32_t fill_to_the_end(session *s, const random_row *rows, uint32_t rows
     st = batch_counted(s, state, rows, 0, 1);
     CHECK(st == RIDE_E_MEMORY, "the state was worked in part and takes more: %s", ride_status_name(st));
     CHECK(counts_sum(s) == 0, "a refused batch was counted");
-    st = s->ops->state_save(state, 0, RIDE_VNODES, memory_write, &saved, &err);
+    st = s->ops->state_save(&state, 1, 0, RIDE_VNODES, memory_write, &saved, &err);
     CHECK(st == RIDE_E_MEMORY, "the state was worked in part and is saved: %s", ride_status_name(st));
-    st = s->ops->state_restore(state, memory_read, &saved, &err);
+    st = s->ops->state_restore(&state, 1, memory_read, &saved, &err);
     CHECK(st == RIDE_E_MEMORY, "the state was worked in part and is restored: %s", ride_status_name(st));
     s->ops->state_destroy(state);
     free(saved.data);

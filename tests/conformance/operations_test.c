@@ -219,7 +219,7 @@ static void queue_drain(world *w, uint32_t q, int destroy) {
 
 static memory_stream lane_save(world *w, lane *l) {
     memory_stream m = {0};
-    DO(w->ops->state_save(l->state, 0, RIDE_VNODES, memory_write, &m, &err));
+    DO(w->ops->state_save(&l->state, 1, 0, RIDE_VNODES, memory_write, &m, &err));
     return m;
 }
 
@@ -235,7 +235,7 @@ static void op_move(world *w, rnd *r, lane *l) {
     l->queue = rnd_below(r, QUEUES);
     l->device = w->queues[l->queue].device;
     DO(w->ops->state_create(w->devices[l->device], l->program[l->device], &options, &l->state, &err));
-    DO(w->ops->state_restore(l->state, memory_read, &saved, &err));
+    DO(w->ops->state_restore(&l->state, 1, memory_read, &saved, &err));
     memory_stream again = lane_save(w, l);
     CHECK(streams_equal(&saved, &again), "a state that moved saves other bytes");
     free(again.data);

@@ -142,14 +142,14 @@ static inline void session_close(session *s) {
 static inline memory_stream session_save_part(session *s, uint32_t vnode_first, uint32_t vnodes_count) {
     ride_error err = {0};
     memory_stream m = {0};
-    MUST(s->ops->state_save(s->state, vnode_first, vnodes_count, memory_write, &m, &err));
+    MUST(s->ops->state_save(&s->state, 1, vnode_first, vnodes_count, memory_write, &m, &err));
     return m;
 }
 static inline memory_stream session_save(session *s) { return session_save_part(s, s->vnode_first, s->vnodes_count); }
 static inline void session_restore(session *s, memory_stream *m) {
     ride_error err = {0};
     m->at = 0;
-    MUST(s->ops->state_restore(s->state, memory_read, m, &err));
+    MUST(s->ops->state_restore(&s->state, 1, memory_read, m, &err));
     CHECK(m->at == m->bytes, "%s: the restore left bytes", s->ops->name);
 }
 /* Into a new state, as a new process would. */
@@ -187,7 +187,7 @@ static inline void session_resume_in_parts(session *s, uint32_t cut) {
         s->ops->state_stats(s->state, &stats);
         if (i == 1 && keys > 0) {
             parts[0].at = 0;
-            CHECK(s->ops->state_restore(s->state, memory_read, &parts[0], &err) != RIDE_OK,
+            CHECK(s->ops->state_restore(&s->state, 1, memory_read, &parts[0], &err) != RIDE_OK,
                   "%s: took keys of vnodes that it does not own", s->ops->name);
         }
         keys = stats.keys;
@@ -240,6 +240,7 @@ static inline void session_batch(session *s, const random_row *rows, uint32_t fi
     memset(to, POISON, out_bytes);
     memset(to + out_bytes, GUARD, GUARD_BYTES);
     rows_fill(p, &s->in, rows + first, count, first, in);
+    if (s->vnodes_count < RIDE_VNODES) ride_out_flags_clear(&s->out, to, count);
     uint8_t *before = malloc(in_bytes);
     memcpy(before, in, in_bytes);
     const int apart = count % 3 == 0; /* scores, rules and counts as works of their own */

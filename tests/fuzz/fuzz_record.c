@@ -22,11 +22,14 @@ static void check(bool right) {
     if (!right) abort();
 }
 
-/* Is the message one record however it is read? A file has blank lines, a mark at its beginning, and many records. */
+/* Is the message one record however it is read? A file has blank lines, a mark at its beginning, many records, and may be
+ * compressed. */
 static bool alike(ride_format format, const uint8_t *data, size_t size) {
     if (size == 0 || size >= LIMIT) return false;
     if (format == RIDE_FORMAT_BINARY) return true;
-    return memchr(data, '\n', size) == NULL && !(size >= 3 && memcmp(data, "\xEF\xBB\xBF", 3) == 0);
+    if (memchr(data, '\n', size) != NULL) return false;
+    const bool compressed = size >= 2 && (memcmp(data, "\x1F\x8B", 2) == 0 || memcmp(data, "\x28\xB5", 2) == 0);
+    return !compressed && !(size >= 3 && memcmp(data, "\xEF\xBB\xBF", 3) == 0);
 }
 
 static void try_format(ride_format format, const uint8_t *data, size_t size) {

@@ -33,7 +33,8 @@ END
 code 0 check --config conf/run.yaml
 grep -qx 'the configuration is good' out || fail "not good: $(cat out)"
 grep -Eq 'window state of card .* 20000 keys' out || fail "no window state: $(cat out)"
-grep -Eq 'in all +[0-9.]+ MiB$' out || fail "no sum: $(cat out)"
+grep -Eq '^  in all +[0-9.]+ MiB' out || fail "no sum: $(cat out)"
+grep -Eq '^  batches in hand +1280 +[0-9.]+ MiB  scheduler.max_batch$' out || fail "no bound of batches: $(cat out)"
 code 0 check --config conf/run.yaml --set backend.memory=1MiB; grep -q 'less than the keys' out || fail "a bound too small is not told"
 (cd elsewhere && "$RIDE_BIN" config check --config ../conf/run.yaml >/dev/null) || fail "paths are not the file's"
 
@@ -95,6 +96,10 @@ state: state
 END
 code 0 check --config conf/service.yaml
 grep -qx 'the configuration is good' out || fail "a good service: $(cat out)"
+grep -Eq '^  HTTP bodies and answers +16384 +64.0 MiB  http.memory$' out || fail "no bound of requests: $(cat out)"
+grep -Eq '^  messages fetched +128.0 MiB$' out || fail "no bound of messages: $(cat out)"
+code 0 check --config conf/service.yaml --set backend.memory=900TiB
+grep -Eq '^more than this machine has: 92[0-9.]+ GiB needed, [0-9.]+ [GM]iB there: window state 921600.0 GiB \+ ' out || fail "memory: $(cat out)"
 code 78 check --config conf/service.yaml --set kafka.brokers=; told 'conf/service.yaml:3:22: `inputs.tx.topic` needs `kafka.brokers`'
 code 78 check --config conf/service.yaml --set kafka.raw.group.id=x; told '--set: `kafka.raw.group.id` is not for `kafka.raw` (kafka.group)'
 code 78 check --config conf/service.yaml --set inputs.labels.path=l; told 'a run reads files, or serves topics and HTTP'

@@ -138,8 +138,9 @@ def check_numbers(names, reference, decisions, drift, summary):
 def check_told(told, summary, planted):
     """One line for each column that passes the alert, and none before the drift but for windows that fill; the values are those of the summary."""
     lines = [json.loads(line) for line in told.splitlines() if line.startswith("{")]
-    warned = {(w["feature"], w["from"]): w["psi"] for w in lines if w["msg"] == "drift"}
-    assert len(warned) == sum(1 for w in lines if w["msg"] == "drift")
+    drifted = [line for line in lines if line["message"] == "drift"]
+    warned = {(w["ride.feature"], w["ride.from"]): w["ride.psi"] for w in drifted}
+    assert len(warned) == len(drifted)
     over, intervals = {}, summary["drift"]["intervals"]
     for before, now in zip([None, *intervals], intervals):
         for i, feature in enumerate(now["features"]):

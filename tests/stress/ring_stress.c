@@ -134,8 +134,8 @@ static void log_lines_stay_whole(void) {
     int next[PUSHERS] = {0}, lines = 0;
     while (fgets(line, sizeof line, file) != NULL) {
         unsigned thread, n;
-        const char *fields = strstr(line, "\"thread\":");
-        CHECK(fields != NULL && sscanf(fields, "\"thread\":%u,\"n\":%u", &thread, &n) == 2);
+        const char *fields = strstr(line, "\"ride.thread\":");
+        CHECK(fields != NULL && sscanf(fields, "\"ride.thread\":%u,\"ride.n\":%u", &thread, &n) == 2);
         CHECK(thread < PUSHERS && (int)n == next[thread]++ && strcmp(line + strlen(line) - 4, ".\"}\n") == 0);
         lines++;
     }

@@ -84,6 +84,11 @@ static const stream streams[] = {
      .labels = true,
      .run = {.record = RIDE_RECORD_DECISION, .rules = rules, .rules_count = 2}},
     {.name = "drift", .format = "csv", .labels = true, .drift = true, .run = {.record = RIDE_RECORD_DECISION}},
+    {.name = "three shards",
+     .format = "csv",
+     .labels = true,
+     .drift = true,
+     .run = {.record = RIDE_RECORD_DECISION, .shards = 3, .rules = rules, .rules_count = 2}},
 };
 
 static uint32_t random_below(uint32_t below) {

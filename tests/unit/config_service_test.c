@@ -93,6 +93,8 @@ Test(config_service, every_option_reaches_its_field) {
     cr_assert(c->journal.sync);
     cr_assert_eq(c->policy, RIDE_CONFIG_FIXED);
     cr_assert_eq(c->max_delay_us, 2000);
+    cr_assert_str_eq(ride_config_word(c, "kafka.security"), "sasl_ssl");
+    cr_assert_str_eq(ride_config_word(c, "kafka.sasl.mechanism"), "scram-sha-512");
     ride_config_destroy(c);
 }
 
@@ -103,6 +105,8 @@ Test(config_service, defaults_of_a_service) {
     cr_assert_eq(c->kafka.start, RIDE_CONFIG_EARLIEST);
     cr_assert_eq(c->kafka.security, RIDE_CONFIG_PLAINTEXT);
     cr_assert_eq(c->kafka.sasl.mechanism, 0);
+    cr_assert_null(ride_config_word(c, "kafka.sasl.mechanism"));
+    cr_assert_eq(c->http.memory, 64 << 20);
     cr_assert_eq(c->kafka.raw_count, 0);
     cr_assert_null(c->http.listen);
     cr_assert_null(c->admin.listen);
@@ -158,8 +162,8 @@ Test(config_service, what_does_not_go_together_is_told) {
            "0:0: `outputs.decisions.path` is missing", "outputs: {decisions: {topic: TOPIC}}");
     refuse(SERVICE "journal: {path: j, topic: k}\n", "6:27: `journal.path` and `journal.topic` are both given",
            "one of them");
-    refuse("spec: f\ninputs: {tx: t}\noutputs: {decisions: d, alerts: a}\n",
-           "3:33: `outputs.alerts.path` is of a service", "");
+    refuse("spec: f\ninputs: {tx: t}\noutputs: {decisions: d, alerts: a}\njournal: j\n",
+           "4:10: `journal.path` is of a service", "");
     refuse(SERVICE "scheduler: {max_delay: 1ms}\n", "6:24: `scheduler.max_delay` has no effect",
            "scheduler.policy: fixed");
     refuse(SERVICE "scheduler: {policy: slo}\n", "6:21: `scheduler.policy` cannot be `slo` yet",

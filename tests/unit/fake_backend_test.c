@@ -320,18 +320,18 @@ Test(fake, a_saved_state_comes_back_byte_for_byte) {
     ride_state_stats stats;
     ops->state_stats(r.state, &stats);
     cr_assert_eq(stats.entries, 900);
-    cr_assert_eq(ops->state_save(r.state, 0, RIDE_VNODES, save_piece, &one, NULL), RIDE_OK);
-    cr_assert_eq(ops->state_restore(fresh.state, load_piece, &one, NULL), RIDE_OK);
-    cr_assert_eq(ops->state_save(fresh.state, 0, RIDE_VNODES, save_piece, &two, NULL), RIDE_OK);
+    cr_assert_eq(ops->state_save(&r.state, 1, 0, RIDE_VNODES, save_piece, &one, NULL), RIDE_OK);
+    cr_assert_eq(ops->state_restore(&fresh.state, 1, load_piece, &one, NULL), RIDE_OK);
+    cr_assert_eq(ops->state_save(&fresh.state, 1, 0, RIDE_VNODES, save_piece, &two, NULL), RIDE_OK);
     cr_assert(one.written == two.written && memcmp(one.bytes, two.bytes, one.written) == 0);
 
     one.read = 0; /* not into a state that has something */
-    cr_assert_eq(ops->state_restore(fresh.state, load_piece, &one, NULL), RIDE_E_CONFIG);
+    cr_assert_eq(ops->state_restore(&fresh.state, 1, load_piece, &one, NULL), RIDE_E_CONFIG);
     for (size_t byte = 0; byte < one.written; byte += 97) { /* damage anywhere */
         rig target = rig_open(0);
         one.read = 0;
         one.bytes[byte] ^= 1;
-        ride_status st = ops->state_restore(target.state, load_piece, &one, NULL);
+        ride_status st = ops->state_restore(&target.state, 1, load_piece, &one, NULL);
         cr_assert(st == RIDE_E_CORRUPT || st == RIDE_E_VERSION, "byte %zu: %s", byte, ride_status_name(st));
         one.bytes[byte] ^= 1;
         rig_close(&target);
@@ -339,10 +339,10 @@ Test(fake, a_saved_state_comes_back_byte_for_byte) {
     one.read = 0;
     one.written--;
     rig target = rig_open(0);
-    cr_assert_eq(ops->state_restore(target.state, load_piece, &one, NULL), RIDE_E_CORRUPT);
+    cr_assert_eq(ops->state_restore(&target.state, 1, load_piece, &one, NULL), RIDE_E_CORRUPT);
     two.written = 0;
     two.limit = 100;
-    cr_assert_eq(ops->state_save(r.state, 0, RIDE_VNODES, save_piece, &two, NULL), RIDE_E_IO); /* a full disk */
+    cr_assert_eq(ops->state_save(&r.state, 1, 0, RIDE_VNODES, save_piece, &two, NULL), RIDE_E_IO); /* a full disk */
     rig_close(&target);
     rig_close(&r);
     rig_close(&fresh);

@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -27,9 +28,10 @@ Test(log, json_line_has_time_level_message_and_typed_fields) {
     setup(RIDE_LOG_AUTO, RIDE_LOG_DEBUG); /* a pipe is no terminal */
     ride_log_info("batch done", ride_log_u64("rows", 256), ride_log_i64("lag", -3), ride_log_f64("share", 0.1),
                   ride_log_bool("last", true), ride_log_text("file", "a b\"c"), ride_log_text("none", NULL));
-    cr_assert_str_eq(said(),
-                     "{\"ts\":\"2023-11-14T22:13:20.123456Z\",\"level\":\"info\",\"msg\":\"batch done\",\"rows\":256,"
-                     "\"lag\":-3,\"share\":0.1,\"last\":true,\"file\":\"a b\\\"c\",\"none\":null}\n");
+    cr_assert_str_eq(
+        said(), "{\"@timestamp\":\"2023-11-14T22:13:20.123456Z\",\"log.level\":\"info\",\"message\":\"batch done\","
+                "\"ecs.version\":\"8.11.0\",\"service.name\":\"ride\",\"ride.rows\":256,\"ride.lag\":-3,"
+                "\"ride.share\":0.1,\"ride.last\":true,\"ride.file\":\"a b\\\"c\",\"ride.none\":null}\n");
 }
 
 Test(log, human_line_is_plain_without_a_terminal) {
@@ -46,7 +48,7 @@ Test(log, levels_filter_and_fields_of_a_silent_line_are_not_computed) {
     cr_assert_eq(computed, 0);
     ride_log_set_level(RIDE_LOG_DEBUG);
     ride_log_debug("heard");
-    cr_assert(strstr(said(), "\"level\":\"debug\",\"msg\":\"heard\"}") != NULL);
+    cr_assert(strstr(said(), "\"log.level\":\"debug\",\"message\":\"heard\",") != NULL);
     ride_log_level level = RIDE_LOG_OFF;
     cr_assert(ride_log_level_parse("error", &level) && level == RIDE_LOG_ERROR);
     cr_assert(!ride_log_level_parse("loud", &level));
@@ -61,9 +63,10 @@ Test(log, foreign_text_cannot_forge_a_line) {
     ride_log_info("utf",
                   ride_log_text("t",
                                 "\xc3\xa9\xe2\x82\xac\xf0\x9f\x92\xb3|\x80|\xc0\xaf|\xed\xa0\x80|\xc2\x85|\xe2\x82"));
-    const char *line = strstr(said(), "\"t\":");
-    cr_assert_str_eq(line, "\"t\":\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x92\xb3|\\ufffd|\\ufffd\\ufffd|\\ufffd\\ufffd\\ufffd|"
-                           "\\u0085|\\ufffd\\ufffd\"}\n");
+    const char *line = strstr(said(), "\"ride.t\":");
+    cr_assert_str_eq(line,
+                     "\"ride.t\":\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x92\xb3|\\ufffd|\\ufffd\\ufffd|\\ufffd\\ufffd\\ufffd|"
+                     "\\u0085|\\ufffd\\ufffd\"}\n");
 }
 
 Test(log, long_lines_are_cut_and_stay_well_formed) {
@@ -80,7 +83,8 @@ Test(log, long_lines_are_cut_and_stay_well_formed) {
         size_t quotes = 0;
         for (const char *at = line; *at; at++) quotes += *at == '"';
         cr_assert_eq(quotes % 2, 0, "%d: %s", bytes, line);
-        cr_assert(strstr(line, "w\"}") != NULL || strstr(line, "\\u000a\"}") != NULL || strstr(line, ",\"cut\":true}"));
+        cr_assert(strstr(line, "w\"}") != NULL || strstr(line, "\\u000a\"}") != NULL ||
+                  strstr(line, ",\"ride.cut\":true}"));
         close(ends[0]);
         close(ends[1]);
     }
@@ -94,4 +98,68 @@ Test(log, a_sink_that_fails_is_counted_and_changes_no_errno) {
     ride_log_info("into nothing");
     cr_assert_eq(ride_log_lost(), before + 1);
     cr_assert_eq(errno, 7);
+}
+
+Test(log, a_card_number_is_never_shown) {
+    static const struct {
+        const char *text, *shown;
+        bool quoted; /* as a field's value */
+    } cases[] = {
+        {"4111111111111111", "************1111", false},            /* Visa */
+        {"card=5555555555554444,", "card=************4444,", true}, /* Mastercard */
+        {"amex 378282246310005.", "amex ***********0005.", true},   /* 15 digits */
+        {"4222222222222", "*********2222", false},                  /* 13 digits */
+        {"6304000000000000000", "***************0000", false},      /* 19 digits */
+        {"4111 1111-1111 1111 x", "**** ****-**** 1111 x", true},   /* as people write it */
+        {"4111111111111111,5555555555554444", "************1111,************4444", false},
+        {"4111111111111112", "4111111111111112", false},   /* another check digit */
+        {"1411111111111111", "1411111111111111", false},   /* no card begins with 1 */
+        {"411111111111", "411111111111", false},           /* too short */
+        {"a4111111111111111", "a4111111111111111", false}, /* part of a hash */
+        {"4111111111111111f", "4111111111111111f", false},
+        {"41111111111111110000", "41111111111111110000", false}, /* 20 digits */
+        {"4111  1111 1111 1111", "4111  1111 1111 1111", true},  /* a table */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char expected[160];
+        const char *quote = cases[i].quoted ? "\"" : "";
+        setup(RIDE_LOG_HUMAN, RIDE_LOG_INFO);
+        ride_log_info("m", ride_log_text("t", cases[i].text));
+        ride_log_write(RIDE_LOG_INFO, cases[i].text, NULL);
+        snprintf(expected, sizeof expected, "22:13:20.123 info  m t=%s%s%s\n22:13:20.123 info  %s\n", quote,
+                 cases[i].shown, quote, cases[i].shown);
+        cr_assert_str_eq(said(), expected);
+        close(ends[0]);
+        close(ends[1]);
+    }
+}
+
+Test(log, repeats_of_a_message_are_held_back_and_counted) {
+    setup(RIDE_LOG_HUMAN, RIDE_LOG_INFO);
+    ride_log_setup(&(ride_log_options){.level_min = RIDE_LOG_INFO,
+                                       .format = RIDE_LOG_HUMAN,
+                                       .fd = ends[1],
+                                       .clock = &clock_virtual.clock,
+                                       .repeats_max = 3});
+    uint64_t held_before = ride_log_held();
+    for (int i = 0; i < 10; i++)
+        ride_log_warn("broker away", ride_log_i64("try", i)); /* fields do not make it another */
+    ride_log_info("broker away");                             /* another level does */
+    ride_log_warn("something else");
+    cr_assert_str_eq(said(), "22:13:20.123 warn  broker away try=0\n22:13:20.123 warn  broker away try=1\n"
+                             "22:13:20.123 warn  broker away try=2\n22:13:20.123 info  broker away\n"
+                             "22:13:20.123 warn  something else\n");
+    cr_assert_eq(ride_log_held() - held_before, 7);
+    ride_clock_virtual_advance(&clock_virtual, RIDE_LOG_WINDOW_NS - 1);
+    ride_log_warn("broker away");
+    cr_assert_str_empty(said());
+    ride_clock_virtual_advance(&clock_virtual, 1);
+    for (int i = 0; i < 5; i++) ride_log_warn("broker away", ride_log_i64("try", i));
+    cr_assert_str_eq(said(), "22:13:30.123 warn  broker away held=8 try=0\n22:13:30.123 warn  broker away try=1\n"
+                             "22:13:30.123 warn  broker away try=2\n");
+    ride_log_tell_held(); /* at the end what was not told is told */
+    cr_assert_str_eq(said(), "22:13:30.123 warn  lines of messages that came too often were held back held=2\n");
+    ride_log_tell_held();
+    cr_assert_str_empty(said());
+    cr_assert_eq(ride_log_held() - held_before, 10);
 }

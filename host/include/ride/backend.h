@@ -27,7 +27,7 @@
 extern "C" {
 #endif
 
-enum { RIDE_BACKEND_ABI = 2, RIDE_VNODES = 1024 };
+enum { RIDE_BACKEND_ABI = 3, RIDE_VNODES = 1024 };
 
 typedef struct ride_device ride_device;           /* an opened device */
 typedef struct ride_program_dev ride_program_dev; /* a bundle, made ready on a device; immutable */
@@ -53,6 +53,8 @@ typedef struct ride_device_props {
     uint32_t queues_max;   /* 0 = no limit */
     uint32_t asynchronous; /* 1: submit returns before the work is done */
     uint32_t cores;        /* cpu: usable cores; gpu: multiprocessors */
+    uint32_t
+        tiles_shared; /* 1: WINDOWS of several states, each on a queue of its own, may work on one batch's tiles at the same time */
 } ride_device_props;
 
 typedef enum ride_buffer_kind {
@@ -60,25 +62,36 @@ typedef enum ride_buffer_kind {
     RIDE_BUFFER_DEVICE = 2, /* device only */
 } ride_buffer_kind;
 
+/* A state of all vnodes computes every row. One of a part computes, of each entity, the rows whose key is of its vnodes, and passes
+ * over the others: their cells stay as they are. So states whose ranges together are all vnodes, each given the same batches, give
+ * what one state gives. A null key is of vnode 0. */
 typedef struct ride_state_options {
     uint32_t vnode_first, vnodes_count; /* which keys it owns: ride_key_vnode(key) in the range */
     uint64_t
         memory_bytes_max; /* 0 = no bound but the machine; exceeding it is RIDE_E_MEMORY at submit, naming nothing silently */
-    uint64_t reserve_keys; /* per entity, to be allocated now; 0 = expected_keys of the plan */
+    uint64_t reserve_keys; /* per entity, to be allocated now; 0 = the range's share of the plan's expected_keys */
 } ride_state_options;
 
 typedef enum ride_stage {
-    RIDE_STAGE_FEATURES = 1, /* conditions, aggregates, expressions; changes state */
-    RIDE_STAGE_SCORE = 2,    /* margin and probability from the vector */
-    RIDE_STAGE_RULES = 4,    /* first rule that holds */
+    RIDE_STAGE_WINDOWS = 1,     /* conditions and aggregates of the state's vnodes; changes the state */
+    RIDE_STAGE_EXPRESSIONS = 2, /* features made of columns and aggregates */
+    RIDE_STAGE_SCORE = 4,       /* margin and probability from the vector */
+    RIDE_STAGE_RULES = 8,       /* first rule that holds */
     RIDE_STAGE_PROFILE =
-        8, /* counts the events of the batch (labels and skipped rows left out) in the work's `counts`; the vector
-                              * and, where the profile has them, the scores are read from the same work or from out_tiles */
+        16, /* counts the events of the batch (labels and skipped rows left out) in the work's `counts`; the vector
+             * and, where the profile has them, the scores are read from the same work or from out_tiles */
+    RIDE_STAGE_FEATURES = RIDE_STAGE_WINDOWS | RIDE_STAGE_EXPRESSIONS,
 } ride_stage;
 
 /* One batch. The heads of its tiles say the arrival numbers of the rows (sequence_first); labels name events by them, so none may come twice in
  * the life of a state, saved and restored ones included. in: tiles of the plan's input layout; out: tiles of the plan's output layout, as many, same rows. Row r of
- * out belongs to row r of in; rows flagged LABEL or SKIP leave their output row undefined. */
+ * out belongs to row r of in; rows flagged LABEL or SKIP leave their output row undefined.
+ *
+ * Everything but WINDOWS is done row by row: a run of whole tiles of a batch is a work too, so a batch's tiles may be divided between queues
+ * (each with counts of its own) once all of its windows are there. A stage that reads what an earlier work wrote reads it from out_tiles.
+ *
+ * Flags of the output: WINDOWS of a state of all vnodes sets them. WINDOWS of a state of a part adds to them, atomically where
+ * tiles_shared; whoever submits such works sets them to zero before the first of a batch (ride_out_flags_clear). */
 typedef struct ride_work {
     uint32_t stages; /* ride_stage bits */
     uint32_t rows_count;
@@ -129,15 +142,17 @@ typedef struct ride_backend_ops {
                                   ride_error *err);
     void (*program_release)(ride_program_dev *program);
 
-    /* State. save and restore run on an idle state. The bytes of a save depend only on the events that made the state, never on
-     * batch sizes or sweeps; restore adds the saved vnodes (which must lie in the state's range and be empty).
-     * Format: versioned, checksummed, tied to the plan by spec hash; see docs. */
+    /* State. save and restore run on idle states: one, or several of one bundle in the order of their ranges, which do not meet. A save is of the
+     * vnodes of the range that they own; its bytes depend only on the events that made the states, never on batch sizes, sweeps or
+     * how the vnodes are divided between states. restore adds the saved keys, each to the state that owns its vnode (one must, and that vnode must
+     * be empty). Format: versioned, checksummed, tied to the plan by spec hash; see docs. */
     ride_status (*state_create)(ride_device *device, const ride_program_dev *program, const ride_state_options *options,
                                 ride_state **out, ride_error *err);
     void (*state_destroy)(ride_state *state);
-    ride_status (*state_save)(ride_state *state, uint32_t vnode_first, uint32_t vnodes_count, ride_write_fn write,
-                              void *context, ride_error *err);
-    ride_status (*state_restore)(ride_state *state, ride_read_fn read, void *context, ride_error *err);
+    ride_status (*state_save)(ride_state *const *states, uint32_t states_count, uint32_t vnode_first,
+                              uint32_t vnodes_count, ride_write_fn write, void *context, ride_error *err);
+    ride_status (*state_restore)(ride_state *const *states, uint32_t states_count, ride_read_fn read, void *context,
+                                 ride_error *err);
     void (*state_stats)(const ride_state *state, ride_state_stats *out);
 
     /* Counts of a program whose bundle has a profile (kernels/layout/profile.h): all cells of all columns, begun at zero. take
@@ -147,7 +162,7 @@ typedef struct ride_backend_ops {
     void (*counts_destroy)(ride_counts *counts);
     ride_status (*counts_take)(ride_counts *counts, uint64_t *out, ride_error *err);
 
-    /* Work. submit never blocks. state may be NULL when stages has no FEATURES. A ticket completes once; poll or wait with
+    /* Work. submit never blocks. state may be NULL when stages has no WINDOWS. A ticket completes once; poll or wait with
      * it any number of times. wait: timeout_ns 0 = poll, UINT64_MAX = for ever. */
     ride_status (*submit)(ride_queue *queue, const ride_program_dev *program, ride_state *state, const ride_work *work,
                           ride_ticket *out);
@@ -177,6 +192,8 @@ const ride_backend_ops *ride_backend_fake(uint32_t abi, const ride_backend_servi
 /* Input and output layouts of a plan: the same on every backend. */
 void ride_plan_layout_in(const ride_bundle *bundle, ride_tile_layout *out);
 void ride_plan_layout_out(const ride_bundle *bundle, ride_tile_layout *out);
+/* Sets the flags of rows_count rows of output tiles to zero. */
+void ride_out_flags_clear(const ride_tile_layout *out_layout, uint8_t *out_tiles, uint32_t rows_count);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,252 @@
+/* engine/service_config.c: see service_config.h. */
+#include "engine/service_config.h"
+
+#include "base/log.h"
+#include "engine/service_infer.h"
+#include "engine/state_http.h"
+#include "io/kafka.h"
+#include "serve/admin.h"
+#include "serve/score.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { STOP_GRACE_MS = 2000 };
+
+/* What the ports of one service share. */
+typedef struct wiring {
+    const ride_config *config;
+    ride_metrics *metrics;
+    ride_ready *ready;
+    ride_server *http, *admin;
+    ride_admin admin_endpoints;
+    state_http state;
+    state_desk *desk;
+    _Atomic uint64_t heartbeat_ns;
+    ride_kafka_options kafka;
+    ride_kafka_source sources[RIDE_SOURCES_MAX];
+    uint32_t sources_count;
+    const char *topics[RIDE_TARGETS];
+    service_infer *infer; /* NULL: no HTTP scores */
+    ride_score_options score;
+} wiring;
+
+/* ---- ports ---- */
+
+static ride_status open_kafka_feed(void *context, const ride_feed_events *events, ride_waker *waker, ride_feed **out,
+                                   ride_error *err) {
+    wiring *w = context;
+    w->kafka.waker = waker;
+    return ride_kafka_feed_open(&w->kafka, events, out, err);
+}
+
+static ride_status open_kafka_outlet(void *context, const ride_outlet_events *events, ride_waker *waker,
+                                     ride_outlet **out, ride_error *err) {
+    wiring *w = context;
+    w->kafka.waker = waker;
+    return ride_kafka_outlet_open(&w->kafka, w->topics, RIDE_TARGETS, events, out, err);
+}
+
+static ride_status open_http(void *context, const ride_feed_events *events, ride_waker *waker, ride_feed **out,
+                             ride_error *err) {
+    wiring *w = context;
+    const ride_config *c = w->config;
+    const ride_serve_options serve = {.name = "http",
+                                      .listen = c->http.listen,
+                                      .certificate_path = c->http.certificate,
+                                      .key_path = c->http.key,
+                                      .token_path = c->http.token_file,
+                                      .header_bytes_max = c->http.header_max,
+                                      .body_bytes_max = c->http.body_max,
+                                      .connections_max = c->http.connections_max,
+                                      .idle_timeout_ns = (uint64_t)c->http.idle_timeout_us * 1000,
+                                      .metrics = w->metrics};
+    RIDE_TRY(ride_serve_start(&serve, &w->http, err));
+    w->score = (ride_score_options){.source = service_infer_source(w->infer),
+                                    .queue_events_max = c->http.queue,
+                                    .ready = w->ready,
+                                    .model = service_infer_model(w->infer),
+                                    .events = *events};
+    RIDE_TRY(ride_score_feed_open(w->http, &w->score, waker, out, err));
+    ride_log_info("HTTP scores", ride_log_text("listen", ride_serve_address(w->http)));
+    ride_ready_set(w->ready, "http", true, NULL);
+    return RIDE_OK;
+}
+
+static ride_status open_admin(wiring *w, ride_error *err) {
+    const char *listen = w->config->admin.listen;
+    const ride_serve_options serve = {.name = "admin",
+                                      .listen = listen != NULL ? listen : RIDE_ADMIN_LISTEN,
+                                      .metrics = w->metrics};
+    ride_status st = ride_serve_start(&serve, &w->admin, err);
+    if (st != RIDE_OK && listen == NULL) {
+        char text[512];
+        ride_log_warn("there is no admin listener: set admin.listen",
+                      ride_log_text("why", ride_error_text(err, text, sizeof text)));
+        return RIDE_OK;
+    }
+    RIDE_TRY(st);
+    const ride_admin_options options = {.ready = w->ready, .metrics = w->metrics, .heartbeat_ns = &w->heartbeat_ns};
+    RIDE_TRY(ride_admin_open(&w->admin_endpoints, &options, w->admin, err));
+    RIDE_TRY(state_http_open(&w->state, w->desk, w->admin, err));
+    ride_log_info("metrics and health", ride_log_text("listen", ride_serve_address(w->admin)));
+    return RIDE_OK;
+}
+
+static void on_ready(void *context, const char *part, bool ready, const char *why) {
+    wiring *w = context;
+    if (!ride_ready_set(w->ready, part, ready, why)) return;
+    if (ready) ride_log_info("ready", ride_log_text("part", part));
+    else ride_log_warn("not ready", ride_log_text("part", part), ride_log_text("why", why));
+}
+
+/* ---- from the configuration ---- */
+
+static const char *security_word(const ride_config *c) {
+    static const char *const words[] = {NULL, "plaintext", "ssl", "sasl_plaintext", "sasl_ssl"};
+    return words[c->kafka.security];
+}
+static const char *mechanism_word(const ride_config *c) {
+    static const char *const words[] = {NULL, "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"};
+    return words[c->kafka.sasl.mechanism];
+}
+
+void ride_service_kafka(const ride_config *c, const ride_kafka_source *sources, uint32_t sources_count,
+                        ride_kafka_pair *raw, ride_kafka_options *out) {
+    for (uint32_t i = 0; i < c->kafka.raw_count; i++)
+        raw[i] = (ride_kafka_pair){c->kafka.raw[i].name, c->kafka.raw[i].value};
+    *out = (ride_kafka_options){.brokers = c->kafka.brokers,
+                                .group = c->kafka.group,
+                                .client_id = c->kafka.client_id,
+                                .start_latest = c->kafka.start == RIDE_CONFIG_LATEST,
+                                .sources = sources,
+                                .sources_count = sources_count,
+                                .security = security_word(c),
+                                .ca = c->kafka.ca,
+                                .certificate = c->kafka.certificate,
+                                .key = c->kafka.key,
+                                .key_password_file = c->kafka.key_password_file,
+                                .sasl_mechanism = mechanism_word(c),
+                                .sasl_user = c->kafka.sasl.user,
+                                .sasl_password_file = c->kafka.sasl.password_file,
+                                .raw = raw,
+                                .raw_count = c->kafka.raw_count};
+}
+
+const char *ride_service_journal(const ride_config *c, char path[RIDE_SERVICE_PATH_BYTES]) {
+    if (c->journal.path != NULL) return c->journal.path;
+    if (c->state_dir == NULL) return NULL;
+    snprintf(path, RIDE_SERVICE_PATH_BYTES, "%s/journal.ride", c->state_dir);
+    return path;
+}
+
+static bool wire_targets(wiring *w, ride_service_options *o) {
+    const ride_config *c = w->config;
+    const char *const topics[RIDE_TARGETS] = {[RIDE_TARGET_DECISIONS] = c->decisions.topic,
+                                              [RIDE_TARGET_ALERTS] = c->alerts.topic,
+                                              [RIDE_TARGET_LATE] = c->late_topic,
+                                              [RIDE_TARGET_REJECTS] = c->rejects_topic};
+    const char *any = NULL;
+    for (int t = 0; t < RIDE_TARGETS; t++)
+        if ((o->targets[t] = topics[t] != NULL)) any = topics[t];
+    for (int t = 0; t < RIDE_TARGETS; t++)
+        w->topics[t] = topics[t] != NULL ? topics[t] : any; /* one that is not used */
+    return any != NULL;
+}
+
+static void wire_feed(ride_service_options *o, ride_feed_open_fn open, wiring *w) {
+    o->feeds[o->feeds_count].open = open;
+    o->feeds[o->feeds_count++].context = w;
+}
+
+static ride_status wire_parts(wiring *w, const ride_service_options *o, ride_error *err) {
+    RIDE_TRY(ride_ready_add(w->ready, "model", true, "it is being loaded", err));
+    RIDE_TRY(ride_ready_add(w->ready, "state", true, "no stream is assigned yet", err));
+    if (w->sources_count > 0) RIDE_TRY(ride_ready_add(w->ready, "kafka", false, "not connected yet", err));
+    if (w->infer != NULL) RIDE_TRY(ride_ready_add(w->ready, "http", false, "not listening yet", err));
+    return o->outlet_open != NULL ? ride_ready_add(w->ready, "results", true, "not connected yet", err) : RIDE_OK;
+}
+
+static ride_status make_folder(const char *path, ride_error *err) {
+    if (mkdir(path, 0700) == 0 || errno == EEXIST) return RIDE_OK;
+    ride_fail(err, RIDE_E_IO, "cannot make the folder for the state: %s", strerror(errno));
+    ride_error_where(err, "%s", path);
+    ride_error_advice(err, "its parent folder must be there");
+    return RIDE_E_IO;
+}
+
+static ride_status run(wiring *w, const ride_run_options *given, ride_waker *waker, ride_run_summary *out,
+                       ride_diagnostics *findings, ride_error *err) {
+    const ride_config *c = w->config;
+    char journal[RIDE_SERVICE_PATH_BYTES], phase[RIDE_SERVICE_PATH_BYTES];
+    ride_service_input inputs[RIDE_SOURCES_MAX + 1];
+    ride_kafka_pair *raw = calloc(c->kafka.raw_count + 1, sizeof *raw);
+    ride_service_options o = {.run = *given,
+                              .inputs = inputs,
+                              .targets_format = c->decisions.format,
+                              .journal_sync = c->journal.sync,
+                              .drain_timeout_ns = (uint64_t)c->runtime.drain_timeout_us * 1000,
+                              .batch_delay_ns = c->policy == RIDE_CONFIG_FIXED ? (uint64_t)c->max_delay_us * 1000 : 0,
+                              .waker = waker,
+                              .metrics = w->metrics,
+                              .ready = on_ready,
+                              .ready_context = w,
+                              .desk = w->desk,
+                              .heartbeat_ns = &w->heartbeat_ns};
+    if (raw == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a service");
+    for (uint32_t i = 0; i < c->inputs_count; i++) {
+        const ride_config_input *in = &c->inputs[i];
+        inputs[o.inputs_count++] = (ride_service_input){in->source, in->format != 0 ? in->format : RIDE_FORMAT_NDJSON};
+        w->sources[w->sources_count++] = (ride_kafka_source){in->source, in->topic};
+    }
+    ride_status st = RIDE_OK;
+    if (c->http.listen != NULL) {
+        st = service_infer_create(given, c->http.model_name, &w->infer, findings, err);
+        const char *source = st == RIDE_OK ? service_infer_source(w->infer) : "";
+        uint32_t i = 0;
+        while (i < o.inputs_count && strcmp(inputs[i].source, source) != 0) i++;
+        if (i == o.inputs_count) inputs[o.inputs_count++] = (ride_service_input){source, RIDE_FORMAT_NDJSON};
+    }
+    ride_service_kafka(c, w->sources, w->sources_count, raw, &w->kafka);
+    w->kafka.metrics = w->metrics;
+    if (wire_targets(w, &o)) {
+        o.outlet_open = open_kafka_outlet;
+        o.outlet_context = w;
+    }
+    if (w->sources_count > 0) wire_feed(&o, open_kafka_feed, w);
+    if (w->infer != NULL) wire_feed(&o, open_http, w);
+    if (c->state_dir != NULL) {
+        if (st == RIDE_OK) st = make_folder(c->state_dir, err);
+        snprintf(phase, sizeof phase, "%s/phase", c->state_dir);
+        o.phase_path = phase;
+    }
+    if (w->sources_count > 0 || c->journal.path != NULL) o.journal_path = ride_service_journal(c, journal);
+    if (st == RIDE_OK) st = wire_parts(w, &o, err);
+    if (st == RIDE_OK) st = open_admin(w, err);
+    if (st == RIDE_OK) st = ride_service_run(&o, out, findings, err);
+    free(raw);
+    return st;
+}
+
+ride_status ride_service_run_config(const ride_config *config, const ride_run_options *given, ride_waker *waker,
+                                    ride_run_summary *out, ride_diagnostics *findings, ride_error *err) {
+    wiring *w = calloc(1, sizeof *w);
+    if (w == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a service");
+    w->config = config;
+    ride_status st = ride_metrics_create(&w->metrics, err);
+    if (st == RIDE_OK) st = ride_ready_create(w->metrics, &w->ready, err);
+    if (st == RIDE_OK) st = state_desk_create(waker, &w->desk, err);
+    if (st == RIDE_OK) st = run(w, given, waker, out, findings, err);
+    state_desk_close(w->desk); /* nobody waits any more */
+    ride_serve_stop(w->http, (uint64_t)STOP_GRACE_MS * 1000000);
+    ride_serve_stop(w->admin, (uint64_t)STOP_GRACE_MS * 1000000);
+    service_infer_destroy(w->infer);
+    state_desk_destroy(w->desk);
+    ride_ready_destroy(w->ready);
+    ride_metrics_destroy(w->metrics);
+    free(w);
+    return st;
+}
