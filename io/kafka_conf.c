@@ -96,12 +96,16 @@ static void set_security(builder *b, const ride_kafka_options *o) {
     set_secret(b, "sasl.password", o->sasl_password_file, "sasl.password_file");
 }
 
-/* The bound on what was fetched is one per partition in librdkafka, since each has its own queue here. Its fetcher looks at a
- * full queue again only after a second (before 2.2; later after fetch.queue.backoff.ms), so that a bound below a second's work
- * makes the engine wait: the share of a partition is as large as the whole allows, and the number of messages does not bound. */
+/* The bound on what was fetched is one per partition in librdkafka, since each has its own queue here; the number of messages does
+ * not bound. */
+uint64_t kafka_share_bytes(const ride_kafka_options *o, uint32_t partitions) {
+    uint64_t all = o->queue_bytes != 0 ? o->queue_bytes : UINT64_C(64) << 20;
+    uint64_t share = all / (partitions != 0 ? partitions : PARTITIONS_GUESSED);
+    return share < 65536 ? 65536 : share / 1024 > 2097151 ? UINT64_C(2097151) * 1024 : share;
+}
+
 static void set_feed(builder *b, const ride_kafka_options *o, uint32_t partitions) {
-    uint64_t share = (o->queue_bytes != 0 ? o->queue_bytes : UINT64_C(64) << 20) /
-                     (partitions != 0 ? partitions : PARTITIONS_GUESSED);
+    uint64_t share = kafka_share_bytes(o, partitions);
     uint64_t fetch = share < (UINT64_C(4) << 20) ? share : UINT64_C(4) << 20;
     set(b, "group.id", o->group);
     set(b, "enable.auto.commit", o->reader ? "false" : "true"); /* of what was stored, and only the engine stores */
@@ -111,8 +115,8 @@ static void set_feed(builder *b, const ride_kafka_options *o, uint32_t partition
     set(b, "enable.partition.eof", "true");
     set(b, "allow.auto.create.topics", "false");
     set(b, "queued.min.messages", "10000000");
-    set_number(b, "queued.max.messages.kbytes", share < 65536 ? 64 : share / 1024 > 2097151 ? 2097151 : share / 1024);
-    set_number(b, "fetch.message.max.bytes", fetch < 65536 ? 65536 : fetch);
+    set_number(b, "queued.max.messages.kbytes", share / 1024);
+    set_number(b, "fetch.message.max.bytes", fetch);
     set(b, "fetch.wait.max.ms", "100"); /* so late the end of a log is seen */
     set_if_known(b, "fetch.queue.backoff.ms", "5");
     /* A member that was killed holds its partitions until the broker takes it for dead; 6 s is the least brokers allow as they come. */
