@@ -1,6 +1,7 @@
 /* io/kafka_conf.c: our options as librdkafka's. The table in docs/kafka.md says the same. */
 #include "io/kafka_internal.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,13 +86,23 @@ static void set_file(builder *b, const char *name, const char *path, const char 
     set(b, name, path);
 }
 
+/* librdkafka knows the mechanisms in capitals only. */
+static void set_mechanism(builder *b, const char *mechanism) {
+    char name[32];
+    size_t i = 0;
+    if (mechanism == NULL) return;
+    for (; mechanism[i] != '\0' && i < sizeof name - 1; i++) name[i] = (char)toupper((unsigned char)mechanism[i]);
+    name[i] = '\0';
+    set(b, "sasl.mechanism", name);
+}
+
 static void set_security(builder *b, const ride_kafka_options *o) {
     set(b, "security.protocol", o->security);
     set_file(b, "ssl.ca.location", o->ca, "ca");
     set_file(b, "ssl.certificate.location", o->certificate, "certificate");
     set_secret(b, "ssl.key.password", o->key_password_file, "key_password_file");
     set_file(b, "ssl.key.location", o->key, "key");
-    set(b, "sasl.mechanism", o->sasl_mechanism);
+    set_mechanism(b, o->sasl_mechanism);
     set(b, "sasl.username", o->sasl_user);
     set_secret(b, "sasl.password", o->sasl_password_file, "sasl.password_file");
 }
