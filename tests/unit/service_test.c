@@ -52,6 +52,7 @@ static void begin(service_case *c, uint32_t partitions, uint32_t events_max) {
                                         .targets = {true, true, true, true},
                                         .targets_format = RIDE_FORMAT_CSV,
                                         .journal_path = c->journal,
+                                        .drain_timeout_ns = UINT64_C(30000000000),
                                         .waker = &c->waker};
     c->options.feeds[0].open = fake_feed_open;
     c->options.feeds[0].context = &c->log;
