@@ -18,6 +18,9 @@
 
 /* States, queues and threads, as options.shards says. The pipeline's device and program are there. */
 ride_status shards_open(pipeline *p, ride_error *err);
+/* The calling thread to the first shard's cpu, until the close: when all threads that are not shards were made, since a thread runs
+ * where its maker did. */
+ride_status shards_bind_caller(pipeline *p, ride_error *err);
 void shards_close(pipeline *p); /* waits for the threads */
 /* Empty states again. */
 ride_status shards_reset(pipeline *p, ride_error *err);
