@@ -78,6 +78,7 @@ static int run_config(const ride_config *config) {
                             .record = RIDE_RECORD_DECISION,
                             .vector = config->decisions.vector,
                             .output_path = config->decisions.path,
+                            .alerts_path = config->alerts.path,
                             .rejects_path = config->rejects,
                             .late_path = config->late,
                             .drift_path = config->drift,

@@ -2,6 +2,7 @@
 #include "engine/service_config.h"
 
 #include "base/log.h"
+#include "engine/service_infer.h"
 #include "io/kafka.h"
 #include "serve/admin.h"
 #include "serve/score.h"
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STOP_GRACE_MS = 2000, PATH_BYTES = 4096 };
+enum { STOP_GRACE_MS = 2000 };
 
 /* What the ports of one service share. */
 typedef struct wiring {
@@ -24,7 +25,7 @@ typedef struct wiring {
     ride_kafka_source sources[RIDE_SOURCES_MAX];
     uint32_t sources_count;
     const char *topics[RIDE_TARGETS];
-    const char *http_source;
+    service_infer *infer; /* NULL: no HTTP scores */
     ride_score_options score;
 } wiring;
 
@@ -59,9 +60,10 @@ static ride_status open_http(void *context, const ride_feed_events *events, ride
                                       .idle_timeout_ns = (uint64_t)c->http.idle_timeout_us * 1000,
                                       .metrics = w->metrics};
     RIDE_TRY(ride_serve_start(&serve, &w->http, err));
-    w->score = (ride_score_options){.source = w->http_source,
+    w->score = (ride_score_options){.source = service_infer_source(w->infer),
                                     .queue_events_max = c->http.queue,
                                     .ready = w->ready,
+                                    .model = service_infer_model(w->infer),
                                     .events = *events};
     RIDE_TRY(ride_score_feed_open(w->http, &w->score, waker, out, err));
     ride_log_info("HTTP scores", ride_log_text("listen", ride_serve_address(w->http)));
@@ -106,27 +108,33 @@ static const char *mechanism_word(const ride_config *c) {
     return words[c->kafka.sasl.mechanism];
 }
 
-static void wire_kafka(wiring *w, ride_kafka_pair *raw) {
-    const ride_config *c = w->config;
+void ride_service_kafka(const ride_config *c, const ride_kafka_source *sources, uint32_t sources_count,
+                        ride_kafka_pair *raw, ride_kafka_options *out) {
     for (uint32_t i = 0; i < c->kafka.raw_count; i++)
         raw[i] = (ride_kafka_pair){c->kafka.raw[i].name, c->kafka.raw[i].value};
-    w->kafka = (ride_kafka_options){.brokers = c->kafka.brokers,
-                                    .group = c->kafka.group,
-                                    .client_id = c->kafka.client_id,
-                                    .start_latest = c->kafka.start == RIDE_CONFIG_LATEST,
-                                    .sources = w->sources,
-                                    .sources_count = w->sources_count,
-                                    .security = security_word(c),
-                                    .ca = c->kafka.ca,
-                                    .certificate = c->kafka.certificate,
-                                    .key = c->kafka.key,
-                                    .key_password_file = c->kafka.key_password_file,
-                                    .sasl_mechanism = mechanism_word(c),
-                                    .sasl_user = c->kafka.sasl.user,
-                                    .sasl_password_file = c->kafka.sasl.password_file,
-                                    .raw = raw,
-                                    .raw_count = c->kafka.raw_count,
-                                    .metrics = w->metrics};
+    *out = (ride_kafka_options){.brokers = c->kafka.brokers,
+                                .group = c->kafka.group,
+                                .client_id = c->kafka.client_id,
+                                .start_latest = c->kafka.start == RIDE_CONFIG_LATEST,
+                                .sources = sources,
+                                .sources_count = sources_count,
+                                .security = security_word(c),
+                                .ca = c->kafka.ca,
+                                .certificate = c->kafka.certificate,
+                                .key = c->kafka.key,
+                                .key_password_file = c->kafka.key_password_file,
+                                .sasl_mechanism = mechanism_word(c),
+                                .sasl_user = c->kafka.sasl.user,
+                                .sasl_password_file = c->kafka.sasl.password_file,
+                                .raw = raw,
+                                .raw_count = c->kafka.raw_count};
+}
+
+const char *ride_service_journal(const ride_config *c, char path[RIDE_SERVICE_PATH_BYTES]) {
+    if (c->journal.path != NULL) return c->journal.path;
+    if (c->state_dir == NULL) return NULL;
+    snprintf(path, RIDE_SERVICE_PATH_BYTES, "%s/journal.ride", c->state_dir);
+    return path;
 }
 
 static bool wire_targets(wiring *w, ride_service_options *o) {
@@ -152,23 +160,14 @@ static ride_status wire_parts(wiring *w, const ride_service_options *o, ride_err
     RIDE_TRY(ride_ready_add(w->ready, "model", true, "it is being loaded", err));
     RIDE_TRY(ride_ready_add(w->ready, "state", true, "no stream is assigned yet", err));
     if (w->sources_count > 0) RIDE_TRY(ride_ready_add(w->ready, "kafka", false, "not connected yet", err));
-    if (w->http_source != NULL) RIDE_TRY(ride_ready_add(w->ready, "http", false, "not listening yet", err));
+    if (w->infer != NULL) RIDE_TRY(ride_ready_add(w->ready, "http", false, "not listening yet", err));
     return o->outlet_open != NULL ? ride_ready_add(w->ready, "results", true, "not connected yet", err) : RIDE_OK;
-}
-
-/* HTTP's events are of the source that the spec takes events from; NULL when there is no such listener. */
-static ride_status http_source_name(const ride_config *c, char name[RIDE_NAME_BYTES], ride_diagnostics *findings) {
-    ride_spec *spec = NULL;
-    RIDE_TRY(ride_spec_load(c->spec, &spec, findings));
-    snprintf(name, RIDE_NAME_BYTES, "%s", spec->sources[spec->source_events].name);
-    ride_spec_destroy(spec);
-    return RIDE_OK;
 }
 
 static ride_status run(wiring *w, const ride_run_options *given, ride_waker *waker, ride_run_summary *out,
                        ride_diagnostics *findings, ride_error *err) {
     const ride_config *c = w->config;
-    char journal[PATH_BYTES], phase[PATH_BYTES], http_name[RIDE_NAME_BYTES];
+    char journal[RIDE_SERVICE_PATH_BYTES], phase[RIDE_SERVICE_PATH_BYTES];
     ride_service_input inputs[RIDE_SOURCES_MAX + 1];
     ride_kafka_pair *raw = calloc(c->kafka.raw_count + 1, sizeof *raw);
     ride_service_options o = {.run = *given,
@@ -190,26 +189,25 @@ static ride_status run(wiring *w, const ride_run_options *given, ride_waker *wak
     }
     ride_status st = RIDE_OK;
     if (c->http.listen != NULL) {
-        st = http_source_name(c, http_name, findings);
-        w->http_source = http_name;
+        st = service_infer_create(given, c->http.model_name, &w->infer, findings, err);
+        const char *source = st == RIDE_OK ? service_infer_source(w->infer) : "";
         uint32_t i = 0;
-        while (i < o.inputs_count && strcmp(inputs[i].source, http_name) != 0) i++;
-        if (i == o.inputs_count) inputs[o.inputs_count++] = (ride_service_input){http_name, RIDE_FORMAT_NDJSON};
+        while (i < o.inputs_count && strcmp(inputs[i].source, source) != 0) i++;
+        if (i == o.inputs_count) inputs[o.inputs_count++] = (ride_service_input){source, RIDE_FORMAT_NDJSON};
     }
-    wire_kafka(w, raw);
+    ride_service_kafka(c, w->sources, w->sources_count, raw, &w->kafka);
+    w->kafka.metrics = w->metrics;
     if (wire_targets(w, &o)) {
         o.outlet_open = open_kafka_outlet;
         o.outlet_context = w;
     }
     if (w->sources_count > 0) wire_feed(&o, open_kafka_feed, w);
-    if (w->http_source != NULL) wire_feed(&o, open_http, w);
+    if (w->infer != NULL) wire_feed(&o, open_http, w);
     if (c->state_dir != NULL) {
         snprintf(phase, sizeof phase, "%s/phase", c->state_dir);
-        snprintf(journal, sizeof journal, "%s/journal.ride", c->state_dir);
         o.phase_path = phase;
-        if (w->sources_count > 0) o.journal_path = journal;
     }
-    if (c->journal.path != NULL) o.journal_path = c->journal.path;
+    if (w->sources_count > 0 || c->journal.path != NULL) o.journal_path = ride_service_journal(c, journal);
     if (st == RIDE_OK) st = wire_parts(w, &o, err);
     if (st == RIDE_OK) st = open_admin(w, err);
     if (st == RIDE_OK) st = ride_service_run(&o, out, findings, err);
@@ -227,6 +225,7 @@ ride_status ride_service_run_config(const ride_config *config, const ride_run_op
     if (st == RIDE_OK) st = run(w, given, waker, out, findings, err);
     ride_serve_stop(w->http, (uint64_t)STOP_GRACE_MS * 1000000);
     ride_serve_stop(w->admin, (uint64_t)STOP_GRACE_MS * 1000000);
+    service_infer_destroy(w->infer);
     ride_ready_destroy(w->ready);
     ride_metrics_destroy(w->metrics);
     free(w);

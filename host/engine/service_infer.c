@@ -1,0 +1,127 @@
+/* engine/service_infer.c: see service_infer.h. */
+#include "engine/service_infer.h"
+
+#include "models/compile.h"
+#include "models/score.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct service_infer {
+    ride_spec *spec;
+    ride_infer_model model;
+    ride_infer_tensor tensors[RIDE_FIELDS_MAX];
+    ride_model_scorer *scorer; /* NULL: vectors cannot be scored */
+    uint32_t *column_of;       /* [inputs_count] place of each of the model's inputs in the vector */
+    uint32_t inputs_count;
+    double *row;
+};
+
+static const char *datatype(const ride_field *field) {
+    switch ((ride_field_type)field->type) {
+    case RIDE_FIELD_U8: return "UINT8";
+    case RIDE_FIELD_U16: return "UINT16";
+    case RIDE_FIELD_U32: return "UINT32";
+    case RIDE_FIELD_U64: return "UINT64";
+    case RIDE_FIELD_I8: return "INT8";
+    case RIDE_FIELD_I16: return "INT16";
+    case RIDE_FIELD_I32: return "INT32";
+    case RIDE_FIELD_I64: return "INT64";
+    case RIDE_FIELD_F32: return "FP32";
+    case RIDE_FIELD_F64:
+    case RIDE_FIELD_DECIMAL: return "FP64";
+    case RIDE_FIELD_BOOL: return "BOOL";
+    case RIDE_FIELD_TIMESTAMP: return field->unit == RIDE_UNIT_ISO8601 ? "BYTES" : "INT64";
+    case RIDE_FIELD_STRING:
+    case RIDE_FIELD_CATEGORY: break;
+    }
+    return "BYTES";
+}
+
+/* The server's thread: one at a time. */
+static ride_status score_vectors(void *context, const double *rows, uint32_t rows_count, double *margin,
+                                 double *probability, ride_error *err) {
+    service_infer *infer = context;
+    (void)err;
+    for (uint32_t r = 0; r < rows_count; r++) {
+        const double *from = rows + (size_t)r * infer->model.vector_count;
+        for (uint32_t i = 0; i < infer->inputs_count; i++) infer->row[i] = from[infer->column_of[i]];
+        ride_model_score_row(infer->scorer, infer->row, true, &margin[r]);
+        ride_model_score_row(infer->scorer, infer->row, false, &probability[r]);
+    }
+    return RIDE_OK;
+}
+
+/* Where each input of the model is in the vector; false: not all of them are plain entries of it. */
+static bool match_inputs(service_infer *infer, const ride_model *model) {
+    const ride_spec *spec = infer->spec;
+    if (model->outputs_count != 1 || (!model->has_names && model->inputs_count != spec->vector_count)) return false;
+    for (uint32_t i = 0; i < model->inputs_count; i++) {
+        uint32_t v = model->has_names ? 0 : i;
+        if (model->inputs[i].is_category) return false; /* its codes are the trainer's, not the spec's */
+        while (model->has_names && v < spec->vector_count && strcmp(spec->vector_names[v], model->inputs[i].name) != 0)
+            v++;
+        if (v == spec->vector_count) return false;
+        infer->column_of[i] = v;
+    }
+    return true;
+}
+
+static ride_status open_scorer(service_infer *infer, const ride_run_options *options, ride_diagnostics *findings,
+                               ride_error *err) {
+    const ride_model_options load = {.best_iteration = options->model_best_iteration};
+    ride_model *model = NULL;
+    if (options->model_path == NULL) return RIDE_OK;
+    RIDE_TRY(ride_model_load(options->model_path, &load, &model, findings));
+    infer->inputs_count = model->inputs_count;
+    infer->column_of = calloc(model->inputs_count + 1, sizeof *infer->column_of);
+    infer->row = calloc(model->inputs_count + 1, sizeof *infer->row);
+    ride_status st = RIDE_OK;
+    if (infer->column_of == NULL || infer->row == NULL)
+        st = ride_fail(err, RIDE_E_MEMORY, "no memory for the inference endpoint");
+    else if (match_inputs(infer, model)) st = ride_model_scorer_create(model, &infer->scorer, findings);
+    ride_model_destroy(model);
+    return st;
+}
+
+ride_status service_infer_create(const ride_run_options *options, const char *name, service_infer **out,
+                                 ride_diagnostics *findings, ride_error *err) {
+    service_infer *infer = calloc(1, sizeof *infer);
+    if (infer == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for the inference endpoint");
+    ride_status st = ride_spec_load(options->spec_path, &infer->spec, findings);
+    if (st == RIDE_OK) st = open_scorer(infer, options, findings, err);
+    if (st != RIDE_OK) {
+        service_infer_destroy(infer);
+        return st;
+    }
+    const ride_source_spec *events = &infer->spec->sources[infer->spec->source_events];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < events->fields_count && count < RIDE_INFER_INPUTS_MAX; i++)
+        if (!events->fields[i].hidden)
+            infer->tensors[count++] = (ride_infer_tensor){events->fields[i].name, datatype(&events->fields[i])};
+    infer->model = (ride_infer_model){.name = name,
+                                      .version = "1",
+                                      .inputs = infer->tensors,
+                                      .inputs_count = count,
+                                      .event_id = events->field_id >= 0 ? events->fields[events->field_id].name : NULL,
+                                      .vector_count = infer->spec->vector_count,
+                                      .score_vectors = infer->scorer != NULL ? score_vectors : NULL,
+                                      .context = infer};
+    *out = infer;
+    return RIDE_OK;
+}
+
+void service_infer_destroy(service_infer *infer) {
+    if (infer == NULL) return;
+    ride_model_scorer_destroy(infer->scorer);
+    ride_spec_destroy(infer->spec);
+    free(infer->column_of);
+    free(infer->row);
+    free(infer);
+}
+
+const ride_infer_model *service_infer_model(const service_infer *infer) { return &infer->model; }
+const char *service_infer_source(const service_infer *infer) {
+    return infer->spec->sources[infer->spec->source_events].name;
+}
