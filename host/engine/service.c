@@ -265,8 +265,8 @@ static ride_status service_open(service *s, ride_diagnostics *findings, ride_err
     s->p.by_message = true;
     s->newest_us = INT64_MIN;
     RIDE_TRY(pipeline_open(&s->p, findings, err));
-    service_metrics_open(s);
     for (uint32_t i = 0; i < o->inputs_count; i++) RIDE_TRY(open_input(s, &o->inputs[i], err));
+    service_metrics_open(s);
     RIDE_TRY(open_rooms(s, err));
     ride_batcher_init(&s->batcher, &(ride_batcher_options){.policy = o->batch_delay_ns > 0 ? RIDE_BATCHER_FIXED
                                                                                            : RIDE_BATCHER_GREEDY,

@@ -237,6 +237,7 @@ ride_status ride_service_run_config(const ride_config *config, const ride_run_op
     if (w == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a service");
     w->config = config;
     ride_status st = ride_metrics_create(&w->metrics, err);
+    if (st == RIDE_OK) ride_metrics_watch_process(w->metrics);
     if (st == RIDE_OK) st = ride_ready_create(w->metrics, &w->ready, err);
     if (st == RIDE_OK) st = state_desk_create(waker, &w->desk, err);
     if (st == RIDE_OK) st = run(w, given, waker, out, findings, err);
