@@ -3,12 +3,13 @@
 #ifndef RIDE_CLI_CLI_H
 #define RIDE_CLI_CLI_H
 #include "base/error.h"
+#include "base/version.h"
 #include "base/waker.h"
 #include "cli/options.h"
 
 #include <signal.h>
 
-#define CLI_VERSION "0.1.0" /* as in CMakeLists.txt; a test compares */
+#define CLI_VERSION RIDE_VERSION
 
 /* A verb's own word ("features run") with its options; name "" is a verb without words. */
 typedef struct cli_word {

@@ -297,6 +297,7 @@ ride_status ride_service_run_config(const ride_config *config, const ride_run_op
     w->config = config;
     w->process = process;
     ride_status st = ride_metrics_create(&w->metrics, err);
+    if (st == RIDE_OK) ride_metrics_watch_process(w->metrics);
     if (st == RIDE_OK) w->reloads[0] = ride_metrics_series(w->metrics, RIDE_METRIC_RELOADS, "end=\"applied\"");
     if (st == RIDE_OK) w->reloads[1] = ride_metrics_series(w->metrics, RIDE_METRIC_RELOADS, "end=\"refused\"");
     if (st == RIDE_OK) st = ride_ready_create(w->metrics, &w->ready, err);
