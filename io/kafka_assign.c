@@ -58,8 +58,12 @@ static ride_status resolve(kafka_feed *feed, rd_kafka_topic_partition_t *part, u
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
         info->log_begin = begin;
         info->log_end = end;
-    } else if (info->committed == RIDE_OFFSET_NONE) {
+    } else if (info->committed == RIDE_OFFSET_NONE || feed->options.reader) {
         return RIDE_PENDING; /* it cannot be said where to begin */
+    }
+    if (feed->options.reader) { /* nobody goes on from there */
+        info->start = begin;
+        return RIDE_OK;
     }
     info->start = info->committed != RIDE_OFFSET_NONE ? info->committed : feed->options.start_latest ? end : begin;
     if (info->log_begin >= 0 && info->committed != RIDE_OFFSET_NONE && info->committed < info->log_begin)
@@ -87,12 +91,29 @@ static void look_at_topics(kafka_feed *feed) {
     rd_kafka_metadata_destroy(metadata);
 }
 
+void kafka_wait_for_all(kafka_feed *feed) {
+    if (feed->joined || feed->waiting != NULL || kafka_now_ns() < feed->try_ns) return;
+    feed->try_ns = kafka_now_ns() + AGAIN_NS;
+    look_at_topics(feed);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < feed->options.sources_count; i++) {
+        if (feed->topics[i].missing || feed->topics[i].partitions == 0) return; /* no answer, or no topic: again */
+        count += feed->topics[i].partitions;
+    }
+    feed->waiting = rd_kafka_topic_partition_list_new((int)count);
+    for (uint32_t i = 0; i < feed->options.sources_count; i++)
+        rd_kafka_topic_partition_list_add_range(feed->waiting, feed->options.sources[i].topic, 0,
+                                                (int32_t)feed->topics[i].partitions - 1);
+    feed->try_ns = 0;
+}
+
 static ride_status resolve_all(kafka_feed *feed, ride_stream_info *infos) {
     kafka_client *client = &feed->client;
     rd_kafka_topic_partition_list_t *asked = rd_kafka_topic_partition_list_copy(feed->waiting);
     uint64_t deadline = kafka_now_ns() + UINT64_C(1000000) * TRY_MS;
     ride_status st = RIDE_OK;
-    rd_kafka_resp_err_t code = rd_kafka_committed(client->rk, asked, TRY_MS);
+    rd_kafka_resp_err_t code =
+        feed->has_group ? rd_kafka_committed(client->rk, asked, TRY_MS) : RD_KAFKA_RESP_ERR_NO_ERROR;
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         kafka_client_error(client, code, NULL, NULL);
         st = client->failed != RIDE_OK ? client->failed : RIDE_PENDING;

@@ -104,7 +104,7 @@ static void set_feed(builder *b, const ride_kafka_options *o, uint32_t partition
                      (partitions != 0 ? partitions : PARTITIONS_GUESSED);
     uint64_t fetch = share < (UINT64_C(4) << 20) ? share : UINT64_C(4) << 20;
     set(b, "group.id", o->group);
-    set(b, "enable.auto.commit", "true"); /* of what was stored, and only the engine stores */
+    set(b, "enable.auto.commit", o->reader ? "false" : "true"); /* of what was stored, and only the engine stores */
     set(b, "auto.commit.interval.ms", "1000");
     set(b, "enable.auto.offset.store", "false");
     set(b, "auto.offset.reset", "error"); /* starts are resolved at the assignment */

@@ -28,6 +28,7 @@ typedef struct kafka_feed {
     rd_kafka_topic_partition_list_t *waiting; /* given to us, not taken yet: their offsets are not known */
     uint64_t try_ns;                          /* when to ask for them again */
     bool joined;                              /* the group has given us our share, which may be none */
+    bool has_group;                           /* its committed offsets can be asked for */
     bool closing;                             /* no event is told any more */
     bool polling;                             /* within poll: it is not entered from an event */
     uint32_t ends_seen;                       /* streams with end_seen */
@@ -52,6 +53,7 @@ void kafka_on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic
                         void *opaque);
 void kafka_take_waiting(kafka_feed *feed); /* when there is something and its time has come */
 void kafka_drop_slots(kafka_feed *feed);   /* at close */
+void kafka_wait_for_all(kafka_feed *feed); /* a reader gives itself all partitions, once they are known */
 
 /* kafka_feed.c */
 const char *kafka_topic_of(const kafka_feed *feed, const kafka_stream *slot);

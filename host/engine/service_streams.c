@@ -25,6 +25,17 @@ static uint32_t input_of(const service *s, const char *source) {
     return i;
 }
 
+static uint32_t journal_number(const service *s, const ride_stream_info *info) {
+    const uint32_t count = s->journal != NULL ? ride_journal_streams(s->journal) : 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const ride_journal_stream *st = ride_journal_stream_at(s->journal, i);
+        if (st->partition == info->partition && strcmp(st->topic, info->topic) == 0 &&
+            strcmp(st->source, info->source) == 0)
+            return i;
+    }
+    return UINT32_MAX;
+}
+
 static ride_status stream_find(service *s, uint32_t feed, const ride_stream_info *info, uint32_t *out,
                                ride_error *err) {
     for (uint32_t i = 0; i < s->streams_count; i++) {
@@ -47,7 +58,8 @@ static ride_status stream_find(service *s, uint32_t feed, const ride_stream_info
     RIDE_ASSERT(st->input < s->inputs_count);
     snprintf(st->topic, sizeof st->topic, "%s", info->topic);
     snprintf(st->partition_text, sizeof st->partition_text, "%d", (int)info->partition);
-    if (s->journal != NULL)
+    if (s->options->replay) st->journal = journal_number(s, info); /* one that it has not is not read */
+    else if (s->journal != NULL)
         RIDE_TRY(ride_journal_stream_number(s->journal, info->source, info->topic, info->partition, info->is_log,
                                             &st->journal, err));
     *out = s->streams_count++;
@@ -62,7 +74,7 @@ static ride_status check_alone(service *s, const ride_stream_info *infos, uint32
         for (uint32_t k = 0; k < count; k++) same += strcmp(infos[i].topic, infos[k].topic) == 0;
         if (infos[i].is_log && infos[i].partitions_count > same) partial = &infos[i];
     }
-    s->is_partial = partial != NULL && !s->options->partition_keyed;
+    s->is_partial = partial != NULL && !s->options->partition_keyed && !s->options->replay;
     if (!s->is_partial) return RIDE_OK;
     char why[256];
     snprintf(why, sizeof why,
