@@ -17,10 +17,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifndef PARTS
-#define PARTS 2
-#endif
-enum { ROWS_TOGETHER_MIN = 32 /* fewer are not worth waking anybody */, JOBS = INT32_MAX };
+enum {
+    ROWS_TOGETHER_MIN = 32, /* fewer are not worth waking anybody */
+    PARTS = 2,              /* ranges of each shard: what a thread that is held up has not begun, others can take */
+    JOBS = INT32_MAX,
+};
 
 /* A range of the vnodes. */
 typedef struct part {

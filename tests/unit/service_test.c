@@ -190,6 +190,7 @@ Test(service, nothing_is_lost_and_repeats_are_equal_over_crashes, .timeout = 300
         for (ride_status st = RIDE_E_IO; st != RIDE_INTERRUPTED; attempts++) {
             cr_assert_lt(attempts, 60, "%s: it does not come to an end", what);
             fake_log chance = {.random = seed * 1000 + attempts};
+            c.options.run.shards = 1 + (uint32_t)((seed + attempts) % 3);
             st = run(&c, seed * 77 + attempts, attempts < 8 ? 20 + fake_random(&chance) % 1500 : 0);
             cr_assert(st == RIDE_INTERRUPTED || (st == RIDE_E_IO && strcmp(c.run.err.what, "crash") == 0), "%s: %s",
                       what, c.run.err.what);
