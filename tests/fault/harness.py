@@ -1,6 +1,6 @@
 """What the fault tests are made of: a broker, engines that can be killed, a load, and the phase an engine was killed in.
 
-An engine is `ride run` (Ride), or the stand-in of topic.c (Relay), with which the tests themselves are tested: one that does what
+An engine is `ride run` (Ride), or the stand-in of tests/kafka/topic.c (Relay), with which the tests themselves are tested: one that does what
 was promised must pass, one with a planted fault must not. Nothing here looks into an engine but for the file in which it says what it is
 at (host/engine/service_phase.c)."""
 import json
