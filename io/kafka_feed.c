@@ -28,10 +28,8 @@ static void feed_store(ride_feed *base, uint32_t stream, int64_t next) {
     if (next > slot->stored && next > slot->given) slot->stored = next;
 }
 
-/* Stored offsets to librdkafka, whose committer sends them every second. */
-static void give(kafka_feed *feed, uint64_t now_ns) {
-    if (now_ns - feed->given_ns < GIVE_NS) return;
-    feed->given_ns = now_ns;
+/* Stored offsets to librdkafka, whose committer sends them every second, and once more when a partition is given away. */
+static void give(kafka_feed *feed) {
     rd_kafka_topic_partition_list_t *list = NULL;
     for (uint32_t i = 0; i < feed->slots_count; i++) {
         kafka_stream *slot = &feed->slots[i];
@@ -48,6 +46,7 @@ static void give(kafka_feed *feed, uint64_t now_ns) {
 
 ride_status kafka_commit(kafka_feed *feed, uint64_t timeout_ns, ride_error *err) {
     uint64_t deadline = kafka_now_ns() + timeout_ns;
+    give(feed); /* first: its committer would go back to what it was given last */
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)feed->slots_count + 1);
     for (uint32_t i = 0; i < feed->slots_count; i++) {
         const kafka_stream *slot = &feed->slots[i];
@@ -80,10 +79,7 @@ ride_status kafka_commit(kafka_feed *feed, uint64_t timeout_ns, ride_error *err)
     } else {
         for (uint32_t i = 0; i < feed->slots_count; i++) {
             kafka_stream *slot = &feed->slots[i];
-            if (slot->stored <= slot->sent) continue;
-            slot->sent = slot->stored;
-            if (slot->given < slot->stored) slot->given = slot->stored;
-            ride_metric_set(slot->metric_stored, (double)slot->stored);
+            if (slot->stored > slot->sent) slot->sent = slot->stored;
         }
     }
 done:
@@ -228,7 +224,10 @@ static ride_status feed_poll(ride_feed *base, uint32_t stream, ride_message *mes
     if (feed->options.reader) kafka_wait_for_all(feed);
     kafka_take_waiting(feed);
     uint64_t now = kafka_now_ns();
-    give(feed, now);
+    if (now - feed->given_ns >= GIVE_NS) {
+        feed->given_ns = now;
+        give(feed);
+    }
     tell_lags(feed);
     tell_health(feed);
     if (feed->client.failed == RIDE_OK && messages_max > 0) {

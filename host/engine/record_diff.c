@@ -77,6 +77,13 @@ static bool next_member(const char **at, const char *end, piece *name, piece *va
     return true;
 }
 
+bool record_member_next(const char **at, const char *end, record_member *out) {
+    piece name, value;
+    if (!next_member(at, end, &name, &value) || name.bytes < 2) return false;
+    *out = (record_member){name.text + 1, value.text, name.bytes - 2, value.bytes};
+    return true;
+}
+
 static bool find_member(const char *a, uint32_t a_bytes, const char *b, uint32_t b_bytes, record_diff *out) {
     const char *a_at = a, *b_at = b;
     for (;;) {

@@ -134,8 +134,7 @@ static ride_status look_at_results(replaying *r, ride_error *err) {
     else {
         ride_fail(err, RIDE_E_NO_INPUT, "no result has the event id `%.100s` (%" PRIu64 " were looked at)",
                   r->o->event_id, r->results_read);
-        ride_error_advice(err,
-                          "a rejected event has none: look into the dead letters, and use --at TOPIC/PARTITION/OFFSET");
+        ride_error_advice(err, "rejected ones have none: --at TOPIC/PARTITION/OFFSET");
         return RIDE_E_NO_INPUT;
     }
     return RIDE_OK;
@@ -169,7 +168,7 @@ static ride_status look_at_inputs(replaying *r, ride_error *err) {
     if (r->log_begin <= place->offset) return RIDE_OK;
     ride_fail(err, RIDE_E_DATA, "the log no longer has %.100s/%d/%" PRId64 ": it begins at %" PRId64, place->topic,
               (int)place->partition, place->offset, r->log_begin);
-    ride_error_advice(err, "the topic's retention decides for how long decisions can be computed again");
+    ride_error_advice(err, "the topic's retention decides how far back one can go");
     return RIDE_E_DATA;
 }
 

@@ -6,6 +6,7 @@
 #include "engine/drift.h"
 #include "engine/service_internal.h"
 #include "engine/shards.h"
+#include "engine/state_desk.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -157,6 +158,8 @@ static ride_status serve(service *s, ride_error *err) {
     uint64_t told_ns = 0;
     while (!service_stopped(s)) {
         if (s->options->heartbeat_ns != NULL) atomic_store(s->options->heartbeat_ns, service_now());
+        if (s->is_partial || s->must_rebuild)
+            state_desk_serve(s->options->desk, NULL, "the window state is not there yet");
         if (s->is_partial) {
             RIDE_TRY(wait_whole(s, err));
             continue;
@@ -166,6 +169,7 @@ static ride_status serve(service *s, ride_error *err) {
             if (s->options->replay && !s->must_rebuild) return RIDE_OK;
             continue;
         }
+        state_desk_serve(s->options->desk, &s->p, NULL);
         RIDE_TRY(service_fill(s, err));
         const uint64_t wait = service_batch_full(s) || s->chunk_at < s->chunk_count ? 0 : wait_ns(s);
         if (s->runs_count > 0 && wait == 0) RIDE_TRY(service_work(s, err));
@@ -278,6 +282,7 @@ static ride_status service_open(service *s, ride_diagnostics *findings, ride_err
 }
 
 static void service_close(service *s) {
+    state_desk_close(s->options->desk);
     if (s->feeds_count > 0) service_release(s);
     for (uint32_t i = s->feeds_count; i-- > 0;) s->feeds[i]->ops->close(s->feeds[i]);
     if (s->outlet != NULL) s->outlet->ops->close(s->outlet);

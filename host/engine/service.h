@@ -98,6 +98,7 @@ typedef struct ride_service_options {
     ride_metrics *metrics; /* may be NULL */
     ride_ready_fn ready;   /* may be NULL */
     void *ready_context;
+    struct state_desk *desk; /* questions about the window state (state_desk.h); may be NULL. Closed at the end */
     _Atomic uint64_t *heartbeat_ns; /* set at every turn of the loop; may be NULL */
     /* Replay (`ride replay`, `ride verify`): from the journal's first run, everything is emitted, the end of the journal is the end. */
     bool replay;

@@ -3,13 +3,16 @@
 
 #include "base/log.h"
 #include "engine/service_infer.h"
+#include "engine/state_http.h"
 #include "io/kafka.h"
 #include "serve/admin.h"
 #include "serve/score.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { STOP_GRACE_MS = 2000 };
 
@@ -20,6 +23,8 @@ typedef struct wiring {
     ride_ready *ready;
     ride_server *http, *admin;
     ride_admin admin_endpoints;
+    state_http state;
+    state_desk *desk;
     _Atomic uint64_t heartbeat_ns;
     ride_kafka_options kafka;
     ride_kafka_source sources[RIDE_SOURCES_MAX];
@@ -86,6 +91,7 @@ static ride_status open_admin(wiring *w, ride_error *err) {
     RIDE_TRY(st);
     const ride_admin_options options = {.ready = w->ready, .metrics = w->metrics, .heartbeat_ns = &w->heartbeat_ns};
     RIDE_TRY(ride_admin_open(&w->admin_endpoints, &options, w->admin, err));
+    RIDE_TRY(state_http_open(&w->state, w->desk, w->admin, err));
     ride_log_info("metrics and health", ride_log_text("listen", ride_serve_address(w->admin)));
     return RIDE_OK;
 }
@@ -164,6 +170,14 @@ static ride_status wire_parts(wiring *w, const ride_service_options *o, ride_err
     return o->outlet_open != NULL ? ride_ready_add(w->ready, "results", true, "not connected yet", err) : RIDE_OK;
 }
 
+static ride_status make_folder(const char *path, ride_error *err) {
+    if (mkdir(path, 0700) == 0 || errno == EEXIST) return RIDE_OK;
+    ride_fail(err, RIDE_E_IO, "cannot make the folder for the state: %s", strerror(errno));
+    ride_error_where(err, "%s", path);
+    ride_error_advice(err, "its parent folder must be there");
+    return RIDE_E_IO;
+}
+
 static ride_status run(wiring *w, const ride_run_options *given, ride_waker *waker, ride_run_summary *out,
                        ride_diagnostics *findings, ride_error *err) {
     const ride_config *c = w->config;
@@ -180,6 +194,7 @@ static ride_status run(wiring *w, const ride_run_options *given, ride_waker *wak
                               .metrics = w->metrics,
                               .ready = on_ready,
                               .ready_context = w,
+                              .desk = w->desk,
                               .heartbeat_ns = &w->heartbeat_ns};
     if (raw == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a service");
     for (uint32_t i = 0; i < c->inputs_count; i++) {
@@ -204,6 +219,7 @@ static ride_status run(wiring *w, const ride_run_options *given, ride_waker *wak
     if (w->sources_count > 0) wire_feed(&o, open_kafka_feed, w);
     if (w->infer != NULL) wire_feed(&o, open_http, w);
     if (c->state_dir != NULL) {
+        if (st == RIDE_OK) st = make_folder(c->state_dir, err);
         snprintf(phase, sizeof phase, "%s/phase", c->state_dir);
         o.phase_path = phase;
     }
@@ -222,10 +238,13 @@ ride_status ride_service_run_config(const ride_config *config, const ride_run_op
     w->config = config;
     ride_status st = ride_metrics_create(&w->metrics, err);
     if (st == RIDE_OK) st = ride_ready_create(w->metrics, &w->ready, err);
+    if (st == RIDE_OK) st = state_desk_create(waker, &w->desk, err);
     if (st == RIDE_OK) st = run(w, given, waker, out, findings, err);
+    state_desk_close(w->desk); /* nobody waits any more */
     ride_serve_stop(w->http, (uint64_t)STOP_GRACE_MS * 1000000);
     ride_serve_stop(w->admin, (uint64_t)STOP_GRACE_MS * 1000000);
     service_infer_destroy(w->infer);
+    state_desk_destroy(w->desk);
     ride_ready_destroy(w->ready);
     ride_metrics_destroy(w->metrics);
     free(w);

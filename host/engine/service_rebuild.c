@@ -3,6 +3,8 @@
 #include "engine/service_internal.h"
 
 #include "base/log.h"
+#include "engine/state_desk.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -172,13 +174,16 @@ static ride_status run_again(service *s, uint32_t number, const ride_journal_run
         s->replayed += s->chunk_count;
         ride_metric_add(s->m.replay_events, s->chunk_count);
         while (s->chunk_at < s->chunk_count) {
+            const uint32_t before = s->chunk_at;
             RIDE_TRY(service_take(s, &at, err));
-            at.clock_us = s->p.clock_us;
-            at.stream_us = s->p.stream_us;
+            if (s->chunk_at > before) { /* the run goes on from here, whatever comes in between */
+                at.clock_us = s->p.clock_us;
+                at.stream_us = s->p.stream_us;
+            }
             if (s->chunk_at < s->chunk_count || service_batch_full(s)) RIDE_TRY(service_work(s, err));
         }
     }
-    if (s->inputs[stream->input].spec->is_labels || stream->max_us == run->stream_end_us) return RIDE_OK;
+    if (is_cut || s->inputs[stream->input].spec->is_labels || stream->max_us == run->stream_end_us) return RIDE_OK;
     if (s->options->replay_of != NULL) s->options->replay_of->changed++;
     ride_log_warn(
         "an event of the log is not what the arrival journal says of it: results may differ from the first ones",
@@ -216,6 +221,7 @@ static ride_status along_journal(service *s, ride_error *err) {
         st = run_again(s, number, &run, err);
         if (st != RIDE_OK) break;
         ride_metric_set(s->m.replay_ratio, (double)(place - first_place) / (double)(end - first_place));
+        state_desk_serve(s->options->desk, NULL, "the window state is being rebuilt from the log");
         tell_progress(s, (double)(place - first_place) / (double)(end - first_place));
         if (one != NULL && is_only(one, s->streams[number].topic, s->streams[number].partition) &&
             run.offset_last >= one->offset)

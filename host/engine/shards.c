@@ -346,12 +346,18 @@ static ride_state **states_of(const pipeline *p, ride_error *err) {
     return states;
 }
 
-ride_status shards_save(const pipeline *p, ride_write_fn write, void *context, ride_error *err) {
+ride_status shards_save_vnodes(const pipeline *p, uint32_t vnode_first, uint32_t vnodes_count, ride_write_fn write,
+                               void *context, ride_error *err) {
     ride_state **states = states_of(p, err);
     if (states == NULL) return RIDE_E_MEMORY;
-    const ride_status st = p->ops->state_save(states, p->shards->parts_count, 0, RIDE_VNODES, write, context, err);
+    const ride_status st =
+        p->ops->state_save(states, p->shards->parts_count, vnode_first, vnodes_count, write, context, err);
     free(states);
     return st;
+}
+
+ride_status shards_save(const pipeline *p, ride_write_fn write, void *context, ride_error *err) {
+    return shards_save_vnodes(p, 0, RIDE_VNODES, write, context, err);
 }
 
 ride_status shards_restore(pipeline *p, ride_read_fn read, void *context, ride_error *err) {

@@ -31,7 +31,9 @@ ride_status shards_end(pipeline *p);
 /* A work without windows, done by the caller while none is begun. */
 ride_status shards_submit(pipeline *p, const ride_work *work);
 
-/* The states as one file, and back, with any number of shards. */
+/* The states as one file, and back, with any number of shards. vnodes: those of the range only. */
+ride_status shards_save_vnodes(const pipeline *p, uint32_t vnode_first, uint32_t vnodes_count, ride_write_fn write,
+                               void *context, ride_error *err);
 ride_status shards_save(const pipeline *p, ride_write_fn write, void *context, ride_error *err);
 ride_status shards_restore(pipeline *p, ride_read_fn read, void *context, ride_error *err);
 

@@ -126,7 +126,7 @@ static ride_status look_at_inputs(verifying *v, ride_error *err) {
         ride_fail(err, RIDE_E_CONFIG, "the arrival journal has messages of %.100s/%d, which is no input", s->topic,
                   (int)s->partition);
         ride_error_where(err, "%s", o->journal_path);
-        ride_error_advice(err, "is it the journal of this configuration? were partitions taken away?");
+        ride_error_advice(err, "is it this one's journal? were partitions taken away?");
         return RIDE_E_CONFIG;
     }
     return RIDE_OK;

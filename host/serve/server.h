@@ -74,6 +74,11 @@ const char *ride_http_path(const ride_http_request *request);
 /* The segment that the i-th {…} of the route's path took; not terminated. */
 const char *ride_http_param(const ride_http_request *request, uint32_t i, size_t *bytes);
 const char *ride_http_header(const ride_http_request *request, const char *name); /* NULL: not there */
+/* A parameter of the query, unescaped: ?entity=card; NULL: not there. */
+const char *ride_http_query(const ride_http_request *request, const char *name);
+/* Calls each with every one of them. */
+void ride_http_query_all(const ride_http_request *request,
+                         void (*each)(void *context, const char *name, const char *value), void *context);
 /* Does Content-Type name this type ("application/json"; case and parameters are no matter)? */
 bool ride_http_is_type(const ride_http_request *request, const char *type);
 /* The body, with a zero and RIDE_JSON_PADDING readable bytes behind it; the request's, until its end. */

@@ -66,7 +66,7 @@ struct ride_http_request {
     char own[SERVE_TEXT_BYTES];
     ride_http_handler woken, ended;
     void *woken_context, *ended_context;
-    bool waits;
+    bool waits, waited;
     ride_http_request *woken_next;
 };
 
@@ -134,5 +134,7 @@ void serve_daemon_stop(ride_server *server);
 void *serve_loop(void *server);
 void serve_wake(ride_server *server);
 const char *serve_header(const ride_http_request *request, const char *name);
+void serve_query(const ride_http_request *request, void (*each)(void *context, const char *name, const char *value),
+                 void *context);
 
 #endif

@@ -214,8 +214,7 @@ static ride_status check_head(ride_journal *j, const uint8_t spec_hash[32], ride
               head.spec_hash[0], head.spec_hash[1], head.spec_hash[2], head.spec_hash[3], spec_hash[0], spec_hash[1],
               spec_hash[2], spec_hash[3]);
     ride_error_where(err, "%s", j->path);
-    ride_error_advice(
-        err, "a changed spec needs a journal (and a kafka.group) of its own: its windows may reach further back");
+    ride_error_advice(err, "give the changed spec a journal and kafka.group anew");
     return RIDE_E_VERSION;
 }
 
