@@ -29,6 +29,7 @@ void cli_config_run(const ride_config *config, ride_input_option *inputs, ride_r
                               .record = RIDE_RECORD_DECISION,
                               .vector = config->decisions.vector,
                               .output_path = config->decisions.path,
+                              .alerts_path = config->alerts.path,
                               .rejects_path = config->rejects,
                               .late_path = config->late,
                               .drift_path = config->drift,

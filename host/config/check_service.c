@@ -25,7 +25,7 @@ static void check_files_or_service(config_builder *b) {
                         *topic = config_find_option(CONFIG_INPUT ".topic");
     char key[CONFIG_KEY_BYTES];
     if (!ride_config_is_service(b->config)) {
-        static const char *const of_service[] = {"outputs.alerts.path", "journal.path"};
+        static const char *const of_service[] = {"journal.path"};
         for (size_t i = 0; i < sizeof of_service / sizeof of_service[0]; i++)
             if (by_key(b, of_service[i]) && b->config->inputs_count > 0)
                 config_fault_at(b, config_setting_by_key(b, of_service[i]), NULL,

@@ -204,7 +204,7 @@ ride_status outputs_open(pipeline *p, ride_error *err) {
                                      .resume_offset = out->offset,
                                      .sync = p->options->state_dir != NULL};
         RIDE_TRY(ride_sink_open(out->path, &options, &out->sink, err));
-        if (i == OUTPUT_MAIN || i == OUTPUT_LATE)
+        if (i == OUTPUT_MAIN || i == OUTPUT_LATE || i == OUTPUT_ALERTS)
             RIDE_TRY(open_encoder(p, i == OUTPUT_LATE, p->options->format, out->sink, resumed, &out->encoder, err));
     }
     for (uint32_t i = 0; i < OUTPUTS; i++) RIDE_TRY(check_not_taken(p, i, err)); /* the summary may be one just made */
@@ -219,14 +219,32 @@ static uint32_t select_rows(pipeline *p, uint32_t mask, uint32_t wanted) {
     return count;
 }
 
+/* Decisions that are not approve; a repeated event was alerted the first time. */
+static uint32_t select_alerts(pipeline *p) {
+    uint32_t count = 0;
+    for (uint32_t row = 0; row < p->batch->rows_count; row++) {
+        const uint32_t *decision = ride_tile_values(&p->verdict_layout, verdict_tile(p, row), VERDICT_DECISION);
+        if ((*row_flags(p, row) & (RIDE_ROW_SKIP | RIDE_ROW_LABEL)) == 0 &&
+            decision[row % RIDE_TILE_ROWS] != RIDE_DECISION_APPROVE)
+            p->rows[count++] = row;
+    }
+    return count;
+}
+
 ride_status outputs_write(pipeline *p) {
     ride_encoder_set sets[RIDE_ENCODER_SETS_MAX] = {{p->batch->tiles, p->batch->arena},
                                                     {p->out_tiles, NULL},
                                                     {p->verdict_tiles, NULL}};
     bool decisions = p->options->record == RIDE_RECORD_DECISION; /* duplicates are answered */
     uint32_t count = select_rows(p, decisions ? RIDE_ROW_LABEL : RIDE_ROW_SKIP | RIDE_ROW_LABEL, 0);
-    ride_encoder *encoder = p->outputs[OUTPUT_MAIN].encoder, *late = p->outputs[OUTPUT_LATE].encoder;
-    RIDE_TRY(ride_encoder_write(encoder, sets, count == p->batch->rows_count ? NULL : p->rows, 0, count));
+    ride_encoder *encoder = p->outputs[OUTPUT_MAIN].encoder, *late = p->outputs[OUTPUT_LATE].encoder,
+                 *alerts = p->outputs[OUTPUT_ALERTS].encoder;
+    if (encoder != NULL) /* a service may send them elsewhere */
+        RIDE_TRY(ride_encoder_write(encoder, sets, count == p->batch->rows_count ? NULL : p->rows, 0, count));
+    if (alerts != NULL) {
+        count = select_alerts(p);
+        RIDE_TRY(ride_encoder_write(alerts, sets, p->rows, 0, count));
+    }
     for (uint32_t i = OUTPUT_REJECTS; i < OUTPUTS; i++)
         if (p->outputs[i].sink != NULL) RIDE_TRY(p->outputs[i].sink->failed);
     if (late == NULL) return RIDE_OK;

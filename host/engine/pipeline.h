@@ -67,7 +67,7 @@ typedef struct output {
     const char *path;      /* NULL = this output is not there */
     uint64_t offset;       /* where it ended, once closed */
 } output;
-enum { OUTPUT_MAIN = 0, OUTPUT_LATE, OUTPUT_REJECTS, OUTPUT_DRIFT, OUTPUTS };
+enum { OUTPUT_MAIN = 0, OUTPUT_LATE, OUTPUT_REJECTS, OUTPUT_DRIFT, OUTPUT_ALERTS, OUTPUTS };
 
 /* Running mean and squared deviations of the vector's entries, for "what stands out" (alerts.c). */
 typedef struct moments {

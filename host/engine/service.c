@@ -30,21 +30,21 @@ void service_state_ready(service *s) {
 
 /* ---- one batch ---- */
 
-static void observe(service *s, uint64_t begin_ns, uint64_t journal_ns, uint64_t compute_ns, uint64_t encode_ns,
-                    uint64_t end_ns) {
-    const uint32_t rows = s->p.batch->rows_count;
-    const uint64_t stages[] = {begin_ns - s->first_ns, journal_ns - begin_ns, compute_ns - journal_ns,
-                               encode_ns - compute_ns};
-    ride_metric_observe_n(s->m.stages[STAGE_READ], stages[0], rows);
-    ride_metric_observe_n(s->m.stages[STAGE_JOURNAL], stages[1], rows);
-    ride_metric_observe_n(s->m.stages[STAGE_COMPUTE], stages[2], rows);
-    ride_metric_observe_n(s->m.stages[STAGE_ENCODE], end_ns - encode_ns, rows);
-    for (uint32_t row = 0; row < rows; row++) {
+/* Of each row: from its bytes to the batch, in the batch, and then with all of them. The sum is its latency. */
+static void observe(service *s, uint64_t begin_ns, uint64_t journal_ns, uint64_t compute_ns, uint64_t end_ns) {
+    uint64_t rows = 0;
+    for (uint32_t row = 0; row < s->p.batch->rows_count; row++) {
         const uint64_t polled_ns = s->rows[row].polled_ns;
         if (polled_ns == 0 || (*row_flags(&s->p, row) & RIDE_ROW_LABEL)) continue;
-        ride_metric_observe(s->m.stages[STAGE_QUEUE], s->first_ns > polled_ns ? s->first_ns - polled_ns : 0);
+        const uint64_t taken_ns = s->first_ns > polled_ns ? s->first_ns : polled_ns;
+        ride_metric_observe(s->m.stages[STAGE_QUEUE], taken_ns - polled_ns);
+        ride_metric_observe(s->m.stages[STAGE_READ], begin_ns > taken_ns ? begin_ns - taken_ns : 0);
         ride_metric_observe(s->m.latency, end_ns > polled_ns ? end_ns - polled_ns : 0);
+        rows++;
     }
+    ride_metric_observe_n(s->m.stages[STAGE_JOURNAL], journal_ns - begin_ns, rows);
+    ride_metric_observe_n(s->m.stages[STAGE_COMPUTE], compute_ns - journal_ns, rows);
+    ride_metric_observe_n(s->m.stages[STAGE_ENCODE], end_ns - compute_ns, rows);
     service_metrics_batch(s);
     observe_batch(&s->p, end_ns - s->first_ns, end_ns);
 }
@@ -76,6 +76,7 @@ static void batch_empty(service *s) {
     s->p.duplicates_in_batch = 0;
     s->runs_count = 0;
     s->held_count = 0;
+    ride_metric_set(s->m.in_flight, 0);
 }
 
 ride_status service_work(service *s, ride_error *err) {
@@ -95,7 +96,7 @@ ride_status service_work(service *s, ride_error *err) {
         RIDE_TRY(service_emit(s, err));
         window_end(s);
         phase_set(s, PHASE_PRODUCED);
-        observe(s, begin_ns, journal_ns, compute_ns, compute_ns, service_now());
+        observe(s, begin_ns, journal_ns, compute_ns, service_now());
     } else *p->summary = *s->kept;
     batch_empty(s);
     return window_advance(s, err);

@@ -120,7 +120,6 @@ ride_status service_emit(service *s, ride_error *err) {
         if (s->rows[row].held != HELD_NONE) RIDE_TRY(row_answer(s, sets, row));
     }
     s->held_count = 0;
-    if (p->outputs[OUTPUT_MAIN].encoder == NULL) return RIDE_OK;
     ride_status st = outputs_write(p);
     return st == RIDE_OK ? st : ride_fail(err, st, "the output cannot be written");
 }

@@ -262,6 +262,7 @@ ride_status service_take(service *s, const ride_journal_run *told, ride_error *e
     if (in_run) {
         RIDE_TRY(stamp(s, first, err));
         run_end(s, s->decoding);
+        if (!s->silent) ride_metric_set(s->m.in_flight, p->batch->rows_count);
         if (s->runs[s->runs_count - 1].messages == 0) s->runs_count--; /* its first message found no room */
     }
     return RIDE_OK;

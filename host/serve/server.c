@@ -81,7 +81,9 @@ static bool length_of(ride_http_request *r) {
     r->expected_bytes = length != NULL   ? strtoull(length, NULL, 10)
                         : coding != NULL ? UINT64_MAX
                                          : 0; /* digits: checked */
-    if (coding != NULL && (length != NULL || strcasecmp(coding, "chunked") != 0)) {
+    bool is_chunked = coding != NULL && strcasecmp(coding, "chunked") == 0;
+    if (coding != NULL && (length != NULL || !is_chunked)) {
+        if (!is_chunked) r->expected_bytes = UINT64_MAX - 1; /* has no end to wait for */
         ride_http_error(r, 400, "bad_request", "Transfer-Encoding",
                         "only chunked is known, and without Content-Length");
         return false;
@@ -195,6 +197,11 @@ static void on_completed(void *server, struct MHD_Connection *connection, void *
     if (r == NULL || !r->began) return;
     *context = NULL;
     s->busy--;
+    if (r->waits) { /* woken, but the client went before it was answered: who woke it is told nevertheless */
+        r->waits = false;
+        s->waiting--;
+        r->woken(r->woken_context, r);
+    }
     if (r->ended != NULL) r->ended(r->ended_context, r);
     serve_request_reset(r);
     serve_phase_begin(r, SERVE_HEAD, now_ns());

@@ -162,8 +162,8 @@ Test(config_service, what_does_not_go_together_is_told) {
            "0:0: `outputs.decisions.path` is missing", "outputs: {decisions: {topic: TOPIC}}");
     refuse(SERVICE "journal: {path: j, topic: k}\n", "6:27: `journal.path` and `journal.topic` are both given",
            "one of them");
-    refuse("spec: f\ninputs: {tx: t}\noutputs: {decisions: d, alerts: a}\n",
-           "3:33: `outputs.alerts.path` is of a service", "");
+    refuse("spec: f\ninputs: {tx: t}\noutputs: {decisions: d, alerts: a}\njournal: j\n",
+           "4:10: `journal.path` is of a service", "");
     refuse(SERVICE "scheduler: {max_delay: 1ms}\n", "6:24: `scheduler.max_delay` has no effect",
            "scheduler.policy: fixed");
     refuse(SERVICE "scheduler: {policy: slo}\n", "6:21: `scheduler.policy` cannot be `slo` yet",
