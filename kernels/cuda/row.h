@@ -28,7 +28,7 @@ typedef struct ride_cuda_program {
 /* One batch on its way through the kernels. Arrays per row are the queue's; [entity][row] with rows_max rows each. */
 typedef struct ride_cuda_batch {
     const ride_cuda_program *program;
-    ride_cuda_pool *pool;               /* NULL without WINDOWS */
+    ride_cuda_pool *pool; /* NULL without WINDOWS */
     const uint8_t *in;
     uint8_t *out;
     uint32_t rows_count, rows_max;
