@@ -157,6 +157,7 @@ static ride_status assign(kafka_feed *feed, ride_stream_info *infos) {
         client->failure = err;
         return err.status;
     }
+    feed->changes++;
     for (uint32_t i = 0; i < count; i++) {
         if (infos[i].stream >= RIDE_STREAMS_MAX || feed->slot_of[infos[i].stream] != KAFKA_NO_SLOT)
             return kafka_client_fail(client, RIDE_E_INTERNAL, "", "stream number %u is not free", infos[i].stream);
@@ -246,6 +247,7 @@ static void revoke(kafka_feed *feed, const rd_kafka_topic_partition_list_t *list
             rd_kafka_topic_partition_list_del(feed->waiting, list->elems[i].topic, list->elems[i].partition);
     }
     if (count > 0 && !feed->closing) feed->events.revoked(feed->events.context, streams, count, lost);
+    feed->changes++;
     if (count > 0 && !lost) {
         ride_error err = {0};
         if (kafka_commit(feed, GIVE_UP_NS, &err) != RIDE_OK)
