@@ -29,7 +29,6 @@ typedef struct ride_cuda_program {
 typedef struct ride_cuda_batch {
     const ride_cuda_program *program;
     ride_cuda_pool *pool;               /* NULL without WINDOWS */
-    uint32_t vnode_first, vnodes_count; /* the state's */
     const uint8_t *in;
     uint8_t *out;
     uint32_t rows_count, rows_max;
@@ -44,6 +43,7 @@ typedef struct ride_cuda_batch {
     double *inputs;       /* [model input][rows_max] */
     double *sums;         /* [row][outputs] */
     unsigned long long *counts;
+    uint32_t vnode_first, vnodes_count; /* the state's */
 } ride_cuda_batch;
 
 enum : uint32_t {

@@ -27,7 +27,7 @@
 extern "C" {
 #endif
 
-enum { RIDE_BACKEND_ABI = 3, RIDE_VNODES = 1024 };
+enum { RIDE_BACKEND_ABI = 4, RIDE_VNODES = 1024 };
 
 typedef struct ride_device ride_device;           /* an opened device */
 typedef struct ride_program_dev ride_program_dev; /* a bundle, made ready on a device; immutable */
@@ -43,6 +43,11 @@ typedef struct ride_backend_services {
     void (*log)(void *context, int level, const char *text); /* level: 0 debug … 3 error */
     uint64_t (*now_ns)(void *context);                       /* monotonic; virtual in simulations */
     void (*sleep_until_ns)(void *context, uint64_t deadline_ns);
+    /* Host memory for host buffers, where the backend has no better one (pinned): zeroed, 4 KiB aligned, bound to a node as the host
+     * thinks fit; NULL when there is none. */
+    void *memory_context;
+    void *(*memory_alloc)(void *memory_context, uint64_t bytes);
+    void (*memory_free)(void *memory_context, void *memory);
 } ride_backend_services;
 
 typedef struct ride_device_props {
