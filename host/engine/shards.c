@@ -226,7 +226,7 @@ static int cpu_of(const pipeline *p, uint32_t i) {
 
 static ride_status bind_failed(uint32_t index, int cpu, int code, ride_error *err) {
     ride_fail(err, RIDE_E_CONFIG, "shard %u cannot be bound to cpu %d: %s", index, cpu, strerror(code));
-    ride_error_advice(err, "see `ride topology` for the cpus that this process may use");
+    ride_error_advice(err, "`ride topology` tells which cpus this process may use");
     return RIDE_E_CONFIG;
 }
 
