@@ -8,6 +8,7 @@
 """
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -48,6 +49,8 @@ class Kafka:
             self.variables["KAFKA_SECURE"] = "1"
         if version:
             self.variables["KAFKA_VERSION"] = version
+        pinned = re.search("<kafka.version>(.*?)<", (SERVICE.parent / "pom.xml").read_text())[1]
+        self.version = self.variables.get("KAFKA_VERSION") or pinned
 
     def __enter__(self):
         try:
@@ -115,7 +118,7 @@ class Driver:
     def of(self, event):
         return [e for e in list(self.events) if e["event"] == event]
 
-    def wait(self, condition, seconds=30, told="an event"):
+    def wait(self, condition, seconds=60, told="an event"):
         """Until condition(self) gives something; the program may not end before."""
         def look():
             value = condition(self)
@@ -130,7 +133,7 @@ class Driver:
         health = self.of("health")
         return bool(health) and health[-1]["ready"]
 
-    def end(self, seconds=90, code=0):
+    def end(self, seconds=120, code=0):
         """Waits for its end; the last event is the summary, or the failure."""
         try:
             self.run.wait(seconds)
