@@ -18,7 +18,7 @@
  *   assignment asks for offsets within poll, at most one second a try. Nothing else waits that does not say so. poll must be called at least
  *   every max.poll.interval.ms (5 minutes) for the member to keep its partitions, with messages_max 0 when there is no room.
  *
- * Threads: one, the engine's, as base/feed.h says. librdkafka's own threads write to the waker and to the log. */
+ * Threads: one, the engine's, as base/feed.h says. librdkafka's own threads write to the waker only. */
 #ifndef RIDE_IO_KAFKA_H
 #define RIDE_IO_KAFKA_H
 #include "base/feed.h"

@@ -169,7 +169,7 @@ ride_status kafka_conf(const ride_kafka_options *options, kafka_role role, uint3
     set(&b, "reconnect.backoff.ms", "100");
     set(&b, "reconnect.backoff.max.ms", "2000"); /* a broker that is back is found within this */
     set(&b, "socket.keepalive.enable", "true");
-    set(&b, "log.connection.close", "false");
+    set(&b, "log.queue", "true");
     set_security(&b, options);
     if (role == KAFKA_FEED) set_feed(&b, options, partitions);
     if (role == KAFKA_OUTLET) set_outlet(&b, options);

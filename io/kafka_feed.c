@@ -16,6 +16,13 @@ const char *kafka_topic_of(const kafka_feed *feed, const kafka_stream *slot) {
     return feed->options.sources[slot->source].topic;
 }
 
+uint32_t kafka_find_slot(const kafka_feed *feed, const char *topic, int32_t partition) {
+    for (uint32_t i = 0; i < feed->slots_count; i++)
+        if (feed->slots[i].partition == partition && strcmp(kafka_topic_of(feed, &feed->slots[i]), topic) == 0)
+            return i;
+    return KAFKA_NO_SLOT;
+}
+
 /* --- offsets ---------------------------------------------------------------------------------------------------------- */
 
 static void feed_store(ride_feed *base, uint32_t stream, int64_t next) {
@@ -28,10 +35,8 @@ static void feed_store(ride_feed *base, uint32_t stream, int64_t next) {
     if (next > slot->stored && next > slot->given) slot->stored = next;
 }
 
-/* Stored offsets to librdkafka, whose committer sends them every second. */
-static void give(kafka_feed *feed, uint64_t now_ns) {
-    if (now_ns - feed->given_ns < GIVE_NS) return;
-    feed->given_ns = now_ns;
+/* Stored offsets to librdkafka, whose committer sends them every second, and once more when a partition is given away. */
+static void give(kafka_feed *feed) {
     rd_kafka_topic_partition_list_t *list = NULL;
     for (uint32_t i = 0; i < feed->slots_count; i++) {
         kafka_stream *slot = &feed->slots[i];
@@ -46,8 +51,19 @@ static void give(kafka_feed *feed, uint64_t now_ns) {
     rd_kafka_topic_partition_list_destroy(list);
 }
 
+/* Each partition has an outcome of its own: that of a topic which vanished fails. */
+static void note_committed(kafka_feed *feed, const rd_kafka_topic_partition_list_t *result, rd_kafka_resp_err_t *code) {
+    for (int i = 0; result != NULL && i < result->cnt; i++) {
+        const rd_kafka_topic_partition_t *part = &result->elems[i];
+        uint32_t at = kafka_find_slot(feed, part->topic, part->partition);
+        if (part->err != RD_KAFKA_RESP_ERR_NO_ERROR) *code = part->err;
+        else if (*code == RD_KAFKA_RESP_ERR_NO_ERROR && at != KAFKA_NO_SLOT) feed->slots[at].sent = part->offset;
+    }
+}
+
 ride_status kafka_commit(kafka_feed *feed, uint64_t timeout_ns, ride_error *err) {
     uint64_t deadline = kafka_now_ns() + timeout_ns;
+    give(feed); /* first: its committer would go back to what it was given last */
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)feed->slots_count + 1);
     for (uint32_t i = 0; i < feed->slots_count; i++) {
         const kafka_stream *slot = &feed->slots[i];
@@ -66,9 +82,7 @@ ride_status kafka_commit(kafka_feed *feed, uint64_t timeout_ns, ride_error *err)
             (uintptr_t)rd_kafka_event_opaque(event) == number) {
             answered = true;
             code = rd_kafka_event_error(event);
-            const rd_kafka_topic_partition_list_t *result = rd_kafka_event_topic_partition_list(event);
-            for (int i = 0; result != NULL && i < result->cnt && code == RD_KAFKA_RESP_ERR_NO_ERROR; i++)
-                code = result->elems[i].err;
+            note_committed(feed, rd_kafka_event_topic_partition_list(event), &code);
         }
         rd_kafka_event_destroy(event);
     }
@@ -77,14 +91,6 @@ ride_status kafka_commit(kafka_feed *feed, uint64_t timeout_ns, ride_error *err)
                        feed->options.group, rd_kafka_err2str(code));
     } else if (!answered) {
         st = ride_fail(err, RIDE_PENDING, "kafka: no answer in time to the commit of group %.60s", feed->options.group);
-    } else {
-        for (uint32_t i = 0; i < feed->slots_count; i++) {
-            kafka_stream *slot = &feed->slots[i];
-            if (slot->stored <= slot->sent) continue;
-            slot->sent = slot->stored;
-            if (slot->given < slot->stored) slot->given = slot->stored;
-            ride_metric_set(slot->metric_stored, (double)slot->stored);
-        }
     }
 done:
     rd_kafka_topic_partition_list_destroy(list);
@@ -124,7 +130,7 @@ static void serve(kafka_feed *feed) {
     rd_kafka_message_t *message;
     while (feed->client.failed == RIDE_OK && (message = rd_kafka_consumer_poll(feed->client.rk, 0)) != NULL) {
         if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) on_error_message(feed, message, NULL);
-        else /* see kafka_assign.c: a message here would be out of its order */
+        else /* see kafka_assign.c: it would be out of its order */
             kafka_client_fail(&feed->client, RIDE_E_INTERNAL, "", "a message came past the queue of its partition");
         rd_kafka_message_destroy(message);
     }
@@ -223,15 +229,19 @@ static ride_status feed_poll(ride_feed *base, uint32_t stream, ride_message *mes
     *count = 0;
     RIDE_ASSERT(!feed->polling);
     feed->polling = true;
+    const uint64_t changes = feed->changes;
     if (feed->ends_seen > 0) tell_ends(feed);
     serve(feed);
     if (feed->options.reader) kafka_wait_for_all(feed);
     kafka_take_waiting(feed);
     uint64_t now = kafka_now_ns();
-    give(feed, now);
+    if (now - feed->given_ns >= GIVE_NS) {
+        feed->given_ns = now;
+        give(feed);
+    }
     tell_lags(feed);
     tell_health(feed);
-    if (feed->client.failed == RIDE_OK && messages_max > 0) {
+    if (feed->client.failed == RIDE_OK && messages_max > 0 && feed->changes == changes) {
         if (stream == RIDE_STREAM_ANY) {
             *count = take_any(feed, messages, messages_max, now);
         } else {

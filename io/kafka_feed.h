@@ -36,6 +36,7 @@ typedef struct kafka_feed {
     uint64_t given_ns;                        /* when offsets were last given to librdkafka */
     uint64_t stats_count;                     /* of the client, when lags were last told */
     uint64_t commit_count;
+    uint64_t changes; /* of the streams, told to the engine: a poll that told one brings no messages */
     struct kafka_topic {
         bool missing;
         uint32_t partitions; /* 0 = not known */
@@ -43,7 +44,9 @@ typedef struct kafka_feed {
     char trouble[KAFKA_WHY_BYTES];
     kafka_stream slots[RIDE_STREAMS_MAX];
     uint32_t slots_count;
-    uint16_t slot_of[RIDE_STREAMS_MAX]; /* by the engine's number */
+    uint16_t slot_of[RIDE_STREAMS_MAX];          /* by the engine's number */
+    rd_kafka_queue_t *retired[RIDE_STREAMS_MAX]; /* of partitions that were given away */
+    uint32_t retired_count;
     rd_kafka_message_t *taken[KAFKA_TAKE];
     ride_metric *metric_assigned, *metric_revoked, *metric_lost;
 } kafka_feed;
@@ -52,10 +55,11 @@ typedef struct kafka_feed {
 void kafka_on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *partitions,
                         void *opaque);
 void kafka_take_waiting(kafka_feed *feed); /* when there is something and its time has come */
-void kafka_drop_slots(kafka_feed *feed);   /* at close */
+void kafka_drop_slots(kafka_feed *feed);   /* at close, when the group was left */
 void kafka_wait_for_all(kafka_feed *feed); /* a reader gives itself all partitions, once they are known */
 
 /* kafka_feed.c */
+uint32_t kafka_find_slot(const kafka_feed *feed, const char *topic, int32_t partition); /* or KAFKA_NO_SLOT */
 const char *kafka_topic_of(const kafka_feed *feed, const kafka_stream *slot);
 ride_status kafka_commit(kafka_feed *feed, uint64_t timeout_ns, ride_error *err);
 

@@ -229,10 +229,10 @@ static int run(const ride_config *config) {
     run_options.backend_memory = 0;
     run_options.shards = 0;
     if (ride_waker_open(&waker, &err) != RIDE_OK) return cli_failed("replay", &err);
-    cli_stop_wakes(&waker);
+    cli_signals_wake(&waker);
     ride_diagnostics_init(&findings);
     ride_status st = ride_replay_config(config, &run_options, journal_path, &waker, &replay, &answer, &findings, &err);
-    cli_stop_wakes(NULL);
+    cli_signals_wake(NULL);
     ride_waker_close(&waker);
     cli_step_end();
     int code = 0;

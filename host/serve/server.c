@@ -184,8 +184,14 @@ static enum MHD_Result on_request(void *server, struct MHD_Connection *connectio
     if (r->code != 0) return send_answer(r);
     serve_phase_begin(r, SERVE_WAIT, now_ns());
     s->waiting++;
+    r->waited = true;
     MHD_suspend_connection(connection);
     return MHD_YES;
+}
+
+static void cut(ride_http_request *r) {
+    serve_untime(r);
+    (void)shutdown(r->fd, SHUT_RDWR);
 }
 
 static void on_completed(void *server, struct MHD_Connection *connection, void **context,
@@ -203,18 +209,19 @@ static void on_completed(void *server, struct MHD_Connection *connection, void *
         r->woken(r->woken_context, r);
     }
     if (r->ended != NULL) r->ended(r->ended_context, r);
+    bool waited = r->waited;
     serve_request_reset(r);
     serve_phase_begin(r, SERVE_HEAD, now_ns());
+    /* An end of sending that came along with the request is told once, and libmicrohttpd does not look behind what it reads; a connection
+     * that was suspended is told of it anew. */
+    char next;
+    if (!waited && recv(r->fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) == 0) cut(r);
 }
 
 /* ---- connections ---- */
-static void cut(ride_http_request *r) {
-    serve_untime(r);
-    (void)shutdown(r->fd, SHUT_RDWR);
-}
-
-/* The connection that is idle longest makes room, when it is idle for some time. */
+/* At the limit the connection that is idle longest makes room, when it is idle for some time: new ones wait in the backlog. */
 static void make_room(ride_server *s) {
+    if (s->connections < s->connections_max) return;
     uint64_t now = now_ns();
     for (ride_http_request *r = s->oldest; r != NULL && now - r->since_ns > CROWD_IDLE_MS * NS_PER_MS; r = r->next)
         if (r->phase == SERVE_HEAD) {
@@ -234,7 +241,7 @@ static void on_connection(void *server, struct MHD_Connection *connection, void 
         r->connection = connection;
         r->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
         serve_phase_begin(r, SERVE_HEAD, now_ns());
-        if (++s->connections == s->connections_max) make_room(s);
+        s->connections++;
     } else if (*context != NULL) {
         ride_http_request *r = *context;
         RIDE_ASSERT(!r->waits);
@@ -262,6 +269,8 @@ static int wait_ms(ride_server *s) {
     uint64_t now = now_ns(), until = UINT64_MAX;
     if (s->oldest != NULL) until = s->oldest->since_ns + s->idle_timeout_ns;
     if (s->quiesced && s->stop_deadline_ns < until) until = s->stop_deadline_ns;
+    if (s->connections == s->connections_max && now + CROWD_IDLE_MS * NS_PER_MS < until)
+        until = now + CROWD_IDLE_MS * NS_PER_MS;
     if (until == UINT64_MAX) return -1;
     if (until <= now) return 0;
     uint64_t ms = (until - now) / NS_PER_MS + 1;
@@ -310,6 +319,7 @@ void *serve_loop(void *server) {
         resume_woken(s);
         MHD_run(s->daemon);
         cut_late(s);
+        make_room(s);
         if (s->after != NULL) s->after(s->after_context);
         if (atomic_load(&s->stops)) {
             if (!s->quiesced) {

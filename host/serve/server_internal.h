@@ -66,7 +66,7 @@ struct ride_http_request {
     char own[SERVE_TEXT_BYTES];
     ride_http_handler woken, ended;
     void *woken_context, *ended_context;
-    bool waits;
+    bool waits, waited;
     ride_http_request *woken_next;
 };
 

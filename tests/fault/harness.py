@@ -1,11 +1,12 @@
 """What the fault tests are made of: a broker, engines that can be killed, a load, and the phase an engine was killed in.
 
-An engine is `ride run` (Ride), or the stand-in of topic.c (Relay), with which the tests themselves are tested: one that does what
+An engine is `ride run` (Ride), or the stand-in of tests/kafka/topic.c (Relay), with which the tests themselves are tested: one that does what
 was promised must pass, one with a planted fault must not. Nothing here looks into an engine but for the file in which it says what it is
 at (host/engine/service_phase.c)."""
 import json
 import mmap
 import os
+import re
 import signal
 import socket
 import struct
@@ -24,7 +25,8 @@ TOP = Path(os.environ.get("RIDE_SOURCE_DIR") or Path(__file__).resolve().parents
 BUILD = Path(os.environ.get("RIDE_BUILD_DIR") or TOP / "build/release")
 RIDE = os.environ.get("RIDE_BIN") or str(BUILD / "bin/ride")
 TOPIC_TOOL = str(BUILD / "tests/topic")
-SESSION_MS = 1500  # after which the broker gives a killed member's partitions away
+RAW = {"session.timeout.ms": "1500", "heartbeat.interval.ms": "300",  # a killed member's partitions are given away soon
+       "reconnect.backoff.max.ms": "500"}
 Topics = namedtuple("Topics", "tx decisions rejects", defaults=("tx", "decisions", "rejects"))
 PHASES = ("idle", "consumed", "scored", "produced", "delivered")  # delivered: and not stored yet
 HIT = PHASES[1:]
@@ -201,6 +203,9 @@ class Relay(Engine):
             answers[record.partition, record.offset] = b'{"score":"%016x"}' % value
         return answers
 
+    def verify(self):
+        return None
+
     def command(self):
         return [TOPIC_TOOL, "relay", self.broker.address, self.topics.tx, self.topics.decisions, self.group,
                 self.phase_path(), *([self.fault] if self.fault else [])]
@@ -212,65 +217,95 @@ class Ride(Engine):
     has_rejects = True
     id_field = "tx_id"
 
-    def __init__(self, broker, folder, spec=None, config="", **more):
-        self.spec, self.more = spec or TOP / "examples/card-fraud/features.yaml", config
+    def __init__(self, broker, folder, spec=None, raw=(), settings=(), **more):
+        """spec: another one than the example's, which then has no model. raw: options of librdkafka. settings: option=value."""
+        self.spec, self.raw, self.settings = spec, dict(RAW, **dict(raw)), list(settings)
         self.admin = f"127.0.0.1:{free_port()}"
         super().__init__(broker, folder, **more)
+        self.phase_path().parent.mkdir(exist_ok=True)
 
     def phase_path(self):
         return self.folder / "state" / "phase"
 
-    def config(self):
-        return f"""spec: {self.spec}
+    def scoring(self):
+        if self.spec is not None:
+            return f"""spec: {self.spec}
+rules: [{{id: many, when: "card_count_1h >= 3", decision: review}}]
+"""
+        return f"""spec: {TOP}/examples/card-fraud/features.yaml
 model: {{path: {TOP}/examples/card-fraud/model/model.json}}
 rules:
   - {{id: sure, when: "probability >= 0.5", decision: decline}}
   - {{id: likely, when: "probability >= 0.1", decision: review}}
-inputs: {{tx: {{topic: {self.topics.tx}, format: ndjson}}}}
+"""
+
+    def config(self):
+        raw = ", ".join(f'{name}: "{value}"' for name, value in self.raw.items())
+        return f"""{self.scoring()}inputs: {{tx: {{topic: {self.topics.tx}, format: ndjson}}}}
 outputs:
   decisions: {{topic: {self.topics.decisions}, format: ndjson, vector: true}}
   rejects: {{topic: {self.topics.rejects}}}
-kafka:
-  brokers: {self.broker.address}
-  group: {self.group}
-  raw: {{session.timeout.ms: "{SESSION_MS}", heartbeat.interval.ms: "300", reconnect.backoff.max.ms: "500"}}
+kafka: {{brokers: "{self.broker.address}", group: {self.group}, raw: {{{raw}}}}}
 state: {{dir: {self.folder}/state}}
 admin: {{listen: "{self.admin}"}}
 log: {{level: info}}
-{self.more}"""
-
-    def command(self):
-        path = self.folder / "ride.yaml"
-        path.write_text(self.config())
-        return [RIDE, "run", "--config", str(path)]
+"""
 
     def expected(self, inputs):
         """Of one partition: `ride run` over a file of the same events. Of more, the order in which they were met decides: None."""
         if any(record.partition > 0 for record in inputs):
             return None
         events, decisions, rejects = (self.folder / name for name in ("whole.ndjson", "whole-decisions.ndjson", "whole-rejects.ndjson"))
-        events.write_bytes(b"".join(record.value + b"\n" for record in inputs))
-        begin, end = self.config().index("inputs:"), self.config().index("log:")
-        config = self.config()[:begin] + f"""inputs: {{tx: {{path: {events}, format: ndjson}}}}
+        whole = [r for r in inputs if r.value and r.value.strip() and b"\n" not in r.value]  # the others are no line: dead letters
+        events.write_bytes(b"".join(record.value + b"\n" for record in whole))
+        path = self.folder / "whole.yaml"
+        path.write_text(f"""{self.scoring()}inputs: {{tx: {{path: {events}, format: ndjson}}}}
 outputs:
   decisions: {{path: {decisions}, format: ndjson, vector: true}}
   rejects: {{path: {rejects}}}
-""" + self.config()[end:]
-        path = self.folder / "whole.yaml"
-        path.write_text(config)
+log: {{level: warn}}
+""")
         subprocess.run([RIDE, "run", "--config", str(path), "--quiet"], check=True)
         refused = {json.loads(line)["line"] - 1 for line in rejects.read_bytes().splitlines()}
-        accepted = [record for number, record in enumerate(inputs) if number not in refused]
+        accepted = [record for number, record in enumerate(whole) if number not in refused]
         lines = decisions.read_bytes().splitlines()
         if len(lines) != len(accepted):
             raise RuntimeError(f"`ride run` gave {len(lines)} decisions for {len(accepted)} events")
         return {(record.partition, record.offset): line for record, line in zip(accepted, lines)}
+
+    def verify(self):
+        """What is published against what log and journal give (`ride verify`). None, or what is not right."""
+        self.command()
+        told = subprocess.run([RIDE, "verify", "--config", str(self.folder / "ride.yaml"), "--journal", *self.set_options()], check=False,
+                              capture_output=True, text=True)
+        return None if told.returncode == 0 else f"exit {told.returncode}: {told.stdout[-2000:]}{told.stderr[-1000:]}"
 
     def metrics(self):
         """Names with labels -> values of /metrics."""
         with urllib.request.urlopen(f"http://{self.admin}/metrics", timeout=5) as answer:
             lines = answer.read().decode().splitlines()
         return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line and line[0] != "#")}
+
+    def memory(self):
+        """(bytes of it that are in memory, the most that there were)"""
+        text = Path(f"/proc/{self.process.pid}/status").read_text()
+        return tuple(int(text.split(name)[1].split()[0]) * 1024 for name in ("VmRSS:", "VmHWM:"))
+
+    def bound(self):
+        """Bytes that `ride config check` says it takes at most."""
+        self.command()
+        told = subprocess.run([RIDE, "config", "check", "--config", str(self.folder / "ride.yaml"), *self.set_options()], check=True, capture_output=True,
+                              text=True).stdout
+        value, unit = re.search(r"in all +([0-9.]+) (KiB|MiB|GiB)", told).groups()
+        return int(float(value) * 1024 ** ("KiB", "MiB", "GiB").index(unit) * 1024)
+
+    def set_options(self):
+        return [word for setting in self.settings for word in ("--set", setting)]
+
+    def command(self):
+        path = self.folder / "ride.yaml"
+        path.write_text(self.config())
+        return [RIDE, "run", "--config", str(path), *self.set_options()]
 
 
 class Load:
@@ -319,9 +354,9 @@ class Load:
             self.process.wait()
 
 
-def judged(broker, engine, folder, acknowledged):
-    """What the oracle says of the engine's topics. What the broker acknowledged and does not have is not the engine's fault, but this test
-    could not see it: an error."""
+def judged(broker, engine, folder, acknowledged, verify=True):
+    """What the oracle says of the engine's topics, and of several partitions what `ride verify` says. What the broker acknowledged and does
+    not have is not the engine's fault, but this test could not see it: an error."""
     folder, topics = Path(folder), engine.topics
     inputs = list(records.read(broker.dump(topics.tx, folder / "tx.records")))
     there = {(record.partition, record.offset) for record in inputs}
@@ -331,7 +366,12 @@ def judged(broker, engine, folder, acknowledged):
     results = list(records.read(broker.dump(topics.decisions, folder / "decisions.records")))
     expected = engine.expected(inputs)
     report = oracle.judge(topics.tx, inputs, results, letters, expected, engine.id_field)
-    report["compared_with_an_independent_run"] = expected is not None
+    report["compared_with"] = "an independent run" if expected is not None else "nothing"
+    if expected is None and verify:
+        wrong = engine.verify()
+        report["compared_with"] = "log and journal"
+        if wrong is not None:
+            report["findings"]["not_verified"], report["told"]["not_verified"] = 1, [wrong]
     return report
 
 
@@ -339,7 +379,7 @@ def engine_of(word, broker, folder, **more):
     """`ride`, `relay` or `relay:FAULT` as an engine."""
     kind, _, fault = word.partition(":")
     if kind == "relay":
-        return Relay(broker, folder, fault, **{key: value for key, value in more.items() if key not in ("spec", "config")})
+        return Relay(broker, folder, fault, **{key: value for key, value in more.items() if key not in ("spec", "raw", "settings")})
     return Ride(broker, folder, **more)
 
 
@@ -356,3 +396,21 @@ def transactions(seed, count=10_000_000, **options):
                 yield line[begin:line.index(b'"', begin)], line.rstrip(b"\n")
         finally:
             made.kill()
+
+
+GOOD = b'{"tx_id":1,"ts":1735689600000,"card":"c","terminal":1,"amount":1,"currency":"EUR","mcc":1,"channel":"pos","country":"DE","is_fraud":false'
+POISON = (
+    b"", None, b" ", b"not JSON", b"[1,2]", b"null", b"\xff\xfe", b"\0" * 100, GOOD, GOOD + b'}}', GOOD + b',"tx_id":2}', GOOD + b',"x":"\0"}',
+    b'{"x":' + b"[" * 100000 + b"]" * 100000 + b"," + GOOD[1:] + b"}", GOOD.replace(b'"amount":1', b'"amount":"1e999"') + b"}",
+    GOOD.replace(b'"ts":1735689600000', b'"ts":"yesterday"') + b"}", GOOD[:-1], b'{"card":"c"}', b"x" * (2 << 20))
+POISON_TOPIC = "max.message.bytes=4000000"  # which takes the longest of them
+
+
+def with_poison(messages, every):
+    """Puts messages that are no events among the others."""
+    count = 0
+    for number, message in enumerate(messages):
+        yield message
+        if number % every == every - 1:
+            yield message[0], POISON[count % len(POISON)]
+            count += 1

@@ -5,7 +5,7 @@
 
 Every kill is told with the phase it hit, as the engine's own file says after its end: consumed, scored, produced, delivered but not stored.
 Moments are random; where --per-phase (that many hits in each, at least) is in danger, the rest are aimed at what is still rare. A run that gave no duplicate at
-all has hit nothing and fails. --engine relay tests this test: see topic.c for the faults."""
+all has hit nothing and fails. --engine relay tests this test: see tests/kafka/topic.c for the faults."""
 import argparse
 import collections
 import json
@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from harness import HIT, Broker, Load, Topics, engine_of, judged, transactions, until
+from harness import HIT, POISON_TOPIC, Broker, Load, Topics, engine_of, judged, transactions, until, with_poison
 
 AIM_S, DRAIN_S = 5, 300
 
@@ -47,9 +47,11 @@ def run(broker, options, topics=Topics()):
     chance, hits, kills = random.Random(options.seed), collections.Counter(), []
     folder = Path(options.folder)
     broker_at = set(chance.sample(range(options.kills), min(options.broker_kills, options.kills)))
-    broker.create(topics, options.partitions)
+    broker.create(topics, options.partitions, POISON_TOPIC)
     engine = engine_of(options.engine, broker, folder, group=topics.decisions, topics=topics)
     events = transactions(options.seed, late_rate="0.5%", duplicate_rate="0.5%")
+    if engine.has_rejects:
+        events = with_poison(events, 500)
     began = time.monotonic()
     with engine, Load(broker, topics.tx, events, options.rate) as load:
         for number in range(options.kills):

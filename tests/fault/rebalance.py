@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from harness import Broker, Load, Topics, engine_of, judged, transactions, until
+from harness import Broker, Load, Ride, Topics, engine_of, judged, transactions, until
 
 DRAIN_S = 300
 
@@ -42,7 +42,8 @@ def run(broker, options, topics=Topics()):
     folder = Path(options.folder)
     broker.create(topics, options.partitions)
     spec = Path(__file__).resolve().with_name("one_entity.yaml")
-    engines = [engine_of(options.engine, broker, folder, name=f"engine-{i}", group=topics.decisions, topics=topics, spec=spec) for i in (0, 1)]
+    engines = [engine_of(options.engine, broker, folder, name=f"engine-{i}", group=topics.decisions, topics=topics, spec=spec,
+                         settings=["inputs.tx.partition_key=card"]) for i in (0, 1)]
     events = transactions(options.seed, late_rate="0.5%")
     bad = []
     with engines[0], Load(broker, topics.tx, events, options.rate) as load:
@@ -66,11 +67,33 @@ def run(broker, options, topics=Topics()):
         finally:
             for engine in running(engines):
                 engine.kill()
-    report = judged(broker, engines[0], folder, acknowledged)
+    report = judged(broker, engines[0], folder, acknowledged, verify=False)  # each has a journal of its own
     if bad:
         report["findings"]["stopped_badly"] = len(bad)
         report["exit_codes"] = bad
     return {"engine": options.engine, "seed": options.seed, "rounds": dict(done), **report}
+
+
+def refused(broker, options, topics=Topics()):
+    """With an entity that is not keyed by the partitions a second member is refused with the reason, and the first one goes on when it has gone."""
+    folder = Path(options.folder)
+    broker.create(topics, options.partitions)
+    first, second = (Ride(broker, folder, name=name, group=topics.decisions, topics=topics) for name in ("first", "second"))
+    with first, Load(broker, topics.tx, transactions(options.seed), options.rate) as load:
+        first.wait_working()
+        with second:
+            code = second.process.wait(60)
+        first.wait_working()
+        acknowledged = load.finish(at_once=True)
+        until("everything is worked and stored", lambda: first.check() or broker.lag(topics.tx, first.group) == 0, DRAIN_S)
+        stopped = first.stop()
+    report = judged(broker, first, folder, acknowledged)
+    if stopped != first.stops_with:
+        report["findings"]["stopped_badly"] = 1
+    if code in (0, -9) or "another member of the group" not in second.log_text():
+        report["findings"]["not_refused"] = 1
+        report["second"] = [code, second.log_text()[-1000:]]
+    return report
 
 
 def parse(arguments=None):

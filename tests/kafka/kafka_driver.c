@@ -2,6 +2,7 @@
  *
  *   kafka_driver feed KEY=VALUE…      polls and writes what it gets to out=
  *   kafka_driver outlet KEY=VALUE…    sends the lines of in=
+ *   kafka_driver version
  *
  * brokers, group, security, ca, certificate, key, key_password_file, mechanism, user, password_file: as the options of io/kafka.h;
  * topic=NAME and raw=NAME:VALUE may be there several times; start=latest; queue_bytes, outlet_messages.
@@ -319,6 +320,7 @@ int main(int argc, char **argv) {
     for (int i = 2; i < argc; i++)
         if (!option(argv[i])) return fprintf(stderr, "kafka_driver: what is %s?\n", argv[i]), 64;
     if (d.batch == 0 || d.batch > BATCH_MAX) d.batch = BATCH_MAX;
+    if (argc == 2 && strcmp(argv[1], "version") == 0) return puts(ride_kafka_version()) < 0;
     if (argc < 2 || ride_waker_open(&waker, &err) != RIDE_OK) return 64;
     signal(SIGTERM, on_signal);
     signal(SIGINT, on_signal);
