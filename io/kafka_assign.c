@@ -172,6 +172,7 @@ static ride_status assign(kafka_feed *feed, ride_stream_info *infos) {
         client->failure = err;
         return err.status;
     }
+    feed->changes++;
     close_retired(feed); /* partitions may come back: nothing of before is in their queues */
     for (uint32_t i = 0; i < count; i++) {
         if (infos[i].stream >= RIDE_STREAMS_MAX || feed->slot_of[infos[i].stream] != KAFKA_NO_SLOT)
@@ -256,6 +257,7 @@ static void revoke(kafka_feed *feed, const rd_kafka_topic_partition_list_t *list
             rd_kafka_topic_partition_list_del(feed->waiting, list->elems[i].topic, list->elems[i].partition);
     }
     if (count > 0 && !feed->closing) feed->events.revoked(feed->events.context, streams, count, lost);
+    feed->changes++;
     if (count > 0 && !lost) {
         ride_error err = {0};
         if (kafka_commit(feed, GIVE_UP_NS, &err) != RIDE_OK)

@@ -232,6 +232,7 @@ static ride_status feed_poll(ride_feed *base, uint32_t stream, ride_message *mes
     *count = 0;
     RIDE_ASSERT(!feed->polling);
     feed->polling = true;
+    const uint64_t changes = feed->changes;
     if (feed->ends_seen > 0) tell_ends(feed);
     serve(feed);
     if (feed->options.reader) kafka_wait_for_all(feed);
@@ -243,7 +244,7 @@ static ride_status feed_poll(ride_feed *base, uint32_t stream, ride_message *mes
     }
     tell_lags(feed);
     tell_health(feed);
-    if (feed->client.failed == RIDE_OK && messages_max > 0) {
+    if (feed->client.failed == RIDE_OK && messages_max > 0 && feed->changes == changes) {
         if (stream == RIDE_STREAM_ANY) {
             *count = take_any(feed, messages, messages_max, now);
         } else {

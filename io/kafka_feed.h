@@ -54,6 +54,7 @@ typedef struct kafka_feed {
     uint64_t given_ns;                        /* when offsets were last given to librdkafka */
     uint64_t stats_count;                     /* of the client, when lags were last told */
     uint64_t commit_count;
+    uint64_t changes; /* of the streams, told to the engine: a poll that told one brings no messages */
     struct kafka_topic {
         bool missing;
         uint32_t partitions; /* 0 = not known */

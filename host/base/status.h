@@ -10,7 +10,7 @@
 #define RIDE_STATUS_LIST(X)                                                                                            \
     X(OK, "ok", false, 0)                                                                                              \
     X(END, "end of input", false, 0)                                                                                   \
-    X(PENDING, "not finished yet", true, 0)                                                                            \
+    X(PENDING, "not finished yet", true, 75)                                                                           \
     X(FULL, "no room now", true, 75)                                                                                   \
     X(INTERRUPTED, "interrupted", false, 0)                                                                            \
     X(E_USAGE, "wrong use of the command", false, 64)                                                                  \

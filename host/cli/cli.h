@@ -3,12 +3,13 @@
 #ifndef RIDE_CLI_CLI_H
 #define RIDE_CLI_CLI_H
 #include "base/error.h"
+#include "base/version.h"
 #include "base/waker.h"
 #include "cli/options.h"
 
 #include <signal.h>
 
-#define CLI_VERSION "0.1.0" /* as in CMakeLists.txt; a test compares */
+#define CLI_VERSION RIDE_VERSION
 
 /* A verb's own word ("features run") with its options; name "" is a verb without words. */
 typedef struct cli_word {
@@ -94,9 +95,11 @@ int cli_findings(ride_diagnostics *findings);
 /* Prints text to stdout. 0, or 74 when it cannot be written. */
 int cli_print(const char *text);
 
-/* From here on SIGINT and SIGTERM set the flag, and a second one ends the program as usual. */
+/* From here on SIGINT and SIGTERM set the flag, and a second one, of either, ends the program as usual. */
 volatile sig_atomic_t *cli_stop(void);
+/* From here on SIGHUP sets the flag; who reads it clears it. */
+volatile sig_atomic_t *cli_reload(void);
 /* Those signals also wake who sleeps there; NULL: nobody any more. */
-void cli_stop_wakes(ride_waker *waker);
+void cli_signals_wake(ride_waker *waker);
 
 #endif

@@ -252,6 +252,7 @@ int cli_config_check(const ride_config *config) {
     }
     if (c.spec != NULL) {
         check_sources(&c);
+        told(&c, ride_config_check_partitions(config, c.spec, &c.findings));
         compile(&c);
     }
     if (c.code == 0 && c.spec != NULL) {

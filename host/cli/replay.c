@@ -25,9 +25,9 @@ const char cli_replay_help[] =
     "  --vector           the features behind the decision too\n"
     "  --json             one JSON object; a sensitive field is shown, where the text shows its end only\n"
     "  --backend NAME     what computes (reference), --backend-path PATH its plugin\n"
-    "Exit: 0 it is what was published, 65 it is not, or the log no longer has what is needed, 66 there is no such "
-    "event,\n"
-    "78 the journal is of another spec\n"
+    "Exit: 0 it is what was published, 65 it is not, the log no longer has it, or the journal is of another spec, 66 "
+    "there is no such\n"
+    "event\n"
     "Examples:\n"
     "  ride replay --config ride.yaml --event 918273 --vector\n"
     "  ride replay --config ride.yaml --at transactions/3/1042 --json | jq .record\n";
@@ -229,10 +229,10 @@ static int run(const ride_config *config) {
     run_options.backend_memory = 0;
     run_options.shards = 0;
     if (ride_waker_open(&waker, &err) != RIDE_OK) return cli_failed("replay", &err);
-    cli_stop_wakes(&waker);
+    cli_signals_wake(&waker);
     ride_diagnostics_init(&findings);
     ride_status st = ride_replay_config(config, &run_options, journal_path, &waker, &replay, &answer, &findings, &err);
-    cli_stop_wakes(NULL);
+    cli_signals_wake(NULL);
     ride_waker_close(&waker);
     cli_step_end();
     int code = 0;

@@ -1,4 +1,4 @@
-/* cli/report.c: how errors and findings are told, and the flag that Ctrl-C sets. */
+/* cli/report.c: how errors and findings are told. */
 #include "base/assert.h"
 #include "cli/cli.h"
 
@@ -67,21 +67,4 @@ int cli_print(const char *text) {
     if (fputs(text, stdout) >= 0 && fflush(stdout) == 0) return 0;
     fputs("ride: the standard output cannot be written\n", stderr);
     return ride_status_exit_code(RIDE_E_IO);
-}
-
-static volatile sig_atomic_t stop_requested;
-static ride_waker *volatile stop_waker;
-
-static void on_signal(int number) {
-    stop_requested = 1;
-    signal(number, SIG_DFL);
-    if (stop_waker != NULL) ride_waker_wake(stop_waker);
-}
-
-void cli_stop_wakes(ride_waker *waker) { stop_waker = waker; }
-
-volatile sig_atomic_t *cli_stop(void) {
-    signal(SIGINT, on_signal);
-    signal(SIGTERM, on_signal);
-    return &stop_requested;
 }

@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 #include "cli/config_read.h"
 #include "cli/run_report.h"
+#include "engine/placed.h"
 #include "engine/service_config.h"
 #include "engine/summary.h"
 
@@ -11,17 +12,26 @@
 
 const char cli_run_help[] =
     "usage: ride run --config FILE [--set KEY=VALUE]… [options]\n"
-    "Reads events, computes their features, scores them, decides, and writes one decision per event in input order. "
-    "Runs to "
-    "the\n"
-    "end of the input, or until Ctrl-C or SIGTERM, which end it cleanly; with state.dir the next run goes on from "
+    "Reads events, computes their features, scores them, decides, and writes one decision per event in input order.\n"
+    "From files: to their end, or until Ctrl-C or SIGTERM, which end it cleanly; with state.dir the next run goes on "
+    "from "
     "there.\n"
+    "From topics of Kafka or by HTTP: a service, until Ctrl-C or SIGTERM: then no more is taken, what is in hand is "
+    "finished, "
+    "and\n"
+    "results are waited for, at most runtime.drain_timeout. A second signal ends it at once. SIGHUP reads the "
+    "configuration again\n"
+    "and takes all of it, or, with the reason in the log, nothing.\n"
     "  --config FILE      what to run (YAML; docs/CONFIGURATION.md, `ride config reference`)\n"
     "  --set KEY=VALUE    changes one option; stronger than the environment (RIDE__SCHEDULER__MAX_BATCH=1024) and the "
     "file\n"
     "  --strict           exit 65 when a row was rejected\n"
     "  --quiet            no summary; --progress: a progress line even without a terminal\n"
-    "Exit: 0 done or stopped, 65 bad data or model, 66 no input, 74 input/output failed, 78 bad configuration or spec\n"
+    "Exit: 0 done or stopped, 64 wrong use, 65 bad data or model, 66 no input or topic, 69 no port, broker or backend, "
+    "71 not\n"
+    "enough memory, 74 input/output failed, 75 stopped before all results were acknowledged (the message says which: "
+    "their events\n"
+    "are worked again at the next start), 78 bad configuration or spec; ended by a second signal: 130, 143\n"
     "Examples:\n"
     "  ride run --config examples/card-fraud/ride.yaml\n"
     "  ride run --config ride.yaml --set inputs.tx.path=today.csv.zst --set outputs.decisions.path=- --quiet\n";
@@ -40,14 +50,34 @@ static const cli_option options[] = {
 };
 const cli_word cli_run_words[] = {{"", CLI_OPTIONS(options)}, {0}};
 
+static ride_status load_again(void *context, ride_config **out, ride_diagnostics *findings) {
+    (void)context;
+    return ride_config_load(path, sets.items, sets.count, (const char *const *)environ, out, findings);
+}
+
 static ride_status serve(const ride_config *config, const ride_run_options *run, ride_run_summary *summary,
                          ride_diagnostics *findings, ride_error *err) {
     static ride_waker waker;
     RIDE_TRY(ride_waker_open(&waker, err));
-    cli_stop_wakes(&waker);
-    ride_status st = ride_service_run_config(config, run, &waker, summary, findings, err);
-    cli_stop_wakes(NULL);
+    cli_signals_wake(&waker);
+    const ride_service_process process = {.waker = &waker, .reload = cli_reload(), .load = load_again};
+    ride_status st = ride_service_run_config(config, run, &process, summary, findings, err);
+    cli_signals_wake(NULL);
     ride_waker_close(&waker);
+    return st;
+}
+
+/* On this machine's cores and memory, as far as they are known. */
+static ride_status run_placed(const ride_config *config, ride_run_options *run, ride_run_summary *summary,
+                              ride_diagnostics *findings, ride_error *err) {
+    static ride_placed placed;
+    ride_status st = ride_placed_open(&placed, config, err);
+    if (st == RIDE_OK) {
+        ride_placed_apply(&placed, run);
+        st = ride_config_is_service(config) ? serve(config, run, summary, findings, err)
+                                            : ride_run(run, summary, findings, err);
+    }
+    ride_placed_close(&placed);
     return st;
 }
 
@@ -73,8 +103,7 @@ static int run_config(const ride_config *config) {
                                 .rule_decisions = rule_decisions,
                                 .rules_count = config->rules_count};
     ride_diagnostics_init(&findings);
-    ride_status st = ride_config_is_service(config) ? serve(config, &run, &summary, &findings, &err)
-                                                    : ride_run(&run, &summary, &findings, &err);
+    ride_status st = run_placed(config, &run, &summary, &findings, &err);
     if (shown) cli_progress_end();
     int code = 0;
     facts.interrupted = st == RIDE_INTERRUPTED;

@@ -1,13 +1,10 @@
 /* cli/topology.c: `ride topology`: the machine as RIDE sees it, and which thread a configuration would get where. */
-#include "backend/registry.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/config_read.h"
 #include "cli/topology_report.h"
 #include "engine/budget.h"
-#include "engine/engine.h"
-#include "topo/topo.h"
+#include "engine/placed.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -16,9 +13,8 @@ const char cli_topology_help[] =
     "usage: ride topology [--config FILE [--set KEY=VALUE]...] [--from MACHINE] [--shards N] [--json] [--record FILE]\n"
     "Prints cores, nodes, caches, huge pages and devices as this process may use them, and the placement that a "
     "configuration\n"
-    "would get: shards, ingest and emit threads, their CPUs, and the node of each pool. Nothing is bound or "
-    "allocated.\n"
-    "  --config FILE      whose runtime.shards, runtime.mode and backend count; without one: as many shards as fit\n"
+    "would get: shards, their CPUs and nodes, and the CPUs of all other threads. Nothing is bound or allocated.\n"
+    "  --config FILE      whose runtime.shards and backend count; without one: as many shards as fit\n"
     "  --set KEY=VALUE    changes one option of it\n"
     "  --from MACHINE     another machine: an XML file of hwloc (`lstopo FILE.xml`, --record), or\n"
     "                     \"synthetic:package:2 numa:1 core:16 pu:2\"; its GPUs count as the backend's devices\n"
@@ -41,34 +37,17 @@ static const cli_option options[] = {
 };
 const cli_word cli_topology_words[] = {{"", CLI_OPTIONS(options)}, {0}};
 
-enum { DEVICES_MAX = RIDE_PCI_DEVICES_MAX };
-typedef struct devices {
-    int32_t nodes[DEVICES_MAX];
-    uint32_t count;
-    char backend[48];
-} devices;
-
-/* Those of the backend that would run; the CPU is no device here: its cores are placed themselves. */
-static int find_devices(const ride_config *config, devices *out) {
-    ride_backend_services services;
-    const ride_backend_ops *ops = NULL;
+/* Those of the backend that would run. */
+static int find_devices(const ride_config *config, ride_placed_devices *out) {
     ride_error err = {.status = RIDE_OK};
-    ride_backend_services_init(&services, ride_clock_real());
     ride_log_set_level(RIDE_LOG_OFF); /* what is passed over is `ride doctor`'s matter */
     const char *name = config != NULL ? config->backend : "auto", *path = config != NULL ? config->backend_path : NULL;
-    if (ride_backend_select(name, path, &services, &ops, NULL, &err) != RIDE_OK) return cli_failed("topology", &err);
-    snprintf(out->backend, sizeof out->backend, "%s", ops->name);
-    for (uint32_t i = 0; i < ops->device_count() && out->count < DEVICES_MAX; i++) {
-        ride_device_props props;
-        if (ops->device_props(i, &props, &err) != RIDE_OK) return cli_failed("topology", &err);
-        if (strcmp(props.kind, "cpu") != 0) out->nodes[out->count++] = props.numa_node;
-    }
-    return 0;
+    return ride_placed_find_devices(name, path, out, &err) == RIDE_OK ? 0 : cli_failed("topology", &err);
 }
 
 /* Of a machine that is not here: its GPUs, in the order of the bus. */
-static void find_gpus(const ride_machine *machine, devices *out) {
-    for (uint32_t i = 0; i < machine->devices_count && out->count < DEVICES_MAX; i++) {
+static void find_gpus(const ride_machine *machine, ride_placed_devices *out) {
+    for (uint32_t i = 0; i < machine->devices_count && out->count < RIDE_PLACED_DEVICES_MAX; i++) {
         const ride_pci_device *d = &machine->devices[i];
         if (d->kind != RIDE_PCI_GPU) continue;
         out->nodes[out->count++] = d->node != RIDE_NODE_NONE ? (int32_t)machine->nodes[d->node].os : -1;
@@ -76,7 +55,7 @@ static void find_gpus(const ride_machine *machine, devices *out) {
     snprintf(out->backend, sizeof out->backend, "%s", out->count > 0 ? "the machine's GPUs" : "the CPU");
 }
 
-/* What one shard's batches take, by the compiled spec. 0, or the exit code of what is wrong with it. */
+/* What the batches take, by the compiled spec. 0, or the exit code of what is wrong with it. */
 static int find_pool(const ride_config *config, uint32_t shards_count, uint64_t *out) {
     static ride_diagnostics findings;
     ride_run_options run = {.spec_path = config->spec,
@@ -99,7 +78,7 @@ static int find_pool(const ride_config *config, uint32_t shards_count, uint64_t 
         ride_budget budget;
         ride_budget_facts_of(spec, &bundle, shards_count, &facts);
         ride_config_budget(config, &facts, &budget);
-        *out = ride_budget_of_shards(&budget) / shards_count;
+        *out = ride_budget_of_batches(&budget);
     }
     ride_bundle_image_free(image);
     ride_spec_destroy(spec);
@@ -108,25 +87,14 @@ static int find_pool(const ride_config *config, uint32_t shards_count, uint64_t 
 
 static int report(const ride_config *config, const ride_machine *machine) {
     static ride_placement placement;
-    devices found = {.count = 0};
+    ride_placed_devices found = {.count = 0};
     int code = 0;
     if (from == NULL) code = find_devices(config, &found);
     else find_gpus(machine, &found);
     if (code != 0) return code;
-    ride_place_wish wish = {.shards = shards,
-                            .mode = RIDE_PLACE_AUTO,
-                            .device_nodes = found.nodes,
-                            .devices_count = found.count};
-    if (config != NULL) {
-        static const ride_place_mode modes[] = {[RIDE_CONFIG_AUTO] = RIDE_PLACE_AUTO,
-                                                [RIDE_CONFIG_INLINE] = RIDE_PLACE_INLINE,
-                                                [RIDE_CONFIG_PIPELINE] = RIDE_PLACE_PIPELINE};
-        if (shards == 0) wish.shards = config->runtime.shards;
-        wish.mode = modes[config->runtime.mode];
-    }
-    ride_topo_place(machine, &wish, &placement);
+    ride_placed_choose(machine, shards == 0 && config != NULL ? config->runtime.shards : shards, &found, &placement);
     cli_topology t = {.machine = machine, .placement = &placement, .backend = found.backend};
-    if (config != NULL) code = find_pool(config, placement.shards_count, &t.shard_pool_bytes);
+    if (config != NULL) code = find_pool(config, placement.shards_count, &t.batches_bytes);
     if (code != 0) return code;
     if (as_json) cli_topology_json(&t, stdout);
     else {

@@ -80,12 +80,15 @@ void cli_machine_text(const ride_machine *m, FILE *to) {
     put_devices(m, to);
 }
 
+/* Of the batches, which all shards work on. */
+static uint64_t pool_bytes(const cli_topology *t, uint32_t node) {
+    return t->placement->threads[0].node == node ? t->batches_bytes : 0;
+}
+
 void cli_placement_text(const cli_topology *t, FILE *to) {
     const ride_placement *p = t->placement;
     char cpus[128], name[32];
-    fprintf(to, "placement      %s, %u shard%s on %s", p->mode == RIDE_PLACE_INLINE ? "inline" : "pipeline",
-            p->shards_count, plural(p->shards_count), t->backend);
-    if (p->mode == RIDE_PLACE_PIPELINE) fprintf(to, ", %u ingest, %u emit", p->ingest_count, p->emit_count);
+    fprintf(to, "placement      %u shard%s on %s", p->shards_count, plural(p->shards_count), t->backend);
     fputs(p->binds ? ", threads bound to cores\n" : ", threads not bound\n", to);
     for (uint32_t i = 0; i < p->threads_count; i++) {
         const ride_place_thread *thread = &p->threads[i];
@@ -100,7 +103,7 @@ void cli_placement_text(const cli_topology *t, FILE *to) {
         if ((p->pool_nodes >> n & 1) == 0) continue;
         fprintf(to, "  pool         node %u, of %u shard%s", t->machine->nodes[n].os, p->pool_shards[n],
                 plural(p->pool_shards[n]));
-        if (t->shard_pool_bytes > 0) put_size(", ", t->shard_pool_bytes * p->pool_shards[n], to);
+        if (pool_bytes(t, n) > 0) put_size(", ", pool_bytes(t, n), to);
         fputc('\n', to);
     }
     for (uint32_t i = 0; i < p->notes_count; i++) fprintf(to, "  note         %s\n", p->notes[i]);
@@ -177,9 +180,7 @@ static void machine_json(const ride_machine *m, FILE *to) {
 void cli_topology_json(const cli_topology *t, FILE *to) {
     const ride_placement *p = t->placement;
     machine_json(t->machine, to);
-    fprintf(to, ",\n \"placement\": {\"mode\": \"%s\", \"binds\": %s, \"shards\": %u, \"ingest\": %u, \"emit\": %u, ",
-            p->mode == RIDE_PLACE_INLINE ? "inline" : "pipeline", p->binds ? "true" : "false", p->shards_count,
-            p->ingest_count, p->emit_count);
+    fprintf(to, ",\n \"placement\": {\"binds\": %s, \"shards\": %u, ", p->binds ? "true" : "false", p->shards_count);
     put_text("backend", t->backend, to);
     fputs(", ", to);
     put_cpus("others", &p->rest, to);
@@ -200,7 +201,7 @@ void cli_topology_json(const cli_topology *t, FILE *to) {
     for (uint32_t n = 0; n < t->machine->nodes_count; n++) {
         if ((p->pool_nodes >> n & 1) == 0) continue;
         fprintf(to, "%s{\"node\": %u, \"shards\": %u, \"bytes\": %" PRIu64 "}", first ? "" : ", ",
-                t->machine->nodes[n].os, p->pool_shards[n], t->shard_pool_bytes * p->pool_shards[n]);
+                t->machine->nodes[n].os, p->pool_shards[n], pool_bytes(t, n));
         first = false;
     }
     fputs("],\n  \"notes\": [", to);

@@ -8,8 +8,9 @@
 typedef struct cli_topology {
     const ride_machine *machine;
     const ride_placement *placement;
-    const char *backend;       /* whose devices the shards use: "cpu", "cuda", "the machine's GPUs" */
-    uint64_t shard_pool_bytes; /* memory of one shard's batches, 0 = not known without a configuration */
+    const char *backend; /* whose devices the shards use: "cpu", "cuda", "the machine's GPUs" */
+    uint64_t
+        batches_bytes; /* memory of the batches, on the first shard's node; 0 = not known without a configuration */
 } cli_topology;
 
 void cli_machine_text(const ride_machine *machine, FILE *to);

@@ -31,8 +31,8 @@ const char cli_verify_help[] =
     "  --journal [PATH]       its arrival journal, where it is not the configuration's\n"
     "  --first N              how many findings are told (10); all are counted\n"
     "  --backend NAME         what computes (reference)\n"
-    "Exit: 0 all that could be judged is equal, 65 something is not, 66 nothing could be judged, 78 the journal is of "
-    "another spec\n"
+    "Exit: 0 all that could be judged is equal, 65 something is not, or the journal is of another spec, 66 nothing "
+    "could be judged\n"
     "Examples:\n"
     "  ride verify --spec examples/card-fraud/features.yaml --input tx.csv\n"
     "  ride verify --config ride.yaml --journal\n";

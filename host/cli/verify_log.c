@@ -124,11 +124,11 @@ static int run(const ride_config *config, const cli_verify_asked *asked) {
     options.backend_memory = 0;
     options.shards = 0;
     if (ride_waker_open(&waker, &err) != RIDE_OK) return cli_failed("verify", &err);
-    cli_stop_wakes(&waker);
+    cli_signals_wake(&waker);
     ride_diagnostics_init(&findings);
     const char *journal = asked->journal != NULL && asked->journal[0] != '\0' ? asked->journal : NULL;
     ride_status st = ride_verify_config(config, &options, journal, &waker, &verify, &result, &findings, &err);
-    cli_stop_wakes(NULL);
+    cli_signals_wake(NULL);
     ride_waker_close(&waker);
     cli_step_end();
     int code = 0;

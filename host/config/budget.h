@@ -35,7 +35,7 @@ typedef struct ride_budget_item {
     uint64_t events; /* bound in events, 0 = in bytes alone */
     uint64_t bytes;
     bool is_bounded; /* false: `bytes` is nothing to rely on */
-    bool of_shards;  /* lies in the pools of the shards' nodes */
+    bool of_batches; /* lies in the pool of the first shard's node */
     const char *key; /* option that changes it, "" = none */
 } ride_budget_item;
 
@@ -48,8 +48,8 @@ typedef struct ride_budget {
 
 /* Items of nothing are left out. */
 void ride_config_budget(const ride_config *config, const ride_budget_facts *facts, ride_budget *out);
-/* What the batches of all shards take together: the part that lies in the pools of their nodes. */
-uint64_t ride_budget_of_shards(const ride_budget *budget);
+/* What batches take together: the part that lies in the pool of the first shard's node. */
+uint64_t ride_budget_of_batches(const ride_budget *budget);
 /* RIDE_E_MEMORY when the sum is more than memory_bytes (0 = not known: RIDE_OK); the error says the sum and its largest parts. */
 ride_status ride_budget_check(const ride_budget *budget, uint64_t memory_bytes, ride_error *err);
 /* "1.5 GiB", "16.0 MiB", "0.1 MiB". Returns text; 32 bytes are enough. */

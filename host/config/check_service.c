@@ -5,7 +5,7 @@
 
 bool ride_config_is_service(const ride_config *config) {
     bool topic = config->decisions.topic != NULL || config->alerts.topic != NULL || config->rejects_topic != NULL ||
-                 config->late_topic != NULL || config->journal.topic != NULL;
+                 config->late_topic != NULL;
     for (uint32_t i = 0; i < config->inputs_count; i++) topic = topic || config->inputs[i].topic != NULL;
     return topic || config->http.listen != NULL;
 }
@@ -91,16 +91,15 @@ static void check_security(config_builder *b) {
 static void check_journal(config_builder *b) {
     const ride_config *c = b->config;
     const config_option *topic = config_find_option(CONFIG_INPUT ".topic");
-    bool has = c->state_dir != NULL || c->journal.path != NULL || c->journal.topic != NULL;
-    if (has || config_setting_by_key(b, "state.dir")->is_wrong || config_setting_by_key(b, "journal.path")->is_wrong ||
-        config_setting_by_key(b, "journal.topic")->is_wrong)
+    bool has = c->state_dir != NULL || c->journal.path != NULL;
+    if (has || config_setting_by_key(b, "state.dir")->is_wrong || config_setting_by_key(b, "journal.path")->is_wrong)
         return;
     for (uint32_t i = 0; i < b->priv->sources_count; i++) {
         const config_setting *s = config_setting_of(b->priv, topic, b->priv->sources[i]);
         if (s == NULL || !s->value.is_set) continue;
         config_fault_at(
             b, s, "state: FOLDER",
-            "`inputs.%s.topic` needs `state.dir` or a `journal`: the order of arrival must outlive the process",
+            "`inputs.%s.topic` needs `state.dir` or `journal.path`: the order of arrival must outlive the process",
             b->priv->sources[i]);
         return;
     }
@@ -114,6 +113,43 @@ static void check_scheduler(config_builder *b) {
                         "`scheduler.max_delay` has no effect: `scheduler.policy` is greedy");
 }
 
+/* A key that says how a topic is partitioned, on every topic or on none; what has no partition does not go with it. */
+static void check_partition_keys(config_builder *b) {
+    const config_option *option = config_find_option(CONFIG_INPUT ".partition_key"),
+                        *topic = config_find_option(CONFIG_INPUT ".topic");
+    const config_setting *first = NULL, *lacks = NULL, *http = config_setting_by_key(b, "http.listen");
+    for (uint32_t i = 0; i < b->priv->sources_count; i++) {
+        const config_setting *key = config_setting_of(b->priv, option, b->priv->sources[i]),
+                             *named = config_setting_of(b->priv, topic, b->priv->sources[i]);
+        const bool has_topic = named != NULL && (named->value.is_set || named->is_wrong);
+        const bool has_key = key != NULL && (key->value.is_set || key->is_wrong);
+        if (has_key && !has_topic)
+            config_fault_at(b, key, NULL, "`inputs.%s.partition_key` needs `inputs.%s.topic`", b->priv->sources[i],
+                            b->priv->sources[i]);
+        else if (has_key && first == NULL) first = key;
+        else if (has_topic && !has_key) lacks = named;
+    }
+    if (first != NULL && lacks != NULL)
+        config_fault_at(b, lacks, NULL, "`inputs.%s.partition_key` is missing: `inputs.%s` has one", lacks->source,
+                        first->source);
+    if (first != NULL && given(http))
+        config_fault_at(b, http, "one of them",
+                        "`http.listen` and `inputs.%s.partition_key` are both given: events by "
+                        "HTTP are of no partition",
+                        first->source);
+}
+
+static void check_runtime(config_builder *b) {
+    const config_setting *mode = config_setting_by_key(b, "runtime.mode"),
+                         *shards = config_setting_by_key(b, "runtime.shards");
+    if (b->config->runtime.mode != RIDE_CONFIG_PIPELINE || mode->is_wrong || shards->is_wrong) return;
+    if (ride_config_is_service(b->config))
+        config_fault_at(b, mode, "runtime.mode: inline", "`runtime.mode` pipeline is not supported yet in a service");
+    else if (b->config->runtime.shards == 1)
+        config_fault_at(b, mode, "runtime.shards: 0, or 2 and more",
+                        "`runtime.mode` pipeline needs several `runtime.shards`: what reads and writes computes too");
+}
+
 void config_check_service(config_builder *b) {
     check_files_or_service(b);
     check_brokers(b);
@@ -122,4 +158,6 @@ void config_check_service(config_builder *b) {
     need(b, "http.key", "http.certificate");
     check_journal(b);
     check_scheduler(b);
+    check_partition_keys(b);
+    check_runtime(b);
 }

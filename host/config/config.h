@@ -49,7 +49,8 @@ typedef struct ride_config_input {
     const char *source; /* name of a source of the spec */
     const char *path;   /* resolved; exactly one of path and topic is not NULL */
     const char *topic;
-    ride_format format; /* 0 = as the spec says; of a topic never 0 */
+    ride_format format;        /* 0 = as the spec says; of a topic never 0 */
+    const char *partition_key; /* field that the topic is partitioned by; NULL = not said */
 } ride_config_input;
 
 typedef enum ride_config_start { RIDE_CONFIG_EARLIEST = 1, RIDE_CONFIG_LATEST } ride_config_start;
@@ -136,7 +137,7 @@ typedef struct ride_config {
         int64_t drain_timeout_us;
     } runtime;
     struct {
-        const char *path, *topic; /* one of the two, or both NULL = none; not set: STATE_DIR/journal.ride */
+        const char *path; /* not set: STATE_DIR/journal.ride; NULL: none */
         bool sync;
     } journal;
     ride_log_level log_level;
@@ -159,6 +160,11 @@ bool ride_config_is_service(const ride_config *config);
  * while a run goes on; RIDE_E_CONFIG when there is one: then nothing of `next` may be taken. begun: the configuration that the process
  * started with, not the last one taken, since rooms were sized by it. Files that options name are not looked into. */
 ride_status ride_config_reload_check(const ride_config *begun, const ride_config *next, ride_diagnostics *findings);
+
+/* inputs.SOURCE.partition_key, NULL = not said. */
+const char *ride_config_partition_key(const ride_config *config, const char *source);
+/* Does the partition key fit the spec: is every window over events of one partition? A finding for each entity that does not fit. */
+ride_status ride_config_check_partitions(const ride_config *config, const ride_spec *spec, ride_diagnostics *findings);
 
 /* Where an option's value comes from: to place a finding that only a later step can make. */
 typedef enum ride_config_layer {

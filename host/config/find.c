@@ -93,8 +93,8 @@ void config_suggest(const char *key, char out[CONFIG_KEY_BYTES]) {
     out[0] = '\0';
     const char *dot = strrchr(key, '.');
     if (strncmp(key, inputs_dot, strlen(inputs_dot)) == 0 && dot > key + strlen(inputs_dot)) {
-        static const char *const members[] = {"path", "topic", "format"};
-        const char *near = ride_nearest(dot + 1, members, 3);
+        static const char *const members[] = {"path", "topic", "format", "partition_key"};
+        const char *near = ride_nearest(dot + 1, members, 4);
         if (near != NULL && dot - key < CONFIG_NAME_BYTES_MAX + 8)
             snprintf(out, CONFIG_KEY_BYTES, "%.*s.%s", (int)(dot - key), key, near);
         return;

@@ -69,6 +69,9 @@ const config_option config_options[] = {
     {CONFIG_INPUT ".topic", CONFIG_TOPIC, AT_INPUT(topic), .text = "topic of Kafka"},
     {CONFIG_INPUT ".format", CONFIG_WORD, AT_INPUT(format), .words = formats, .words_first = RIDE_FORMAT_CSV,
      .text = "format of the rows; not set: as the spec says, of a topic `ndjson`"},
+    {CONFIG_INPUT ".partition_key", CONFIG_NAME, AT_INPUT(partition_key),
+     .text = "field that the topic is partitioned by; every entity of the spec must have this key and no other. Then "
+             "several processes may share `kafka.group`, and each partition has a clock of its own"},
     {"outputs.decisions.path", CONFIG_STREAM, AT(decisions.path),
      .text = "where decisions go, or `-` for the standard output; either this or `topic`. Only a service that has no "
              "`inputs` "
@@ -150,17 +153,19 @@ const config_option config_options[] = {
     {"admin.listen", CONFIG_ADDRESS, AT(admin.listen), .text = "`HOST:PORT` of /metrics, /healthz and /readyz"},
     {"runtime.mode", CONFIG_WORD, AT(runtime.mode), .words = modes, .words_first = RIDE_CONFIG_AUTO,
      .default_text = "auto",
-     .text = "`inline`: one thread does everything for its shard; `pipeline`: threads of their own read and write; "
-             "`auto`: by the "
-             "machine's cores"},
+     .text =
+         "of a run over files. `inline`: a batch is written before the next one is read; `pipeline`: the next is "
+         "read and the last one written while the shards compute, with `runtime.shards` above 1; `auto`: `pipeline` "
+         "where that can be. A service is `inline`"},
     {"runtime.shards", CONFIG_COUNT, "shards", 0, RIDE_CONFIG_SHARDS_MAX, "1", AT(runtime.shards),
      .text = "parts of the key space, one core each; 0: by the machine's cores; changes speed, never results"},
     {"runtime.drain_timeout", CONFIG_DURATION, .min = 0, .max = UINT64_C(3600000000), .default_text = "30s",
      AT(runtime.drain_timeout_us), .hot_reloadable = true,
      .text = "how long a stop waits for results to arrive; what has not by then is read again after the next start"},
     {"journal.path", CONFIG_PATH, AT(journal.path),
-     .text = "file; not set: `journal.ride` in `state.dir`, when that is set; either this or `topic`"},
-    {"journal.topic", CONFIG_TOPIC, AT(journal.topic), .text = "topic of Kafka with one partition"},
+     .text = "file; not set: `journal.ride` in `state.dir`, when that is set"},
+    {"journal.topic", CONFIG_TOPIC, .unavailable = "the arrival journal is a file, journal.path",
+     .text = "topic of Kafka with one partition"},
     {"journal.sync", CONFIG_BOOL, AT(journal.sync), .default_text = "false",
      .text = "force the file to the disk before results go out: the order survives a crash of the machine, not only of "
              "the process"},

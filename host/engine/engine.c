@@ -105,7 +105,8 @@ ride_status ride_run(const ride_run_options *given, ride_run_summary *out, ride_
     ride_status st = options.rules_count <= RIDE_RULES_MAX
                          ? pipeline_open(p, findings, err)
                          : ride_fail(err, RIDE_E_CONFIG, "more than %d rules", RIDE_RULES_MAX);
-    if (st == RIDE_OK && options.shards > 1) st = overlap_open(p, err);
+    if (st == RIDE_OK && options.shards > 1 && !options.one_batch) st = overlap_open(p, err);
+    if (st == RIDE_OK) st = shards_bind_caller(p, err);
     const bool opened =
         st == RIDE_OK; /* before that there is nothing to keep: a stop leaves the saved state as it is */
     observe_start(p);

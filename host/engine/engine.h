@@ -91,6 +91,17 @@ typedef struct ride_run_summary {
     struct ride_run_drift *drift;              /* engine/drift.h; NULL without a profile; likewise */
 } ride_run_summary;
 
+/* Where the buffers of batches come from that the backend asks its host for: zeroed, 4 KiB aligned, NULL = none left. */
+typedef struct ride_host_memory {
+    void *context;
+    void *(*alloc)(void *context, uint64_t bytes);
+    void (*free)(void *context, void *memory);
+} ride_host_memory;
+
+/* May it run? Asked once, when spec, rules, model and profile are compiled and nothing is sized yet. Findings go to `findings`. */
+typedef ride_status (*ride_admit_fn)(void *context, const ride_spec *spec, const ride_bundle *bundle,
+                                     ride_diagnostics *findings, ride_error *err);
+
 typedef struct ride_run_options {
     const char *spec_path;
     const char *model_path; /* NULL = rules alone decide */
@@ -103,19 +114,23 @@ typedef struct ride_run_options {
     const ride_input_option *inputs;
     uint32_t inputs_count;
     ride_record record;
-    bool vector;                            /* DECISION: the vector behind the decision */
-    const char *output_path;                /* "-" = standard output */
-    const char *alerts_path;                /* DECISION: decisions that are not approve, once more; NULL = none */
-    const char *rejects_path;               /* dead letters, NULL = counted only */
-    const char *late_path;                  /* rows too late for the windows, NULL = none */
-    const char *drift_path;                 /* drift of each interval, one JSON line per column, NULL = none */
-    ride_format format;                     /* of the outputs; 0 = CSV */
-    uint32_t batch_rows_max;                /* 0 = 1024: tiles in and out stay in the second-level cache */
-    const char *backend;                    /* NULL = "cpu" */
-    const char *backend_path;               /* folder or plugin, may be NULL */
-    uint64_t backend_memory;                /* bytes of window state; 0 = the machine's */
-    uint32_t shards;                        /* threads that compute a batch together, this one among them; 0 = 1 */
-    const int *shard_cpus;                  /* [shards] cpu that each is bound to, -1 = none; NULL = none of them */
+    bool vector;                    /* DECISION: the vector behind the decision */
+    const char *output_path;        /* "-" = standard output */
+    const char *alerts_path;        /* DECISION: decisions that are not approve, once more; NULL = none */
+    const char *rejects_path;       /* dead letters, NULL = counted only */
+    const char *late_path;          /* rows too late for the windows, NULL = none */
+    const char *drift_path;         /* drift of each interval, one JSON line per column, NULL = none */
+    ride_format format;             /* of the outputs; 0 = CSV */
+    uint32_t batch_rows_max;        /* 0 = 1024: tiles in and out stay in the second-level cache */
+    const char *backend;            /* NULL = "cpu" */
+    const char *backend_path;       /* folder or plugin, may be NULL */
+    uint64_t backend_memory;        /* bytes of window state; 0 = the machine's */
+    uint32_t shards;                /* threads that compute a batch together, this one among them; 0 = 1 */
+    const int *shard_cpus;          /* [shards] cpu that each is bound to, -1 = none; NULL = none of them */
+    bool one_batch;                 /* with several shards: a batch is written before the next one is read */
+    const ride_host_memory *memory; /* NULL = the C library's */
+    ride_admit_fn admit;            /* may be NULL */
+    void *admit_context;
     const char *config_path, *summary_path; /* may be NULL: files of the caller that no output may overwrite */
     const char *state_dir;       /* resume from it, and save into it at a clean end or stop; NULL = neither */
     volatile sig_atomic_t *stop; /* set it and the run ends after the batch; may be NULL */

@@ -121,6 +121,11 @@ static ride_status open_maps(pipeline *p, ride_error *err) {
 static ride_status open_backend(pipeline *p, ride_error *err) {
     ride_backend_report report;
     ride_backend_services_init(&p->services, ride_clock_real());
+    if (p->options->memory != NULL) {
+        p->services.memory_context = p->options->memory->context;
+        p->services.memory_alloc = p->options->memory->alloc;
+        p->services.memory_free = p->options->memory->free;
+    }
     const char *name = p->options->backend != NULL ? p->options->backend : "cpu";
     RIDE_TRY(ride_backend_select(name, p->options->backend_path, &p->services, &p->ops, &report, err));
     if (strcmp(name, "auto") == 0) ride_backend_report_log(&report);
@@ -167,6 +172,8 @@ ride_status pipeline_open(pipeline *p, ride_diagnostics *findings, ride_error *e
     p->outputs[OUTPUT_DRIFT].path = p->options->drift_path;
     p->outputs[OUTPUT_ALERTS].path = p->options->alerts_path;
     RIDE_TRY(compile(p, findings, err));
+    if (p->options->admit != NULL)
+        RIDE_TRY(p->options->admit(p->options->admit_context, p->spec, &p->bundle, findings, err));
     if (p->options->state_dir != NULL) RIDE_TRY(ride_snapshot_dir_open(p->options->state_dir, &p->snapshots, err));
     RIDE_TRY(open_inputs(p, err));
     RIDE_TRY(open_maps(p, err));

@@ -64,7 +64,8 @@ static ride_status wire(wiring *w, const ride_config *c, const ride_run_options 
     w->results.kafka.reader = true;
     w->results.kafka.group = NULL;
     /* What a run writes is not written here. */
-    o->run.output_path = o->run.rejects_path = o->run.late_path = o->run.drift_path = o->run.summary_path = NULL;
+    o->run.output_path = o->run.alerts_path = o->run.rejects_path = o->run.late_path = o->run.drift_path =
+        o->run.summary_path = NULL;
     o->run.profile_path = NULL;
     o->run.inputs_count = 0;
     o->run.progress = NULL;

@@ -1,6 +1,7 @@
 /* engine/service.c: the loop of a service and its life. */
 #include "engine/service.h"
 
+#include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "engine/drift.h"
@@ -11,11 +12,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COMMIT_MS = 5000, STATS_EVERY_MS = 1000 };
+enum { COMMIT_MS_MIN = 500, COMMIT_MS_MAX = 5000, STATS_EVERY_MS = 1000 };
 
 uint64_t service_now(void) { return ride_clock_now_ns(ride_clock_real()); }
 
-bool service_stopped(const service *s) { return s->options->run.stop != NULL && *s->options->run.stop; }
+bool service_stopped(service *s) {
+    const bool stopped = s->options->run.stop != NULL && *s->options->run.stop;
+    if (stopped && s->stopped_ns == 0) s->stopped_ns = service_now();
+    return stopped;
+}
+
+uint64_t service_drain_left_ns(service *s) {
+    if (!service_stopped(s)) return UINT64_MAX;
+    const uint64_t gone_ns = service_now() - s->stopped_ns;
+    return gone_ns < s->tuning.drain_timeout_ns ? s->tuning.drain_timeout_ns - gone_ns : 0;
+}
 
 void service_ready(service *s, const char *part, bool ready, const char *why) {
     if (s->options->ready != NULL) s->options->ready(s->options->ready_context, part, ready, why);
@@ -154,9 +165,27 @@ static void idle(service *s) {
             ride_sink_flush(s->p.outputs[i].sink, NULL); /* its next write tells a failure */
 }
 
+static void batcher_init(service *s) {
+    ride_batcher_init(&s->batcher, &(ride_batcher_options){.policy = s->tuning.batch_delay_ns > 0 ? RIDE_BATCHER_FIXED
+                                                                                                  : RIDE_BATCHER_GREEDY,
+                                                           .rows_count_max = s->tuning.batch_rows_max,
+                                                           .delay_ns_max = s->tuning.batch_delay_ns});
+}
+
+/* The rooms are as large as at the start: that is what a batch may be at most. */
+static void reload(service *s) {
+    const ride_service_options *o = s->options;
+    if (o->reload == NULL || !*o->reload) return;
+    *o->reload = 0;
+    o->reloaded(o->reloaded_context, &s->tuning);
+    RIDE_ASSERT(s->tuning.batch_rows_max > 0 && s->tuning.batch_rows_max <= o->run.batch_rows_max);
+    batcher_init(s);
+}
+
 static ride_status serve(service *s, ride_error *err) {
     uint64_t told_ns = 0;
     while (!service_stopped(s)) {
+        reload(s);
         if (s->options->heartbeat_ns != NULL) atomic_store(s->options->heartbeat_ns, service_now());
         if (s->is_partial || s->must_rebuild)
             state_desk_serve(s->options->desk, NULL, "the window state is not there yet");
@@ -188,14 +217,17 @@ static ride_status serve(service *s, ride_error *err) {
 
 /* What was taken is finished and stored. */
 static ride_status drain(service *s, ride_error *err) {
-    const uint64_t began_ns = service_now();
+    const uint64_t began_ns = service_now(), ms = 1000000;
     for (uint32_t i = 0; i < s->feeds_count; i++) service_ready(s, s->feeds[i]->ops->name, false, "stopping");
     RIDE_TRY(service_work(s, err));
     service_release(s);
-    RIDE_TRY(window_drain(s, s->options->drain_timeout_ns, err));
-    for (uint32_t i = 0; i < s->feeds_count; i++)
-        if (s->feeds[i]->ops->commit != NULL)
-            RIDE_TRY(s->feeds[i]->ops->commit(s->feeds[i], (uint64_t)COMMIT_MS * 1000000, err));
+    RIDE_TRY(window_drain(s, service_drain_left_ns(s), err));
+    for (uint32_t i = 0; i < s->feeds_count; i++) {
+        uint64_t left_ns = service_drain_left_ns(s);
+        if (left_ns > COMMIT_MS_MAX * ms) left_ns = COMMIT_MS_MAX * ms;
+        if (left_ns < COMMIT_MS_MIN * ms) left_ns = COMMIT_MS_MIN * ms; /* a broker that is there needs less */
+        if (s->feeds[i]->ops->commit != NULL) RIDE_TRY(s->feeds[i]->ops->commit(s->feeds[i], left_ns, err));
+    }
     ride_log_info("drained", ride_log_f64("seconds", (double)(service_now() - began_ns) / 1e9));
     return RIDE_OK;
 }
@@ -265,17 +297,15 @@ static ride_status service_open(service *s, ride_diagnostics *findings, ride_err
     s->p.by_message = true;
     s->newest_us = INT64_MIN;
     RIDE_TRY(pipeline_open(&s->p, findings, err));
-    service_metrics_open(s);
     for (uint32_t i = 0; i < o->inputs_count; i++) RIDE_TRY(open_input(s, &o->inputs[i], err));
+    service_metrics_open(s); /* each input's too */
     RIDE_TRY(open_rooms(s, err));
-    ride_batcher_init(&s->batcher, &(ride_batcher_options){.policy = o->batch_delay_ns > 0 ? RIDE_BATCHER_FIXED
-                                                                                           : RIDE_BATCHER_GREEDY,
-                                                           .rows_count_max = o->run.batch_rows_max,
-                                                           .delay_ns_max = o->batch_delay_ns});
+    batcher_init(s);
     if (o->journal_path != NULL)
         RIDE_TRY(ride_journal_open(o->journal_path, s->p.spec->hash, o->journal_sync, o->replay, &s->journal, err));
     RIDE_TRY(phase_open(s, err));
     RIDE_TRY(open_ports(s, err));
+    RIDE_TRY(shards_bind_caller(&s->p, err));
     service_ready(s, "model", true, NULL);
     service_state_ready(s);
     return service_emit_open(s, err);
@@ -306,7 +336,6 @@ ride_status ride_service_run(const ride_service_options *given, ride_run_summary
     ride_service_options options = *given;
     if (options.run.batch_rows_max == 0) options.run.batch_rows_max = 1024;
     if (options.run.format == 0) options.run.format = RIDE_FORMAT_NDJSON;
-    if (options.drain_timeout_ns == 0) options.drain_timeout_ns = UINT64_C(30000000000);
     options.run.record = RIDE_RECORD_DECISION;
     options.run.state_dir = NULL; /* the log is what a restart goes on from */
     memset(out, 0, sizeof *out);
@@ -315,6 +344,7 @@ ride_status ride_service_run(const ride_service_options *given, ride_run_summary
     if (s == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a service");
     const uint64_t opened_ns = service_now();
     s->options = &options;
+    s->tuning = (ride_service_tuning){options.run.batch_rows_max, options.batch_delay_ns, options.drain_timeout_ns};
     s->p.options = &options.run;
     s->p.summary = out;
     ride_status st = service_open(s, findings, err);

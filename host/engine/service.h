@@ -72,6 +72,14 @@ typedef struct ride_replay {
 /* Readiness, told whenever it changes: part is "state", a source's name, "kafka", "http" … Any engine thread. */
 typedef void (*ride_ready_fn)(void *context, const char *part, bool ready, const char *why);
 
+/* What may change while it serves. */
+typedef struct ride_service_tuning {
+    uint32_t batch_rows_max; /* 1 … as at the start */
+    uint64_t
+        batch_delay_ns; /* how long a batch that is not full waits for more (scheduler.policy fixed); 0: it goes at once */
+    uint64_t drain_timeout_ns; /* how long a stop waits for results to arrive */
+} ride_service_tuning;
+
 typedef struct ride_service_options {
     ride_run_options run; /* inputs_count 0; output_path … may be NULL; stop is looked at whenever the waker wakes */
     const ride_service_input *inputs;
@@ -91,9 +99,12 @@ typedef struct ride_service_options {
     bool
         partition_keyed; /* every entity is keyed by what the streams are partitioned by: each stream has a clock of its own, and the
                            * streams may be shared with other processes */
-    uint64_t drain_timeout_ns; /* 0 = 30 s */
-    uint64_t
-        batch_delay_ns; /* how long a batch that is not full waits for more (scheduler.policy fixed); 0: it goes at once */
+    uint64_t drain_timeout_ns, batch_delay_ns; /* as ride_service_tuning at the start */
+    /* Set *reload (a signal handler does) and wake: then `reloaded` is called between two batches, on the engine's thread, and changes of
+     * the tuning what it likes. reload may be NULL. */
+    volatile sig_atomic_t *reload;
+    void (*reloaded)(void *context, ride_service_tuning *tuning);
+    void *reloaded_context;
     ride_waker *waker;     /* made by the caller, so that its signal handler can wake the engine */
     ride_metrics *metrics; /* may be NULL */
     ride_ready_fn ready;   /* may be NULL */
@@ -106,7 +117,7 @@ typedef struct ride_service_options {
 } ride_service_options;
 
 /* RIDE_INTERRUPTED after *run.stop: everything taken was answered, delivered and stored. RIDE_PENDING: the drain took longer than its
- * timeout: what was not acknowledged will be worked again. RIDE_OK: a replay came to its end. *out as ride_run. */
+ * timeout; the error says what was not acknowledged, which will be worked again. RIDE_OK: a replay came to its end. *out as ride_run. */
 ride_status ride_service_run(const ride_service_options *options, ride_run_summary *out, ride_diagnostics *findings,
                              ride_error *err);
 

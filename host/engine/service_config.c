@@ -2,6 +2,7 @@
 #include "engine/service_config.h"
 
 #include "base/log.h"
+#include "config/budget.h"
 #include "engine/service_infer.h"
 #include "engine/state_http.h"
 #include "io/kafka.h"
@@ -18,7 +19,9 @@ enum { STOP_GRACE_MS = 2000 };
 
 /* What the ports of one service share. */
 typedef struct wiring {
-    const ride_config *config;
+    const ride_config *config; /* of the start */
+    const ride_service_process *process;
+    ride_metric *reloads[2]; /* applied, refused */
     ride_metrics *metrics;
     ride_ready *ready;
     ride_server *http, *admin;
@@ -61,6 +64,7 @@ static ride_status open_http(void *context, const ride_feed_events *events, ride
                                       .token_path = c->http.token_file,
                                       .header_bytes_max = c->http.header_max,
                                       .body_bytes_max = c->http.body_max,
+                                      .memory_bytes_max = c->http.memory,
                                       .connections_max = c->http.connections_max,
                                       .idle_timeout_ns = (uint64_t)c->http.idle_timeout_us * 1000,
                                       .metrics = w->metrics};
@@ -103,6 +107,53 @@ static void on_ready(void *context, const char *part, bool ready, const char *wh
     else ride_log_warn("not ready", ride_log_text("part", part), ride_log_text("why", why));
 }
 
+/* ---- reload ---- */
+
+static uint64_t delay_ns(const ride_config *c) {
+    return c->policy == RIDE_CONFIG_FIXED ? (uint64_t)c->max_delay_us * 1000 : 0;
+}
+
+/* Nothing is taken before all of it is known to be good; the tokens come last of what can fail. */
+static ride_status check_next(wiring *w, ride_config **out, ride_diagnostics *findings) {
+    ride_error err;
+    RIDE_TRY(w->process->load(w->process->load_context, out, findings));
+    RIDE_TRY(ride_config_reload_check(w->config, *out, findings));
+    if (w->http == NULL || ride_serve_reload(w->http, &err) == RIDE_OK) return RIDE_OK;
+    return ride_diagnose(findings, err.status, err.where, 0, 0, NULL, "`http.token_file`: %s", err.what);
+}
+
+static void tell_refused(const ride_diagnostics *findings) {
+    for (uint32_t i = 0; i < findings->count; i++) {
+        const ride_diagnostic *d = &findings->items[i];
+        ride_log_error("the new configuration is not taken", ride_log_text("why", d->message),
+                       ride_log_text("where", d->file != NULL ? d->file : ""), ride_log_u64("line", d->line),
+                       ride_log_text("advice", d->advice != NULL ? d->advice : ""));
+    }
+}
+
+static void on_reload(void *context, ride_service_tuning *tuning) {
+    wiring *w = context;
+    ride_config *next = NULL;
+    ride_diagnostics *findings = calloc(1, sizeof *findings);
+    if (findings == NULL) return;
+    ride_diagnostics_init(findings);
+    if (check_next(w, &next, findings) == RIDE_OK) {
+        *tuning =
+            (ride_service_tuning){next->max_batch, delay_ns(next), (uint64_t)next->runtime.drain_timeout_us * 1000};
+        ride_log_info("the new configuration is taken", ride_log_u64("max_batch", next->max_batch),
+                      ride_log_f64("max_delay_seconds", (double)tuning->batch_delay_ns / 1e9),
+                      ride_log_f64("drain_timeout_seconds", (double)tuning->drain_timeout_ns / 1e9));
+        ride_log_set_level(next->log_level);
+        ride_metric_add(w->reloads[0], 1);
+    } else {
+        tell_refused(findings);
+        ride_metric_add(w->reloads[1], 1);
+    }
+    ride_config_destroy(next);
+    ride_diagnostics_free(findings);
+    free(findings);
+}
+
 /* ---- from the configuration ---- */
 
 static const char *security_word(const ride_config *c) {
@@ -133,7 +184,10 @@ void ride_service_kafka(const ride_config *c, const ride_kafka_source *sources, 
                                 .sasl_user = c->kafka.sasl.user,
                                 .sasl_password_file = c->kafka.sasl.password_file,
                                 .raw = raw,
-                                .raw_count = c->kafka.raw_count};
+                                .raw_count = c->kafka.raw_count,
+                                .queue_bytes = RIDE_BUDGET_FETCH_MIB * RIDE_BUDGET_MIB,
+                                .outlet_bytes = RIDE_BUDGET_OUTLET_MIB * RIDE_BUDGET_MIB,
+                                .outlet_messages = RIDE_BUDGET_OUTLET_RESULTS};
 }
 
 const char *ride_service_journal(const ride_config *c, char path[RIDE_SERVICE_PATH_BYTES]) {
@@ -178,8 +232,8 @@ static ride_status make_folder(const char *path, ride_error *err) {
     return RIDE_E_IO;
 }
 
-static ride_status run(wiring *w, const ride_run_options *given, ride_waker *waker, ride_run_summary *out,
-                       ride_diagnostics *findings, ride_error *err) {
+static ride_status run(wiring *w, const ride_run_options *given, ride_run_summary *out, ride_diagnostics *findings,
+                       ride_error *err) {
     const ride_config *c = w->config;
     char journal[RIDE_SERVICE_PATH_BYTES], phase[RIDE_SERVICE_PATH_BYTES];
     ride_service_input inputs[RIDE_SOURCES_MAX + 1];
@@ -189,8 +243,11 @@ static ride_status run(wiring *w, const ride_run_options *given, ride_waker *wak
                               .targets_format = c->decisions.format,
                               .journal_sync = c->journal.sync,
                               .drain_timeout_ns = (uint64_t)c->runtime.drain_timeout_us * 1000,
-                              .batch_delay_ns = c->policy == RIDE_CONFIG_FIXED ? (uint64_t)c->max_delay_us * 1000 : 0,
-                              .waker = waker,
+                              .batch_delay_ns = delay_ns(c),
+                              .reload = w->process->reload,
+                              .reloaded = on_reload,
+                              .reloaded_context = w,
+                              .waker = w->process->waker,
                               .metrics = w->metrics,
                               .ready = on_ready,
                               .ready_context = w,
@@ -201,6 +258,7 @@ static ride_status run(wiring *w, const ride_run_options *given, ride_waker *wak
         const ride_config_input *in = &c->inputs[i];
         inputs[o.inputs_count++] = (ride_service_input){in->source, in->format != 0 ? in->format : RIDE_FORMAT_NDJSON};
         w->sources[w->sources_count++] = (ride_kafka_source){in->source, in->topic};
+        o.partition_keyed = o.partition_keyed || in->partition_key != NULL; /* it fits the spec: ride_placed_apply */
     }
     ride_status st = RIDE_OK;
     if (c->http.listen != NULL) {
@@ -231,15 +289,20 @@ static ride_status run(wiring *w, const ride_run_options *given, ride_waker *wak
     return st;
 }
 
-ride_status ride_service_run_config(const ride_config *config, const ride_run_options *given, ride_waker *waker,
-                                    ride_run_summary *out, ride_diagnostics *findings, ride_error *err) {
+ride_status ride_service_run_config(const ride_config *config, const ride_run_options *given,
+                                    const ride_service_process *process, ride_run_summary *out,
+                                    ride_diagnostics *findings, ride_error *err) {
     wiring *w = calloc(1, sizeof *w);
     if (w == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a service");
     w->config = config;
+    w->process = process;
     ride_status st = ride_metrics_create(&w->metrics, err);
+    if (st == RIDE_OK) ride_metrics_watch_process(w->metrics);
+    if (st == RIDE_OK) w->reloads[0] = ride_metrics_series(w->metrics, RIDE_METRIC_RELOADS, "end=\"applied\"");
+    if (st == RIDE_OK) w->reloads[1] = ride_metrics_series(w->metrics, RIDE_METRIC_RELOADS, "end=\"refused\"");
     if (st == RIDE_OK) st = ride_ready_create(w->metrics, &w->ready, err);
-    if (st == RIDE_OK) st = state_desk_create(waker, &w->desk, err);
-    if (st == RIDE_OK) st = run(w, given, waker, out, findings, err);
+    if (st == RIDE_OK) st = state_desk_create(process->waker, &w->desk, err);
+    if (st == RIDE_OK) st = run(w, given, out, findings, err);
     state_desk_close(w->desk); /* nobody waits any more */
     ride_serve_stop(w->http, (uint64_t)STOP_GRACE_MS * 1000000);
     ride_serve_stop(w->admin, (uint64_t)STOP_GRACE_MS * 1000000);

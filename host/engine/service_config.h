@@ -8,10 +8,20 @@
 /* Where the admin's endpoints are when the configuration does not say: there, or nowhere when the port is taken. */
 #define RIDE_ADMIN_LISTEN "127.0.0.1:9100"
 
-/* Runs what the configuration says until *run->stop; run has what is common with runs over files (spec, model, rules, backend …). waker: see
- * ride_service_options. Returns as ride_service_run. */
-ride_status ride_service_run_config(const ride_config *config, const ride_run_options *run, ride_waker *waker,
-                                    ride_run_summary *out, ride_diagnostics *findings, ride_error *err);
+/* What a service has from its process. */
+typedef struct ride_service_process {
+    ride_waker *waker;             /* what sets *stop or *reload wakes it */
+    volatile sig_atomic_t *reload; /* set: the configuration is to be read again; may be NULL */
+    /* Reads it, from the same file, environment and options as the first time; the caller destroys *out. */
+    ride_status (*load)(void *context, ride_config **out, ride_diagnostics *findings);
+    void *load_context;
+} ride_service_process;
+
+/* Runs what the configuration says until *run->stop; run has what is common with runs over files (spec, model, rules, backend …).
+ * A reload takes all of the new configuration or, with a line in the log for each reason, nothing. Returns as ride_service_run. */
+ride_status ride_service_run_config(const ride_config *config, const ride_run_options *run,
+                                    const ride_service_process *process, ride_run_summary *out,
+                                    ride_diagnostics *findings, ride_error *err);
 
 /* What of it others need too (replay_config.c). raw: room for config->kafka.raw_count; all is borrowed from config and them. */
 void ride_service_kafka(const ride_config *config, const ride_kafka_source *sources, uint32_t sources_count,

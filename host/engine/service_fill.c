@@ -65,7 +65,7 @@ void service_reject(void *context, const ride_reject *reject) {
 
 bool service_batch_full(const service *s) {
     /* the batch has a tile more than it is asked for: a label that waited follows its event at once */
-    return s->p.batch->rows_count >= s->p.options->batch_rows_max || s->runs_count == BATCH_RUNS_MAX;
+    return s->p.batch->rows_count >= s->tuning.batch_rows_max || s->runs_count == BATCH_RUNS_MAX;
 }
 
 static void run_begin(service *s, const service_stream *stream, uint32_t number, const ride_message *message,

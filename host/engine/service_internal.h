@@ -83,6 +83,8 @@ typedef struct feed_context { /* what a feed's callbacks get */
 
 struct service {
     const ride_service_options *options;
+    ride_service_tuning tuning;
+    uint64_t stopped_ns; /* when the stop was seen, 0 = not yet: drain_timeout counts from there */
     pipeline p;
     ride_feed *feeds[RIDE_FEEDS_MAX];
     uint32_t feeds_count, feed_turn;
@@ -133,7 +135,9 @@ struct service {
 };
 
 uint64_t service_now(void);
-bool service_stopped(const service *s);
+bool service_stopped(service *s);
+/* What is left of the drain's time; UINT64_MAX while nothing stops. */
+uint64_t service_drain_left_ns(service *s);
 void service_ready(service *s, const char *part, bool ready, const char *why);
 /* The window state is there when every log has given its streams and nothing is to be rebuilt. */
 void service_state_ready(service *s);
@@ -166,6 +170,8 @@ ride_status window_begin(service *s, ride_error *err);
 void window_end(service *s);
 ride_status window_advance(service *s, ride_error *err); /* tells what has arrived, and stores it */
 ride_status window_drain(service *s, uint64_t timeout_ns, ride_error *err);
+/* RIDE_PENDING, with what is not acknowledged in words. */
+ride_status window_pending(const service *s, ride_error *err);
 void window_close(service *s);
 void window_delivered(void *context, uint64_t ticket, ride_status status, const char *why);
 

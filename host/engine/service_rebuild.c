@@ -26,9 +26,7 @@ static ride_status nothing_known(const service *s, const ride_stream_info *info,
               (long long)info->committed,
               s->journal != NULL ? "the arrival journal has nothing of it" : "there is no arrival journal");
     if (s->journal != NULL) ride_error_where(err, "%s", ride_journal_path(s->journal));
-    ride_error_advice(
-        err,
-        "the window state cannot be rebuilt: give the journal of the earlier run, or begin with another kafka.group");
+    ride_error_advice(err, "give that run's journal, or take another kafka.group");
     return RIDE_E_DATA;
 }
 
@@ -150,7 +148,7 @@ ride_status rebuild_reset(service *s, ride_error *err) {
 static ride_status log_is_short(const service_stream *stream, const ride_journal_run *run, ride_error *err) {
     ride_fail(err, RIDE_E_DATA, "%s/%d no longer has the events up to offset %lld that the arrival journal names",
               stream->topic, (int)stream->partition, (long long)run->offset_last);
-    ride_error_advice(err, "was the topic made anew? begin with another kafka.group and journal");
+    ride_error_advice(err, "a new topic? it needs a kafka.group and journal anew");
     return RIDE_E_DATA;
 }
 

@@ -86,9 +86,7 @@ static ride_status check_alone(service *s, const ride_stream_info *infos, uint32
         return RIDE_OK;
     }
     ride_fail(err, RIDE_E_CONFIG, "%s", why);
-    ride_error_advice(
-        err, "run one process per kafka.group; several may share it when every entity is keyed by what the topic is "
-             "partitioned by: inputs.NAME.partition_key");
+    ride_error_advice(err, "one process per kafka.group: docs/operations.md");
     return RIDE_E_CONFIG;
 }
 

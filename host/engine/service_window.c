@@ -58,16 +58,30 @@ ride_status window_advance(service *s, ride_error *err) {
     return RIDE_OK;
 }
 
-static bool given_up(const service *s, uint64_t since_ns) {
-    return service_stopped(s) && service_now() - since_ns > s->options->drain_timeout_ns;
+ride_status window_pending(const service *s, ride_error *err) {
+    uint64_t results = 0, batches = s->window_next - s->window_first;
+    const window_slot *first = NULL; /* that has a place */
+    for (uint64_t i = s->window_first; i < s->window_next; i++) {
+        const window_slot *slot = &s->window[i % WINDOW_SLOTS];
+        results += slot->outstanding;
+        if (first == NULL && slot->is_closed && slot->progress_count > 0) first = slot;
+    }
+    ride_fail(err, RIDE_PENDING, "%llu results of %llu batches were not acknowledged within %.1f s",
+              (unsigned long long)results, (unsigned long long)batches, (double)s->tuning.drain_timeout_ns / 1e9);
+    if (first != NULL) {
+        const service_stream *stream = &s->streams[first->progress[0].stream];
+        ride_error_where(err, "%s/%d before offset %lld", stream->topic, (int)stream->partition,
+                         (long long)first->progress[0].next);
+    }
+    ride_error_advice(err, "their events will be worked again at the next start");
+    return RIDE_PENDING;
 }
 
 ride_status window_begin(service *s, ride_error *err) {
-    const uint64_t since_ns = service_now();
     while (s->window_next - s->window_first == WINDOW_SLOTS) {
         RIDE_TRY(window_advance(s, err));
         if (s->window_next - s->window_first < WINDOW_SLOTS) break;
-        if (given_up(s, since_ns)) return ride_fail(err, RIDE_PENDING, "results are still on their way");
+        if (service_drain_left_ns(s) == 0) return window_pending(s, err);
         ride_waker_wait(s->options->waker, FULL_WAIT_NS);
     }
     window_slot *slot = slot_of(s, s->window_next++);
@@ -107,14 +121,13 @@ ride_status window_send(service *s, ride_target target, const service_row *row, 
                                 .headers_count = headers_count,
                                 .ticket = s->window_next - 1};
     window_slot *slot = slot_of(s, result.ticket);
-    const uint64_t since_ns = service_now();
     slot->outstanding++; /* before: it may be told within the send */
     for (;;) {
         ride_status st = s->outlet->ops->send(s->outlet, &result, err);
         if (st == RIDE_OK) return RIDE_OK;
-        if (st != RIDE_FULL || given_up(s, since_ns)) {
+        if (st != RIDE_FULL || service_drain_left_ns(s) == 0) {
             slot->outstanding--;
-            return st == RIDE_FULL ? ride_fail(err, RIDE_PENDING, "results are still on their way") : st;
+            return st == RIDE_FULL ? window_pending(s, err) : st;
         }
         st = window_advance(s, err);
         if (st != RIDE_OK) {
@@ -126,18 +139,13 @@ ride_status window_send(service *s, ride_target target, const service_row *row, 
 }
 
 ride_status window_drain(service *s, uint64_t timeout_ns, ride_error *err) {
-    const uint64_t until_ns = service_now() + timeout_ns;
+    const uint64_t began_ns = service_now();
     for (;;) {
         RIDE_TRY(window_advance(s, err));
         if (s->window_first == s->window_next) return RIDE_OK;
-        const uint64_t now_ns = service_now();
-        if (now_ns >= until_ns) {
-            ride_fail(err, RIDE_PENDING, "%llu batches of results were not acknowledged in time",
-                      (unsigned long long)(s->window_next - s->window_first));
-            ride_error_advice(err, "their events will be worked again at the next start");
-            return RIDE_PENDING;
-        }
-        const uint64_t left_ns = until_ns - now_ns;
+        const uint64_t gone_ns = service_now() - began_ns;
+        if (gone_ns >= timeout_ns || service_drain_left_ns(s) == 0) return window_pending(s, err);
+        const uint64_t left_ns = timeout_ns - gone_ns;
         if (s->outlet != NULL) {
             ride_status st = s->outlet->ops->flush(s->outlet, left_ns < 100000000 ? left_ns : 100000000, err);
             if (st != RIDE_OK && st != RIDE_PENDING) return st;

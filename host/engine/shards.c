@@ -17,10 +17,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifndef PARTS
-#define PARTS 2
-#endif
-enum { ROWS_TOGETHER_MIN = 32 /* fewer are not worth waking anybody */, JOBS = INT32_MAX };
+enum {
+    ROWS_TOGETHER_MIN = 32, /* fewer are not worth waking anybody */
+    PARTS = 2,              /* ranges of each shard: what a thread that is held up has not begun, others can take */
+    JOBS = INT32_MAX,
+};
 
 /* A range of the vnodes. */
 typedef struct part {
@@ -225,11 +226,13 @@ static int cpu_of(const pipeline *p, uint32_t i) {
 
 static ride_status bind_failed(uint32_t index, int cpu, int code, ride_error *err) {
     ride_fail(err, RIDE_E_CONFIG, "shard %u cannot be bound to cpu %d: %s", index, cpu, strerror(code));
-    ride_error_advice(err, "see `ride topology` for the cpus that this process may use");
+    ride_error_advice(err, "`ride topology` tells which cpus this process may use");
     return RIDE_E_CONFIG;
 }
 
-static ride_status caller_bind(struct shards *s, int cpu, ride_error *err) {
+ride_status shards_bind_caller(pipeline *p, ride_error *err) {
+    struct shards *s = p->shards;
+    const int cpu = cpu_of(p, 0);
     if (cpu < 0) return RIDE_OK;
     cpu_set_t set;
     CPU_ZERO(&set);
@@ -289,6 +292,17 @@ static ride_status check(const pipeline *p, uint32_t count, ride_error *err) {
     return RIDE_E_UNSUPPORTED;
 }
 
+/* Has every shard a cpu to itself, as far as we know? Then it may wait without sleeping. */
+static bool each_alone(const pipeline *p, uint32_t count) {
+    cpu_set_t usable;
+    if (cpu_of(p, 0) < 0)
+        return sched_getaffinity(0, sizeof usable, &usable) == 0 && (uint32_t)CPU_COUNT(&usable) >= count;
+    for (uint32_t i = 0; i < count; i++)
+        for (uint32_t k = 0; k < i; k++)
+            if (cpu_of(p, i) == cpu_of(p, k)) return false;
+    return true;
+}
+
 ride_status shards_open(pipeline *p, ride_error *err) {
     const uint32_t count = p->options->shards > 1 ? p->options->shards : 1;
     RIDE_TRY(check(p, count, err));
@@ -304,8 +318,7 @@ ride_status shards_open(pipeline *p, ride_error *err) {
     s->parts = aligned_alloc(RIDE_CACHE_LINE, s->parts_count * sizeof *s->parts);
     if (s->parts == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for %u shards", count);
     memset(s->parts, 0, s->parts_count * sizeof *s->parts);
-    cpu_set_t usable;
-    const bool alone = sched_getaffinity(0, sizeof usable, &usable) == 0 && (uint32_t)CPU_COUNT(&usable) >= count;
+    const bool alone = each_alone(p, count);
     for (uint32_t i = 0; i < count; i++) {
         s->each[i].all = s;
         s->each[i].index = i;
@@ -314,7 +327,6 @@ ride_status shards_open(pipeline *p, ride_error *err) {
     }
     RIDE_TRY(states_open(p, err));
     if (count == 1) return RIDE_OK;
-    RIDE_TRY(caller_bind(s, cpu_of(p, 0), err));
     for (uint32_t i = 1; i < count; i++) RIDE_TRY(thread_open(s, i, cpu_of(p, i), err));
     return RIDE_OK;
 }

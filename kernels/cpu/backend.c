@@ -48,6 +48,7 @@ static ride_status cpu_device_open(uint32_t device_index, ride_device **out, rid
     *out = calloc(1, sizeof **out);
     if (*out == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a device");
     (*out)->isa = ride_cpu_isa_best();
+    (*out)->services = *services; /* a later host's are not those that gave its memory */
     return RIDE_OK;
 }
 static void cpu_device_close(ride_device *device) { free(device); }
@@ -74,18 +75,16 @@ static void cpu_queue_destroy(ride_queue *queue) {
 
 static ride_status cpu_buffer_alloc(ride_device *device, ride_buffer_kind kind, uint64_t bytes, void **out,
                                     ride_error *err) {
-    (void)device;
     (void)kind;
-    *out = aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
+    *out = device->services.memory_alloc(device->services.memory_context, bytes);
     if (*out == NULL)
         return ride_fail(err, RIDE_E_MEMORY, "no memory for a buffer of %llu bytes", (unsigned long long)bytes);
     memset(*out, 0, bytes); /* touched now, not in the data path */
     return RIDE_OK;
 }
 static void cpu_buffer_free(ride_device *device, ride_buffer_kind kind, void *buffer) {
-    (void)device;
     (void)kind;
-    free(buffer);
+    if (buffer != NULL) device->services.memory_free(device->services.memory_context, buffer);
 }
 
 static ride_status cpu_program_supports(const ride_bundle *bundle, ride_error *err) {

@@ -113,6 +113,7 @@ ride_status ride_cpu_entity_create(ride_cpu_entity *entity, const ride_bundle *b
     entity->retention_us = entity->plan->retention_us;
     entity->lookback_us = entity->plan->lookback_us;
     entity->clock_us = INT64_MIN;
+    entity->expire_us = INT64_MAX;
     RIDE_TRY(ride_state_layout_make(bundle, entity_index, !ride_state_can_be_narrow(bundle, entity_index),
                                     &entity->layout, err));
     words_describe(entity);
@@ -312,7 +313,7 @@ int32_t ride_cpu_patches_cut(ride_cpu_entity *entity, ride_record *record, int64
 
 void ride_cpu_entity_sweep(ride_cpu_entity *entity, uint32_t records_count) {
     int64_t cut = ride_cpu_entity_cut(entity);
-    if (entity->records_used == 0 || entity->clock_us == INT64_MIN) return;
+    if (entity->records_used == 0 || ride_cpu_entity_clock(entity) == INT64_MIN) return;
     for (uint32_t i = 0; i < records_count; i++) {
         uint32_t index = entity->sweep_at;
         entity->sweep_at = index + 1 < entity->records_used ? index + 1 : 0;

@@ -123,6 +123,7 @@ typedef struct ride_cpu_entity {
     int64_t largest;   /* largest |value| of a SUM lane so far; INT64_MAX also for INT64_MIN */
     uint32_t live_max; /* narrow: most entries that any key has held */
     int64_t clock_us;  /* greatest clock seen */
+    int64_t expire_us; /* what the host says of it (ride_work.many_clocks); INT64_MAX: clock_us is what counts */
     ride_state_stats stats;
     uint64_t *distinct_set;               /* scratch of distinct: pairs */
     uint64_t distinct_max, distinct_mask; /* pairs there is room for; of the set at hand, less 1 */
@@ -223,9 +224,13 @@ void ride_cpu_patch_add(ride_cpu_entity *entity, ride_record *record, const ride
 /* Takes out the entry's patches that are known at known_us or later; returns the sum of their deltas. */
 int32_t ride_cpu_patches_cut(ride_cpu_entity *entity, ride_record *record, int64_t entry_us, uint32_t ordinal,
                              int64_t known_us);
+/* The clock that entries expire by. */
+static inline int64_t ride_cpu_entity_clock(const ride_cpu_entity *entity) {
+    return entity->clock_us < entity->expire_us ? entity->clock_us : entity->expire_us;
+}
 /* Time before or at which no reader sees an entry any more. */
 static inline int64_t ride_cpu_entity_cut(const ride_cpu_entity *entity) {
-    return ride_time_sub(entity->clock_us, entity->retention_us);
+    return ride_time_sub(ride_cpu_entity_clock(entity), entity->retention_us);
 }
 static inline ride_extreme *ride_cpu_extremes(const ride_cpu_entity *entity, const ride_record *record) {
     return (ride_extreme *)((uint8_t *)record + entity->layout.offset_extreme);

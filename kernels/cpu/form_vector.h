@@ -283,6 +283,11 @@ RIDE_INLINE void vector_prefetch(ride_cpu_entity *entity, ride_cpu_rows *rows, c
     for (uint32_t row = 0; row < rows->rows_count; row++) vector_prefetch_row(entity, rows, row, s);
 }
 
+/* Further behind its clock than what is kept beyond the longest window. */
+RIDE_INLINE bool row_is_old(int64_t clock_us, int64_t time_us, uint64_t slack_us) {
+    return (clock_us > time_us) & ((uint64_t)clock_us - (uint64_t)time_us > slack_us);
+}
+
 RIDE_INLINE void vector_apply(ride_cpu_entity *entity, ride_cpu_rows *rows, ride_cpu_rows *ahead,
                               const vector_shape s) {
     vector_list list;
@@ -298,8 +303,7 @@ RIDE_INLINE void vector_apply(ride_cpu_entity *entity, ride_cpu_rows *rows, ride
     int64_t newest_us = clock_us;
     uint64_t irregular = 0; /* a row that does not enter, or so late that something it may ask for has expired */
     for (uint32_t row = 0; row < rows_count; row++) {
-        irregular |= ((rows->flags[row] & RIDE_ROW_ENTERS) == 0) |
-                     ((uint64_t)clocks_us[row] - (uint64_t)time_us[row] > slack_us);
+        irregular |= ((rows->flags[row] & RIDE_ROW_ENTERS) == 0) | row_is_old(clocks_us[row], time_us[row], slack_us);
         newest_us = clocks_us[row] > newest_us ? clocks_us[row] : newest_us;
     }
     list.count = 0;
@@ -315,8 +319,8 @@ RIDE_INLINE void vector_apply(ride_cpu_entity *entity, ride_cpu_rows *rows, ride
         bool plain = (record->epoch != epoch) & (time_us[row] >= record->last_us) &
                      !(ties_count & (time_us[row] == record->last_us));
         if (RIDE_UNLIKELY(irregular))
-            plain = plain && (rows->flags[row] & RIDE_ROW_ENTERS) &&
-                    (uint64_t)clocks_us[row] - (uint64_t)time_us[row] <= slack_us;
+            plain =
+                plain && (rows->flags[row] & RIDE_ROW_ENTERS) && !row_is_old(clocks_us[row], time_us[row], slack_us);
         if (RIDE_UNLIKELY(record->patches != 0)) plain = plain && is_plain(entity, rows, row, record);
         record->epoch = epoch;
         act[act_count] = (uint8_t)row;

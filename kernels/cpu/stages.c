@@ -324,6 +324,8 @@ ride_status ride_cpu_state_apply(ride_state *state, ride_cpu_program_scratch *sc
     ride_status st = RIDE_OK;
     bool any_peers = false;
     for (uint32_t e = 0; e < state->entities_count; e++) any_peers = any_peers || state->entities[e].any_peers;
+    for (uint32_t e = 0; e < state->entities_count; e++)
+        state->entities[e].expire_us = work->many_clocks ? work->expire_us : INT64_MAX;
     for (uint32_t t = 0; t < RIDE_CHUNK_TILES; t++) state->conditions_tiles[t] = UINT32_MAX;
     if (state->own == NULL) ride_out_flags_clear(&state->program->out_layout, work->out_tiles, work->rows_count);
     if (!any_peers) st = rows_run(state, scratch, work, 0, work->rows_count, blocks_run);

@@ -12,6 +12,7 @@ enum { RIDE_FLIGHT = 4 /* blocks in the pipeline: slots, records, lines, work */
 
 struct ride_device {
     ride_cpu_isa isa;
+    ride_backend_services services; /* memory of its buffers */
 };
 
 struct ride_program_dev {

@@ -110,7 +110,8 @@ static ride_status entity_save(ride_state_stream *s, ride_state *const *states, 
     int64_t clock_us = INT64_MIN;
     ride_status st = keys != NULL && counts != NULL ? RIDE_OK : ride_fail(err, RIDE_E_MEMORY, "no memory for a save");
     for (uint32_t i = 0; i < states_count; i++)
-        if (states[i]->entities[e].clock_us > clock_us) clock_us = states[i]->entities[e].clock_us;
+        if (ride_cpu_entity_clock(&states[i]->entities[e]) > clock_us)
+            clock_us = ride_cpu_entity_clock(&states[i]->entities[e]);
     const int64_t cut = ride_time_sub(clock_us, states[0]->entities[e].retention_us);
     for (uint32_t i = 0; i < states_count && st == RIDE_OK; i++) {
         st = keys_list(&states[i]->entities[e], vnode_first, vnodes_count, cut, &keys[i], &counts[i], err);

@@ -50,7 +50,7 @@ typedef struct ride_cuda_pool {
     uint32_t free_head[RIDE_CUDA_CLASSES];
     uint32_t returned_head[RIDE_CUDA_CLASSES], returned_tail[RIDE_CUDA_CLASSES];
     unsigned long long lines_free; /* in the lists */
-    long long clock_us;            /* greatest clock of a row so far; INT64_MIN: none */
+    long long clock_us;            /* greatest clock of a row so far, or what the host says of many; INT64_MIN: none */
     long long clock_before_us;     /* the same in front of the running batch */
     unsigned long long evicted_entries, late_inserts;
     uint32_t failed; /* ride_status: RIDE_E_MEMORY once a block could not be taken; nothing is worked after it */

@@ -28,8 +28,7 @@ typedef struct ride_cuda_program {
 /* One batch on its way through the kernels. Arrays per row are the queue's; [entity][row] with rows_max rows each. */
 typedef struct ride_cuda_batch {
     const ride_cuda_program *program;
-    ride_cuda_pool *pool;               /* NULL without WINDOWS */
-    uint32_t vnode_first, vnodes_count; /* the state's */
+    ride_cuda_pool *pool; /* NULL without WINDOWS */
     const uint8_t *in;
     uint8_t *out;
     uint32_t rows_count, rows_max;
@@ -41,9 +40,12 @@ typedef struct ride_cuda_batch {
     uint64_t *conditions; /* [row][conditions_words] */
     uint32_t conditions_words;
     uint32_t sweep_count; /* keys per entity to look at for expiry */
-    double *inputs;       /* [model input][rows_max] */
-    double *sums;         /* [row][outputs] */
+    uint32_t many_clocks; /* as ride_work */
+    int64_t expire_us;
+    double *inputs; /* [model input][rows_max] */
+    double *sums;   /* [row][outputs] */
     unsigned long long *counts;
+    uint32_t vnode_first, vnodes_count; /* the state's */
 } ride_cuda_batch;
 
 enum : uint32_t {

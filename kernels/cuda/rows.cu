@@ -21,6 +21,7 @@ extern "C" __global__ void ride_state_begin(ride_cuda_batch batch) {
         const uint64_t next = (uint64_t)table->sweep_at + pool->sweep_count;
         table->sweep_at = next < table->keys_used ? (uint32_t)next : 0;
     }
+    if (c == 0 && batch.many_clocks) pool->clock_us = batch.expire_us;
     if (c == 0) pool->clock_before_us = pool->clock_us;
 }
 
@@ -89,7 +90,7 @@ extern "C" __global__ void ride_rows_begin(ride_cuda_batch batch) {
     if (batch.vnodes_count == RIDE_VNODES) /* a part's are added to those of the others */
         ((uint32_t *)ride_tile_values(p->out, out, p->plan->features_count + RIDE_OUT_FLAGS))[tile_row] = 0;
     const uint32_t flags = ride_cuda_flags(&batch, row);
-    if ((flags & RIDE_ROW_LABEL) == 0)
+    if ((flags & RIDE_ROW_LABEL) == 0 && !batch.many_clocks)
         atomicMax(&batch.pool->clock_us, (long long)ride_cuda_time(&batch, row, RIDE_COLUMN_CLOCK));
     if ((flags & (RIDE_ROW_LABEL | RIDE_ROW_SKIP)) != 0) return;
     uint64_t *conditions = batch.conditions + (uint64_t)row * batch.conditions_words;

@@ -57,6 +57,8 @@ cudaError_t ride_cuda_work(ride_queue *queue, const ride_program_dev *program, r
         batch.vnodes_count = state->options.vnodes_count;
     }
     batch.sweep_count = n < SWEEP_MIN ? SWEEP_MIN : n;
+    batch.many_clocks = work->many_clocks;
+    batch.expire_us = work->expire_us;
     batch.counts = (work->stages & RIDE_STAGE_PROFILE) != 0 ? work->counts->cells : NULL;
     if (batch.pool != NULL) {
         const cudaError_t code = windows(stream, queue, program, batch);

@@ -20,7 +20,8 @@
 enum {
     RIDE_COLUMN_TIME = 0, /* TIMESTAMP: event time of the event (of the labelled event for a label row) */
     RIDE_COLUMN_CLOCK =
-        1, /* TIMESTAMP: greatest event time of the source up to and with this row; for a label row: when it became known */
+        1, /* TIMESTAMP: the clock up to and with this row: the greatest event time of its stream, or the least of several streams', then
+            * rows may be ahead of it; for a label row: when it became known */
     RIDE_COLUMN_FLAGS = 2, /* U32: ride_row_flags */
     RIDE_COLUMNS_SYSTEM = 3,
 };

@@ -64,13 +64,14 @@ static ride_status host_submit(host *h) {
     memset(h->in[slot], POISON, h->in_bytes);
     memset(h->out[slot], POISON, h->out_bytes);
     rows_fill(s->plan, &s->in, h->rows + first, count, first, h->in[slot]);
-    const ride_work work = {.stages = session_stages(s->plan) | (s->counts != NULL ? RIDE_STAGE_PROFILE : 0),
-                            .counts = s->counts,
-                            .rows_count = count,
-                            .in_tiles = h->in[slot],
-                            .out_tiles = h->out[slot],
-                            .arena = session_arena,
-                            .arena_bytes = sizeof session_arena};
+    ride_work work = {.stages = session_stages(s->plan) | (s->counts != NULL ? RIDE_STAGE_PROFILE : 0),
+                      .counts = s->counts,
+                      .rows_count = count,
+                      .in_tiles = h->in[slot],
+                      .out_tiles = h->out[slot],
+                      .arena = session_arena,
+                      .arena_bytes = sizeof session_arena};
+    session_clocks(s->plan, h->rows, first, count, &work);
     const ride_status st = s->ops->submit(s->queue, s->program, s->state, &work, &h->tickets[slot]);
     h->submitted += st == RIDE_OK;
     return st;
@@ -192,7 +193,7 @@ static void run_device_seed(uint64_t seed, ride_backend_entry_fn real, uint32_t 
     for (uint32_t i = 0; i < s.cells_count; i++) s.counted[i] = h.saved_counts[i];
     compare_counts(&s, expected_counts, "through devices that fail");
     compare(plan, rows, rows_count, &expected, &got, "through devices that fail");
-    CHECK(streams_equal(&h.saved, &whole), "the state at the end is another");
+    CHECK(plan->many_clocks || streams_equal(&h.saved, &whole), "the state at the end is another");
     seen[0] += h.losses, seen[1] += h.failures, seen[2] += h.fulls, seen[3] += h.pendings;
     for (uint32_t i = 0; i < IN_FLIGHT; i++) {
         s.ops->buffer_free(s.device, RIDE_BUFFER_HOST, h.in[i]);

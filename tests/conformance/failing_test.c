@@ -97,13 +97,14 @@ static ride_status host_batch(host *w, held *h, ride_error *err, int *told) {
     const uint32_t count = rows_of_batch(&t->plan, t->rows, t->rows_count, w->saved_rows, BATCH_ROWS);
     RIDE_ASSERT((count / RIDE_TILE_ROWS + 1) * s.in.tile_bytes <= 1 << 20);
     rows_fill(&t->plan, &s.in, t->rows + w->saved_rows, count, w->saved_rows, h->in);
-    const ride_work work = {.stages = session_stages(&t->plan) | (h->counts != NULL ? RIDE_STAGE_PROFILE : 0),
-                            .rows_count = count,
-                            .in_tiles = h->in,
-                            .out_tiles = h->out,
-                            .arena = session_arena,
-                            .arena_bytes = sizeof session_arena,
-                            .counts = h->counts};
+    ride_work work = {.stages = session_stages(&t->plan) | (h->counts != NULL ? RIDE_STAGE_PROFILE : 0),
+                      .rows_count = count,
+                      .in_tiles = h->in,
+                      .out_tiles = h->out,
+                      .arena = session_arena,
+                      .arena_bytes = sizeof session_arena,
+                      .counts = h->counts};
+    session_clocks(&t->plan, t->rows, w->saved_rows, count, &work);
     ride_ticket ticket;
     memory_stream m = {0};
     uint64_t *counts = calloc(t->cells_count + 1, sizeof *counts);
@@ -180,7 +181,8 @@ static int fail_one(const backend_use *use, const trial *t, const memory_stream 
     compare(&t->plan, t->rows, t->rows_count, &t->expected, &w.got, call);
     CHECK(memcmp(w.saved_counts, t->expected_counts, t->cells_count * sizeof *w.saved_counts) == 0,
           "after a failed %s rows are counted twice or not at all", call);
-    CHECK(streams_equal(&w.saved, whole), "after a failed %s the state at the end is another", call);
+    CHECK(t->plan.many_clocks || streams_equal(&w.saved, whole), "after a failed %s the state at the end is another",
+          call);
     free(w.saved.data);
     free(w.saved_counts);
     free(w.got.words);

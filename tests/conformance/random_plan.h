@@ -39,6 +39,7 @@ enum {
     PLAN_INPUTS_MAX = 70000, /* of a forest; random ones have up to PLAN_VECTOR_MAX */
     PLAN_TREES_MAX = 6,
     PLAN_TREE_NODES_MAX = 31,
+    PLAN_STREAMS_MAX = 4,
 };
 
 /* Field columns, after the system columns and one key column per entity. */
@@ -61,6 +62,8 @@ typedef struct random_plan {
     uint64_t seed;
     int64_t step_us, start_us; /* times of events are start + multiples of step */
     int64_t slack_us;          /* how late an event may enter */
+    uint32_t streams;          /* rows come from so many, each with times of its own */
+    int many_clocks; /* each has its own clock too, and keys of its own; else the clock is the least of theirs */
     int peers;
     int sums_are_small; /* amounts below 2^20 */
     int sums_overflow;  /* some amounts near 2^63 */
@@ -381,6 +384,9 @@ static inline void random_plan_make(uint64_t seed, random_plan *p) {
         p->expressions[i] =
             (ride_plan_expression){.program = plan_expression_program(r, p, p->features_count), .feature = 0};
     for (uint32_t i = 0; i < p->expressions_count; i++) p->expressions[i].feature = p->features_count++;
+    rnd clocks = {seed ^ 0x636c6f636b}; /* a group of one timestamp is of one stream, and labels find events of any */
+    p->streams = p->peers || rnd_one_in(&clocks, 2) ? 1 : 2 + rnd_below(&clocks, PLAN_STREAMS_MAX - 1);
+    p->many_clocks = p->streams > 1 && p->label_kind != RIDE_LABEL_SOURCE && rnd_one_in(&clocks, 2);
 }
 
 #endif

@@ -1,5 +1,6 @@
 /* tests/conformance/random_rows.h: random rows for a random plan: ties, late events, events too late to enter, null keys and
- * values, labels that come later (and are taken back), a hot key, huge gaps, rows to skip. */
+ * values, labels that come later (and are taken back), a hot key, huge gaps, rows to skip; of one stream, or of several that are far
+ * apart in time: then rows are ahead of the clock, or each stream has its own. */
 #ifndef RIDE_TESTS_RANDOM_ROWS_H
 #define RIDE_TESTS_RANDOM_ROWS_H
 #include "random_model.h"
@@ -8,6 +9,7 @@
 
 typedef struct random_row {
     int64_t time_us, clock_us;
+    int64_t expire_us; /* many clocks: the least of the streams' before this row */
     uint32_t flags;
     ride_key128 keys[PLAN_ENTITIES_MAX], name, other;
     int64_t amount, count, category;
@@ -18,8 +20,9 @@ typedef struct random_row {
     uint32_t nulls; /* bit e: key e; bit 8 + f: field f */
 } random_row;
 
-static inline ride_key128 rows_key(rnd *r, uint32_t keys_count, int hashed) {
-    const uint32_t k = rnd_one_in(r, 2) ? 0 : rnd_below(r, keys_count); /* key 0 is hot */
+/* stream: whose keys they are; 0: anybody's. */
+static inline ride_key128 rows_key(rnd *r, uint32_t keys_count, int hashed, uint32_t stream) {
+    const uint32_t k = (rnd_one_in(r, 2) ? 0 : rnd_below(r, keys_count)) + stream * 1000; /* key 0 is hot */
     rnd hash = {k + 77};
     if (!hashed) return (ride_key128){k, 0};
     const uint64_t lo = rnd_next(&hash);
@@ -81,6 +84,50 @@ static inline int64_t rows_advance(rnd *r, const random_plan *p, int dense) {
     return (int64_t)rnd_below(r, rnd_one_in(r, 10) ? 60 : 3) * p->step_us + (rnd_one_in(r, 20) ? 1 : 0);
 }
 
+/* Where rows come from: some are far behind others, some begin late, some are at their end for a while and hold no clock back. */
+typedef struct rows_stream {
+    int64_t now_us, greatest_us; /* INT64_MIN: it has given nothing yet */
+    int is_idle;
+} rows_stream;
+typedef struct rows_streams {
+    rows_stream each[PLAN_STREAMS_MAX];
+    uint32_t at;      /* of the row at hand */
+    int64_t clock_us; /* the common one, never back; as the engine has it before all streams have told a time */
+} rows_streams;
+
+static inline void rows_streams_begin(rnd *r, const random_plan *p, rows_streams *s) {
+    *s = (rows_streams){.clock_us = p->streams == 1 ? INT64_MIN : INT64_MIN / 2};
+    for (uint32_t i = 0; i < p->streams; i++) {
+        const int64_t ahead = p->streams == 1 ? 0 : (int64_t)rnd_below(r, rnd_one_in(r, 2) ? 5000 : 30);
+        s->each[i] = (rows_stream){p->start_us + ahead * p->step_us, INT64_MIN, i > 0 && rnd_one_in(r, 3)};
+    }
+}
+
+static inline int64_t rows_least_clock(const random_plan *p, const rows_streams *s) {
+    int64_t least_us = INT64_MAX;
+    for (uint32_t i = 0; i < p->streams; i++)
+        if (s->each[i].greatest_us != INT64_MIN && s->each[i].greatest_us < least_us) least_us = s->each[i].greatest_us;
+    return least_us == INT64_MAX ? INT64_MIN : least_us;
+}
+
+/* The row's time and clock, its stream given. */
+static inline void rows_time(rnd *r, const random_plan *p, rows_streams *s, int late, int dense, random_row *row) {
+    rows_stream *stream = &s->each[s->at];
+    stream->is_idle = 0;
+    stream->now_us += rows_advance(r, p, dense);
+    row->time_us = stream->now_us;
+    if (late && rnd_one_in(r, 6)) row->time_us -= (int64_t)rnd_below(r, rnd_one_in(r, 20) ? 900 : 45) * p->step_us;
+    if (row->time_us > stream->greatest_us) stream->greatest_us = row->time_us;
+    int64_t reached_us = stream->greatest_us;
+    for (uint32_t i = 0; i < p->streams && !p->many_clocks; i++)
+        if (!s->each[i].is_idle && s->each[i].greatest_us < reached_us) reached_us = s->each[i].greatest_us;
+    if (p->many_clocks || reached_us > s->clock_us) s->clock_us = reached_us;
+    row->clock_us = s->clock_us;
+    for (uint32_t i = 0; i < p->streams && p->streams > 1; i++)
+        if (rnd_one_in(r, 60)) s->each[i].is_idle = !s->each[i].is_idle;
+    if (p->streams > 1 && rnd_one_in(r, 5)) s->at = rnd_below(r, p->streams);
+}
+
 /* rows_count rows; a function of the seed. The caller frees. */
 static inline random_row *random_rows_make(const random_plan *p, uint64_t seed, uint32_t rows_count) {
     static const uint32_t keys_counts[] = {1, 3, 3, 12, 300};
@@ -89,27 +136,27 @@ static inline random_row *random_rows_make(const random_plan *p, uint64_t seed, 
     RIDE_ASSERT(rows != NULL);
     const uint32_t keys_count = RND_PICK(r, keys_counts);
     const int hashed = rnd_one_in(r, 2), dense = rnd_one_in(r, 3), late = p->slack_us > 0 || rnd_one_in(r, 2);
-    int64_t clock_us = INT64_MIN, now_us = p->start_us;
+    rows_streams streams;
+    rows_streams_begin(r, p, &streams);
     for (uint32_t i = 0; i < rows_count; i++) {
         random_row *row = &rows[i];
+        const uint32_t stream = streams.at;
+        row->expire_us = rows_least_clock(p, &streams);
         if (p->label_kind == RIDE_LABEL_SOURCE && i > 0 && rnd_one_in(r, 6) && row_is_event(&rows[i - 1])) {
-            rows_label(r, p, rows, i, clock_us);
+            rows_label(r, p, rows, i, streams.clock_us);
             continue;
         }
-        now_us += rows_advance(r, p, dense);
-        row->time_us = now_us;
-        if (late && rnd_one_in(r, 6)) row->time_us -= (int64_t)rnd_below(r, rnd_one_in(r, 20) ? 900 : 45) * p->step_us;
-        if (row->time_us > clock_us) clock_us = row->time_us;
-        row->clock_us = clock_us;
-        const int64_t age_us = clock_us - row->time_us;
+        rows_time(r, p, &streams, late, dense, row);
+        const int64_t age_us = row->clock_us > row->time_us ? row->clock_us - row->time_us : 0;
         row->flags = (age_us <= p->slack_us ? RIDE_ROW_ENTERS : 0) | (age_us > 0 ? RIDE_ROW_LATE : 0);
         if (rnd_one_in(r, 40)) row->flags = RIDE_ROW_SKIP;
         rows_fields(r, p, row);
         for (uint32_t e = 0; e < p->entities_count; e++) {
-            row->keys[e] = rows_key(r, keys_count, hashed);
+            row->keys[e] = rows_key(r, keys_count, hashed, p->many_clocks ? stream : 0);
             if (rnd_one_in(r, 20)) row->nulls |= 1u << e;
         }
     }
+    rows[rows_count].expire_us = rows_least_clock(p, &streams); /* there is room for it */
     int64_t next_us = INT64_MIN; /* groups of one timestamp, from the end; labels divide them */
     for (uint32_t i = rows_count; p->peers && i-- > 0;) {
         if ((rows[i].flags & RIDE_ROW_LABEL) != 0) next_us = INT64_MIN;
@@ -118,6 +165,14 @@ static inline random_row *random_rows_make(const random_plan *p, uint64_t seed, 
         next_us = rows[i].time_us;
     }
     return rows;
+}
+
+/* Saves are those of any batches: of many clocks only where what has expired never comes back into sight, as it does when a stream begins
+ * that is behind all others. */
+static inline int rows_saves_agree(const random_plan *p, const random_row *rows, uint32_t rows_count) {
+    for (uint32_t i = 0; i < rows_count && p->many_clocks; i++)
+        if (rows[i + 1].expire_us < rows[i].expire_us) return 0;
+    return 1;
 }
 
 /* A batch may end behind row i: no group of a timestamp is open there. */

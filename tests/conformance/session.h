@@ -41,6 +41,7 @@ typedef struct session {
     uint64_t *counted;   /* cells_count: what was taken so far */
     uint32_t cells_count;
     uint32_t batch_rows_max; /* what the buffers hold */
+    int64_t expire_us;       /* many clocks: as the last work said */
 } session;
 
 #define MUST(call)                                                                                                     \
@@ -93,6 +94,7 @@ static void session_buffers(session *s, const ride_bundle *bundle) {
 /* s holds what is wanted: plan, device and vnodes. */
 static void session_start(session *s, ride_backend_entry_fn entry, const ride_bundle *bundle) {
     ride_error err = {0};
+    s->expire_us = INT64_MIN;
     s->ops = entry(RIDE_BACKEND_ABI, session_services, &err);
     CHECK(s->ops != NULL, "%s", err.what);
     s->device_index %= s->ops->device_count();
@@ -228,6 +230,15 @@ static inline void session_collect(const session *s, const random_row *rows, uin
     }
 }
 
+/* What a work over rows [first, first + count) says of clocks. */
+static inline void session_clocks(const random_plan *p, const random_row *rows, uint32_t first, uint32_t count,
+                                  ride_work *work) {
+    work->many_clocks = (uint32_t)p->many_clocks;
+    work->expire_us = p->many_clocks && count > 0 ? rows[first].expire_us : INT64_MIN;
+    for (uint32_t i = first; i < first + count && p->many_clocks; i++) /* a stream may begin in the midst */
+        if (rows[i].clock_us < work->expire_us) work->expire_us = rows[i].clock_us;
+}
+
 static inline void session_batch(session *s, const random_row *rows, uint32_t first, uint32_t count, outputs *out) {
     ride_error err = {0};
     const random_plan *p = s->plan;
@@ -253,6 +264,8 @@ static inline void session_batch(session *s, const random_row *rows, uint32_t fi
                       .arena = session_arena,
                       .arena_bytes = sizeof session_arena};
     ride_ticket ticket = 0;
+    session_clocks(p, rows, first, count, &work);
+    if (count == 0) work.expire_us = s->expire_us;
     MUST(s->ops->submit(s->queue, s->program, s->state, &work, &ticket));
     MUST(s->ops->wait(s->queue, ticket, UINT64_MAX));
     work.stages = (stages & ~(uint32_t)RIDE_STAGE_FEATURES) | (count % 2 == 0 ? profile : 0);
@@ -260,6 +273,12 @@ static inline void session_batch(session *s, const random_row *rows, uint32_t fi
     work.stages = profile;
     if (apart && count % 2 != 0 && profile != 0) MUST(s->ops->submit(s->queue, s->program, NULL, &work, &ticket));
     MUST(s->ops->wait(s->queue, ticket, UINT64_MAX));
+    work = (ride_work){.stages = RIDE_STAGE_WINDOWS, .in_tiles = in, .out_tiles = to, .many_clocks = 1};
+    if (p->many_clocks && count > 0) { /* as of its end, however the rows were cut: a save does not depend on it */
+        work.expire_us = s->expire_us = rows[first + count].expire_us;
+        MUST(s->ops->submit(s->queue, s->program, s->state, &work, &ticket));
+        MUST(s->ops->wait(s->queue, ticket, UINT64_MAX));
+    }
     if (count % 5 == 0) MUST(session_take(s));
     CHECK(memcmp(before, in, in_bytes) == 0, "%s: the input was written to", s->ops->name);
     free(before);

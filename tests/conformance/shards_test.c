@@ -131,14 +131,21 @@ static void shards_batch(shards *d, const trial *t, rnd *r, uint32_t first, uint
     memset(to, POISON, out_bytes);
     rows_fill(&t->plan, &s->in, t->rows + first, count, first, in);
     ride_out_flags_clear(&s->out, to, count);
-    const ride_work all = {.stages = RIDE_STAGE_WINDOWS,
-                           .rows_count = count,
-                           .in_tiles = in,
-                           .out_tiles = to,
-                           .arena = session_arena,
-                           .arena_bytes = sizeof session_arena};
+    ride_work all = {.stages = RIDE_STAGE_WINDOWS,
+                     .rows_count = count,
+                     .in_tiles = in,
+                     .out_tiles = to,
+                     .arena = session_arena,
+                     .arena_bytes = sizeof session_arena};
+    session_clocks(&t->plan, t->rows, first, count, &all);
     for (uint32_t i = 0; i < d->count; i++) jobs[i] = (job){.d = d, .index = i, .work = all};
     jobs_run(jobs, d->count, d->at_once);
+    for (uint32_t i = 0; i < d->count && t->plan.many_clocks;
+         i++) { /* as of its end: a save is then that of any batches */
+        jobs[i].work.rows_count = 0;
+        jobs[i].work.expire_us = t->rows[first + count].expire_us;
+    }
+    if (t->plan.many_clocks) jobs_run(jobs, d->count, d->at_once);
     uint32_t jobs_count = 0;
     for (uint32_t tile = 0; tile < tiles;) { /* runs of tiles to any of them */
         const uint32_t left = SHARDS_MAX - 1 - jobs_count;
@@ -201,7 +208,8 @@ static void together(const backend_use *use) {
             CHECK(counted[cell] == t->expected_counts[cell], "cell %u: %llu counted, %llu expected", cell,
                   (unsigned long long)counted[cell], (unsigned long long)t->expected_counts[cell]);
         memory_stream saved = shards_save(&d);
-        CHECK(streams_equal(&saved, &whole), "%u states save other bytes than one", d.count);
+        CHECK(!rows_saves_agree(&t->plan, t->rows, t->rows_count) || streams_equal(&saved, &whole),
+              "%u states save other bytes than one", d.count);
         free(saved.data);
         free(whole.data);
         free(got.words);
@@ -225,12 +233,13 @@ static void cells_left(const backend_use *use) {
         rows_fill(&t->plan, &s.in, t->rows, t->rows_count, 0, s.in_buffer);
         memset(s.out_buffer, POISON, tiles * s.out.tile_bytes);
         ride_out_flags_clear(&s.out, s.out_buffer, t->rows_count);
-        const ride_work work = {.stages = RIDE_STAGE_WINDOWS,
-                                .rows_count = t->rows_count,
-                                .in_tiles = s.in_buffer,
-                                .out_tiles = s.out_buffer,
-                                .arena = session_arena,
-                                .arena_bytes = sizeof session_arena};
+        ride_work work = {.stages = RIDE_STAGE_WINDOWS,
+                          .rows_count = t->rows_count,
+                          .in_tiles = s.in_buffer,
+                          .out_tiles = s.out_buffer,
+                          .arena = session_arena,
+                          .arena_bytes = sizeof session_arena};
+        session_clocks(&t->plan, t->rows, 0, t->rows_count, &work);
         ride_ticket ticket;
         CHECK(s.ops->submit(s.queue, s.program, s.state, &work, &ticket) == RIDE_OK &&
                   s.ops->wait(s.queue, ticket, UINT64_MAX) == RIDE_OK,

@@ -1,6 +1,6 @@
 """What the fault tests are made of: a broker, engines that can be killed, a load, and the phase an engine was killed in.
 
-An engine is `ride run` (Ride), or the stand-in of topic.c (Relay), with which the tests themselves are tested: one that does what
+An engine is `ride run` (Ride), or the stand-in of tests/kafka/topic.c (Relay), with which the tests themselves are tested: one that does what
 was promised must pass, one with a planted fault must not. Nothing here looks into an engine but for the file in which it says what it is
 at (host/engine/service_phase.c)."""
 import json
@@ -203,6 +203,9 @@ class Relay(Engine):
             answers[record.partition, record.offset] = b'{"score":"%016x"}' % value
         return answers
 
+    def verify(self):
+        return None
+
     def command(self):
         return [TOPIC_TOOL, "relay", self.broker.address, self.topics.tx, self.topics.decisions, self.group,
                 self.phase_path(), *([self.fault] if self.fault else [])]
@@ -269,6 +272,13 @@ log: {{level: warn}}
         if len(lines) != len(accepted):
             raise RuntimeError(f"`ride run` gave {len(lines)} decisions for {len(accepted)} events")
         return {(record.partition, record.offset): line for record, line in zip(accepted, lines)}
+
+    def verify(self):
+        """What is published against what log and journal give (`ride verify`). None, or what is not right."""
+        self.command()
+        told = subprocess.run([RIDE, "verify", "--config", str(self.folder / "ride.yaml"), "--journal", *self.set_options()], check=False,
+                              capture_output=True, text=True)
+        return None if told.returncode == 0 else f"exit {told.returncode}: {told.stdout[-2000:]}{told.stderr[-1000:]}"
 
     def metrics(self):
         """Names with labels -> values of /metrics."""
@@ -344,9 +354,9 @@ class Load:
             self.process.wait()
 
 
-def judged(broker, engine, folder, acknowledged):
-    """What the oracle says of the engine's topics. What the broker acknowledged and does not have is not the engine's fault, but this test
-    could not see it: an error."""
+def judged(broker, engine, folder, acknowledged, verify=True):
+    """What the oracle says of the engine's topics, and of several partitions what `ride verify` says. What the broker acknowledged and does
+    not have is not the engine's fault, but this test could not see it: an error."""
     folder, topics = Path(folder), engine.topics
     inputs = list(records.read(broker.dump(topics.tx, folder / "tx.records")))
     there = {(record.partition, record.offset) for record in inputs}
@@ -356,7 +366,12 @@ def judged(broker, engine, folder, acknowledged):
     results = list(records.read(broker.dump(topics.decisions, folder / "decisions.records")))
     expected = engine.expected(inputs)
     report = oracle.judge(topics.tx, inputs, results, letters, expected, engine.id_field)
-    report["compared_with_an_independent_run"] = expected is not None
+    report["compared_with"] = "an independent run" if expected is not None else "nothing"
+    if expected is None and verify:
+        wrong = engine.verify()
+        report["compared_with"] = "log and journal"
+        if wrong is not None:
+            report["findings"]["not_verified"], report["told"]["not_verified"] = 1, [wrong]
     return report
 
 

@@ -5,7 +5,7 @@
 
 Every kill is told with the phase it hit, as the engine's own file says after its end: consumed, scored, produced, delivered but not stored.
 Moments are random; where --per-phase (that many hits in each, at least) is in danger, the rest are aimed at what is still rare. A run that gave no duplicate at
-all has hit nothing and fails. --engine relay tests this test: see topic.c for the faults."""
+all has hit nothing and fails. --engine relay tests this test: see tests/kafka/topic.c for the faults."""
 import argparse
 import collections
 import json

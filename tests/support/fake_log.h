@@ -3,6 +3,7 @@
  * everything ends at once after a number of calls (a crash), after which the log is as a broker would have it. */
 #ifndef RIDE_TESTS_FAKE_LOG_H
 #define RIDE_TESTS_FAKE_LOG_H
+#include "base/clock.h"
 #include "base/feed.h"
 #include "base/waker.h"
 
@@ -45,6 +46,8 @@ typedef struct fake_log {
     uint32_t rebalance_every; /* of polls, by chance; 0 = never */
     uint32_t burst_max;       /* messages of one poll, 0 = as many as asked for */
     bool stop_at_end;         /* sets *stop when everything was polled */
+    bool is_away;             /* nothing is acknowledged any more, */
+    uint64_t polls_left;      /* and after so many looks at the outlet *stop is set; 0 = never */
     volatile sig_atomic_t *stop;
     uint64_t calls, rebalances;
 } fake_log;
@@ -227,6 +230,7 @@ static inline ride_status fake_send(ride_outlet *outlet, const ride_result *resu
     if (result->key != NULL) {
         r->key = malloc(result->key_bytes + 1);
         memcpy(r->key, result->key, result->key_bytes);
+        r->key[result->key_bytes] = '\0';
         r->key_bytes = result->key_bytes;
     }
     for (uint32_t i = 0; i < result->headers_count && i < FAKE_HEADERS_MAX; i++, r->headers_count++) {
@@ -250,16 +254,17 @@ static inline void fake_deliver(fake_outlet *o, uint64_t count) {
 static inline ride_status fake_outlet_poll(ride_outlet *outlet, ride_error *err) {
     fake_outlet *o = (fake_outlet *)outlet;
     (void)err;
-    fake_deliver(o, fake_random(o->log) % 512);
+    if (!o->log->is_away) fake_deliver(o, fake_random(o->log) % 512);
+    if (o->log->polls_left > 0 && --o->log->polls_left == 0) *o->log->stop = 1;
     return RIDE_OK;
 }
 
 static inline ride_status fake_flush(ride_outlet *outlet, uint64_t timeout_ns, ride_error *err) {
     fake_outlet *o = (fake_outlet *)outlet;
-    (void)timeout_ns;
     (void)err;
-    fake_deliver(o, UINT64_MAX);
-    return RIDE_OK;
+    if (!o->log->is_away) fake_deliver(o, UINT64_MAX);
+    else ride_clock_sleep_until_ns(ride_clock_real(), ride_clock_now_ns(ride_clock_real()) + timeout_ns);
+    return o->log->is_away ? RIDE_PENDING : RIDE_OK;
 }
 
 static inline void fake_outlet_close(ride_outlet *outlet) { free(outlet); }

@@ -48,10 +48,20 @@ Test(budget, a_run_holds_state_batches_and_the_bundle) {
     cr_assert_eq(item(&b, "spec, rules, model, profile")->bytes, 5000);
     cr_assert_eq(b.bytes, added(&b));
     cr_assert(b.is_bounded);
+    cr_assert_eq(ride_budget_of_batches(&b), item(&b, "batches in hand")->bytes + item(&b, "their strings")->bytes);
+    ride_budget_facts with = facts;
+    with.shards = 5;
+    ride_config_budget(c, &with, &b);
+    cr_assert_eq(item(&b, "batches in hand")->events, 2 * 1256, "one is read while the other is worked");
+    cr_assert_eq(item(&b, "their strings")->bytes, 32 << 20);
+    ride_config_destroy(c);
+    c = load("spec: f\ninputs: {tx: t}\noutputs: {decisions: d}\nruntime: {shards: 5, mode: inline}\n");
+    ride_config_budget(c, &facts, &b);
+    cr_assert_eq(item(&b, "their strings")->bytes, 16 << 20);
     ride_config_destroy(c);
 }
 
-Test(budget, a_service_adds_what_is_under_way_and_each_shard_its_batches) {
+Test(budget, a_service_adds_what_is_under_way) {
     ride_config *c = load("spec: f\ninputs: {tx: {topic: t}}\noutputs: {decisions: {topic: d}}\nkafka: b\nstate: s\n"
                           "http: {listen: 'h:1', memory: 8MiB, queue: 77, connections_max: 10, header_max: 2KiB}\n"
                           "runtime: {shards: 3}\nbackend: {memory: 1GiB}\n");
@@ -61,8 +71,8 @@ Test(budget, a_service_adds_what_is_under_way_and_each_shard_its_batches) {
     with.state_is_bounded = false;
     ride_config_budget(c, &with, &b);
     cr_assert_eq(item(&b, "window state")->bytes, 1 << 30, "the option is the bound");
-    cr_assert_eq(item(&b, "batches in hand")->events, 3 * (1024 + 256 + 65536));
-    cr_assert_eq(item(&b, "their strings")->bytes, 48 << 20);
+    cr_assert_eq(item(&b, "batches in hand")->events, 1024 + 256 + 65536);
+    cr_assert_eq(item(&b, "their strings")->bytes, 16 << 20, "whatever the shards: all work on one batch");
     cr_assert_eq(item(&b, "messages fetched")->bytes, 128 << 20);
     cr_assert_eq(item(&b, "results on their way")->bytes, 64 << 20);
     cr_assert_eq(item(&b, "HTTP bodies and answers")->events, 77);
@@ -71,9 +81,6 @@ Test(budget, a_service_adds_what_is_under_way_and_each_shard_its_batches) {
     cr_assert_not(item(&b, "event ids")->is_bounded);
     cr_assert_eq(b.bytes, added(&b));
     cr_assert_not(b.is_bounded);
-    with.shards = 5;
-    ride_config_budget(c, &with, &b);
-    cr_assert_eq(item(&b, "their strings")->bytes, 80 << 20, "as placed");
     ride_config_destroy(c);
     c = load("spec: f\nhttp: 'h:1'\n");
     ride_config_budget(c, &facts, &b);

@@ -43,8 +43,8 @@ Test(config_service, every_option_reaches_its_field) {
         "  raw: {fetch.wait.max.ms: 5, debug: 'broker,topic', socket.keepalive.enable: true}\n"
         "http: {listen: '0.0.0.0:8080', certificate: hc, key: hk, token_file: tok, body_max: 2MiB, header_max: 8KiB,\n"
         "       connections_max: 7, idle_timeout: 5s, queue: 99, model_name: fraud}\n"
-        "admin: {listen: '[::1]:9090'}\nruntime: {mode: pipeline, shards: 4, drain_timeout: 3s}\n"
-        "journal: {topic: j, sync: true}\nscheduler: {policy: fixed, max_delay: 2ms}\n");
+        "admin: {listen: '[::1]:9090'}\nruntime: {mode: inline, shards: 4, drain_timeout: 3s}\n"
+        "journal: {path: j, sync: true}\nscheduler: {policy: fixed, max_delay: 2ms}\n");
     cr_assert(ride_config_is_service(c));
     cr_assert_eq(c->inputs_count, 2);
     cr_assert_null(c->inputs[0].path);
@@ -85,11 +85,10 @@ Test(config_service, every_option_reaches_its_field) {
     cr_assert_eq(c->http.queue, 99);
     cr_assert_str_eq(c->http.model_name, "fraud");
     cr_assert_str_eq(c->admin.listen, "[::1]:9090");
-    cr_assert_eq(c->runtime.mode, RIDE_CONFIG_PIPELINE);
+    cr_assert_eq(c->runtime.mode, RIDE_CONFIG_INLINE);
     cr_assert_eq(c->runtime.shards, 4);
     cr_assert_eq(c->runtime.drain_timeout_us, 3000000);
-    cr_assert_str_eq(c->journal.topic, "j");
-    cr_assert_null(c->journal.path);
+    cr_assert_str_eq(c->journal.path, "conf/j");
     cr_assert(c->journal.sync);
     cr_assert_eq(c->policy, RIDE_CONFIG_FIXED);
     cr_assert_eq(c->max_delay_us, 2000);
@@ -155,13 +154,13 @@ Test(config_service, what_does_not_go_together_is_told) {
     refuse("spec: f\nhttp: 'h:1'\noutputs: {late: {topic: l}}\n", "3:25: `outputs.late.topic` needs `kafka.brokers`",
            "kafka: HOST:PORT");
     refuse("spec: f\ninputs: {tx: {topic: t}}\noutputs: {decisions: {topic: d}}\nkafka: b\n",
-           "2:22: `inputs.tx.topic` needs `state.dir` or a `journal`", "state: FOLDER");
+           "2:22: `inputs.tx.topic` needs `state.dir` or `journal.path`", "state: FOLDER");
     refuse("spec: f\ninputs: {tx: {topic: t}}\nkafka: b\nstate: s\n", "0:0: `outputs.decisions.path` is missing",
            "outputs: {decisions: {topic: TOPIC}}");
     refuse("spec: f\ninputs: {tx: {topic: t}}\nkafka: b\nstate: s\nhttp: 'h:1'\n",
            "0:0: `outputs.decisions.path` is missing", "outputs: {decisions: {topic: TOPIC}}");
-    refuse(SERVICE "journal: {path: j, topic: k}\n", "6:27: `journal.path` and `journal.topic` are both given",
-           "one of them");
+    refuse(SERVICE "journal: {topic: k}\n", "6:18: `journal.topic` is not supported yet",
+           config_find_option("journal.topic")->unavailable);
     refuse("spec: f\ninputs: {tx: t}\noutputs: {decisions: d, alerts: a}\njournal: j\n",
            "4:10: `journal.path` is of a service", "");
     refuse(SERVICE "scheduler: {max_delay: 1ms}\n", "6:24: `scheduler.max_delay` has no effect",
@@ -205,6 +204,70 @@ Test(config_service, raw_options_pass_but_not_those_that_are_ours) {
     used = (size_t)sprintf(text, "%s", "spec: f\nhttp: 'h:1'\nkafka:\n  raw:\n");
     for (int i = 0; i <= RIDE_CONFIG_RAW_MAX; i++) used += (size_t)sprintf(text + used, "    a.%d: x\n", i);
     refuse(text, "69:11: `kafka.raw` has more than 64 options", "");
+}
+
+Test(config_service, a_mode_that_nothing_follows_is_refused) {
+#define FILES "spec: f\ninputs: {tx: t}\noutputs: {decisions: d}\n"
+    refuse(SERVICE "runtime: {mode: pipeline, shards: 4}\n",
+           "6:17: `runtime.mode` pipeline is not supported yet in a service", "runtime.mode: inline");
+    refuse(FILES "runtime: {mode: pipeline}\n", "4:17: `runtime.mode` pipeline needs several `runtime.shards`",
+           "runtime.shards: 0, or 2 and more");
+    ride_config_destroy(load(FILES "runtime: {mode: pipeline, shards: 0}\n"));
+    ride_config_destroy(load(SERVICE "runtime: {mode: inline, shards: 2}\n"));
+}
+
+Test(config_service, what_a_topic_is_partitioned_by_is_said_of_all_or_none) {
+    ride_config *c = load("spec: f\ninputs: {tx: {topic: t, partition_key: card}}\noutputs: {decisions: {topic: d}}\n"
+                          "kafka: 'b:9092'\nstate: st\n");
+    cr_assert_str_eq(ride_config_partition_key(c, "tx"), "card");
+    cr_assert_null(ride_config_partition_key(c, "labels"));
+    ride_config_destroy(c);
+    refuse("spec: f\ninputs: {tx: {topic: t, partition_key: card}, b: {topic: u}}\noutputs: {decisions: {topic: d}}\n"
+           "kafka: 'b:9092'\nstate: st\n",
+           "2:58: `inputs.b.partition_key` is missing: `inputs.tx` has one", "");
+    refuse("spec: f\ninputs: {tx: {path: t, partition_key: card}}\noutputs: {decisions: d}\n",
+           "2:39: `inputs.tx.partition_key` needs `inputs.tx.topic`", "");
+    refuse("spec: f\ninputs: {tx: {topic: t, partition_key: card}}\noutputs: {decisions: {topic: d}}\n"
+           "kafka: 'b:9092'\nstate: st\nhttp: 'h:1'\n",
+           "6:7: `http.listen` and `inputs.tx.partition_key` are both given", "one of them");
+}
+
+/* Findings of the check against this spec. */
+static void partitioned_by(const char *field, const char *keys_of_b, const char *labels, const char *expected) {
+    char config[512], spec_text[1024];
+    ride_spec *spec = NULL;
+    snprintf(config, sizeof config,
+             "spec: f\ninputs: {tx: {topic: t, partition_key: %s}}\noutputs: {decisions: {topic: d}}\n"
+             "kafka: 'b:9092'\nstate: st\n",
+             field);
+    snprintf(spec_text, sizeof spec_text,
+             "version: 1\nsources:\n  tx:\n    format: csv\n    event_time: {field: ts, unit: s}\n    event_id: id\n"
+             "    fields: {id: u64, card: u64, shop: u64}\n%s"
+             "entities:\n  a: {keys: [card]}\n  b: {keys: [%s]}\n"
+             "features:\n  - {entity: a, agg: [count], windows: [1h]}\n  - {entity: b, agg: [count], windows: [1h]}\n",
+             labels, keys_of_b);
+    ride_config *c = load(config);
+    ride_status st = ride_spec_parse("spec.yaml", spec_text, strlen(spec_text), &spec, &findings);
+    cr_assert_eq(st, RIDE_OK, "%s", findings.count > 0 ? findings.items[0].message : "");
+    st = ride_config_check_partitions(c, spec, &findings);
+    cr_assert_eq(st, expected == NULL ? RIDE_OK : RIDE_E_CONFIG);
+    cr_assert_eq(findings.count, expected != NULL, "%u findings", findings.count);
+    if (expected != NULL) {
+        cr_assert_not_null(strstr(findings.items[0].message, expected), "%s", findings.items[0].message);
+        cr_assert_eq(findings.items[0].line, 2);
+    }
+    ride_spec_destroy(spec);
+    ride_config_destroy(c);
+}
+
+Test(config_service, windows_stay_within_a_partition) {
+    static const char labels[] = "  back:\n    format: csv\n    event_time: {field: at, unit: s}\n"
+                                 "    labels: {source: tx, key: id, value: bad}\n    fields: {id: u64, bad: bool}\n";
+    partitioned_by("card", "card", "", NULL);
+    partitioned_by("card", "shop, card", "", NULL);
+    partitioned_by("card", "shop", "", "the keys of the entity `b` lack `card`");
+    partitioned_by("kard", "card", "", "the source has no field `kard`");
+    partitioned_by("card", "card", labels, "labels find their events in one process only");
 }
 
 Test(config_service, topics_and_addresses_are_checked) {

@@ -52,6 +52,7 @@ static void begin(service_case *c, uint32_t partitions, uint32_t events_max) {
                                         .targets = {true, true, true, true},
                                         .targets_format = RIDE_FORMAT_CSV,
                                         .journal_path = c->journal,
+                                        .drain_timeout_ns = UINT64_C(30000000000),
                                         .waker = &c->waker};
     c->options.feeds[0].open = fake_feed_open;
     c->options.feeds[0].context = &c->log;
@@ -189,6 +190,7 @@ Test(service, nothing_is_lost_and_repeats_are_equal_over_crashes, .timeout = 300
         for (ride_status st = RIDE_E_IO; st != RIDE_INTERRUPTED; attempts++) {
             cr_assert_lt(attempts, 60, "%s: it does not come to an end", what);
             fake_log chance = {.random = seed * 1000 + attempts};
+            c.options.run.shards = 1 + (uint32_t)((seed + attempts) % 3);
             st = run(&c, seed * 77 + attempts, attempts < 8 ? 20 + fake_random(&chance) % 1500 : 0);
             cr_assert(st == RIDE_INTERRUPTED || (st == RIDE_E_IO && strcmp(c.run.err.what, "crash") == 0), "%s: %s",
                       what, c.run.err.what);
@@ -202,4 +204,57 @@ Test(service, nothing_is_lost_and_repeats_are_equal_over_crashes, .timeout = 300
     cr_assert_gt(crashes, 60);
     cr_assert_gt(repeats, 100, "nothing was hit: the test would see no loss");
     cr_assert_gt(rebalances, 10);
+}
+
+/* A stop while nothing is acknowledged: when all was sent, and when the window is full. */
+Test(service, a_stop_does_not_wait_longer_than_the_drain_timeout_and_says_what_is_missing, .timeout = 120) {
+    static service_case c;
+    for (uint32_t batch = 1; batch <= 512; batch *= 512) {
+        begin(&c, 2, 600);
+        c.options.run.batch_rows_max = batch;
+        c.options.drain_timeout_ns = 50000000;
+        c.log.is_away = true;
+        c.log.polls_left = 300;
+        cr_assert_eq(run(&c, 5, 0), RIDE_PENDING);
+        ride_error *err = &c.run.err;
+        cr_assert_not_null(strstr(err->what, " were not acknowledged within 0.1 s"), "%s", err->what);
+        cr_assert_not_null(strstr(err->what, batch == 1 ? " of 64 batches" : " batches"), "%s", err->what);
+        cr_assert_not_null(strstr(err->where, "events/"), "%s", err->where);
+        cr_assert_not_null(strstr(err->where, " before offset "), "%s", err->where);
+        for (uint32_t p = 0; p < 2; p++) cr_assert_eq(c.log.committed[p], RIDE_OFFSET_NONE, "nothing is stored");
+        cr_assert_gt(c.log.results_count, 0);
+        c.log.is_away = false; /* the broker is back */
+        cr_assert_eq(run(&c, 6, 0), RIDE_INTERRUPTED, "%s", err->what);
+        cr_assert_gt(check_results(&c.log, "after the broker is back"), 0, "results were repeated");
+        end(&c);
+    }
+}
+
+static uint32_t rows_largest;
+static void look(void *context, ride_service_tuning *tuning) {
+    *(uint32_t *)context += 1;
+    tuning->batch_rows_max = rows_largest;
+}
+
+Test(service, a_reload_is_taken_between_two_batches, .timeout = 60) {
+    static service_case c;
+    volatile sig_atomic_t reload = 1;
+    uint32_t reloads = 0;
+    begin(&c, 1, 3000);
+    c.options.reload = &reload;
+    c.options.reloaded = look;
+    c.options.reloaded_context = &reloads;
+    for (rows_largest = 1; rows_largest <= 1024; rows_largest *= 32) {
+        reload = 1;
+        c.log.committed[0] = RIDE_OFFSET_NONE;
+        fake_results_free(&c.log);
+        remove(c.journal);
+        cr_assert_eq(run(&c, 1, 0), RIDE_INTERRUPTED, "%s", c.run.err.what);
+        cr_assert_eq(reload, 0);
+        check_results(&c.log, "reloaded");
+        uint64_t batches = c.run.summary.batch_ns.count;
+        cr_assert_geq(batches, 3000 / rows_largest, "%llu batches", (unsigned long long)batches);
+    }
+    cr_assert_eq(reloads, 3);
+    end(&c);
 }

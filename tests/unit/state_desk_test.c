@@ -204,6 +204,7 @@ static void compare(const char *entity, const char *const *names, uint32_t names
     begin(&c, entity, spec);
     cr_assert_eq(log_case_serve(&c.log, 3, 0), RIDE_INTERRUPTED, "%s", c.log.run.err.what);
     cr_assert_eq(c.asked, EVENTS);
+    uint64_t known = 0, compared = 0;
     for (uint64_t i = 0; i < c.log.log.results_count; i++) {
         const fake_result *r = &c.log.log.results[i];
         if (r->target != RIDE_TARGET_DECISIONS) continue;

@@ -27,7 +27,7 @@
 extern "C" {
 #endif
 
-enum { RIDE_BACKEND_ABI = 3, RIDE_VNODES = 1024 };
+enum { RIDE_BACKEND_ABI = 4, RIDE_VNODES = 1024 };
 
 typedef struct ride_device ride_device;           /* an opened device */
 typedef struct ride_program_dev ride_program_dev; /* a bundle, made ready on a device; immutable */
@@ -43,6 +43,11 @@ typedef struct ride_backend_services {
     void (*log)(void *context, int level, const char *text); /* level: 0 debug … 3 error */
     uint64_t (*now_ns)(void *context);                       /* monotonic; virtual in simulations */
     void (*sleep_until_ns)(void *context, uint64_t deadline_ns);
+    /* Host memory for host buffers, where the backend has no better one (pinned): zeroed, 4 KiB aligned, bound to a node as the host
+     * thinks fit; NULL when there is none. */
+    void *memory_context;
+    void *(*memory_alloc)(void *memory_context, uint64_t bytes);
+    void (*memory_free)(void *memory_context, void *memory);
 } ride_backend_services;
 
 typedef struct ride_device_props {
@@ -100,6 +105,12 @@ typedef struct ride_work {
     const char *arena; /* string bytes the input slices point into; may be NULL when no program reads strings */
     uint64_t arena_bytes;
     ride_counts *counts; /* with RIDE_STAGE_PROFILE; used by one queue at a time */
+    /* Clocks, the same way in all works of a state. 0: the rows have one, which never goes back; what has expired for a row has for all
+     * behind it. 1: several streams with a clock each, and no key in two of them: what has expired is told here, and a row's clock says
+     * only what the row itself sees. No row of this work, and no row of a later one whose key has entries, has a clock before expire_us. It
+     * may go back, where another stream begins. A save is as of the last work's. */
+    uint32_t many_clocks;
+    int64_t expire_us;
 } ride_work;
 
 typedef struct ride_state_stats {

@@ -1,0 +1,53 @@
+/* engine/placed.h: a configuration on this machine: how many shards, on which cpus, from which node its memory, and whether all of it fits.
+ * `ride run` does what is decided here, `ride topology` shows it.
+ *
+ *     static ride_placed placed;                               // large; one per process
+ *     RIDE_TRY(ride_placed_open(&placed, config, err));
+ *     ride_placed_apply(&placed, &run);                        // shards, cpus, memory, the check of the budget
+ *     … ride_run or ride_service_run_config …
+ *     ride_placed_close(&placed);
+ *
+ * Nothing reads or writes on threads of its own yet, so all placements are of shards alone (RIDE_PLACE_INLINE): the first shard's
+ * thread is the one that reads, writes and calls. */
+#ifndef RIDE_ENGINE_PLACED_H
+#define RIDE_ENGINE_PLACED_H
+#include "config/budget.h"
+#include "engine/engine.h"
+#include "topo/place.h"
+#include "topo/region.h"
+
+enum { RIDE_PLACED_DEVICES_MAX = RIDE_PCI_DEVICES_MAX, RIDE_PLACED_REGIONS_MAX = 32 };
+
+/* What the backend that will run has of devices; the CPU is no device here: its cores are placed themselves. */
+typedef struct ride_placed_devices {
+    int32_t nodes[RIDE_PLACED_DEVICES_MAX]; /* os number of the node near each, -1 = not known */
+    uint32_t count;
+    bool one_shard; /* its batches are worked as a whole */
+    char backend[48];
+} ride_placed_devices;
+
+typedef struct ride_placed {
+    const ride_config *config;
+    ride_topo *topo; /* NULL: the machine is not known, nothing is bound */
+    ride_placed_devices devices;
+    ride_placement placement;
+    int cpus[RIDE_SHARDS_MAX]; /* of each shard, -1 = not bound */
+    ride_host_memory memory;
+    ride_region regions[RIDE_PLACED_REGIONS_MAX]; /* what memory has given out */
+    ride_budget budget;                           /* filled when the spec was compiled */
+} ride_placed;
+
+/* name, path: as backend.name and backend.path. Fails when that backend cannot run here. */
+ride_status ride_placed_find_devices(const char *name, const char *path, ride_placed_devices *out, ride_error *err);
+/* shards 0: as many as the machine carries. */
+void ride_placed_choose(const ride_machine *machine, uint32_t shards, const ride_placed_devices *devices,
+                        ride_placement *out);
+
+/* Decides. The calling thread will be the first shard's; until its run binds it, it, and the threads that it makes, run on the cores
+ * that are left to others. */
+ride_status ride_placed_open(ride_placed *placed, const ride_config *config, ride_error *err);
+/* Borrows placed until its close. */
+void ride_placed_apply(ride_placed *placed, ride_run_options *run);
+void ride_placed_close(ride_placed *placed);
+
+#endif
