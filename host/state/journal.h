@@ -61,11 +61,12 @@ ride_status ride_journal_stream_number(ride_journal *journal, const char *source
 /* Appends runs in order. After a failure (RIDE_E_IO) nothing more is appended: the journal is at its end. */
 ride_status ride_journal_append(ride_journal *journal, const ride_journal_run *runs, uint32_t count, ride_error *err);
 
-/* Where a rebuild begins: a place such that no event before it can be in a window of the first run that has an offset >= committed[stream]
+/* own_clocks: each stream has a clock of its own (runs say theirs), and no window is over two of them; then *clock_us is the least.
+ * Where a rebuild begins: a place such that no event before it can be in a window of the first run that has an offset >= committed[stream]
  * (or of what comes behind the last run when there is none). committed has ride_journal_streams entries; a stream that is not of
  * interest has INT64_MAX. *clock_us: the clock at that run (at the last one when there is none), INT64_MIN = no run at all. */
 ride_status ride_journal_find_start(ride_journal *journal, const int64_t *committed, int64_t retention_us,
-                                    uint64_t *place, int64_t *clock_us, ride_error *err);
+                                    bool own_clocks, uint64_t *place, int64_t *clock_us, ride_error *err);
 /* The run at the place, which is moved behind it. RIDE_END behind the last one. Place 0 is the first run. */
 ride_status ride_journal_read(ride_journal *journal, uint64_t *place, ride_journal_run *run, ride_error *err);
 
