@@ -65,6 +65,7 @@ static bool scores_are_idle(const service *s) {
     const pipeline *p = &s->p;
     if (!s->silent) return false;
     if (p->dedup == NULL) return true;
+    if (p->many_clocks) return false; /* the events of a stream that is behind are old too */
     const int64_t keep_us = p->events->dedup_us + p->events->bound_us + p->events->allowed_lateness_us;
     return s->resume_clock_us > INT64_MIN / 2 && s->newest_us < s->resume_clock_us - keep_us;
 }
@@ -295,6 +296,7 @@ static ride_status open_ports(service *s, ride_error *err) {
 static ride_status service_open(service *s, ride_diagnostics *findings, ride_error *err) {
     const ride_service_options *o = s->options;
     s->p.by_message = true;
+    s->p.many_clocks = o->partition_keyed;
     s->newest_us = INT64_MIN;
     RIDE_TRY(pipeline_open(&s->p, findings, err));
     for (uint32_t i = 0; i < o->inputs_count; i++) RIDE_TRY(open_input(s, &o->inputs[i], err));

@@ -198,6 +198,8 @@ static ride_status take_label(service *s, service_input *in, ride_message *messa
 static ride_status batch_begin(service *s, bool silent, ride_error *err) {
     s->silent = silent;
     s->first_ns = service_now();
+    if (s->p.many_clocks) s->p.least_us = streams_least(s);
+    if (s->p.many_clocks && s->p.dedup != NULL) ride_idmap_hold(s->p.dedup, s->p.least_us);
     if (silent) {
         *s->kept = *s->p.summary;
         return RIDE_OK;

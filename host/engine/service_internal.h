@@ -22,7 +22,8 @@ typedef struct service_stream {
     bool active;  /* holds the clock back: assigned, and not at the end of its log */
     bool is_warm; /* window state has all of its events before `next` */
     uint32_t feed, input;
-    uint32_t journal; /* its number there; UINT32_MAX = not journalled */
+    uint32_t journal;          /* its number there; UINT32_MAX = not journalled */
+    uint32_t partitions_count; /* of its topic; 0 = not known */
     char topic[RIDE_TOPIC_BYTES];
     int32_t partition;
     int64_t max_us;       /* greatest event time; INT64_MIN = none yet */
@@ -180,6 +181,8 @@ ride_status streams_assigned(void *context, ride_stream_info *infos, uint32_t co
 void streams_revoked(void *context, const uint32_t *streams, uint32_t count, bool lost);
 void streams_at_end(void *context, uint32_t stream);
 int64_t streams_floor(const service *s, uint32_t stream);
+/* partition_keyed: the least clock of all streams that have one; INT64_MAX = none has. What they have is gone for nobody who may come. */
+int64_t streams_least(const service *s);
 
 /* service_rebuild.c: the window state from the log, along the journal. */
 ride_status rebuild_plan(service *s, ride_stream_info *infos, uint32_t count, ride_error *err);

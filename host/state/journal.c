@@ -342,20 +342,54 @@ ride_status ride_journal_read(ride_journal *j, uint64_t *place, ride_journal_run
     return RIDE_END;
 }
 
-ride_status ride_journal_find_start(ride_journal *j, const int64_t *committed, int64_t retention_us, uint64_t *place,
-                                    int64_t *out_clock_us, ride_error *err) {
+/* The clock of the first run that is not all done; of the last one when all are. */
+static ride_status clock_of_all(ride_journal *j, const int64_t *committed, int64_t *out, ride_error *err) {
     ride_journal_run run;
-    int64_t clock_us = INT64_MIN; /* of the first run that is not all done; of the last one when all are */
-    ride_status st = RIDE_OK;
+    ride_status st;
+    *out = INT64_MIN;
     for (uint64_t at = 0; (st = ride_journal_read(j, &at, &run, err)) == RIDE_OK;) {
-        clock_us = run.clock_us;
+        *out = run.clock_us;
         if (run.offset_last >= committed[run.stream]) break;
     }
-    if (st != RIDE_OK && st != RIDE_END) return st;
-    *out_clock_us = clock_us;
+    return st == RIDE_END ? RIDE_OK : st;
+}
+
+/* The least of the streams': of each, that of its first run that is not done, or behind its last one. *limit: the place of the first of
+ * those runs, UINT64_MAX = there is none. */
+static ride_status clock_of_each(ride_journal *j, const int64_t *committed, int64_t *out, uint64_t *limit,
+                                 ride_error *err) {
+    ride_journal_run run;
+    ride_status st;
+    bool *met = calloc(j->streams_count + 1, sizeof *met);
+    if (met == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for the streams of the arrival journal");
+    *out = INT64_MAX;
+    for (uint64_t at = 0, before = 0; (st = ride_journal_read(j, &at, &run, err)) == RIDE_OK; before = at) {
+        if (met[run.stream] || run.offset_last < committed[run.stream]) continue;
+        met[run.stream] = true;
+        if (run.clock_us > INT64_MIN / 2 && run.clock_us < *out) *out = run.clock_us; /* else it has no events before */
+        if (before < *limit) *limit = before;
+    }
+    for (uint32_t i = 0; i < j->streams_count; i++) {
+        const ride_journal_stream *stream = ride_journal_stream_at(j, i);
+        if (!met[i] && committed[i] != INT64_MAX && stream->has_runs && stream->stream_us < *out)
+            *out = stream->stream_us;
+    }
+    free(met);
+    return st == RIDE_END ? RIDE_OK : st;
+}
+
+ride_status ride_journal_find_start(ride_journal *j, const int64_t *committed, int64_t retention_us, bool own_clocks,
+                                    uint64_t *place, int64_t *out_clock_us, ride_error *err) {
+    ride_journal_run run;
+    ride_status st = RIDE_OK;
+    uint64_t limit = UINT64_MAX;
+    RIDE_TRY(own_clocks ? clock_of_each(j, committed, out_clock_us, &limit, err)
+                        : clock_of_all(j, committed, out_clock_us, err));
+    const int64_t clock_us = *out_clock_us;
     const int64_t needed_us = clock_us < INT64_MIN + retention_us ? INT64_MIN : clock_us - retention_us;
     *place = 0;
-    for (uint64_t at = 0, before = 0; (st = ride_journal_read(j, &at, &run, err)) == RIDE_OK; before = at) {
+    for (uint64_t at = 0, before = 0; before < limit && (st = ride_journal_read(j, &at, &run, err)) == RIDE_OK;
+         before = at) {
         if (run.newest_us > needed_us || run.newest_us == INT64_MIN) {
             if (run.newest_us != INT64_MIN) break;
             continue;

@@ -62,11 +62,12 @@ ride_status ride_journal_stream_number(ride_journal *journal, const char *source
 /* Appends runs in order. After a failure (RIDE_E_IO) nothing more is appended: the journal is at its end. */
 ride_status ride_journal_append(ride_journal *journal, const ride_journal_run *runs, uint32_t count, ride_error *err);
 
-/* Where a rebuild begins: a place such that no event before it can be in a window of the first run that has an offset >= committed[stream]
+/* own_clocks: each stream has a clock of its own (runs say theirs), and no window is over two of them; then *clock_us is the least.
+ * Where a rebuild begins: a place such that no event before it can be in a window of the first run that has an offset >= committed[stream]
  * (or of what comes behind the last run when there is none). committed has ride_journal_streams entries; a stream that is not of
  * interest has INT64_MAX. *clock_us: the clock at that run (at the last one when there is none), INT64_MIN = no run at all. */
 ride_status ride_journal_find_start(ride_journal *journal, const int64_t *committed, int64_t retention_us,
-                                    uint64_t *place, int64_t *clock_us, ride_error *err);
+                                    bool own_clocks, uint64_t *place, int64_t *clock_us, ride_error *err);
 /* From which offset on each stream's results are exact when the log of a stream begins at begins[stream] (INT64_MIN: it has all): before it,
  * an event that is gone may have been in a window. apart: each stream has a clock and windows of its own. A stream whose results
  * never are has its offset_end. begins and exact have ride_journal_streams entries. What is gone of a stream of labels is taken to have
