@@ -230,6 +230,7 @@ static inline ride_status fake_send(ride_outlet *outlet, const ride_result *resu
     if (result->key != NULL) {
         r->key = malloc(result->key_bytes + 1);
         memcpy(r->key, result->key, result->key_bytes);
+        r->key[result->key_bytes] = '\0';
         r->key_bytes = result->key_bytes;
     }
     for (uint32_t i = 0; i < result->headers_count && i < FAKE_HEADERS_MAX; i++, r->headers_count++) {

@@ -178,6 +178,31 @@ Test(verify_log, results_of_another_model_are_told_as_such, .timeout = 120) {
     log_case_end(&c);
 }
 
+/* Short windows, no model: what they hold can be outlived. */
+static void use_spec(log_case *c, char spec[256], const char *features) {
+    snprintf(spec, 256, "%s/short.yaml", c->run.folder);
+    FILE *to = fopen(spec, "w");
+    fprintf(to,
+            "version: 1\n"
+            "sources:\n"
+            "  tx:\n"
+            "    format: csv\n"
+            "    event_time: {field: ts, unit: ms}\n"
+            "    event_id: tx_id\n"
+            "    fields: {tx_id: u64, ts: {type: timestamp, unit: ms}, card: string, terminal: u64,\n"
+            "             amount: {type: decimal, scale: 2}, currency: string, mcc: u16, channel: string, country: "
+            "string,\n"
+            "             lat: {type: f64, nullable: true}, lon: {type: f64, nullable: true}, is_fraud: bool}\n"
+            "entities: {card: {keys: [card]}, terminal: {keys: [terminal]}}\n"
+            "features:\n%s"
+            "vector: [\"card_*\", \"terminal_*\"]\n",
+            features);
+    fclose(to);
+    c->options.run.spec_path = spec;
+    c->options.run.model_path = NULL;
+    c->options.run.rules_count = 0;
+}
+
 /* The golden stream spans 17 days, windows 37: with its begin gone, nothing can be exact. With short windows what is behind them is. */
 Test(verify_log, a_log_that_lost_its_begin_says_from_where_it_is_exact, .timeout = 120) {
     static log_case c;
@@ -193,28 +218,9 @@ Test(verify_log, a_log_that_lost_its_begin_says_from_where_it_is_exact, .timeout
     log_case_end(&c);
 
     cr_assert(log_case_begin(&c, 2, 1200));
-    snprintf(spec, sizeof spec, "%s/short.yaml", c.run.folder);
-    FILE *to = fopen(spec, "w");
-    fputs("version: 1\n"
-          "sources:\n"
-          "  tx:\n"
-          "    format: csv\n"
-          "    event_time: {field: ts, unit: ms}\n"
-          "    event_id: tx_id\n"
-          "    fields: {tx_id: u64, ts: {type: timestamp, unit: ms}, card: string, terminal: u64,\n"
-          "             amount: {type: decimal, scale: 2}, currency: string, mcc: u16, channel: string, country: "
-          "string,\n"
-          "             lat: {type: f64, nullable: true}, lon: {type: f64, nullable: true}, is_fraud: bool}\n"
-          "entities: {card: {keys: [card]}, terminal: {keys: [terminal]}}\n"
-          "features:\n"
-          "  - {entity: card, column: amount, agg: [count, mean], windows: [1d]}\n"
-          "  - {entity: terminal, column: amount, agg: [count, sum], windows: [2d]}\n"
-          "vector: [\"card_*\", \"terminal_*\"]\n",
-          to);
-    fclose(to);
-    c.options.run.spec_path = spec;
-    c.options.run.model_path = NULL;
-    c.options.run.rules_count = 0;
+    use_spec(&c, spec,
+             "  - {entity: card, column: amount, agg: [count, mean], windows: [1d]}\n"
+             "  - {entity: terminal, column: amount, agg: [count, sum], windows: [2d]}\n");
     c.log.burst_max = 40;
     cr_assert_eq(log_case_serve(&c, 5, 0), RIDE_INTERRUPTED, "%s", c.run.err.what);
     c.log.begins[0] = 100;
@@ -261,5 +267,28 @@ Test(verify_log, a_journal_of_another_spec_or_topic_is_refused, .timeout = 120) 
     cr_assert_not_null(strstr(c.run.err.what, "abcd0000"), "%s", c.run.err.what);
     unlink(c.journal);
     cr_assert_eq(verify(&c, "cpu", &t), RIDE_E_NO_INPUT);
+    log_case_end(&c);
+}
+
+/* A chain of events goes back further than any window: after a restart it must go on where it was. */
+Test(verify_log, since_first_outlives_a_restart, .timeout = 120) {
+    static log_case c;
+    static char spec[256];
+    told t;
+    cr_assert(log_case_begin(&c, 2, UINT32_MAX));
+    use_spec(&c, spec,
+             "  - {entity: card, agg: [since_first]}\n"
+             "  - {entity: terminal, agg: [count], windows: [2d]}\n"
+             "  - {entity: card, agg: [count], windows: [2d]}\n");
+    c.options.run.batch_rows_max = 64;
+    c.log.burst_max = 40;
+    for (uint64_t seed = 1; seed < 5; seed++) {
+        ride_status st = log_case_serve(&c, seed, 900);
+        cr_assert(st == RIDE_E_IO || st == RIDE_INTERRUPTED, "%s", c.run.err.what);
+    }
+    cr_assert_eq(log_case_serve(&c, 9, 0), RIDE_INTERRUPTED, "%s", c.run.err.what);
+    cr_assert_eq(verify(&c, "reference", &t), RIDE_OK, "%s", c.run.err.what);
+    cr_assert(ride_verify_is_clean(&report), "%s: %s", t.field, t.a);
+    cr_assert_eq(report.equal, 3027);
     log_case_end(&c);
 }
