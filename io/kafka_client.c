@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 const char *ride_kafka_version(void) {
     static char text[48];
@@ -25,7 +26,7 @@ static void login_words(const ride_kafka_options *o, const char *reason, char *w
     if (strstr(reason, "invalid credentials") == NULL)
         snprintf(what, what_bytes, "the broker refuses the login of %s by %s: %s", user, mechanism,
                  told != NULL ? told + 27 : reason);
-    else if (strncmp(mechanism, "SCRAM", 5) == 0 && rd_kafka_version() < 0x02060100)
+    else if (strncasecmp(mechanism, "SCRAM", 5) == 0 && rd_kafka_version() < 0x02060100)
         snprintf(what, what_bytes,
                  "the broker refuses the login of %s by %s (Kafka 4 needs librdkafka 2.6.1 for it, this is %s)", user,
                  mechanism, rd_kafka_version_str());

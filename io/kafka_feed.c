@@ -192,8 +192,10 @@ static uint32_t take(kafka_feed *feed, kafka_stream *slot, ride_message *message
     if (room > KAFKA_TAKE) room = KAFKA_TAKE;
     ssize_t taken = rd_kafka_consume_batch_queue(slot->queue, 0, feed->taken, room);
     uint32_t count = 0;
+    uint64_t bytes = 0;
     for (ssize_t i = 0; i < taken; i++) {
         rd_kafka_message_t *message = feed->taken[i];
+        bytes += message->len + message->key_len;
         if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR && message->offset >= slot->next) {
             slot->next = message->offset + 1;
             feed->ends_seen -= slot->end_seen; /* it was no end after all */
@@ -209,6 +211,7 @@ static uint32_t take(kafka_feed *feed, kafka_stream *slot, ride_message *message
         }
         rd_kafka_message_destroy(message);
     }
+    kafka_nudge_taken(&feed->nudge, slot, kafka_topic_of(feed, slot), bytes, count, now_ns);
     return count;
 }
 
@@ -299,6 +302,7 @@ static void feed_close(ride_feed *base) {
     int flags = 0;
     if (feed->client.rk != NULL) {
         feed->closing = true;
+        kafka_nudge_close(&feed->nudge);
         leave(feed);
         if (!rd_kafka_consumer_closed(feed->client.rk)) flags = RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE;
         kafka_drop_slots(feed);
@@ -366,6 +370,7 @@ static ride_status open_client(kafka_feed *feed, ride_error *err) {
     memcpy(feed->client.why, probe.why, sizeof probe.why);
     if (partitions > 0) feed->client.why[0] = '\0';
     feed->commits = rd_kafka_queue_new(feed->client.rk);
+    RIDE_TRY(kafka_nudge_open(&feed->nudge, feed->client.rk, kafka_share_bytes(&feed->options, partitions), err));
     return subscribe(feed, err);
 }
 

@@ -19,7 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { POOL_SPARE_BYTES = 8192, DISCARD_FACTOR = 4, CROWD_IDLE_MS = 1000 };
+enum { DISCARD_FACTOR = 4, CROWD_IDLE_MS = 1000 };
 #define NS_PER_MS UINT64_C(1000000)
 
 static uint64_t now_ns(void) { return ride_clock_now_ns(ride_clock_real()); }
@@ -356,7 +356,7 @@ ride_status serve_daemon_start(ride_server *s, int listen_fd, const char *certif
     s->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_log,
                                  s, /* first: it hears of the others */
                                  MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_LIMIT, s->connections_max,
-                                 MHD_OPTION_CONNECTION_MEMORY_LIMIT, 2 * s->header_bytes_max + POOL_SPARE_BYTES,
+                                 MHD_OPTION_CONNECTION_MEMORY_LIMIT, serve_pool_bytes(s->header_bytes_max),
                                  MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
                                  MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_STRICT_FOR_CLIENT, 1,
                                  MHD_OPTION_ARRAY, tls ? of_tls : &of_tls[3], MHD_OPTION_END);

@@ -35,6 +35,8 @@ typedef struct ride_serve_options {
 /* Listens and serves: 404 until there are routes. Strings of the options are needed during the call only. A port in use, a certificate that cannot
  * be read, too few file descriptors: named errors. */
 ride_status ride_serve_start(const ride_serve_options *options, ride_server **out, ride_error *err);
+/* Memory that a server of these options may take at most: what `ride config check` adds up. TLS takes some 40 KiB per connection more. */
+size_t ride_serve_memory_max(const ride_serve_options *options);
 uint32_t ride_serve_port(const ride_server *server);
 const char *ride_serve_address(const ride_server *server); /* "127.0.0.1:43817": as it is in fact */
 /* Reads the tokens again (SIGHUP). On failure the old ones stay. Any thread. */

@@ -14,6 +14,11 @@ enum {
     SERVE_TEXT_BYTES = RIDE_HTTP_COPY_BYTES, /* an answer that the request holds itself */
 };
 
+/* What libmicrohttpd holds per connection: the head, its parsed lines, and the head of the answer; cleared for each request. */
+static inline size_t serve_pool_bytes(size_t header_bytes_max) {
+    return header_bytes_max + header_bytes_max / 2 + 8192;
+}
+
 /* A route and its series. */
 typedef struct serve_route {
     const ride_http_route *route;

@@ -1,4 +1,4 @@
-/* Any bytes cut as an object and as an array: pieces lie in order within the text, each is JSON by itself, and the pieces put together again
+/* Any bytes cut as an object and as an array, the last byte of them standing behind the text: pieces lie in order within the text, each is JSON by itself, and the pieces put together again
  * are cut the same way. */
 #include "lib/json.h"
 
@@ -60,12 +60,13 @@ static void check_again(const cutting *c) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static cutting c;
-    if (size > TEXT_MAX) return 0;
+    if (size == 0 || size > TEXT_MAX) return 0;
     if (outer == NULL)
         check(ride_json_parser_create(TEXT_MAX, &outer, NULL) == RIDE_OK &&
               ride_json_parser_create(2 * TEXT_MAX, &inner, NULL) == RIDE_OK);
+    size--;
     memcpy(text, data, size);
-    memset(text + size, 0, RIDE_JSON_PADDING);
+    memset(text + size, data[size], RIDE_JSON_PADDING);
     for (int array = 0; array < 2; array++) {
         c = (cutting){.bytes = (uint32_t)size};
         ride_json_result result = array ? ride_json_elements(outer, text, size, on_piece, &c)

@@ -85,9 +85,13 @@ def codes():
                                (b"POST /v1/score HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", 400),
                                (b"GET /v2 HTTP/3.9\r\nHost: x\r\n\r\n", 505)):
             with echo.connect() as raw:
-                raw.sendall(text)
-                raw.shutdown(socket.SHUT_WR)
-                answer = read_answer(raw.makefile("rb"))
+                try:
+                    raw.sendall(text)
+                    raw.shutdown(socket.SHUT_WR)
+                    answer = read_answer(raw.makefile("rb"))
+                except OSError:  # the end of a connection with more to read overtakes its answer
+                    assert len(text) > 10000, text[:60]
+                    continue
                 assert answer is not None and answer[0] == expected, (text[:60], answer)
 
 

@@ -139,6 +139,16 @@ def test_killed_member(kafka):
     assert second.end()["messages"] == 40_000
 
 
+def test_named_member(kafka):
+    """A member with a name has its partitions back at once, though its session is not over for long."""
+    raw = ["group.instance.id:one", "session.timeout.ms:300000"]
+    first = Driver("feed", brokers=kafka.bootstrap, group="named", topic="pair", raw=raw)
+    first.wait(lambda d: len(d.of("end")) >= 4, told="the end")
+    first.kill()
+    second = Driver("feed", brokers=kafka.bootstrap, group="named", topic="pair", raw=raw, ends=1)
+    assert second.end()["messages"] == 40_000
+
+
 def test_two_topics(kafka):
     """Several topics: partition N of all of them comes to one member."""
     kafka.create("events", 3)

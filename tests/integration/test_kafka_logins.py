@@ -89,13 +89,13 @@ def main():
         kafka.create("tx", 2)
         check_refusals(kafka, scram_works)
         login, client = options_of(kafka.env)
-        scram = login | {"mechanism": "SCRAM-SHA-256"}
+        scram = login | {"mechanism": "scram-sha-256"}  # small letters will do
         check_right(kafka, [login, client, *([scram] if scram_works else [])])
     if not scram_works:
         with Kafka(secure=True, options=OPTIONS, version=OLD) as kafka:
             kafka.create("tx", 2)
             login, _ = options_of(kafka.env)
-            check_right(kafka, [login | {"mechanism": "SCRAM-SHA-256"}])
+            check_right(kafka, [login | {"mechanism": "scram-sha-256"}])
 
 
 main()

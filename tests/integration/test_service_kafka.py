@@ -89,18 +89,27 @@ class Service:
     def said(self):
         return (self.folder / "log").read_text()
 
-    def stored(self):
-        """How many messages of all partitions are done and stored; None before it listens."""
+    def metrics(self):
+        """{family: {labels: value}}; nothing before it listens."""
         assert self.run.poll() is None, f"{self.name} ended: {self.said()}"
-        listens = re.search(r'"metrics and health".*?"ride.listen":"([^"]+)"', self.said())
-        if not listens:
-            return None
-        with urllib.request.urlopen(f"http://{listens[1]}/metrics", timeout=10) as page:
-            return sum(float(v) for v in re.findall(r"^ride_kafka_stored_offset{.*} (\S+)$", page.read().decode(), re.M))
+        listens, found = re.search(r'"metrics and health".*?"ride.listen":"([^"]+)"', self.said()), {}
+        if listens:
+            with urllib.request.urlopen(f"http://{listens[1]}/metrics", timeout=10) as page:
+                for family, labels, value in re.findall(r"^(ride_\w+)(?:{(.*)})? (\S+)$", page.read().decode(), re.M):
+                    found.setdefault(family, {})[labels] = float(value)
+        return found
 
-    def finish(self, messages):
-        """Until all of it is stored; then it is stopped, and ends in order."""
-        until(lambda: self.stored() == messages, 120 + EVENTS / 1000, f"{self.name} stores {messages} messages")
+    def finish(self, messages, events, rejected):
+        """Until all of it is stored, when every event is accounted for; then it is stopped, and ends in order."""
+        until(lambda: sum(self.metrics().get("ride_kafka_stored_offset", {}).values()) == messages, 120 + EVENTS / 1000,
+              f"{self.name} stores {messages} messages")
+        until(lambda: sum(self.metrics()["ride_kafka_lag_messages"].values()) == 0, 60, f"{self.name} has no lag")
+        page = self.metrics()
+        ends = {re.search('end="(.*)"', labels)[1]: value for labels, value in page["ride_events_total"].items()}
+        assert page["ride_events_received_total"]['source="tx"'] == events == sum(ends.values()), (events, page["ride_events_received_total"], ends)
+        assert ends["rejected"] == rejected == sum(page["ride_events_rejected_total"].values()), ends
+        assert ends["scored"] == sum(page["ride_decisions_total"].values()) and ends["duplicate"] > 0, ends
+        assert page["ride_events_in_flight"][""] == 0, page["ride_events_in_flight"]
         self.run.send_signal(signal.SIGTERM)
         code = self.run.wait(60)
         assert code == 0, f"{self.name}: exit {code}: {self.said()}"
@@ -150,7 +159,7 @@ def one_partition(kafka, folder, rows):
             kafka.create(f"{name}-{output}", 1)
         service = Service(kafka, folder, name, spec, batch)
         try:
-            service.finish(total)
+            service.finish(total, total, len(POISON) + TOMBSTONES)
         finally:
             service.close()
         counts = {}
@@ -167,8 +176,10 @@ def one_partition(kafka, folder, rows):
                 rest = sum(1 for _ in expected)
             assert rest == 0, f"{name}: {rest} {output} are missing"
             assert counts[output] > 0, f"no {output}: nothing was compared"
-        rejects = [json.loads(value)["reason"] for *_, value, _ in messages(kafka, f"{name}-rejects")]
+        letters = list(messages(kafka, f"{name}-rejects"))
+        rejects = [json.loads(value)["reason"] for *_, value, _ in letters]
         assert len(rejects) == len(POISON) + TOMBSTONES, rejects
+        assert all(headers["reason"] == reason and headers["source_topic"] == "tx" for (*_, headers), reason in zip(letters, rejects)), letters
         say(f"1 partition, batches of {batch}: {counts} equal to the run over the file; {len(rejects)} dead letters: {sorted(set(rejects))}")
 
 
@@ -203,7 +214,7 @@ def four_partitions(kafka, folder, rows):
                 kafka.create(f"{name}-{output}", 4)
             service = Service(kafka, folder, name, spec, size, labels=True, journal=journal)
             try:
-                service.finish(total)
+                service.finish(total, len(rows), len(POISON))
             finally:
                 service.close()
             made[name], journal = digest_of(kafka, name), service.journal

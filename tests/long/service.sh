@@ -6,7 +6,7 @@ top=${RIDE_SOURCE_DIR:-$(cd "$(dirname "$0")/../.." && pwd)}
 cd "$top" || exit 1
 kills=${RIDE_TEST_KILLS:-200}
 failed=0
-scripts/python tests/fault/kills.py --kills "$kills" --broker-kills "$((kills / 10))" --per-phase 10 --partitions 4 || failed=$?
+scripts/python tests/fault/kills.py --kills "$kills" --broker-kills "$((kills / 10))" --per-phase 10 --partitions 4 --rate 500 || failed=$?
 [ "$failed" -eq 77 ] && exit 77
 scripts/python tests/fault/kills.py --kills "$((kills / 10))" --broker-kills 2 --partitions 1 --seed 2 || failed=$?
 scripts/python tests/fault/rebalance.py --rounds "${RIDE_TEST_REBALANCES:-40}" || failed=$?

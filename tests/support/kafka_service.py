@@ -44,7 +44,8 @@ class Kafka:
         if not DRIVER.exists():
             skip("this build has no Kafka: no librdkafka")
         self.folder = Path(tempfile.mkdtemp(prefix="ride-kafka-"))
-        self.variables = dict(os.environ, RIDE_SERVICE_DIR=str(self.folder), KAFKA_OPTS=options)
+        self.variables = dict(os.environ, RIDE_SERVICE_DIR=str(self.folder), RIDE_SERVICE_OWNER=str(os.getpid()),
+                              KAFKA_OPTS=options)
         if secure:
             self.variables["KAFKA_SECURE"] = "1"
         if version:
