@@ -5,6 +5,8 @@
  * in 24-byte records {u32 id, u32 second, u32 customer, u32 terminal, i32 cents, u32 fraud}, for specs with the handbook's
  * columns; told per ten million events.
  *
+ * --states N divides the keys between N states, as N shards do, one after the other on this thread: what dividing costs.
+ *
  * Prints one figure per pass or span, their median and a checksum: the sum of the bits of every feature of every row, so that
  * another program's result can be compared. Time is the CPU time of this thread, which other load hardly disturbs. */
 #include "backend/registry.h"
@@ -23,7 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FIGURES_MAX = 4096 };
+enum { FIGURES_MAX = 4096, STATES_MAX = 64 };
 
 typedef struct bench {
     const char *spec_path, *csv_path, *rows_path, *backend;
@@ -36,7 +38,8 @@ typedef struct bench {
     const ride_backend_ops *ops;
     ride_device *device;
     ride_program_dev *program;
-    ride_state *state;
+    ride_state *states[STATES_MAX];
+    uint32_t states_count;
     ride_queue *queue;
     uint8_t *out_tiles;
     uint64_t checksum;
@@ -81,10 +84,13 @@ static void open_all(bench *b) {
     ride_key_plan_init(&b->keys, b->spec, &b->bundle);
     ride_backend_services_init(&services, ride_clock_real());
     must(ride_backend_select(b->backend, NULL, &services, &b->ops, NULL, &err), &err, "backend");
-    const ride_state_options options = {.vnodes_count = RIDE_VNODES};
     must(b->ops->device_open(0, &b->device, &err), &err, "device");
     must(b->ops->program_upload(b->device, &b->bundle, &b->program, &err), &err, "program");
-    must(b->ops->state_create(b->device, b->program, &options, &b->state, &err), &err, "state");
+    for (uint32_t i = 0; i < b->states_count; i++) {
+        const uint32_t first = RIDE_VNODES * i / b->states_count, end = RIDE_VNODES * (i + 1) / b->states_count;
+        const ride_state_options options = {.vnode_first = first, .vnodes_count = end - first};
+        must(b->ops->state_create(b->device, b->program, &options, &b->states[i], &err), &err, "state");
+    }
     must(b->ops->queue_create(b->device, 4, &b->queue, &err), &err, "queue");
     uint64_t tiles = (b->batch_rows + RIDE_TILE_ROWS - 1) / RIDE_TILE_ROWS;
     must(b->ops->buffer_alloc(b->device, RIDE_BUFFER_HOST, tiles * b->out.tile_bytes, (void **)&b->out_tiles, &err),
@@ -106,18 +112,27 @@ static void stamp(const bench *b, ride_batch *batch) {
     }
 }
 
-static double submit(bench *b, const ride_batch *batch) {
+static void submit_stages(bench *b, ride_state *state, uint32_t stages, const ride_batch *batch) {
     ride_ticket ticket;
     ride_error err = {0};
-    const ride_work work = {.stages = RIDE_STAGE_FEATURES,
+    const ride_work work = {.stages = stages,
                             .rows_count = batch->rows_count,
                             .in_tiles = batch->tiles,
                             .out_tiles = b->out_tiles,
                             .arena = batch->arena,
                             .arena_bytes = batch->arena_bytes};
-    double start = now_s();
-    must(b->ops->submit(b->queue, b->program, b->state, &work, &ticket), &err, "submit");
+    must(b->ops->submit(b->queue, b->program, state, &work, &ticket), &err, "submit");
     must(b->ops->wait(b->queue, ticket, UINT64_MAX), &err, "wait");
+}
+
+static double submit(bench *b, const ride_batch *batch) {
+    const double start = now_s();
+    if (b->states_count == 1) submit_stages(b, b->states[0], RIDE_STAGE_FEATURES, batch);
+    else {
+        ride_out_flags_clear(&b->out, b->out_tiles, batch->rows_count);
+        for (uint32_t i = 0; i < b->states_count; i++) submit_stages(b, b->states[i], RIDE_STAGE_WINDOWS, batch);
+        submit_stages(b, NULL, RIDE_STAGE_EXPRESSIONS, batch);
+    }
     return now_s() - start;
 }
 
@@ -264,8 +279,12 @@ static int compare(const void *a, const void *b) {
 }
 
 int main(int argc, char **argv) {
-    static bench b = {
-        .backend = "cpu", .batch_rows = 4096, .passes = 8, .rows_max = UINT64_MAX, .report_rows = 10000000};
+    static bench b = {.backend = "cpu",
+                      .batch_rows = 4096,
+                      .passes = 8,
+                      .rows_max = UINT64_MAX,
+                      .report_rows = 10000000,
+                      .states_count = 1};
     for (int i = 1; i + 1 < argc; i += 2) {
         const char *name = argv[i], *value = argv[i + 1];
         if (strcmp(name, "--spec") == 0) b.spec_path = value;
@@ -278,20 +297,28 @@ int main(int argc, char **argv) {
                                                               : RIDE_CPU_AVX512);
         else if (strcmp(name, "--batch") == 0) b.batch_rows = (uint32_t)strtoul(value, NULL, 10);
         else if (strcmp(name, "--passes") == 0) b.passes = (uint32_t)strtoul(value, NULL, 10);
+        else if (strcmp(name, "--states") == 0) b.states_count = (uint32_t)strtoul(value, NULL, 10);
         else if (strcmp(name, "--max") == 0) b.rows_max = strtoull(value, NULL, 10);
         else b.spec_path = NULL, i = argc;
     }
-    if (b.spec_path == NULL || (b.csv_path == NULL) == (b.rows_path == NULL) || b.batch_rows == 0) {
+    if (b.spec_path == NULL || (b.csv_path == NULL) == (b.rows_path == NULL) || b.batch_rows == 0 ||
+        b.states_count == 0 || b.states_count > STATES_MAX) {
         fprintf(stderr,
                 "usage: bench_features --spec FILE (--csv FILE [--passes N] | --rows FILE) [--batch ROWS] [--max "
-                "EVENTS] [--backend NAME] [--isa portable|avx2|avx512]\n");
+                "EVENTS] [--backend NAME] [--isa portable|avx2|avx512] [--states N]\n");
         return 2;
     }
     open_all(&b);
     if (b.csv_path != NULL) run_csv(&b);
     else run_rows(&b);
-    ride_state_stats stats;
-    b.ops->state_stats(b.state, &stats);
+    ride_state_stats stats = {0};
+    for (uint32_t i = 0; i < b.states_count; i++) {
+        ride_state_stats one;
+        b.ops->state_stats(b.states[i], &one);
+        stats.keys += one.keys;
+        stats.entries += one.entries;
+        stats.bytes += one.bytes;
+    }
     qsort(b.figures, b.figures_count, sizeof *b.figures, compare);
     if (b.figures_count > 0) printf("ns_per_event=%.2f min=%.2f\n", b.figures[b.figures_count / 2], b.figures[0]);
     printf("checksum=%016llx\n", (unsigned long long)b.checksum);

@@ -48,7 +48,7 @@ struct Job {
         add("device", RIDE_FIELD_STRING, RIDE_TYPE_STRING);
         add("card_present", RIDE_FIELD_BOOL, RIDE_TYPE_BOOL);
         ride_tile_layout_finish(&layout);
-        if (ride_batch_create(&layout, EVENTS, EVENTS * 40, &batch, nullptr) != RIDE_OK) std::abort();
+        if (ride_batch_create(&layout, EVENTS, EVENTS * 48, &batch, nullptr) != RIDE_OK) std::abort();
         std::mt19937 random(1);
         char text[512];
         size_t bytes = 0;
@@ -56,7 +56,8 @@ struct Job {
             int n = std::snprintf(
                 text, sizeof text,
                 "{\"transaction_id\":%u,\"transaction_time\":\"2018-07-%02uT%02u:%02u:%02uZ\",\"customer_id\":%u,"
-                "\"terminal_id\":%u,\"amount\":%u.%02u,\"currency\":\"%s\",\"device\":\"browser-%08x-%05u\",\"card_"
+                "\"terminal_id\":%u,\"amount\":%u.%02u,\"currency\":\"%s\",\"device\":\"web-browser-pc-%08x-%05u\","
+                "\"card_"
                 "present\":%s}",
                 1000000 + i, i / 600 % 31 + 1, i / 25 % 24, unsigned(random() % 60), unsigned(random() % 60),
                 unsigned(random() % 5000), unsigned(random() % 10000), unsigned(random() % 150),

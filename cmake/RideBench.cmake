@@ -1,6 +1,6 @@
-# bench/bench_*.c: plain programs; bench/micro_*.cc: Google Benchmark programs. Both are build/PRESET/bench/NAME. Not in
-# sanitizer builds: they would measure those. bench/gpu/*: what scripts/gpu-check measures with, in the minimal build too; *.cu where the
-# CUDA plugin is built.
+# bench/bench_*.c: plain programs; bench/kafka_*.c: those over librdkafka, where it is; bench/micro_*.cc: Google Benchmark programs. All
+# are build/PRESET/bench/NAME. Not in sanitizer builds: they would measure those. bench/gpu/*: what scripts/gpu-check measures with, in
+# the minimal build too; *.cu where the CUDA plugin is built.
 if(NOT RIDE_BENCH OR RIDE_SANITIZE OR RIDE_COVERAGE)
   return()
 endif()
@@ -27,11 +27,15 @@ if(RIDE_MINIMAL)
   return()
 endif()
 file(GLOB plain CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/bench/bench_*.c)
+set(kafka)
+if(TARGET ride::rdkafka)
+  file(GLOB kafka CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/bench/kafka_*.c)
+endif()
 set(micro)
 if(TARGET ride::benchmark)
   file(GLOB micro CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/bench/micro_*.cc)
 endif()
-foreach(source IN LISTS plain micro)
+foreach(source IN LISTS plain kafka micro)
   get_filename_component(name ${source} NAME_WE)
   add_executable(${name} ${source})
   target_compile_options(${name} PRIVATE ${RIDE_WARNINGS})

@@ -25,6 +25,11 @@ install(DIRECTORY examples/ DESTINATION ${CMAKE_INSTALL_DATADIR}/ride/examples O
 install(DIRECTORY python/ride DESTINATION ${CMAKE_INSTALL_DATADIR}/ride/python OPTIONAL
         PATTERN "__pycache__" EXCLUDE PATTERN "test_*.py" EXCLUDE)
 install(FILES python/requirements.txt python/requirements-train.txt DESTINATION ${CMAKE_INSTALL_DATADIR}/ride/python)
+install(FILES deploy/prometheus/rules.yml deploy/prometheus/rules_test.yml DESTINATION ${CMAKE_INSTALL_DATADIR}/ride/prometheus)
+install(FILES deploy/grafana/ride.json DESTINATION ${CMAKE_INSTALL_DATADIR}/ride/grafana)
+# What only a package of the system has: the unit names /usr/bin/ride.
+install(FILES deploy/systemd/ride.service DESTINATION lib/systemd/system COMPONENT system EXCLUDE_FROM_ALL)
+install(FILES deploy/systemd/gpu.conf deploy/debian/copyright DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT system EXCLUDE_FROM_ALL)
 
 set(CPACK_GENERATOR TGZ)
 set(CPACK_PACKAGE_NAME ride)
@@ -34,4 +39,25 @@ set(CPACK_PACKAGE_DIRECTORY ${CMAKE_BINARY_DIR}/package)
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "scores payment events for fraud in real time")
 set(CPACK_STRIP_FILES TRUE)
 set(CPACK_PACKAGE_CHECKSUM SHA256)
+
+# The Debian package (cpack -G DEB, target deb): under /usr, with the unit, depending on what the program is linked with.
+set(CPACK_PROJECT_CONFIG_FILE ${CMAKE_SOURCE_DIR}/cmake/RidePackage.cmake) # read for each generator
+set(CPACK_PACKAGE_CONTACT "the authors of RIDE <ride@localhost>")
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SECTION net)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PACKAGE_DEPENDS "passwd")
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "ca-certificates")
+set(CPACK_DEBIAN_PACKAGE_SUGGESTS "prometheus")
+set(CPACK_DEBIAN_PACKAGE_DESCRIPTION "Reads events from Kafka, HTTP or files, computes exact windowed features,
+scores them with a gradient-boosted model, decides by rules, and writes one
+decision per event. One process, one configuration file.")
+set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${CMAKE_SOURCE_DIR}/deploy/debian/postinst ${CMAKE_SOURCE_DIR}/deploy/debian/prerm
+  ${CMAKE_SOURCE_DIR}/deploy/debian/postrm)
+set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION TRUE)
 include(CPack)
+find_program(RIDE_DPKG_SHLIBDEPS dpkg-shlibdeps)
+if(RIDE_DPKG_SHLIBDEPS)
+  add_custom_target(deb COMMAND ${CMAKE_CPACK_COMMAND} -G DEB DEPENDS ride completion WORKING_DIRECTORY ${CMAKE_BINARY_DIR}
+    VERBATIM USES_TERMINAL)
+endif()

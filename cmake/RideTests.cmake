@@ -105,6 +105,9 @@ endif()
 
 if(TARGET ride::criterion AND NOT RIDE_FUZZ AND NOT RIDE_SANITIZE MATCHES "thread") # Criterion does not start under TSan
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/unit/*.c ${CMAKE_SOURCE_DIR}/tests/unit/*.cc)
+  if(NOT TARGET ride::rdkafka)
+    list(FILTER sources EXCLUDE REGEX "/kafka_[^/]*$")
+  endif()
   foreach(source IN LISTS sources)
     ride_add_test_program(${source} unit ride::criterion)
   endforeach()

@@ -92,10 +92,12 @@ ride_status ride_decoder_open(const ride_decoder_options *options, ride_source *
     return RIDE_OK;
 }
 
+enum { RECORD_BEGIN = 1 /* as behind a header: the splitters of CSV look a byte back */ };
+
 /* What a message lies in while it is decoded: padded before and behind, with a byte for a line feed. */
 static ride_source *record_source(const char *name, size_t record_bytes_max) {
     ride_source *source = calloc(1, sizeof *source);
-    uint8_t *room = calloc(1, record_bytes_max + 1 + 2 * RIDE_SOURCE_PADDING);
+    uint8_t *room = calloc(1, RECORD_BEGIN + record_bytes_max + 1 + 2 * RIDE_SOURCE_PADDING);
     char *path = strdup(name);
     if (source == NULL || room == NULL || path == NULL) {
         free(source);
@@ -152,9 +154,9 @@ ride_status ride_decoder_record(ride_decoder *decoder, ride_batch *batch, const 
         ride_decoder_refuse(decoder, *reason, 0, NULL, bytes_count > 0 ? bytes : "", bytes_count, bytes_count > 0);
         return RIDE_E_DATA;
     }
-    memcpy(source->data, bytes, bytes_count);
-    source->begin = 0;
-    source->end = bytes_count;
+    memcpy(source->data + RECORD_BEGIN, bytes, bytes_count);
+    source->begin = RECORD_BEGIN;
+    source->end = RECORD_BEGIN + bytes_count;
     switch (decoder->ops->record(decoder, batch, reason)) {
     case RIDE_PUT_DONE: return RIDE_OK;
     case RIDE_PUT_FULL: return RIDE_FULL;

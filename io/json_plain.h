@@ -9,7 +9,8 @@
 #include <string.h>
 
 static inline const char *ride_plain_skip(const char *at, const char *end) {
-    while (at < end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t')) at++;
+    while (at < end && RIDE_UNLIKELY((uint8_t)*at <= ' ') && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
+        at++;
     return at;
 }
 
@@ -91,16 +92,20 @@ static inline const char *ride_plain_value(const char *text, const char *at, con
     return stop;
 }
 
-/* True: the object is plain, right, and told. False: it is not plain; some of it may have been told. RIDE_JSON_PADDING bytes behind
- * the text must be readable, as for ride_json_object. */
-RIDE_INLINE bool ride_json_plain(const char *text, size_t bytes, ride_json_member_fn member, void *context) {
+/* True: the object is plain, right, and told. False: it is not plain; some of it may have been told. guess may know the key that begins
+ * at `key` without looking for its end: it returns the quote behind it, or NULL. RIDE_JSON_PADDING bytes behind the text must
+ * be readable, as for ride_json_object. */
+RIDE_INLINE bool ride_json_plain(const char *text, size_t bytes,
+                                 const char *(*guess)(void *context, const char *key, const char *end),
+                                 ride_json_member_fn member, void *context) {
     const char *end = text + bytes, *at = ride_plain_skip(text, end);
     ride_json_member found;
     if (at == end || *at != '{') return false;
     do {
         at = ride_plain_skip(at + 1, end);
         if (at == end || *at != '"') return false;
-        const char *quote = ride_plain_string(at + 1, end);
+        const char *quote = guess(context, at + 1, end);
+        if (RIDE_UNLIKELY(quote == NULL)) quote = ride_plain_string(at + 1, end);
         if (quote == NULL) return false;
         found.key = at + 1;
         found.key_bytes = (uint32_t)(quote - at) - 1;

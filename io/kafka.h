@@ -7,6 +7,9 @@
  *   `start` says) and told to the engine, which may move it; what the engine stores is committed every second, and at once by
  *   commit, before a partition is given away, and by close. A committed offset that the log no longer has is a failure, never a jump.
  *
+ * A reader (options.reader) joins no group: it has all partitions of its topics, whoever else has them, from their begin unless the engine
+ *   moves the start, and stores nothing. It is told what the group has committed, when a group is named.
+ *
  * Bounds: what was fetched and not polled takes queue_bytes of values and keys, shared out among all partitions of the topics (at most
  *   twice that while an answer of a broker is read in; librdkafka keeps about 350 bytes more for each message). What was sent and is
  *   not acknowledged: outlet_messages and outlet_bytes. `raw` overrides.
@@ -15,7 +18,7 @@
  *   assignment asks for offsets within poll, at most one second a try. Nothing else waits that does not say so. poll must be called at least
  *   every max.poll.interval.ms (5 minutes) for the member to keep its partitions, with messages_max 0 when there is no room.
  *
- * Threads: one, the engine's, as base/feed.h says. librdkafka's own threads write to the waker and to the log. */
+ * Threads: one, the engine's, as base/feed.h says. librdkafka's own threads write to the waker only. */
 #ifndef RIDE_IO_KAFKA_H
 #define RIDE_IO_KAFKA_H
 #include "base/feed.h"
@@ -36,9 +39,10 @@ typedef struct ride_kafka_source {
 /* All strings are borrowed until close. NULL or 0: the default. */
 typedef struct ride_kafka_options {
     const char *brokers;   /* "host:port,host:port" */
-    const char *group;     /* feed only */
+    const char *group;     /* feed only; of a reader, the group whose offsets it is told, or NULL */
     const char *client_id; /* "ride" */
     bool start_latest;     /* of partitions without a committed offset: at their end, not at their begin */
+    bool reader;           /* feed: no member of the group, so that nobody who is loses anything by it: see above */
     const ride_kafka_source *sources;
     uint32_t sources_count;
     const char *security;                                   /* plaintext (default), ssl, sasl_plaintext, sasl_ssl */

@@ -58,8 +58,12 @@ static ride_status resolve(kafka_feed *feed, rd_kafka_topic_partition_t *part, u
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
         info->log_begin = begin;
         info->log_end = end;
-    } else if (info->committed == RIDE_OFFSET_NONE) {
+    } else if (info->committed == RIDE_OFFSET_NONE || feed->options.reader) {
         return RIDE_PENDING; /* it cannot be said where to begin */
+    }
+    if (feed->options.reader) { /* nobody goes on from there */
+        info->start = begin;
+        return RIDE_OK;
     }
     info->start = info->committed != RIDE_OFFSET_NONE ? info->committed : feed->options.start_latest ? end : begin;
     if (info->log_begin >= 0 && info->committed != RIDE_OFFSET_NONE && info->committed < info->log_begin)
@@ -87,12 +91,29 @@ static void look_at_topics(kafka_feed *feed) {
     rd_kafka_metadata_destroy(metadata);
 }
 
+void kafka_wait_for_all(kafka_feed *feed) {
+    if (feed->joined || feed->waiting != NULL || kafka_now_ns() < feed->try_ns) return;
+    feed->try_ns = kafka_now_ns() + AGAIN_NS;
+    look_at_topics(feed);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < feed->options.sources_count; i++) {
+        if (feed->topics[i].missing || feed->topics[i].partitions == 0) return; /* no answer, or no topic: again */
+        count += feed->topics[i].partitions;
+    }
+    feed->waiting = rd_kafka_topic_partition_list_new((int)count);
+    for (uint32_t i = 0; i < feed->options.sources_count; i++)
+        rd_kafka_topic_partition_list_add_range(feed->waiting, feed->options.sources[i].topic, 0,
+                                                (int32_t)feed->topics[i].partitions - 1);
+    feed->try_ns = 0;
+}
+
 static ride_status resolve_all(kafka_feed *feed, ride_stream_info *infos) {
     kafka_client *client = &feed->client;
     rd_kafka_topic_partition_list_t *asked = rd_kafka_topic_partition_list_copy(feed->waiting);
     uint64_t deadline = kafka_now_ns() + UINT64_C(1000000) * TRY_MS;
     ride_status st = RIDE_OK;
-    rd_kafka_resp_err_t code = rd_kafka_committed(client->rk, asked, TRY_MS);
+    rd_kafka_resp_err_t code =
+        feed->has_group ? rd_kafka_committed(client->rk, asked, TRY_MS) : RD_KAFKA_RESP_ERR_NO_ERROR;
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         kafka_client_error(client, code, NULL, NULL);
         st = client->failed != RIDE_OK ? client->failed : RIDE_PENDING;
@@ -100,6 +121,21 @@ static ride_status resolve_all(kafka_feed *feed, ride_stream_info *infos) {
     for (int i = 0; i < asked->cnt && st == RIDE_OK; i++) st = resolve(feed, &asked->elems[i], deadline, &infos[i]);
     rd_kafka_topic_partition_list_destroy(asked);
     return st;
+}
+
+/* Empties the queues of partitions that were given away: what lies there is of no use to anybody, and librdkafka leaves a last note in the
+ * queue of a partition that it stops, which would hold the partition of a deleted topic, and with it the broker, for ever. */
+static void empty_retired(kafka_feed *feed) {
+    for (uint32_t i = 0; i < feed->retired_count; i++) {
+        ssize_t count;
+        while ((count = rd_kafka_consume_batch_queue(feed->retired[i], 0, feed->taken, KAFKA_TAKE)) > 0)
+            for (ssize_t k = 0; k < count; k++) rd_kafka_message_destroy(feed->taken[k]);
+    }
+}
+
+static void close_retired(kafka_feed *feed) {
+    empty_retired(feed);
+    while (feed->retired_count > 0) rd_kafka_queue_destroy(feed->retired[--feed->retired_count]);
 }
 
 static void open_slot(kafka_feed *feed, const ride_stream_info *info) {
@@ -136,6 +172,8 @@ static ride_status assign(kafka_feed *feed, ride_stream_info *infos) {
         client->failure = err;
         return err.status;
     }
+    feed->changes++;
+    close_retired(feed); /* partitions may come back: nothing of before is in their queues */
     for (uint32_t i = 0; i < count; i++) {
         if (infos[i].stream >= RIDE_STREAMS_MAX || feed->slot_of[infos[i].stream] != KAFKA_NO_SLOT)
             return kafka_client_fail(client, RIDE_E_INTERNAL, "", "stream number %u is not free", infos[i].stream);
@@ -187,7 +225,8 @@ void kafka_take_waiting(kafka_feed *feed) {
 static void close_slot(kafka_feed *feed, uint32_t at) {
     kafka_stream *slot = &feed->slots[at];
     kafka_wake_by(slot->queue, NULL);
-    rd_kafka_queue_destroy(slot->queue);
+    if (feed->retired_count == RIDE_STREAMS_MAX) close_retired(feed);
+    feed->retired[feed->retired_count++] = slot->queue;
     ride_metrics_remove(feed->options.metrics, slot->metric_lag);
     ride_metrics_remove(feed->options.metrics, slot->metric_stored);
     feed->ends_seen -= slot->end_seen;
@@ -200,14 +239,7 @@ static void close_slot(kafka_feed *feed, uint32_t at) {
 
 void kafka_drop_slots(kafka_feed *feed) {
     while (feed->slots_count > 0) close_slot(feed, feed->slots_count - 1);
-}
-
-static uint32_t find_slot(const kafka_feed *feed, const rd_kafka_topic_partition_t *part) {
-    for (uint32_t i = 0; i < feed->slots_count; i++)
-        if (feed->slots[i].partition == part->partition &&
-            strcmp(kafka_topic_of(feed, &feed->slots[i]), part->topic) == 0)
-            return i;
-    return KAFKA_NO_SLOT;
+    close_retired(feed);
 }
 
 static void revoke(kafka_feed *feed, const rd_kafka_topic_partition_list_t *list) {
@@ -219,12 +251,13 @@ static void revoke(kafka_feed *feed, const rd_kafka_topic_partition_list_t *list
         return;
     }
     for (int i = 0; i < list->cnt; i++) {
-        uint32_t at = find_slot(feed, &list->elems[i]);
+        uint32_t at = kafka_find_slot(feed, list->elems[i].topic, list->elems[i].partition);
         if (at != KAFKA_NO_SLOT) streams[count++] = feed->slots[at].stream;
         if (feed->waiting != NULL)
             rd_kafka_topic_partition_list_del(feed->waiting, list->elems[i].topic, list->elems[i].partition);
     }
     if (count > 0 && !feed->closing) feed->events.revoked(feed->events.context, streams, count, lost);
+    feed->changes++;
     if (count > 0 && !lost) {
         ride_error err = {0};
         if (kafka_commit(feed, GIVE_UP_NS, &err) != RIDE_OK)
@@ -250,10 +283,12 @@ void kafka_on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic
     if (code == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS) revoke(feed, partitions);
     if (is_cooperative(rk) && code == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS) {
         rd_kafka_error_destroy(rd_kafka_incremental_unassign(rk, partitions));
+        empty_retired(feed);
         return;
     }
     if (feed->waiting != NULL) rd_kafka_topic_partition_list_destroy(feed->waiting);
     feed->waiting = NULL;
     feed->joined = false;
     rd_kafka_assign(rk, NULL);
+    empty_retired(feed);
 }

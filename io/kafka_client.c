@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 const char *ride_kafka_version(void) {
     static char text[48];
@@ -16,6 +17,21 @@ const char *ride_kafka_version(void) {
 }
 
 /* --- words ----------------------------------------------------------------------------------------------------------- */
+
+/* Kafka 4 refuses the SCRAM of librdkafka before 2.6.1, whatever the password; nothing in its answer tells the two apart. */
+static void login_words(const ride_kafka_options *o, const char *reason, char *what, size_t what_bytes) {
+    const char *user = o->sasl_user != NULL ? o->sasl_user : "nobody";
+    const char *mechanism = o->sasl_mechanism != NULL ? o->sasl_mechanism : "?";
+    const char *told = strstr(reason, "SASL authentication error: ");
+    if (strstr(reason, "invalid credentials") == NULL)
+        snprintf(what, what_bytes, "the broker refuses the login of %s by %s: %s", user, mechanism,
+                 told != NULL ? told + 27 : reason);
+    else if (strncasecmp(mechanism, "SCRAM", 5) == 0 && rd_kafka_version() < 0x02060100)
+        snprintf(what, what_bytes,
+                 "the broker refuses the login of %s by %s (Kafka 4 needs librdkafka 2.6.1 for it, this is %s)", user,
+                 mechanism, rd_kafka_version_str());
+    else snprintf(what, what_bytes, "the broker refuses the login of %s by %s", user, mechanism);
+}
 
 bool kafka_words(const ride_kafka_options *o, rd_kafka_resp_err_t code, const char *topic, const char *reason,
                  char *what, size_t what_bytes, char *advice, size_t advice_bytes) {
@@ -27,7 +43,8 @@ bool kafka_words(const ride_kafka_options *o, rd_kafka_resp_err_t code, const ch
         strstr(plain,
                " (after "); /* "…ms in state CONNECT, 3 identical error(s) suppressed)": another text each time */
     if (times != NULL) *times = '\0';
-    reason = plain;
+    const char *address = strstr(plain, "/bootstrap: "); /* of the brokers, which is told anyway */
+    reason = address != NULL ? address + 12 : plain;
     advice[0] = '\0';
     switch ((int)code) {
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
@@ -55,8 +72,7 @@ bool kafka_words(const ride_kafka_options *o, rd_kafka_resp_err_t code, const ch
         return true;
     case RD_KAFKA_RESP_ERR__AUTHENTICATION:
     case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
-        snprintf(what, what_bytes, "the broker refuses the login of %s: %s",
-                 o->sasl_user != NULL ? o->sasl_user : "nobody", reason);
+        login_words(o, reason, what, what_bytes);
         snprintf(advice, advice_bytes, "check kafka.sasl: user and password_file");
         return true;
     case RD_KAFKA_RESP_ERR__SSL:
@@ -64,12 +80,14 @@ bool kafka_words(const ride_kafka_options *o, rd_kafka_resp_err_t code, const ch
             snprintf(what, what_bytes, "the broker's certificate is signed by no CA of %s, or not for its address",
                      o->ca != NULL ? o->ca : "this system");
             snprintf(advice, advice_bytes, "check kafka.ca");
-        } else if (strstr(reason, "alert") != NULL) {
+        } else if (strstr(reason, "alert") != NULL &&
+                   (strstr(reason, "certificate") != NULL || strstr(reason, "unknown ca") != NULL)) {
             snprintf(what, what_bytes, "the broker refuses our certificate: %s", reason);
             snprintf(advice, advice_bytes, "check kafka.certificate and kafka.key");
-        } else {
+        } else { /* a broker that ends during the handshake looks like this too */
             snprintf(what, what_bytes, "no TLS with the broker: %s", reason);
             snprintf(advice, advice_bytes, "check kafka.security and the port");
+            return false;
         }
         return true;
     case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
@@ -111,7 +129,13 @@ ride_status kafka_client_failure(const kafka_client *client, ride_error *err) {
     return client->failed;
 }
 
+/* With TLS 1.3 a broker refuses a certificate after the handshake, which is then told as a connection that broke. */
+static bool is_tls(rd_kafka_resp_err_t code, const char *reason) {
+    return code == RD_KAFKA_RESP_ERR__TRANSPORT && reason != NULL && strstr(reason, "SSL routines") != NULL;
+}
+
 ride_status kafka_client_error(kafka_client *client, rd_kafka_resp_err_t code, const char *topic, const char *reason) {
+    if (is_tls(code, reason)) code = RD_KAFKA_RESP_ERR__SSL;
     char what[KAFKA_WHY_BYTES], advice[64], fatal[KAFKA_WHY_BYTES];
     if (code == RD_KAFKA_RESP_ERR__FATAL) {
         rd_kafka_resp_err_t cause = rd_kafka_fatal_error(client->rk, fatal, sizeof fatal);
@@ -157,13 +181,18 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
     kafka_client_error(opaque, (rd_kafka_resp_err_t)code, NULL, reason);
 }
 
-/* What fails comes by on_error too, and is told as health. */
+/* Within poll (log.queue). What fails is told as health; some of it, such as a port of another kind, comes by the log only. */
 static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text) {
+    kafka_client *client = rd_kafka_opaque(rk);
+    const char *told = strstr(text, "]: "); /* behind the name of the thread */
+    told = told != NULL ? told + 3 : text;
+    if (strcmp(facility, "FAIL") == 0 && client->why[0] == '\0')
+        kafka_client_error(client, RD_KAFKA_RESP_ERR__TRANSPORT, NULL, told);
     if (level > 4 || strcmp(facility, "CONFWARN") == 0 || strcmp(facility, "FAIL") == 0)
-        ride_log_debug("kafka", ride_log_text("client", rd_kafka_name(rk)), ride_log_text("text", text));
+        ride_log_debug("kafka", ride_log_text("client", rd_kafka_name(rk)), ride_log_text("text", told));
     else
         ride_log_warn("kafka", ride_log_text("client", rd_kafka_name(rk)), ride_log_text("about", facility),
-                      ride_log_text("text", text));
+                      ride_log_text("text", told));
 }
 
 /* --- statistics ------------------------------------------------------------------------------------------------------- */
@@ -288,7 +317,10 @@ ride_status kafka_client_open(kafka_client *client, const ride_kafka_options *op
         client->metric_up = ride_metrics_series(options->metrics, RIDE_METRIC_BROKERS_UP, labels);
     }
     client->rk = rd_kafka_new(role == KAFKA_OUTLET ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, conf, why, sizeof why);
-    if (client->rk != NULL) return RIDE_OK;
+    if (client->rk != NULL) {
+        rd_kafka_set_log_queue(client->rk, NULL);
+        return RIDE_OK;
+    }
     rd_kafka_conf_destroy(conf);
     ride_fail(err, RIDE_E_CONFIG, "kafka: %s", why);
     ride_error_advice(err, "check kafka");

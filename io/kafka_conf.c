@@ -1,6 +1,7 @@
 /* io/kafka_conf.c: our options as librdkafka's. The table in docs/kafka.md says the same. */
 #include "io/kafka_internal.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,34 +86,48 @@ static void set_file(builder *b, const char *name, const char *path, const char 
     set(b, name, path);
 }
 
+/* librdkafka knows the mechanisms in capitals only. */
+static void set_mechanism(builder *b, const char *mechanism) {
+    char name[32];
+    size_t i = 0;
+    if (mechanism == NULL) return;
+    for (; mechanism[i] != '\0' && i < sizeof name - 1; i++) name[i] = (char)toupper((unsigned char)mechanism[i]);
+    name[i] = '\0';
+    set(b, "sasl.mechanism", name);
+}
+
 static void set_security(builder *b, const ride_kafka_options *o) {
     set(b, "security.protocol", o->security);
     set_file(b, "ssl.ca.location", o->ca, "ca");
     set_file(b, "ssl.certificate.location", o->certificate, "certificate");
     set_secret(b, "ssl.key.password", o->key_password_file, "key_password_file");
     set_file(b, "ssl.key.location", o->key, "key");
-    set(b, "sasl.mechanism", o->sasl_mechanism);
+    set_mechanism(b, o->sasl_mechanism);
     set(b, "sasl.username", o->sasl_user);
     set_secret(b, "sasl.password", o->sasl_password_file, "sasl.password_file");
 }
 
-/* The bound on what was fetched is one per partition in librdkafka, since each has its own queue here. Its fetcher looks at a
- * full queue again only after a second (before 2.2; later after fetch.queue.backoff.ms), so that a bound below a second's work
- * makes the engine wait: the share of a partition is as large as the whole allows, and the number of messages does not bound. */
+/* The bound on what was fetched is one per partition in librdkafka, since each has its own queue here; the number of messages does
+ * not bound. */
+uint64_t kafka_share_bytes(const ride_kafka_options *o, uint32_t partitions) {
+    uint64_t all = o->queue_bytes != 0 ? o->queue_bytes : UINT64_C(64) << 20;
+    uint64_t share = all / (partitions != 0 ? partitions : PARTITIONS_GUESSED);
+    return share < 65536 ? 65536 : share / 1024 > 2097151 ? UINT64_C(2097151) * 1024 : share;
+}
+
 static void set_feed(builder *b, const ride_kafka_options *o, uint32_t partitions) {
-    uint64_t share = (o->queue_bytes != 0 ? o->queue_bytes : UINT64_C(64) << 20) /
-                     (partitions != 0 ? partitions : PARTITIONS_GUESSED);
+    uint64_t share = kafka_share_bytes(o, partitions);
     uint64_t fetch = share < (UINT64_C(4) << 20) ? share : UINT64_C(4) << 20;
     set(b, "group.id", o->group);
-    set(b, "enable.auto.commit", "true"); /* of what was stored, and only the engine stores */
+    set(b, "enable.auto.commit", o->reader ? "false" : "true"); /* of what was stored, and only the engine stores */
     set(b, "auto.commit.interval.ms", "1000");
     set(b, "enable.auto.offset.store", "false");
     set(b, "auto.offset.reset", "error"); /* starts are resolved at the assignment */
     set(b, "enable.partition.eof", "true");
     set(b, "allow.auto.create.topics", "false");
     set(b, "queued.min.messages", "10000000");
-    set_number(b, "queued.max.messages.kbytes", share < 65536 ? 64 : share / 1024 > 2097151 ? 2097151 : share / 1024);
-    set_number(b, "fetch.message.max.bytes", fetch < 65536 ? 65536 : fetch);
+    set_number(b, "queued.max.messages.kbytes", share / 1024);
+    set_number(b, "fetch.message.max.bytes", fetch);
     set(b, "fetch.wait.max.ms", "100"); /* so late the end of a log is seen */
     set_if_known(b, "fetch.queue.backoff.ms", "5");
     /* A member that was killed holds its partitions until the broker takes it for dead; 6 s is the least brokers allow as they come. */
@@ -169,7 +184,7 @@ ride_status kafka_conf(const ride_kafka_options *options, kafka_role role, uint3
     set(&b, "reconnect.backoff.ms", "100");
     set(&b, "reconnect.backoff.max.ms", "2000"); /* a broker that is back is found within this */
     set(&b, "socket.keepalive.enable", "true");
-    set(&b, "log.connection.close", "false");
+    set(&b, "log.queue", "true");
     set_security(&b, options);
     if (role == KAFKA_FEED) set_feed(&b, options, partitions);
     if (role == KAFKA_OUTLET) set_outlet(&b, options);

@@ -16,22 +16,27 @@ const char *kafka_topic_of(const kafka_feed *feed, const kafka_stream *slot) {
     return feed->options.sources[slot->source].topic;
 }
 
+uint32_t kafka_find_slot(const kafka_feed *feed, const char *topic, int32_t partition) {
+    for (uint32_t i = 0; i < feed->slots_count; i++)
+        if (feed->slots[i].partition == partition && strcmp(kafka_topic_of(feed, &feed->slots[i]), topic) == 0)
+            return i;
+    return KAFKA_NO_SLOT;
+}
+
 /* --- offsets ---------------------------------------------------------------------------------------------------------- */
 
 static void feed_store(ride_feed *base, uint32_t stream, int64_t next) {
     kafka_feed *feed = (kafka_feed *)base;
     RIDE_ASSERT(stream < RIDE_STREAMS_MAX);
     uint32_t at = feed->slot_of[stream];
-    if (at == KAFKA_NO_SLOT) return; /* it was lost meanwhile: nothing can be stored */
+    if (at == KAFKA_NO_SLOT || feed->options.reader) return; /* it was lost meanwhile: nothing can be stored */
     kafka_stream *slot = &feed->slots[at];
     /* An engine that rebuilds its state reads offsets that are done: they stay done. */
     if (next > slot->stored && next > slot->given) slot->stored = next;
 }
 
-/* Stored offsets to librdkafka, whose committer sends them every second. */
-static void give(kafka_feed *feed, uint64_t now_ns) {
-    if (now_ns - feed->given_ns < GIVE_NS) return;
-    feed->given_ns = now_ns;
+/* Stored offsets to librdkafka, whose committer sends them every second, and once more when a partition is given away. */
+static void give(kafka_feed *feed) {
     rd_kafka_topic_partition_list_t *list = NULL;
     for (uint32_t i = 0; i < feed->slots_count; i++) {
         kafka_stream *slot = &feed->slots[i];
@@ -46,8 +51,19 @@ static void give(kafka_feed *feed, uint64_t now_ns) {
     rd_kafka_topic_partition_list_destroy(list);
 }
 
+/* Each partition has an outcome of its own: that of a topic which vanished fails. */
+static void note_committed(kafka_feed *feed, const rd_kafka_topic_partition_list_t *result, rd_kafka_resp_err_t *code) {
+    for (int i = 0; result != NULL && i < result->cnt; i++) {
+        const rd_kafka_topic_partition_t *part = &result->elems[i];
+        uint32_t at = kafka_find_slot(feed, part->topic, part->partition);
+        if (part->err != RD_KAFKA_RESP_ERR_NO_ERROR) *code = part->err;
+        else if (*code == RD_KAFKA_RESP_ERR_NO_ERROR && at != KAFKA_NO_SLOT) feed->slots[at].sent = part->offset;
+    }
+}
+
 ride_status kafka_commit(kafka_feed *feed, uint64_t timeout_ns, ride_error *err) {
     uint64_t deadline = kafka_now_ns() + timeout_ns;
+    give(feed); /* first: its committer would go back to what it was given last */
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)feed->slots_count + 1);
     for (uint32_t i = 0; i < feed->slots_count; i++) {
         const kafka_stream *slot = &feed->slots[i];
@@ -66,9 +82,7 @@ ride_status kafka_commit(kafka_feed *feed, uint64_t timeout_ns, ride_error *err)
             (uintptr_t)rd_kafka_event_opaque(event) == number) {
             answered = true;
             code = rd_kafka_event_error(event);
-            const rd_kafka_topic_partition_list_t *result = rd_kafka_event_topic_partition_list(event);
-            for (int i = 0; result != NULL && i < result->cnt && code == RD_KAFKA_RESP_ERR_NO_ERROR; i++)
-                code = result->elems[i].err;
+            note_committed(feed, rd_kafka_event_topic_partition_list(event), &code);
         }
         rd_kafka_event_destroy(event);
     }
@@ -77,14 +91,6 @@ ride_status kafka_commit(kafka_feed *feed, uint64_t timeout_ns, ride_error *err)
                        feed->options.group, rd_kafka_err2str(code));
     } else if (!answered) {
         st = ride_fail(err, RIDE_PENDING, "kafka: no answer in time to the commit of group %.60s", feed->options.group);
-    } else {
-        for (uint32_t i = 0; i < feed->slots_count; i++) {
-            kafka_stream *slot = &feed->slots[i];
-            if (slot->stored <= slot->sent) continue;
-            slot->sent = slot->stored;
-            if (slot->given < slot->stored) slot->given = slot->stored;
-            ride_metric_set(slot->metric_stored, (double)slot->stored);
-        }
     }
 done:
     rd_kafka_topic_partition_list_destroy(list);
@@ -92,7 +98,7 @@ done:
 }
 
 static ride_status feed_commit(ride_feed *base, uint64_t timeout_ns, ride_error *err) {
-    return kafka_commit((kafka_feed *)base, timeout_ns, err);
+    return kafka_commit((kafka_feed *)base, timeout_ns, err); /* of a reader, nothing was stored */
 }
 
 /* --- polling ---------------------------------------------------------------------------------------------------------- */
@@ -124,7 +130,7 @@ static void serve(kafka_feed *feed) {
     rd_kafka_message_t *message;
     while (feed->client.failed == RIDE_OK && (message = rd_kafka_consumer_poll(feed->client.rk, 0)) != NULL) {
         if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) on_error_message(feed, message, NULL);
-        else /* see kafka_assign.c: a message here would be out of its order */
+        else /* see kafka_assign.c: it would be out of its order */
             kafka_client_fail(&feed->client, RIDE_E_INTERNAL, "", "a message came past the queue of its partition");
         rd_kafka_message_destroy(message);
     }
@@ -186,8 +192,10 @@ static uint32_t take(kafka_feed *feed, kafka_stream *slot, ride_message *message
     if (room > KAFKA_TAKE) room = KAFKA_TAKE;
     ssize_t taken = rd_kafka_consume_batch_queue(slot->queue, 0, feed->taken, room);
     uint32_t count = 0;
+    uint64_t bytes = 0;
     for (ssize_t i = 0; i < taken; i++) {
         rd_kafka_message_t *message = feed->taken[i];
+        bytes += message->len + message->key_len;
         if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR && message->offset >= slot->next) {
             slot->next = message->offset + 1;
             feed->ends_seen -= slot->end_seen; /* it was no end after all */
@@ -203,6 +211,7 @@ static uint32_t take(kafka_feed *feed, kafka_stream *slot, ride_message *message
         }
         rd_kafka_message_destroy(message);
     }
+    kafka_nudge_taken(&feed->nudge, slot, kafka_topic_of(feed, slot), bytes, count, now_ns);
     return count;
 }
 
@@ -223,14 +232,19 @@ static ride_status feed_poll(ride_feed *base, uint32_t stream, ride_message *mes
     *count = 0;
     RIDE_ASSERT(!feed->polling);
     feed->polling = true;
+    const uint64_t changes = feed->changes;
     if (feed->ends_seen > 0) tell_ends(feed);
     serve(feed);
+    if (feed->options.reader) kafka_wait_for_all(feed);
     kafka_take_waiting(feed);
     uint64_t now = kafka_now_ns();
-    give(feed, now);
+    if (now - feed->given_ns >= GIVE_NS) {
+        feed->given_ns = now;
+        give(feed);
+    }
     tell_lags(feed);
     tell_health(feed);
-    if (feed->client.failed == RIDE_OK && messages_max > 0) {
+    if (feed->client.failed == RIDE_OK && messages_max > 0 && feed->changes == changes) {
         if (stream == RIDE_STREAM_ANY) {
             *count = take_any(feed, messages, messages_max, now);
         } else {
@@ -253,6 +267,21 @@ static void feed_release(ride_feed *base, ride_message *messages, uint32_t count
     for (uint32_t i = 0; i < count; i++) rd_kafka_message_destroy(messages[i].handle);
 }
 
+static uint32_t feed_headers(ride_feed *base, const ride_message *message, ride_header *out, uint32_t headers_max) {
+    rd_kafka_headers_t *headers = NULL;
+    uint32_t count = 0;
+    size_t bytes = 0;
+    (void)base;
+    if (rd_kafka_message_headers(message->handle, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) return 0;
+    for (; count < headers_max; count++) {
+        if (rd_kafka_header_get_all(headers, count, &out[count].name, &out[count].value, &bytes) !=
+            RD_KAFKA_RESP_ERR_NO_ERROR)
+            break;
+        out[count].value_bytes = (uint32_t)bytes;
+    }
+    return count;
+}
+
 /* --- open and close --------------------------------------------------------------------------------------------------- */
 
 /* Leaves the group, for at most CLOSE_NS: a broker that is away must not hold up the end. */
@@ -273,6 +302,7 @@ static void feed_close(ride_feed *base) {
     int flags = 0;
     if (feed->client.rk != NULL) {
         feed->closing = true;
+        kafka_nudge_close(&feed->nudge);
         leave(feed);
         if (!rd_kafka_consumer_closed(feed->client.rk)) flags = RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE;
         kafka_drop_slots(feed);
@@ -290,19 +320,21 @@ static void feed_close(ride_feed *base) {
 static const ride_feed_ops feed_ops = {.name = "kafka",
                                        .poll = feed_poll,
                                        .release = feed_release,
+                                       .headers = feed_headers,
                                        .store = feed_store,
                                        .commit = feed_commit,
                                        .close = feed_close};
 
 static ride_status subscribe(kafka_feed *feed, ride_error *err) {
     rd_kafka_t *rk = feed->client.rk;
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)feed->options.sources_count);
-    for (uint32_t i = 0; i < feed->options.sources_count; i++)
-        rd_kafka_topic_partition_list_add(list, feed->options.sources[i].topic, RD_KAFKA_PARTITION_UA);
     rd_kafka_poll_set_consumer(rk);
     rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(rk);
     kafka_wake_by(queue, feed->options.waker);
     rd_kafka_queue_destroy(queue);
+    if (feed->options.reader) return RIDE_OK;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)feed->options.sources_count);
+    for (uint32_t i = 0; i < feed->options.sources_count; i++)
+        rd_kafka_topic_partition_list_add(list, feed->options.sources[i].topic, RD_KAFKA_PARTITION_UA);
     rd_kafka_resp_err_t code = rd_kafka_subscribe(rk, list);
     rd_kafka_topic_partition_list_destroy(list);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return RIDE_OK;
@@ -310,10 +342,10 @@ static ride_status subscribe(kafka_feed *feed, ride_error *err) {
 }
 
 static ride_status check(const ride_kafka_options *options, ride_error *err) {
-    const char *lacks = options->brokers == NULL || options->brokers[0] == '\0' ? "brokers"
-                        : options->group == NULL || options->group[0] == '\0'   ? "group"
-                        : options->sources_count == 0                           ? "a source with a topic"
-                                                                                : NULL;
+    const char *lacks = options->brokers == NULL || options->brokers[0] == '\0'                     ? "brokers"
+                        : !options->reader && (options->group == NULL || options->group[0] == '\0') ? "group"
+                        : options->sources_count == 0 ? "a source with a topic"
+                                                      : NULL;
     if (lacks != NULL) return ride_fail(err, RIDE_E_CONFIG, "kafka: %s is needed", lacks);
     for (uint32_t i = 0; i < options->sources_count; i++)
         for (uint32_t k = 0; k < i; k++)
@@ -338,6 +370,7 @@ static ride_status open_client(kafka_feed *feed, ride_error *err) {
     memcpy(feed->client.why, probe.why, sizeof probe.why);
     if (partitions > 0) feed->client.why[0] = '\0';
     feed->commits = rd_kafka_queue_new(feed->client.rk);
+    RIDE_TRY(kafka_nudge_open(&feed->nudge, feed->client.rk, kafka_share_bytes(&feed->options, partitions), err));
     return subscribe(feed, err);
 }
 
@@ -351,6 +384,8 @@ ride_status ride_kafka_feed_open(const ride_kafka_options *options, const ride_f
     if (feed == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for the Kafka feed");
     feed->base.ops = &feed_ops;
     feed->options = *options;
+    feed->has_group = options->group != NULL && options->group[0] != '\0';
+    if (!feed->has_group) feed->options.group = "ride-reader"; /* librdkafka wants some name, and joins nothing */
     feed->events = *events;
     memset(feed->slot_of, 0xff, sizeof feed->slot_of);
     feed->topics = calloc(options->sources_count, sizeof *feed->topics);

@@ -45,6 +45,9 @@ typedef struct kafka_client {
 ride_status kafka_conf(const ride_kafka_options *options, kafka_role role, uint32_t partitions, rd_kafka_conf_t **out,
                        ride_error *err);
 
+/* Of queue_bytes, for each partition; 0 partitions = not known. */
+uint64_t kafka_share_bytes(const ride_kafka_options *options, uint32_t partitions);
+
 /* kafka_client.c. conf moves to the client; on failure nothing is left. */
 ride_status kafka_client_open(kafka_client *client, const ride_kafka_options *options, kafka_role role,
                               rd_kafka_conf_t *conf, ride_error *err);

@@ -68,6 +68,7 @@ ride_status kafka_probe(const ride_kafka_options *options, const char *const *to
             }
         }
         rd_kafka_poll(client->rk, code == RD_KAFKA_RESP_ERR_NO_ERROR ? 100 : 0); /* errors: into client */
+        if (client->down) rd_kafka_poll(client->rk, 50);                         /* the reason may come after it */
         st = kafka_client_failure(client, err);
         if (st != RIDE_OK) break;
         if (client->down) break; /* nobody is there: the feed waits for them */

@@ -21,6 +21,8 @@ typedef struct ndjson {
     char names[RIDE_FIELDS_MAX][RIDE_NAME_BYTES]; /* of the fields, zeros behind them */
     uint8_t name_bytes[RIDE_FIELDS_MAX];
     uint16_t next[RIDE_FIELDS_MAX + 1]; /* the field that came behind a field (behind none: the last) the last time */
+    bool name_plain[RIDE_FIELDS_MAX];   /* in JSON it is written as it is */
+    const char *guessed;                /* the key that was guessed */
     uint32_t last;                      /* the field that was met last in this object; RIDE_FIELDS_MAX = none */
     const ride_source_spec *spec;
     uint32_t twice; /* a field that appeared twice, or RIDE_FIELDS_MAX */
@@ -61,10 +63,21 @@ static uint32_t find_field(const ndjson *state, const char *name, size_t bytes) 
     }
 }
 
-/* The same for a member: a sender writes its members in the same order again and again. */
-static uint32_t find_next(ndjson *state, const char *name, size_t bytes) {
+/* A sender writes its members in the same order again and again: is the key that begins here the one that came here the last time? */
+RIDE_INLINE const char *guess_key(void *context, const char *key, const char *end) {
+    ndjson *state = context;
+    const uint32_t index = state->next[state->last];
+    const size_t bytes = state->name_bytes[index];
+    if ((size_t)(end - key) <= bytes || key[bytes] != '"' || !state->name_plain[index]) return NULL;
+    if (!is_name(state, index, key, bytes)) return NULL;
+    state->guessed = key;
+    return key + bytes;
+}
+
+/* The field of a member. */
+RIDE_INLINE uint32_t find_next(ndjson *state, const char *name, size_t bytes) {
     uint32_t index = state->next[state->last];
-    if (RIDE_UNLIKELY(!is_name(state, index, name, bytes))) {
+    if (name != state->guessed && !is_name(state, index, name, bytes)) {
         index = find_field(state, name, bytes);
         if (index == RIDE_FIELDS_MAX) return index;
         state->next[state->last] = (uint16_t)index;
@@ -87,6 +100,12 @@ RIDE_INLINE void on_member(void *context, const ride_json_member *member) {
     state->found[field] = *member;
 }
 
+static bool is_plain(const char *name) {
+    for (; *name != '\0'; name++)
+        if (*name < ' ' || *name > '~' || *name == '"' || *name == '\\') return false;
+    return true;
+}
+
 static void ndjson_close(ride_decoder *decoder) {
     ndjson *state = decoder->format_data;
     if (state == NULL) return;
@@ -106,6 +125,7 @@ static ride_status ndjson_open_records(ride_decoder *decoder, ride_error *err) {
         uint32_t slot = slot_of(name, strlen(name));
         state->name_bytes[i] = (uint8_t)strlen(name);
         memcpy(state->names[i], name, state->name_bytes[i]);
+        state->name_plain[i] = is_plain(name);
         state->next[i] = (uint16_t)(i + 1 < decoder->spec->fields_count ? i + 1 : 0);
         while (state->slots[slot] != 0) slot = (slot + 1) % NAMES_SLOTS;
         state->slots[slot] = (uint16_t)(i + 1);
@@ -168,6 +188,7 @@ static void mark_sensitive(ride_decoder *decoder) {
 static void begin_object(ndjson *state) {
     memset(state->seen, 0, state->spec->fields_count * sizeof state->seen[0]);
     state->last = state->twice = RIDE_FIELDS_MAX;
+    state->guessed = NULL;
     state->unsure = false;
 }
 
@@ -176,7 +197,7 @@ static ride_reject_reason read_object(ride_decoder *decoder, const char *text, s
     ndjson *state = decoder->format_data;
     *whole = false;
     begin_object(state);
-    if (decoder->options.portable_only || !ride_json_plain(text, bytes, on_member, state)) {
+    if (decoder->options.portable_only || !ride_json_plain(text, bytes, guess_key, on_member, state)) {
         begin_object(state);
         switch (ride_json_object(state->parser, text, bytes, on_member, state)) {
         case RIDE_JSON_OK: break;

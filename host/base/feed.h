@@ -73,6 +73,12 @@ typedef struct ride_answer {
     uint32_t text_bytes;
 } ride_answer;
 
+typedef struct ride_header {
+    const char *name;
+    const void *value;
+    uint32_t value_bytes;
+} ride_header;
+
 typedef struct ride_feed_ops {
     const char *name; /* "kafka", "http", "fake" */
     /* Takes up to messages_max messages that are at hand, of one stream or of any (in turn, some of each at a time), and serves what else the
@@ -83,6 +89,9 @@ typedef struct ride_feed_ops {
     ride_status (*poll)(ride_feed *feed, uint32_t stream, ride_message *messages, uint32_t messages_max,
                         uint32_t *count, ride_error *err);
     void (*release)(ride_feed *feed, ride_message *messages, uint32_t count);
+    /* The headers of a message that is not released, in their order; returns how many there are, headers_max at most. NULL where no message
+     * has any. */
+    uint32_t (*headers)(ride_feed *feed, const ride_message *message, ride_header *headers, uint32_t headers_max);
     /* Feeds of requests; NULL where nobody waits. Before release; once for each message. */
     void (*answer)(ride_feed *feed, const ride_message *message, const ride_answer *answer);
     /* Everything before `next` of the stream is done. Told to the log now and then by itself, and by commit at once. NULL where
@@ -98,12 +107,6 @@ typedef struct ride_feed_ops {
 struct ride_feed {
     const ride_feed_ops *ops;
 };
-
-typedef struct ride_header {
-    const char *name;
-    const void *value;
-    uint32_t value_bytes;
-} ride_header;
 
 typedef struct ride_result {
     uint32_t target; /* index of a topic of the outlet's options */

@@ -7,7 +7,7 @@
     X(BUILD_INFO, "ride_build_info", RIDE_GAUGE, "version, backend, spec_hash, model_hash",                            \
       "Always 1; what runs is in the labels")                                                                          \
     X(READY, "ride_ready", RIDE_GAUGE, "part",                                                                         \
-      "1 when the part is ready, else 0; part: all, model, state, http, or a source's name")                           \
+      "1 when the part is ready, else 0; part: all, model, state, kafka, http, results")                               \
     X(RECEIVED, "ride_events_received_total", RIDE_COUNTER, "source", "Events that came in")                           \
     X(EVENTS, "ride_events_total", RIDE_COUNTER, "end",                                                                \
       "Events by how they ended; end: scored, degraded, duplicate, rejected, shed")                                    \

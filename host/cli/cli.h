@@ -3,12 +3,13 @@
 #ifndef RIDE_CLI_CLI_H
 #define RIDE_CLI_CLI_H
 #include "base/error.h"
+#include "base/version.h"
 #include "base/waker.h"
 #include "cli/options.h"
 
 #include <signal.h>
 
-#define CLI_VERSION "0.1.0" /* as in CMakeLists.txt; a test compares */
+#define CLI_VERSION RIDE_VERSION
 
 /* A verb's own word ("features run") with its options; name "" is a verb without words. */
 typedef struct cli_word {
@@ -56,12 +57,18 @@ extern const cli_word cli_model_words[];
 int cli_profile(int argc, char **argv);
 extern const char cli_profile_help[];
 extern const cli_word cli_profile_words[];
+int cli_replay(int argc, char **argv);
+extern const char cli_replay_help[];
+extern const cli_word cli_replay_words[];
 int cli_run(int argc, char **argv);
 extern const char cli_run_help[];
 extern const cli_word cli_run_words[];
 int cli_score(int argc, char **argv);
 extern const char cli_score_help[];
 extern const cli_word cli_score_words[];
+int cli_state(int argc, char **argv);
+extern const char cli_state_help[];
+extern const cli_word cli_state_words[];
 int cli_top(int argc, char **argv);
 extern const char cli_top_help[];
 extern const cli_word cli_top_words[];

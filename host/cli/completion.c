@@ -51,6 +51,7 @@ static const char *kind_of(const cli_option *option) {
     case CLI_FORMAT: return "format";
     case CLI_SETS: return "set";
     case CLI_KEY: return "key";
+    case CLI_LIST:
     case CLI_COUNT:
     case CLI_NUMBER:
     case CLI_CONVERTED: return "number";

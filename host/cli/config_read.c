@@ -12,3 +12,35 @@ int cli_config_read(const char *path, const cli_sets *sets, ride_config **out) {
     int code = cli_findings(&findings);
     return code != 0 ? code : ride_status_exit_code(st);
 }
+
+void cli_config_run(const ride_config *config, ride_input_option *inputs, ride_run_options *out) {
+    for (uint32_t i = 0; i < config->inputs_count; i++)
+        inputs[i] = (ride_input_option){config->inputs[i].source, config->inputs[i].path, config->inputs[i].format};
+    *out = (ride_run_options){.spec_path = config->spec,
+                              .model_path = config->model,
+                              .model_best_iteration = config->model_best_iteration,
+                              .profile_path = config->drift_profile,
+                              .drift_interval_us = config->drift_interval_us,
+                              .drift_psi_alert = (double)config->drift_psi_alert / 1e6,
+                              .rules = config->rules,
+                              .rules_count = config->rules_count,
+                              .inputs = inputs,
+                              .inputs_count = config->inputs_count,
+                              .record = RIDE_RECORD_DECISION,
+                              .vector = config->decisions.vector,
+                              .output_path = config->decisions.path,
+                              .alerts_path = config->alerts.path,
+                              .rejects_path = config->rejects,
+                              .late_path = config->late,
+                              .drift_path = config->drift,
+                              .format = config->decisions.format,
+                              .batch_rows_max = config->max_batch,
+                              .backend = config->backend,
+                              .backend_path = config->backend_path,
+                              .backend_memory = config->backend_memory,
+                              .shards = config->runtime.shards,
+                              .config_path = config->path,
+                              .summary_path = config->summary,
+                              .state_dir = config->state_dir,
+                              .stop = cli_stop()};
+}

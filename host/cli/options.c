@@ -51,6 +51,7 @@ static int read_value(const char *verb, const cli_option *option, char *value) {
     cli_sets *sets = option->out;
     switch (option->kind) {
     case CLI_TEXT:
+    case CLI_MAYBE:
     case CLI_KEY:
         if (*value == '\0') return cli_usage(verb, "%s is empty", option->name);
         *(const char **)option->out = value;
@@ -67,6 +68,7 @@ static int read_value(const char *verb, const cli_option *option, char *value) {
         if (option->convert(value, option->out)) return 0;
         return cli_usage(verb, "`%s` is not a value of %s", value, option->name);
     case CLI_SETS:
+    case CLI_LIST:
         if (sets->count == CLI_SETS_MAX) return cli_usage(verb, "more than %d of %s", CLI_SETS_MAX, option->name);
         sets->items[sets->count++] = value;
         return 0;
@@ -102,11 +104,16 @@ int cli_options_read(const char *verb, int argc, char **argv, const cli_option *
             which++;
         if (which == options_count) return unknown(verb, argv[i], options, options_count);
         const cli_option *option = &options[which];
-        bool again = option->kind == CLI_SWITCH || option->kind == CLI_INPUTS || option->kind == CLI_SETS;
+        bool again = option->kind == CLI_SWITCH || option->kind == CLI_INPUTS || option->kind == CLI_SETS ||
+                     option->kind == CLI_LIST;
         if (given[which] && !again) return cli_usage(verb, "%s is given twice", option->name);
         given[which] = true;
         if (option->kind == CLI_SWITCH && equals == NULL) {
             *(bool *)option->out = true;
+            continue;
+        }
+        if (option->kind == CLI_MAYBE && equals == NULL && (i + 1 == argc || argv[i + 1][0] == '-')) {
+            *(const char **)option->out = "";
             continue;
         }
         char *value = bare ? argv[i] : equals != NULL ? equals + 1 : i + 1 < argc ? argv[++i] : NULL;

@@ -11,11 +11,13 @@
 typedef enum cli_kind {
     CLI_SWITCH = 1, /* bool *out; takes no value */
     CLI_TEXT,       /* const char **out; not empty. Completed as a file */
+    CLI_MAYBE,      /* const char **out; "" where no value follows (the end, or another option) */
     CLI_COUNT,      /* uint32_t *out; 1 … max; `_` may stand between digits */
     CLI_NUMBER,     /* uint64_t *out; 0 … max; likewise */
     CLI_FORMAT,     /* ride_format *out */
     CLI_INPUTS,     /* cli_inputs *out; [NAME=]FILE, may be given again */
     CLI_SETS,       /* cli_sets *out; KEY=VALUE of the configuration, may be given again */
+    CLI_LIST,       /* cli_sets *out; any text, may be given again */
     CLI_KEY,        /* const char **out; a key of the configuration */
     CLI_CONVERTED,  /* out as `convert` writes it */
 } cli_kind;

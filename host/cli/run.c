@@ -88,39 +88,14 @@ static int run_config(const ride_config *config) {
     static const char *rule_ids[RIDE_CONFIG_RULES_MAX];
     static ride_decision rule_decisions[RIDE_CONFIG_RULES_MAX];
     ride_input_option inputs[RIDE_SOURCES_MAX];
+    ride_run_options run;
     ride_error err = {.status = RIDE_OK};
-    for (uint32_t i = 0; i < config->inputs_count; i++)
-        inputs[i] = (ride_input_option){config->inputs[i].source, config->inputs[i].path, config->inputs[i].format};
     for (uint32_t r = 0; r < config->rules_count; r++) {
         rule_ids[r] = config->rules[r].id;
         rule_decisions[r] = config->rules[r].decision;
     }
-    ride_run_options run = {.spec_path = config->spec,
-                            .model_path = config->model,
-                            .model_best_iteration = config->model_best_iteration,
-                            .profile_path = config->drift_profile,
-                            .drift_interval_us = config->drift_interval_us,
-                            .drift_psi_alert = (double)config->drift_psi_alert / 1e6,
-                            .rules = config->rules,
-                            .rules_count = config->rules_count,
-                            .inputs = inputs,
-                            .inputs_count = config->inputs_count,
-                            .record = RIDE_RECORD_DECISION,
-                            .vector = config->decisions.vector,
-                            .output_path = config->decisions.path,
-                            .rejects_path = config->rejects,
-                            .late_path = config->late,
-                            .drift_path = config->drift,
-                            .format = config->decisions.format,
-                            .batch_rows_max = config->max_batch,
-                            .backend = config->backend,
-                            .backend_path = config->backend_path,
-                            .backend_memory = config->backend_memory,
-                            .config_path = config->path,
-                            .summary_path = config->summary,
-                            .state_dir = config->state_dir,
-                            .stop = cli_stop(),
-                            .progress = shown ? cli_progress : NULL};
+    cli_config_run(config, inputs, &run);
+    run.progress = shown ? cli_progress : NULL;
     ride_summary_facts facts = {.program = "ride " CLI_VERSION,
                                 .config = config->path,
                                 .started_us = ride_clock_wall_us(ride_clock_real()),

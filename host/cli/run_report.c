@@ -11,10 +11,9 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NUMBER_TEXT = 32, PROGRESS_EVERY_NS = 200000000 };
+enum { NUMBER_TEXT = CLI_NUMBER_BYTES, PROGRESS_EVERY_NS = 200000000 };
 
-/* "2,004,000"; text holds NUMBER_TEXT. */
-static const char *grouped(uint64_t value, char *text) {
+const char *cli_grouped(uint64_t value, char *text) {
     char digits[NUMBER_TEXT];
     int count = snprintf(digits, sizeof digits, "%" PRIu64, value), at = 0;
     for (int i = 0; i < count; i++) {
@@ -53,8 +52,8 @@ void cli_progress(void *context, const ride_run_summary *s) {
                      (double)(s->bytes_total - s->bytes_done) / speed);
     }
     uint64_t count = s->received - s->resumed_events;
-    fprintf(stderr, "\r\033[K%s%s events  %s/s  batch p50 %s p99 %s", share, grouped(s->received, events),
-            grouped(seconds > 0 ? (uint64_t)((double)count / seconds) : 0, rate), duration(quantile(s, 0.5), p50),
+    fprintf(stderr, "\r\033[K%s%s events  %s/s  batch p50 %s p99 %s", share, cli_grouped(s->received, events),
+            cli_grouped(seconds > 0 ? (uint64_t)((double)count / seconds) : 0, rate), duration(quantile(s, 0.5), p50),
             duration(quantile(s, 0.99), p99));
 }
 
@@ -126,8 +125,8 @@ static void print_drift(const ride_run_drift *r) {
         all++;
     }
     fprintf(stderr, "  drift      %s intervals of %s against %s rows; psi >= %.4g at the end: %u of %u columns\n",
-            grouped(r->intervals_count, a), ride_duration_text(r->interval_us, interval, sizeof interval),
-            grouped(r->profile.header->rows_count, b), r->psi_alert, all, r->columns_count);
+            cli_grouped(r->intervals_count, a), ride_duration_text(r->interval_us, interval, sizeof interval),
+            cli_grouped(r->profile.header->rows_count, b), r->psi_alert, all, r->columns_count);
     for (uint32_t i = 0; i < count; i++) {
         char since[RIDE_TIME_BYTES + 1];
         since[ride_time_to_iso8601(alert_since(r, shown[i].column, shown[i].newest), since)] = '\0';
@@ -141,23 +140,25 @@ void cli_run_report(const ride_run_summary *s, const ride_summary_facts *facts) 
     double seconds = (double)(s->elapsed_ns - s->setup_ns) / 1e9;
     uint64_t events = s->received - s->resumed_events;
     fprintf(stderr, "%s%s events in %.2f s (start %.2f s): %s events/s, %u features each, backend %s\n",
-            facts->interrupted ? "interrupted: " : "", grouped(events, a), seconds, (double)s->setup_ns / 1e9,
-            grouped(seconds > 0 ? (uint64_t)((double)events / seconds) : 0, b), s->features_count, s->backend);
+            facts->interrupted ? "interrupted: " : "", cli_grouped(events, a), seconds, (double)s->setup_ns / 1e9,
+            cli_grouped(seconds > 0 ? (uint64_t)((double)events / seconds) : 0, b), s->features_count, s->backend);
     if (s->resumed_events > 0)
-        fprintf(stderr, "  resumed    after %s events; the counts below are of all\n", grouped(s->resumed_events, a));
+        fprintf(stderr, "  resumed    after %s events; the counts below are of all\n",
+                cli_grouped(s->resumed_events, a));
     fprintf(stderr, "  ended      %s scored, %s duplicates, %s rejected; %s late (%s of them too late for windows)\n",
-            grouped(s->accepted, a), grouped(s->duplicates, b), grouped(s->rejected, c), grouped(s->late, d),
-            grouped(s->too_late, e));
+            cli_grouped(s->accepted, a), cli_grouped(s->duplicates, b), cli_grouped(s->rejected, c),
+            cli_grouped(s->late, d), cli_grouped(s->too_late, e));
     if (s->labels + s->labels_unknown + s->labels_rejected > 0)
-        fprintf(stderr, "  labels     %s, %s without their event, %s rejected\n", grouped(s->labels, a),
-                grouped(s->labels_unknown, b), grouped(s->labels_rejected, c));
+        fprintf(stderr, "  labels     %s, %s without their event, %s rejected\n", cli_grouped(s->labels, a),
+                cli_grouped(s->labels_unknown, b), cli_grouped(s->labels_rejected, c));
     fprintf(stderr, "  latency    of a batch: p50 %s, p90 %s, p99 %s, max %s\n", duration(quantile(s, 0.5), a),
             duration(quantile(s, 0.9), b), duration(quantile(s, 0.99), c), duration((double)s->batch_ns.max, d));
-    fprintf(stderr, "  decisions  approve %s, review %s, decline %s\n", grouped(s->decisions[RIDE_DECISION_APPROVE], a),
-            grouped(s->decisions[RIDE_DECISION_REVIEW], b), grouped(s->decisions[RIDE_DECISION_DECLINE], c));
+    fprintf(stderr, "  decisions  approve %s, review %s, decline %s\n",
+            cli_grouped(s->decisions[RIDE_DECISION_APPROVE], a), cli_grouped(s->decisions[RIDE_DECISION_REVIEW], b),
+            cli_grouped(s->decisions[RIDE_DECISION_DECLINE], c));
     for (uint32_t r = 0; r < facts->rules_count; r++)
         fprintf(stderr, "  %-10s %-18s %-8s %s\n", r == 0 ? "rules" : "", facts->rule_ids[r],
-                ride_decision_text(facts->rule_decisions[r]), grouped(s->rules[r], a));
+                ride_decision_text(facts->rule_decisions[r]), cli_grouped(s->rules[r], a));
     if (s->drift != NULL) print_drift(s->drift);
     if (s->alerts_count == 0) return;
     fprintf(stderr, "top alerts\n  %-11s %-8s %-18s %-12s %-14s %-19s  %s\n", "probability", "decision", "rule",

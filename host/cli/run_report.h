@@ -4,6 +4,9 @@
 #define RIDE_CLI_RUN_REPORT_H
 #include "engine/summary.h"
 
+enum { CLI_NUMBER_BYTES = 32 };
+/* "2,004,000"; text holds CLI_NUMBER_BYTES. Returns text. */
+const char *cli_grouped(uint64_t value, char *text);
 /* A ride_run_options.progress: rewrites one line, five times a second at most. */
 void cli_progress(void *context, const ride_run_summary *so_far);
 void cli_progress_end(void);

@@ -130,7 +130,7 @@ static void put_head(writer *to) {
     const top_view *view = to->view;
     char parts[256], cell[CELL];
     int ready = top_ready(view->after, parts, sizeof parts);
-    put(to, HEAD, "ride %s", view->after->version);
+    put(to, HEAD, "ride%s%s", view->after->version[0] != '\0' ? " " : "", view->after->version);
     put(to, PLAIN, " at %s  ", view->address);
     if (view->trouble != NULL) put(to, BAD, "%s", view->trouble);
     else if (ready == 1) put(to, GOOD, "ready");
@@ -231,7 +231,11 @@ static void put_more(writer *to, uint32_t count) {
     end_line(to);
 }
 
+/* One that clients ask: not what probes and this very program ask. */
 static bool is_used_endpoint(const top_histogram *one) {
+    static const char *const ours[] = {"metrics", "healthz", "readyz"};
+    for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
+        if (strcmp(one->name, ours[i]) == 0) return false;
     return one->family == RIDE_METRIC_HTTP_SECONDS && top_observed(NULL, one) > 0;
 }
 
@@ -345,7 +349,7 @@ static void put_kafka(writer *to) {
         count_text(top_page_sum(view->after, RIDE_METRIC_REBALANCES), b));
     double slowest = NAN;
     for (uint32_t i = 0; i < trips->count; i++) slowest = fmax(slowest, trips->items[i].value); /* of NaN the other */
-    if (trips->count > 0) put(to, PLAIN, ", round trip %s", time_text(slowest, a));
+    if (slowest > 0) put(to, PLAIN, ", round trip %s", time_text(slowest, a));
     end_line(to);
 }
 

@@ -1,6 +1,7 @@
 /* cli/verify.c: `ride verify`: the same events through the fast backend and through the reference, byte for byte. Each run
- * writes CSV into a folder of its own that is removed afterwards. */
+ * writes CSV into a folder of its own that is removed afterwards. With --config: verify_log.c. */
 #include "cli/cli.h"
+#include "cli/verify_log.h"
 #include "engine/engine.h"
 
 #include <errno.h>
@@ -12,6 +13,7 @@
 
 const char cli_verify_help[] =
     "usage: ride verify --spec FILE --input [NAME=]FILE [--backend NAME [--backend-path PATH]]\n"
+    "       ride verify --config FILE [--journal [PATH]] [--first N] [--backend NAME [--backend-path PATH]]\n"
     "Computes the features twice, with the fast backend and with the reference (slow and obvious), and compares the "
     "rows\n"
     "byte for byte. Prints how many rows are equal, or the first difference. Exit 70 when they differ.\n"
@@ -19,7 +21,21 @@ const char cli_verify_help[] =
     "  --input [NAME=]FILE    as in `ride features run`, but not the standard input: it is read twice\n"
     "  --backend NAME         what is compared with the reference (cpu)\n"
     "  --backend-path PATH    folder or file of its plugin, looked at first\n"
-    "Example: ride verify --spec examples/card-fraud/features.yaml --input tx.csv\n";
+    "\nWith --config: is what a service has published what its log and its arrival journal give? Reads the input "
+    "topics along\n"
+    "the journal, computes every result anew with the reference, and compares it with every copy in the results "
+    "topic. Joins no\n"
+    "group and stores nothing: the service may run meanwhile. Tells what differs, is missing or was invented, and "
+    "counts.\n"
+    "  --config FILE          of the service, with --set KEY=VALUE as for `ride run`\n"
+    "  --journal [PATH]       its arrival journal, where it is not the configuration's\n"
+    "  --first N              how many findings are told (10); all are counted\n"
+    "  --backend NAME         what computes (reference)\n"
+    "Exit: 0 all that could be judged is equal, 65 something is not, or the journal is of another spec, 66 nothing "
+    "could be judged\n"
+    "Examples:\n"
+    "  ride verify --spec examples/card-fraud/features.yaml --input tx.csv\n"
+    "  ride verify --config ride.yaml --journal\n";
 
 static char *cell(char **row) { return strsep(row, ","); }
 
@@ -102,12 +118,14 @@ static int run_once(ride_run_options *run, const char *backend, const char *path
 
 static ride_input_option items[RIDE_SOURCES_MAX];
 static cli_inputs inputs = {.items = items};
-static const char *spec_path, *backend_name = "cpu", *backend_path;
+static const char *spec_path, *backend_name, *backend_path, *config_path, *journal_path;
+static uint32_t first = 10;
+static cli_sets sets;
 static const cli_option options[] = {
-    {"--spec", CLI_TEXT, &spec_path, .required = true},
-    {"--input", CLI_INPUTS, &inputs, .required = true},
-    {"--backend", CLI_TEXT, &backend_name},
-    {"--backend-path", CLI_TEXT, &backend_path},
+    {"--spec", CLI_TEXT, &spec_path},        {"--input", CLI_INPUTS, &inputs},
+    {"--backend", CLI_TEXT, &backend_name},  {"--backend-path", CLI_TEXT, &backend_path},
+    {"--config", CLI_TEXT, &config_path},    {"--set", CLI_SETS, &sets},
+    {"--journal", CLI_MAYBE, &journal_path}, {"--first", CLI_COUNT, &first, .max = 1000000},
 };
 const cli_word cli_verify_words[] = {{"", CLI_OPTIONS(options)}, {0}};
 
@@ -115,6 +133,18 @@ int cli_verify(int argc, char **argv) {
     ride_run_options run = {.inputs = items};
     int wrong = cli_word_read("verify", &cli_verify_words[0], argc, argv);
     if (wrong != 0) return wrong;
+    if (config_path != NULL) {
+        if (spec_path != NULL || inputs.count > 0)
+            return cli_usage("verify", "--config has its own spec and inputs: %s is for files",
+                             spec_path != NULL ? "--spec" : "--input");
+        const cli_verify_asked asked = {config_path,  &sets,        backend_name != NULL ? backend_name : "reference",
+                                        backend_path, journal_path, first};
+        return cli_verify_log(&asked);
+    }
+    if (spec_path == NULL) return cli_usage("verify", "--spec is missing (or --config)");
+    if (inputs.count == 0) return cli_usage("verify", "--input is missing");
+    if (journal_path != NULL || sets.count > 0) return cli_usage("verify", "--journal and --set go with --config");
+    if (backend_name == NULL) backend_name = "cpu";
     run.spec_path = spec_path;
     run.backend_path = backend_path;
     for (uint32_t i = 0; i < inputs.count; i++)

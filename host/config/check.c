@@ -67,7 +67,6 @@ static void check_outputs(config_builder *b) {
     check_output(b, "outputs.alerts.path", "outputs.alerts.topic");
     check_output(b, "outputs.rejects.path", "outputs.rejects.topic");
     check_output(b, "outputs.late.path", "outputs.late.topic");
-    check_output(b, "journal.path", "journal.topic");
     bool http_alone = c->http.listen != NULL && b->priv->sources_count == 0;
     if (c->decisions.path == NULL && c->decisions.topic == NULL && !http_alone && !is_wrong(b, "http.listen") &&
         !is_wrong(b, "outputs.decisions.path") && !is_wrong(b, "outputs.decisions.topic"))

@@ -5,7 +5,7 @@
 
 bool ride_config_is_service(const ride_config *config) {
     bool topic = config->decisions.topic != NULL || config->alerts.topic != NULL || config->rejects_topic != NULL ||
-                 config->late_topic != NULL || config->journal.topic != NULL;
+                 config->late_topic != NULL;
     for (uint32_t i = 0; i < config->inputs_count; i++) topic = topic || config->inputs[i].topic != NULL;
     return topic || config->http.listen != NULL;
 }
@@ -25,7 +25,7 @@ static void check_files_or_service(config_builder *b) {
                         *topic = config_find_option(CONFIG_INPUT ".topic");
     char key[CONFIG_KEY_BYTES];
     if (!ride_config_is_service(b->config)) {
-        static const char *const of_service[] = {"outputs.alerts.path", "journal.path"};
+        static const char *const of_service[] = {"journal.path"};
         for (size_t i = 0; i < sizeof of_service / sizeof of_service[0]; i++)
             if (by_key(b, of_service[i]) && b->config->inputs_count > 0)
                 config_fault_at(b, config_setting_by_key(b, of_service[i]), NULL,
@@ -91,16 +91,15 @@ static void check_security(config_builder *b) {
 static void check_journal(config_builder *b) {
     const ride_config *c = b->config;
     const config_option *topic = config_find_option(CONFIG_INPUT ".topic");
-    bool has = c->state_dir != NULL || c->journal.path != NULL || c->journal.topic != NULL;
-    if (has || config_setting_by_key(b, "state.dir")->is_wrong || config_setting_by_key(b, "journal.path")->is_wrong ||
-        config_setting_by_key(b, "journal.topic")->is_wrong)
+    bool has = c->state_dir != NULL || c->journal.path != NULL;
+    if (has || config_setting_by_key(b, "state.dir")->is_wrong || config_setting_by_key(b, "journal.path")->is_wrong)
         return;
     for (uint32_t i = 0; i < b->priv->sources_count; i++) {
         const config_setting *s = config_setting_of(b->priv, topic, b->priv->sources[i]);
         if (s == NULL || !s->value.is_set) continue;
         config_fault_at(
             b, s, "state: FOLDER",
-            "`inputs.%s.topic` needs `state.dir` or a `journal`: the order of arrival must outlive the process",
+            "`inputs.%s.topic` needs `state.dir` or `journal.path`: the order of arrival must outlive the process",
             b->priv->sources[i]);
         return;
     }

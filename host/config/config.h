@@ -137,7 +137,7 @@ typedef struct ride_config {
         int64_t drain_timeout_us;
     } runtime;
     struct {
-        const char *path, *topic; /* one of the two, or both NULL = none; not set: STATE_DIR/journal.ride */
+        const char *path; /* not set: STATE_DIR/journal.ride; NULL: none */
         bool sync;
     } journal;
     ride_log_level log_level;

@@ -48,8 +48,7 @@ static void derive_journal(config_builder *b) {
     static const char name[] = "/journal.ride";
     config_setting *path = setting(b, "journal.path");
     const config_setting *state = setting(b, "state.dir");
-    bool given = path->value.is_set || path->is_wrong || setting(b, "journal.topic")->value.is_set;
-    if (given || !state->value.is_set || !is_service(b)) return;
+    if (path->value.is_set || path->is_wrong || !state->value.is_set || !is_service(b)) return;
     size_t bytes = strlen(state->value.text);
     char *text = ride_arena_alloc(b->priv->arena, bytes + sizeof name, 1);
     if (text == NULL) {

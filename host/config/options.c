@@ -163,8 +163,9 @@ const config_option config_options[] = {
      AT(runtime.drain_timeout_us), .hot_reloadable = true,
      .text = "how long a stop waits for results to arrive; what has not by then is read again after the next start"},
     {"journal.path", CONFIG_PATH, AT(journal.path),
-     .text = "file; not set: `journal.ride` in `state.dir`, when that is set; either this or `topic`"},
-    {"journal.topic", CONFIG_TOPIC, AT(journal.topic), .text = "topic of Kafka with one partition"},
+     .text = "file; not set: `journal.ride` in `state.dir`, when that is set"},
+    {"journal.topic", CONFIG_TOPIC, .unavailable = "the arrival journal is a file, journal.path",
+     .text = "topic of Kafka with one partition"},
     {"journal.sync", CONFIG_BOOL, AT(journal.sync), .default_text = "false",
      .text = "force the file to the disk before results go out: the order survives a crash of the machine, not only of "
              "the process"},

@@ -116,6 +116,7 @@ typedef struct ride_run_options {
     ride_record record;
     bool vector;                    /* DECISION: the vector behind the decision */
     const char *output_path;        /* "-" = standard output */
+    const char *alerts_path;        /* DECISION: decisions that are not approve, once more; NULL = none */
     const char *rejects_path;       /* dead letters, NULL = counted only */
     const char *late_path;          /* rows too late for the windows, NULL = none */
     const char *drift_path;         /* drift of each interval, one JSON line per column, NULL = none */

@@ -170,6 +170,7 @@ ride_status pipeline_open(pipeline *p, ride_diagnostics *findings, ride_error *e
     p->outputs[OUTPUT_LATE].path = p->options->late_path;
     p->outputs[OUTPUT_REJECTS].path = p->options->rejects_path;
     p->outputs[OUTPUT_DRIFT].path = p->options->drift_path;
+    p->outputs[OUTPUT_ALERTS].path = p->options->alerts_path;
     RIDE_TRY(compile(p, findings, err));
     if (p->options->admit != NULL)
         RIDE_TRY(p->options->admit(p->options->admit_context, p->spec, &p->bundle, findings, err));

@@ -77,26 +77,31 @@ static void add_decision(pipeline *p, record *r) {
         ride_hex(p->spec->hash, sizeof p->spec->hash, p->spec_hash_text);
 }
 
-/* The columns of a record, and with a sink the encoder of a file or with none that of single records. */
-static ride_status open_encoder(pipeline *p, bool is_late, ride_format format, ride_sink *sink, bool resumed,
-                                ride_encoder **out, ride_error *err) {
-    record *r = calloc(1, sizeof *r);
-    if (r == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for the output");
+static void add_all(pipeline *p, bool is_late, bool with_vector, record *r) {
     bool decisions = p->options->record == RIDE_RECORD_DECISION;
     if (p->events->field_id >= 0) {
         const ride_field *id = &p->events->fields[p->events->field_id];
         add_field(r, id->name, id);
     }
     if (decisions) add_decision(p, r);
-    if (!decisions || p->options->vector) add_vector(p, r);
+    if (!decisions || with_vector) add_vector(p, r);
     if (is_late) { /* why it is here: how far its time is behind the clock that it met */
         add(r, "reason", RIDE_ENCODER_CONSTANT, 0)->constant = "too_late";
         add(r, "clock", SET_IN, RIDE_COLUMN_CLOCK);
     }
+}
+
+/* The columns of a record, and with a sink the encoder of a file or with none that of single records. */
+static ride_status open_encoder(pipeline *p, bool is_late, ride_format format, ride_sink *sink, bool resumed,
+                                ride_encoder **out, ride_error *err) {
+    record *r = calloc(1, sizeof *r);
+    if (r == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for the output");
+    add_all(p, is_late, p->options->vector, r);
     ride_encoder_options options = {.format = format,
                                     .columns = r->columns,
                                     .columns_count = r->count,
-                                    .layouts = {&p->in_layout, &p->out_layout, decisions ? &p->verdict_layout : NULL},
+                                    .layouts = {&p->in_layout, &p->out_layout,
+                                                p->options->record == RIDE_RECORD_DECISION ? &p->verdict_layout : NULL},
                                     .no_header = resumed};
     ride_status st = RIDE_OK;
     if (r->count == COLUMNS_MAX)
@@ -109,6 +114,58 @@ static ride_status open_encoder(pipeline *p, bool is_late, ride_format format, r
 
 ride_status outputs_record_encoder(pipeline *p, bool late, ride_format format, ride_encoder **out, ride_error *err) {
     return open_encoder(p, late, format, NULL, true, out, err);
+}
+
+uint32_t outputs_record_names(pipeline *p, char **names) {
+    record *r = calloc(1, sizeof *r);
+    size_t bytes = 1, at = 0;
+    uint32_t count = 0;
+    *names = NULL;
+    if (r != NULL) add_all(p, false, p->options->vector, r);
+    for (uint32_t c = 0; r != NULL && c < r->count; c++) bytes += strlen(r->columns[c].name) + 1;
+    if (r != NULL) *names = malloc(bytes);
+    for (; *names != NULL && count < r->count; count++) {
+        strcpy(*names + at, r->columns[count].name);
+        at += strlen(r->columns[count].name) + 1;
+    }
+    free(r);
+    return count;
+}
+
+/* Names of the record's and the vector's columns that are of a sensitive field. */
+static char *sensitive_names(const pipeline *p, const record *r) {
+    char *names = calloc(1, 2 + (size_t)r->count * (RIDE_NAME_BYTES + 8));
+    size_t at = 0;
+    for (uint32_t c = 0; names != NULL && c < r->count; c++) {
+        const ride_encoder_column *column = &r->columns[c];
+        for (uint32_t f = 0; f < p->events->fields_count; f++) {
+            const ride_field *field = &p->events->fields[f];
+            if (column->set != SET_IN || column->column != field->column || !field->sensitive) continue;
+            strcpy(names + at, column->name);
+            at += strlen(column->name) + 1;
+            break;
+        }
+    }
+    return names;
+}
+
+ride_status outputs_whole_encoder(pipeline *p, ride_encoder **out, uint32_t *fields_count, char **sensitive,
+                                  ride_error *err) {
+    record *r = calloc(1, sizeof *r);
+    if (r == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a record");
+    add_all(p, false, false, r);
+    *fields_count = r->count;
+    add_vector(p, r);
+    *sensitive = sensitive_names(p, r);
+    const ride_encoder_options options = {.format = RIDE_FORMAT_NDJSON,
+                                          .columns = r->columns,
+                                          .columns_count = r->count,
+                                          .layouts = {&p->in_layout, &p->out_layout, &p->verdict_layout}};
+    ride_status st = *sensitive != NULL && r->count < COLUMNS_MAX
+                         ? ride_encoder_open_records(&options, out, err)
+                         : ride_fail(err, RIDE_E_MEMORY, "no memory for a record");
+    free(r);
+    return st;
 }
 
 /* A name by which a file is known, however its path is written. false: there is none, or it is a device or pipe. */
@@ -147,7 +204,7 @@ ride_status outputs_open(pipeline *p, ride_error *err) {
                                      .resume_offset = out->offset,
                                      .sync = p->options->state_dir != NULL};
         RIDE_TRY(ride_sink_open(out->path, &options, &out->sink, err));
-        if (i == OUTPUT_MAIN || i == OUTPUT_LATE)
+        if (i == OUTPUT_MAIN || i == OUTPUT_LATE || i == OUTPUT_ALERTS)
             RIDE_TRY(open_encoder(p, i == OUTPUT_LATE, p->options->format, out->sink, resumed, &out->encoder, err));
     }
     for (uint32_t i = 0; i < OUTPUTS; i++) RIDE_TRY(check_not_taken(p, i, err)); /* the summary may be one just made */
@@ -162,14 +219,32 @@ static uint32_t select_rows(pipeline *p, uint32_t mask, uint32_t wanted) {
     return count;
 }
 
+/* Decisions that are not approve; a repeated event was alerted the first time. */
+static uint32_t select_alerts(pipeline *p) {
+    uint32_t count = 0;
+    for (uint32_t row = 0; row < p->batch->rows_count; row++) {
+        const uint32_t *decision = ride_tile_values(&p->verdict_layout, verdict_tile(p, row), VERDICT_DECISION);
+        if ((*row_flags(p, row) & (RIDE_ROW_SKIP | RIDE_ROW_LABEL)) == 0 &&
+            decision[row % RIDE_TILE_ROWS] != RIDE_DECISION_APPROVE)
+            p->rows[count++] = row;
+    }
+    return count;
+}
+
 ride_status outputs_write(pipeline *p) {
     ride_encoder_set sets[RIDE_ENCODER_SETS_MAX] = {{p->batch->tiles, p->batch->arena},
                                                     {p->out_tiles, NULL},
                                                     {p->verdict_tiles, NULL}};
     bool decisions = p->options->record == RIDE_RECORD_DECISION; /* duplicates are answered */
     uint32_t count = select_rows(p, decisions ? RIDE_ROW_LABEL : RIDE_ROW_SKIP | RIDE_ROW_LABEL, 0);
-    ride_encoder *encoder = p->outputs[OUTPUT_MAIN].encoder, *late = p->outputs[OUTPUT_LATE].encoder;
-    RIDE_TRY(ride_encoder_write(encoder, sets, count == p->batch->rows_count ? NULL : p->rows, 0, count));
+    ride_encoder *encoder = p->outputs[OUTPUT_MAIN].encoder, *late = p->outputs[OUTPUT_LATE].encoder,
+                 *alerts = p->outputs[OUTPUT_ALERTS].encoder;
+    if (encoder != NULL) /* a service may send them elsewhere */
+        RIDE_TRY(ride_encoder_write(encoder, sets, count == p->batch->rows_count ? NULL : p->rows, 0, count));
+    if (alerts != NULL) {
+        count = select_alerts(p);
+        RIDE_TRY(ride_encoder_write(alerts, sets, p->rows, 0, count));
+    }
     for (uint32_t i = OUTPUT_REJECTS; i < OUTPUTS; i++)
         if (p->outputs[i].sink != NULL) RIDE_TRY(p->outputs[i].sink->failed);
     if (late == NULL) return RIDE_OK;

@@ -67,7 +67,7 @@ typedef struct output {
     const char *path;      /* NULL = this output is not there */
     uint64_t offset;       /* where it ended, once closed */
 } output;
-enum { OUTPUT_MAIN = 0, OUTPUT_LATE, OUTPUT_REJECTS, OUTPUT_DRIFT, OUTPUTS };
+enum { OUTPUT_MAIN = 0, OUTPUT_LATE, OUTPUT_REJECTS, OUTPUT_DRIFT, OUTPUT_ALERTS, OUTPUTS };
 
 /* Running mean and squared deviations of the vector's entries, for "what stands out" (alerts.c). */
 typedef struct moments {
@@ -169,6 +169,12 @@ ride_status outputs_open(pipeline *p, ride_error *err);
 ride_status outputs_write(pipeline *p);
 /* An encoder of single records, as OUTPUT_MAIN or OUTPUT_LATE have them. */
 ride_status outputs_record_encoder(pipeline *p, bool late, ride_format format, ride_encoder **out, ride_error *err);
+/* The decision record with the vector behind it, as NDJSON: fields_count columns are the record's. sensitive: names of columns that are not for
+ * everybody, each ended by a zero, and a zero; the caller frees them. */
+ride_status outputs_whole_encoder(pipeline *p, ride_encoder **out, uint32_t *fields_count, char **sensitive,
+                                  ride_error *err);
+/* The names of such a record's columns, each ended by a zero: how many; NULL and 0 when memory is out. The caller frees them. */
+uint32_t outputs_record_names(pipeline *p, char **names);
 ride_status outputs_close(pipeline *p, ride_error *err);
 
 /* verdicts.c: from the backend's output tiles to ends, decisions and what duplicates are answered with. */

@@ -20,7 +20,7 @@ enum {
     SECTION_DRIFT,
     PATH_BYTES_MAX = 1 << 16
 };
-enum { RUN_VERSION = 4 };
+enum { RUN_VERSION = 5 };
 
 /* The fixed part of SECTION_RUN. */
 typedef struct run_part {

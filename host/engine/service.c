@@ -7,6 +7,7 @@
 #include "engine/drift.h"
 #include "engine/service_internal.h"
 #include "engine/shards.h"
+#include "engine/state_desk.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -40,21 +41,21 @@ void service_state_ready(service *s) {
 
 /* ---- one batch ---- */
 
-static void observe(service *s, uint64_t begin_ns, uint64_t journal_ns, uint64_t compute_ns, uint64_t encode_ns,
-                    uint64_t end_ns) {
-    const uint32_t rows = s->p.batch->rows_count;
-    const uint64_t stages[] = {begin_ns - s->first_ns, journal_ns - begin_ns, compute_ns - journal_ns,
-                               encode_ns - compute_ns};
-    ride_metric_observe_n(s->m.stages[STAGE_READ], stages[0], rows);
-    ride_metric_observe_n(s->m.stages[STAGE_JOURNAL], stages[1], rows);
-    ride_metric_observe_n(s->m.stages[STAGE_COMPUTE], stages[2], rows);
-    ride_metric_observe_n(s->m.stages[STAGE_ENCODE], end_ns - encode_ns, rows);
-    for (uint32_t row = 0; row < rows; row++) {
+/* Of each row: from its bytes to the batch, in the batch, and then with all of them. The sum is its latency. */
+static void observe(service *s, uint64_t begin_ns, uint64_t journal_ns, uint64_t compute_ns, uint64_t end_ns) {
+    uint64_t rows = 0;
+    for (uint32_t row = 0; row < s->p.batch->rows_count; row++) {
         const uint64_t polled_ns = s->rows[row].polled_ns;
         if (polled_ns == 0 || (*row_flags(&s->p, row) & RIDE_ROW_LABEL)) continue;
-        ride_metric_observe(s->m.stages[STAGE_QUEUE], s->first_ns > polled_ns ? s->first_ns - polled_ns : 0);
+        const uint64_t taken_ns = s->first_ns > polled_ns ? s->first_ns : polled_ns;
+        ride_metric_observe(s->m.stages[STAGE_QUEUE], taken_ns - polled_ns);
+        ride_metric_observe(s->m.stages[STAGE_READ], begin_ns > taken_ns ? begin_ns - taken_ns : 0);
         ride_metric_observe(s->m.latency, end_ns > polled_ns ? end_ns - polled_ns : 0);
+        rows++;
     }
+    ride_metric_observe_n(s->m.stages[STAGE_JOURNAL], journal_ns - begin_ns, rows);
+    ride_metric_observe_n(s->m.stages[STAGE_COMPUTE], compute_ns - journal_ns, rows);
+    ride_metric_observe_n(s->m.stages[STAGE_ENCODE], end_ns - compute_ns, rows);
     service_metrics_batch(s);
     observe_batch(&s->p, end_ns - s->first_ns, end_ns);
 }
@@ -87,6 +88,7 @@ static void batch_empty(service *s) {
     s->p.duplicates_in_batch = 0;
     s->runs_count = 0;
     s->held_count = 0;
+    ride_metric_set(s->m.in_flight, 0);
 }
 
 ride_status service_work(service *s, ride_error *err) {
@@ -106,7 +108,7 @@ ride_status service_work(service *s, ride_error *err) {
         RIDE_TRY(service_emit(s, err));
         window_end(s);
         phase_set(s, PHASE_PRODUCED);
-        observe(s, begin_ns, journal_ns, compute_ns, compute_ns, service_now());
+        observe(s, begin_ns, journal_ns, compute_ns, service_now());
     } else *p->summary = *s->kept;
     batch_empty(s);
     return window_advance(s, err);
@@ -186,6 +188,8 @@ static ride_status serve(service *s, ride_error *err) {
     while (!service_stopped(s)) {
         reload(s);
         if (s->options->heartbeat_ns != NULL) atomic_store(s->options->heartbeat_ns, service_now());
+        if (s->is_partial || s->must_rebuild)
+            state_desk_serve(s->options->desk, NULL, "the window state is not there yet");
         if (s->is_partial) {
             RIDE_TRY(wait_whole(s, err));
             continue;
@@ -195,6 +199,7 @@ static ride_status serve(service *s, ride_error *err) {
             if (s->options->replay && !s->must_rebuild) return RIDE_OK;
             continue;
         }
+        state_desk_serve(s->options->desk, &s->p, NULL);
         RIDE_TRY(service_fill(s, err));
         const uint64_t wait = service_batch_full(s) || s->chunk_at < s->chunk_count ? 0 : wait_ns(s);
         if (s->runs_count > 0 && wait == 0) RIDE_TRY(service_work(s, err));
@@ -294,8 +299,8 @@ static ride_status service_open(service *s, ride_diagnostics *findings, ride_err
     s->p.many_clocks = o->partition_keyed;
     s->newest_us = INT64_MIN;
     RIDE_TRY(pipeline_open(&s->p, findings, err));
-    service_metrics_open(s);
     for (uint32_t i = 0; i < o->inputs_count; i++) RIDE_TRY(open_input(s, &o->inputs[i], err));
+    service_metrics_open(s); /* each input's too */
     RIDE_TRY(open_rooms(s, err));
     batcher_init(s);
     if (o->journal_path != NULL)
@@ -309,6 +314,7 @@ static ride_status service_open(service *s, ride_diagnostics *findings, ride_err
 }
 
 static void service_close(service *s) {
+    state_desk_close(s->options->desk);
     if (s->feeds_count > 0) service_release(s);
     for (uint32_t i = s->feeds_count; i-- > 0;) s->feeds[i]->ops->close(s->feeds[i]);
     if (s->outlet != NULL) s->outlet->ops->close(s->outlet);

@@ -41,6 +41,34 @@ typedef enum ride_target {
 
 enum { RIDE_FEEDS_MAX = 4 };
 
+/* What there is of one stream of the log for a replay. */
+typedef struct ride_replay_stream {
+    const char *topic;
+    int32_t partition;
+    int64_t first, end; /* what the journal has of it */
+    int64_t log_begin;  /* messages before are no longer in the log */
+    int64_t
+        exact_from; /* results from here on are as they were; before, an event that is gone may have been in a window */
+} ride_replay_stream;
+
+struct pipeline;
+/* More of a replay (ride_service_options.replay). Hooks may be NULL; they are called by the thread of the run. */
+typedef struct ride_replay {
+    /* Of one message: what comes before is silent, from where its windows begin, and the end is that of its run. NULL: all of the journal. */
+    const char *topic;
+    int32_t partition;
+    int64_t offset;
+    void *context;
+    void (*stream)(void *context, const ride_replay_stream *stream); /* each, before anything is computed */
+    /* A row that is about to be sent. */
+    void (*row)(void *context, struct pipeline *p, uint32_t row, const char *topic, int32_t partition, int64_t offset);
+    void (*progress)(void *context, uint64_t events, double done); /* now and then; done: 0 … 1 */
+    /* How it went. */
+    uint64_t events;   /* read from the log */
+    uint64_t requests; /* of the journal: they are in no log, so windows lack them */
+    uint64_t changed;  /* runs whose events are not what the journal says of them: the log or the journal was changed */
+} ride_replay;
+
 /* Readiness, told whenever it changes: part is "state", a source's name, "kafka", "http" … Any engine thread. */
 typedef void (*ride_ready_fn)(void *context, const char *part, bool ready, const char *why);
 
@@ -81,9 +109,11 @@ typedef struct ride_service_options {
     ride_metrics *metrics; /* may be NULL */
     ride_ready_fn ready;   /* may be NULL */
     void *ready_context;
+    struct state_desk *desk; /* questions about the window state (state_desk.h); may be NULL. Closed at the end */
     _Atomic uint64_t *heartbeat_ns; /* set at every turn of the loop; may be NULL */
     /* Replay (`ride replay`, `ride verify`): from the journal's first run, everything is emitted, the end of the journal is the end. */
     bool replay;
+    ride_replay *replay_of; /* may be NULL: all of it */
 } ride_service_options;
 
 /* RIDE_INTERRUPTED after *run.stop: everything taken was answered, delivered and stored. RIDE_PENDING: the drain took longer than its

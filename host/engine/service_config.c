@@ -4,15 +4,18 @@
 #include "base/log.h"
 #include "config/budget.h"
 #include "engine/service_infer.h"
+#include "engine/state_http.h"
 #include "io/kafka.h"
 #include "serve/admin.h"
 #include "serve/score.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
-enum { STOP_GRACE_MS = 2000, PATH_BYTES = 4096 };
+enum { STOP_GRACE_MS = 2000 };
 
 /* What the ports of one service share. */
 typedef struct wiring {
@@ -23,6 +26,8 @@ typedef struct wiring {
     ride_ready *ready;
     ride_server *http, *admin;
     ride_admin admin_endpoints;
+    state_http state;
+    state_desk *desk;
     _Atomic uint64_t heartbeat_ns;
     ride_kafka_options kafka;
     ride_kafka_source sources[RIDE_SOURCES_MAX];
@@ -90,6 +95,7 @@ static ride_status open_admin(wiring *w, ride_error *err) {
     RIDE_TRY(st);
     const ride_admin_options options = {.ready = w->ready, .metrics = w->metrics, .heartbeat_ns = &w->heartbeat_ns};
     RIDE_TRY(ride_admin_open(&w->admin_endpoints, &options, w->admin, err));
+    RIDE_TRY(state_http_open(&w->state, w->desk, w->admin, err));
     ride_log_info("metrics and health", ride_log_text("listen", ride_serve_address(w->admin)));
     return RIDE_OK;
 }
@@ -159,30 +165,36 @@ static const char *mechanism_word(const ride_config *c) {
     return words[c->kafka.sasl.mechanism];
 }
 
-static void wire_kafka(wiring *w, ride_kafka_pair *raw) {
-    const ride_config *c = w->config;
+void ride_service_kafka(const ride_config *c, const ride_kafka_source *sources, uint32_t sources_count,
+                        ride_kafka_pair *raw, ride_kafka_options *out) {
     for (uint32_t i = 0; i < c->kafka.raw_count; i++)
         raw[i] = (ride_kafka_pair){c->kafka.raw[i].name, c->kafka.raw[i].value};
-    w->kafka = (ride_kafka_options){.brokers = c->kafka.brokers,
-                                    .group = c->kafka.group,
-                                    .client_id = c->kafka.client_id,
-                                    .start_latest = c->kafka.start == RIDE_CONFIG_LATEST,
-                                    .sources = w->sources,
-                                    .sources_count = w->sources_count,
-                                    .security = security_word(c),
-                                    .ca = c->kafka.ca,
-                                    .certificate = c->kafka.certificate,
-                                    .key = c->kafka.key,
-                                    .key_password_file = c->kafka.key_password_file,
-                                    .sasl_mechanism = mechanism_word(c),
-                                    .sasl_user = c->kafka.sasl.user,
-                                    .sasl_password_file = c->kafka.sasl.password_file,
-                                    .raw = raw,
-                                    .raw_count = c->kafka.raw_count,
-                                    .queue_bytes = RIDE_BUDGET_FETCH_MIB * RIDE_BUDGET_MIB,
-                                    .outlet_bytes = RIDE_BUDGET_OUTLET_MIB * RIDE_BUDGET_MIB,
-                                    .outlet_messages = RIDE_BUDGET_OUTLET_RESULTS,
-                                    .metrics = w->metrics};
+    *out = (ride_kafka_options){.brokers = c->kafka.brokers,
+                                .group = c->kafka.group,
+                                .client_id = c->kafka.client_id,
+                                .start_latest = c->kafka.start == RIDE_CONFIG_LATEST,
+                                .sources = sources,
+                                .sources_count = sources_count,
+                                .security = security_word(c),
+                                .ca = c->kafka.ca,
+                                .certificate = c->kafka.certificate,
+                                .key = c->kafka.key,
+                                .key_password_file = c->kafka.key_password_file,
+                                .sasl_mechanism = mechanism_word(c),
+                                .sasl_user = c->kafka.sasl.user,
+                                .sasl_password_file = c->kafka.sasl.password_file,
+                                .raw = raw,
+                                .raw_count = c->kafka.raw_count,
+                                .queue_bytes = RIDE_BUDGET_FETCH_MIB * RIDE_BUDGET_MIB,
+                                .outlet_bytes = RIDE_BUDGET_OUTLET_MIB * RIDE_BUDGET_MIB,
+                                .outlet_messages = RIDE_BUDGET_OUTLET_RESULTS};
+}
+
+const char *ride_service_journal(const ride_config *c, char path[RIDE_SERVICE_PATH_BYTES]) {
+    if (c->journal.path != NULL) return c->journal.path;
+    if (c->state_dir == NULL) return NULL;
+    snprintf(path, RIDE_SERVICE_PATH_BYTES, "%s/journal.ride", c->state_dir);
+    return path;
 }
 
 static bool wire_targets(wiring *w, ride_service_options *o) {
@@ -212,10 +224,18 @@ static ride_status wire_parts(wiring *w, const ride_service_options *o, ride_err
     return o->outlet_open != NULL ? ride_ready_add(w->ready, "results", true, "not connected yet", err) : RIDE_OK;
 }
 
+static ride_status make_folder(const char *path, ride_error *err) {
+    if (mkdir(path, 0700) == 0 || errno == EEXIST) return RIDE_OK;
+    ride_fail(err, RIDE_E_IO, "cannot make the folder for the state: %s", strerror(errno));
+    ride_error_where(err, "%s", path);
+    ride_error_advice(err, "its parent folder must be there");
+    return RIDE_E_IO;
+}
+
 static ride_status run(wiring *w, const ride_run_options *given, ride_run_summary *out, ride_diagnostics *findings,
                        ride_error *err) {
     const ride_config *c = w->config;
-    char journal[PATH_BYTES], phase[PATH_BYTES];
+    char journal[RIDE_SERVICE_PATH_BYTES], phase[RIDE_SERVICE_PATH_BYTES];
     ride_service_input inputs[RIDE_SOURCES_MAX + 1];
     ride_kafka_pair *raw = calloc(c->kafka.raw_count + 1, sizeof *raw);
     ride_service_options o = {.run = *given,
@@ -231,6 +251,7 @@ static ride_status run(wiring *w, const ride_run_options *given, ride_run_summar
                               .metrics = w->metrics,
                               .ready = on_ready,
                               .ready_context = w,
+                              .desk = w->desk,
                               .heartbeat_ns = &w->heartbeat_ns};
     if (raw == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a service");
     for (uint32_t i = 0; i < c->inputs_count; i++) {
@@ -247,7 +268,8 @@ static ride_status run(wiring *w, const ride_run_options *given, ride_run_summar
         while (i < o.inputs_count && strcmp(inputs[i].source, source) != 0) i++;
         if (i == o.inputs_count) inputs[o.inputs_count++] = (ride_service_input){source, RIDE_FORMAT_NDJSON};
     }
-    wire_kafka(w, raw);
+    ride_service_kafka(c, w->sources, w->sources_count, raw, &w->kafka);
+    w->kafka.metrics = w->metrics;
     if (wire_targets(w, &o)) {
         o.outlet_open = open_kafka_outlet;
         o.outlet_context = w;
@@ -255,12 +277,11 @@ static ride_status run(wiring *w, const ride_run_options *given, ride_run_summar
     if (w->sources_count > 0) wire_feed(&o, open_kafka_feed, w);
     if (w->infer != NULL) wire_feed(&o, open_http, w);
     if (c->state_dir != NULL) {
+        if (st == RIDE_OK) st = make_folder(c->state_dir, err);
         snprintf(phase, sizeof phase, "%s/phase", c->state_dir);
-        snprintf(journal, sizeof journal, "%s/journal.ride", c->state_dir);
         o.phase_path = phase;
-        if (w->sources_count > 0) o.journal_path = journal;
     }
-    if (c->journal.path != NULL) o.journal_path = c->journal.path;
+    if (w->sources_count > 0 || c->journal.path != NULL) o.journal_path = ride_service_journal(c, journal);
     if (st == RIDE_OK) st = wire_parts(w, &o, err);
     if (st == RIDE_OK) st = open_admin(w, err);
     if (st == RIDE_OK) st = ride_service_run(&o, out, findings, err);
@@ -276,13 +297,17 @@ ride_status ride_service_run_config(const ride_config *config, const ride_run_op
     w->config = config;
     w->process = process;
     ride_status st = ride_metrics_create(&w->metrics, err);
+    if (st == RIDE_OK) ride_metrics_watch_process(w->metrics);
     if (st == RIDE_OK) w->reloads[0] = ride_metrics_series(w->metrics, RIDE_METRIC_RELOADS, "end=\"applied\"");
     if (st == RIDE_OK) w->reloads[1] = ride_metrics_series(w->metrics, RIDE_METRIC_RELOADS, "end=\"refused\"");
     if (st == RIDE_OK) st = ride_ready_create(w->metrics, &w->ready, err);
+    if (st == RIDE_OK) st = state_desk_create(process->waker, &w->desk, err);
     if (st == RIDE_OK) st = run(w, given, out, findings, err);
+    state_desk_close(w->desk); /* nobody waits any more */
     ride_serve_stop(w->http, (uint64_t)STOP_GRACE_MS * 1000000);
     ride_serve_stop(w->admin, (uint64_t)STOP_GRACE_MS * 1000000);
     service_infer_destroy(w->infer);
+    state_desk_destroy(w->desk);
     ride_ready_destroy(w->ready);
     ride_metrics_destroy(w->metrics);
     free(w);

@@ -3,6 +3,7 @@
 #define RIDE_ENGINE_SERVICE_CONFIG_H
 #include "config/config.h"
 #include "engine/service.h"
+#include "io/kafka.h"
 
 /* Where the admin's endpoints are when the configuration does not say: there, or nowhere when the port is taken. */
 #define RIDE_ADMIN_LISTEN "127.0.0.1:9100"
@@ -21,5 +22,12 @@ typedef struct ride_service_process {
 ride_status ride_service_run_config(const ride_config *config, const ride_run_options *run,
                                     const ride_service_process *process, ride_run_summary *out,
                                     ride_diagnostics *findings, ride_error *err);
+
+/* What of it others need too (replay_config.c). raw: room for config->kafka.raw_count; all is borrowed from config and them. */
+void ride_service_kafka(const ride_config *config, const ride_kafka_source *sources, uint32_t sources_count,
+                        ride_kafka_pair *raw, ride_kafka_options *out);
+enum { RIDE_SERVICE_PATH_BYTES = 4096 };
+/* Where the arrival journal is; NULL: there is none. path is room for it. */
+const char *ride_service_journal(const ride_config *config, char path[RIDE_SERVICE_PATH_BYTES]);
 
 #endif

@@ -109,13 +109,17 @@ ride_status service_emit(service *s, ride_error *err) {
                                                           {p->out_tiles, NULL},
                                                           {p->verdict_tiles, NULL}};
     const bool sends = s->decision_encoder != NULL || s->late_encoder != NULL;
+    const ride_replay *tap = s->options->replay_of;
     for (uint32_t row = 0; row < p->batch->rows_count; row++) {
         if (*row_flags(p, row) & RIDE_ROW_LABEL) continue;
+        if (tap != NULL && tap->row != NULL) {
+            const service_stream *stream = &s->streams[s->rows[row].stream];
+            tap->row(tap->context, p, row, stream->topic, stream->partition, s->rows[row].offset);
+        }
         if (sends) RIDE_TRY(row_send(s, sets, row, err));
         if (s->rows[row].held != HELD_NONE) RIDE_TRY(row_answer(s, sets, row));
     }
     s->held_count = 0;
-    if (p->outputs[OUTPUT_MAIN].encoder == NULL) return RIDE_OK;
     ride_status st = outputs_write(p);
     return st == RIDE_OK ? st : ride_fail(err, st, "the output cannot be written");
 }

@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 
+#include <stdio.h>
 #include <string.h>
 
 ride_status service_poll(service *s, uint32_t feed, uint32_t stream, uint32_t messages_max, ride_error *err) {
@@ -42,13 +43,16 @@ void service_reject(void *context, const ride_reject *reject) {
     if (s->options->targets[RIDE_TARGET_REJECTS]) {
         service_row row = {.stream = s->decoding, .offset = message->offset, .key_bytes = UINT32_MAX};
         size_t bytes = ride_reject_format(reject, s->record);
+        char offset[24];
+        snprintf(offset, sizeof offset, "%lld", (long long)message->offset);
         const ride_header headers[] = {
             {"source_topic", stream->topic, (uint32_t)strlen(stream->topic)},
             {"source_partition", stream->partition_text, (uint32_t)strlen(stream->partition_text)},
+            {"source_offset", offset, (uint32_t)strlen(offset)},
             {"reason", ride_reject_word(reject->reason), (uint32_t)strlen(ride_reject_word(reject->reason))},
         };
         ride_error err;
-        ride_status st = window_send(s, RIDE_TARGET_REJECTS, &row, s->record, bytes, headers, 3, &err);
+        ride_status st = window_send(s, RIDE_TARGET_REJECTS, &row, s->record, bytes, headers, 4, &err);
         if (st != RIDE_OK && s->delivery_failed == RIDE_OK) {
             s->delivery_failed = st;
             ride_error_text(&err, s->delivery_why, sizeof s->delivery_why);
@@ -260,6 +264,7 @@ ride_status service_take(service *s, const ride_journal_run *told, ride_error *e
     if (in_run) {
         RIDE_TRY(stamp(s, first, err));
         run_end(s, s->decoding);
+        if (!s->silent) ride_metric_set(s->m.in_flight, p->batch->rows_count);
         if (s->runs[s->runs_count - 1].messages == 0) s->runs_count--; /* its first message found no room */
     }
     return RIDE_OK;

@@ -55,6 +55,7 @@ typedef struct window_slot {
     uint64_t outstanding; /* results sent and not acknowledged */
     bool is_closed;       /* all of its results were sent */
     uint64_t polled_ns;   /* of its oldest row */
+    uint64_t sent_ns;     /* when the last of them was sent */
     uint32_t rows;
     uint32_t progress_count;
     struct {

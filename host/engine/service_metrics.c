@@ -1,12 +1,27 @@
 /* engine/service_metrics.c: what a service counts. */
 #include "engine/service_internal.h"
 
+#include "base/version.h"
+#include "lib/hash.h"
+
 #include <stdio.h>
 
 static ride_metric *series(service *s, ride_metric_family family, const char *name, const char *value) {
     char labels[RIDE_TOPIC_BYTES + 64] = "";
     if (name != NULL) ride_metrics_label(labels, sizeof labels, name, value);
     return ride_metrics_series(s->options->metrics, family, labels);
+}
+
+/* What runs: a series whose value says nothing. */
+static void tell_build(service *s) {
+    const ride_run_summary *summary = s->p.summary;
+    char labels[RIDE_METRIC_LABELS_BYTES] = "", hash[65];
+    ride_metrics_label(labels, sizeof labels, "version", RIDE_VERSION);
+    ride_metrics_label(labels, sizeof labels, "backend", summary->backend);
+    ride_metrics_label(labels, sizeof labels, "spec_hash", ride_hex(summary->spec_hash, 32, hash));
+    ride_metrics_label(labels, sizeof labels, "model_hash",
+                       summary->has_model ? ride_hex(summary->model_hash, 32, hash) : "");
+    ride_metric_set(ride_metrics_series(s->options->metrics, RIDE_METRIC_BUILD_INFO, labels), 1);
 }
 
 void service_metrics_open(service *s) {
@@ -38,6 +53,7 @@ void service_metrics_open(service *s) {
     m->window_rows_max = series(s, RIDE_METRIC_QUEUE_ROWS_MAX, "queue", "results");
     for (uint32_t i = 0; i < s->inputs_count; i++)
         s->inputs[i].received = series(s, RIDE_METRIC_RECEIVED, "source", s->inputs[i].spec->name);
+    tell_build(s);
 }
 
 /* After a batch went out: its rows by end and decision. What was rejected was counted when it was met. */

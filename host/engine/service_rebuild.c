@@ -3,15 +3,21 @@
 #include "engine/service_internal.h"
 
 #include "base/log.h"
+#include "engine/state_desk.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-/* How far back an event may be that something still remembers. */
+/* How far back an event may be that something still remembers; INT64_MAX: for ever, since the chain of events that since_first goes back
+ * along has no end. */
 static int64_t retention_us(const pipeline *p) {
+    const ride_plan_aggregate *aggregates = ride_bundle_array(&p->bundle, RIDE_SECTION_AGGREGATES, ride_plan_aggregate);
     const ride_plan_entity *entities = ride_bundle_array(&p->bundle, RIDE_SECTION_ENTITIES, ride_plan_entity);
     int64_t longest_us = p->events->dedup_us + p->events->bound_us + p->events->allowed_lateness_us;
     for (uint32_t e = 0; e < p->bundle.plan->entities_count; e++)
         if (entities[e].retention_us > longest_us) longest_us = entities[e].retention_us;
+    for (uint32_t a = 0; a < p->bundle.plan->aggregates_count; a++)
+        if (aggregates[a].op == RIDE_AGG_SINCE_FIRST) return INT64_MAX;
     return longest_us;
 }
 
@@ -20,10 +26,44 @@ static ride_status nothing_known(const service *s, const ride_stream_info *info,
               (long long)info->committed,
               s->journal != NULL ? "the arrival journal has nothing of it" : "there is no arrival journal");
     if (s->journal != NULL) ride_error_where(err, "%s", ride_journal_path(s->journal));
-    ride_error_advice(
-        err,
-        "the window state cannot be rebuilt: give the journal of the earlier run, or begin with another kafka.group");
+    ride_error_advice(err, "give that run's journal, or take another kafka.group");
     return RIDE_E_DATA;
+}
+
+static const ride_replay *only(const service *s) { /* the one message that is replayed, or NULL */
+    return s->options->replay && s->options->replay_of != NULL && s->options->replay_of->topic != NULL
+               ? s->options->replay_of
+               : NULL;
+}
+
+static bool is_only(const ride_replay *one, const char *topic, int32_t partition) {
+    return one->partition == partition && strcmp(one->topic, topic) == 0;
+}
+
+/* Of a replay: which streams there are, and from where on their results are exact. */
+static ride_status tell_streams(service *s, const ride_stream_info *infos, uint32_t count, ride_error *err) {
+    ride_replay *replay = s->options->replay_of;
+    const uint32_t known = s->journal != NULL ? ride_journal_streams(s->journal) : 0;
+    if (!s->options->replay || replay == NULL || replay->stream == NULL) return RIDE_OK;
+    int64_t *begins = malloc((known + 1) * sizeof *begins), *exact = malloc((known + 1) * sizeof *exact);
+    ride_status st =
+        begins != NULL && exact != NULL ? RIDE_OK : ride_fail(err, RIDE_E_MEMORY, "no memory for a replay");
+    for (uint32_t i = 0; i < known && st == RIDE_OK; i++) begins[i] = INT64_MIN;
+    for (uint32_t i = 0; i < count && st == RIDE_OK; i++)
+        if (s->streams[infos[i].stream].journal != UINT32_MAX)
+            begins[s->streams[infos[i].stream].journal] = infos[i].log_begin;
+    if (st == RIDE_OK)
+        st = ride_journal_find_exact(s->journal, begins, retention_us(&s->p), s->options->partition_keyed, exact, err);
+    for (uint32_t i = 0; i < known && st == RIDE_OK; i++) {
+        const ride_journal_stream *told = ride_journal_stream_at(s->journal, i);
+        if (!told->has_runs || !told->is_log || begins[i] == INT64_MIN) continue;
+        const ride_replay_stream stream = {told->topic,      told->partition, told->offset_first,
+                                           told->offset_end, begins[i],       exact[i]};
+        replay->stream(replay->context, &stream);
+    }
+    free(begins);
+    free(exact);
+    return st;
 }
 
 /* Where each stream is read from, and what of it is silent. */
@@ -34,6 +74,7 @@ ride_status rebuild_plan(service *s, ride_stream_info *infos, uint32_t count, ri
                          ? RIDE_OK
                          : ride_fail(err, RIDE_E_MEMORY, "no memory to plan the rebuild of the window state");
     for (uint32_t i = 0; i < known && st == RIDE_OK; i++) committed[i] = INT64_MAX, from[i] = RIDE_OFFSET_NONE;
+    const ride_replay *one = only(s);
     bool journalled = false;
     for (uint32_t i = 0; i < count && st == RIDE_OK; i++) {
         const service_stream *stream = &s->streams[infos[i].stream];
@@ -42,14 +83,16 @@ ride_status rebuild_plan(service *s, ride_stream_info *infos, uint32_t count, ri
             stream->journal != UINT32_MAX && ride_journal_stream_at(s->journal, stream->journal)->has_runs;
         journalled = journalled || told;
         if (told)
-            committed[stream->journal] =
-                s->options->replay ? 0 : infos[i].committed; /* none: all of it goes out again */
+            committed[stream->journal] = one == NULL ? infos[i].committed /* none: all of it goes out again */
+                                         : is_only(one, infos[i].topic, infos[i].partition) ? one->offset
+                                                                                            : INT64_MAX;
         else if (infos[i].committed > 0 && !s->options->partition_keyed && !s->options->replay)
             st = nothing_known(s, &infos[i], err);
     }
     s->rebuild_place = 0;
     s->resume_clock_us = INT64_MIN;
-    if (st == RIDE_OK && journalled && !s->options->replay)
+    if (st == RIDE_OK) st = tell_streams(s, infos, count, err);
+    if (st == RIDE_OK && journalled && (!s->options->replay || one != NULL))
         st = ride_journal_find_start(s->journal, committed, retention_us(&s->p), s->options->partition_keyed,
                                      &s->rebuild_place, &s->resume_clock_us, err);
     ride_journal_run run;
@@ -66,12 +109,14 @@ ride_status rebuild_plan(service *s, ride_stream_info *infos, uint32_t count, ri
             stream->journal != UINT32_MAX ? ride_journal_stream_at(s->journal, stream->journal) : NULL;
         stream->emit_from = info->committed >= 0 ? info->committed : INT64_MIN;
         if (s->options->replay) stream->emit_from = INT64_MIN;
+        if (one != NULL) stream->emit_from = is_only(one, info->topic, info->partition) ? one->offset : INT64_MAX;
         if (told != NULL && told->has_runs) {
             stream->max_us = told->stream_us; /* unless it is read again */
             info->start = from[stream->journal] != RIDE_OFFSET_NONE ? from[stream->journal] : told->offset_end;
         } else {
             stream->max_us = INT64_MIN;
-            if (info->committed > 0 && s->options->partition_keyed) /* nobody says where its windows begin */
+            if (s->options->replay) info->start = info->log_end; /* nothing of it was met */
+            else if (info->committed > 0 && s->options->partition_keyed) /* nobody says where its windows begin */
                 info->start = info->log_begin >= 0 ? info->log_begin : 0;
         }
         if (info->log_begin > info->start) {
@@ -103,7 +148,7 @@ ride_status rebuild_reset(service *s, ride_error *err) {
 static ride_status log_is_short(const service_stream *stream, const ride_journal_run *run, ride_error *err) {
     ride_fail(err, RIDE_E_DATA, "%s/%d no longer has the events up to offset %lld that the arrival journal names",
               stream->topic, (int)stream->partition, (long long)run->offset_last);
-    ride_error_advice(err, "was the topic made anew? begin with another kafka.group and journal");
+    ride_error_advice(err, "a new topic? it needs a kafka.group and journal anew");
     return RIDE_E_DATA;
 }
 
@@ -112,9 +157,10 @@ static ride_status run_again(service *s, uint32_t number, const ride_journal_run
     service_stream *stream = &s->streams[number];
     const uint64_t assignment = s->assignments;
     ride_journal_run at = *run;
+    const bool is_cut = stream->next > run->offset_first; /* its begin is gone: how many are left is not known */
     for (uint32_t taken = 0; taken < run->messages && stream->next <= run->offset_last;) {
         service_release(s);
-        RIDE_TRY(service_poll(s, stream->feed, number, run->messages - taken, err));
+        RIDE_TRY(service_poll(s, stream->feed, number, is_cut ? 1 : run->messages - taken, err));
         if (service_stopped(s) || s->assignments != assignment) return RIDE_PENDING;
         if (s->chunk_count == 0) {
             if (!stream->active) return log_is_short(stream, run, err); /* at its end */
@@ -126,13 +172,17 @@ static ride_status run_again(service *s, uint32_t number, const ride_journal_run
         s->replayed += s->chunk_count;
         ride_metric_add(s->m.replay_events, s->chunk_count);
         while (s->chunk_at < s->chunk_count) {
+            const uint32_t before = s->chunk_at;
             RIDE_TRY(service_take(s, &at, err));
-            at.clock_us = s->p.clock_us;
-            at.stream_us = s->p.stream_us;
+            if (s->chunk_at > before) { /* the run goes on from here, whatever comes in between */
+                at.clock_us = s->p.clock_us;
+                at.stream_us = s->p.stream_us;
+            }
             if (s->chunk_at < s->chunk_count || service_batch_full(s)) RIDE_TRY(service_work(s, err));
         }
     }
-    if (s->inputs[stream->input].spec->is_labels || stream->max_us == run->stream_end_us) return RIDE_OK;
+    if (is_cut || s->inputs[stream->input].spec->is_labels || stream->max_us == run->stream_end_us) return RIDE_OK;
+    if (s->options->replay_of != NULL) s->options->replay_of->changed++;
     ride_log_warn(
         "an event of the log is not what the arrival journal says of it: results may differ from the first ones",
         ride_log_text("topic", stream->topic), ride_log_i64("partition", stream->partition),
@@ -146,12 +196,18 @@ static uint32_t stream_of(const service *s, uint32_t journal) {
     return i;
 }
 
+static void tell_progress(const service *s, double done) {
+    const ride_replay *replay = s->options->replay_of;
+    if (replay != NULL && replay->progress != NULL) replay->progress(replay->context, s->replayed, done);
+}
+
 static ride_status along_journal(service *s, ride_error *err) {
     const uint64_t began_ns = service_now(), assignment = s->assignments, first_place = s->rebuild_place;
     const uint64_t end = ride_journal_bytes(s->journal);
     uint64_t place = s->rebuild_place, told_ns = began_ns;
     ride_journal_run run;
     ride_status st;
+    const ride_replay *one = only(s);
     s->journalled = true;
     while ((st = ride_journal_read(s->journal, &place, &run, err)) == RIDE_OK) {
         const uint32_t number = stream_of(s, run.stream);
@@ -163,6 +219,11 @@ static ride_status along_journal(service *s, ride_error *err) {
         st = run_again(s, number, &run, err);
         if (st != RIDE_OK) break;
         ride_metric_set(s->m.replay_ratio, (double)(place - first_place) / (double)(end - first_place));
+        state_desk_serve(s->options->desk, NULL, "the window state is being rebuilt from the log");
+        tell_progress(s, (double)(place - first_place) / (double)(end - first_place));
+        if (one != NULL && is_only(one, s->streams[number].topic, s->streams[number].partition) &&
+            run.offset_last >= one->offset)
+            break;
         if (service_now() - told_ns > UINT64_C(5000000000)) {
             told_ns = service_now();
             ride_log_info("rebuilding the window state",
@@ -173,6 +234,10 @@ static ride_status along_journal(service *s, ride_error *err) {
     }
     if (st == RIDE_END) st = RIDE_OK;
     if (st == RIDE_OK) st = service_work(s, err);
+    if (s->options->replay_of != NULL) {
+        s->options->replay_of->events = s->replayed;
+        s->options->replay_of->requests = s->skipped_messages;
+    }
     s->journalled = false;
     service_release(s);
     if (st == RIDE_PENDING) {

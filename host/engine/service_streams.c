@@ -25,6 +25,17 @@ static uint32_t input_of(const service *s, const char *source) {
     return i;
 }
 
+static uint32_t journal_number(const service *s, const ride_stream_info *info) {
+    const uint32_t count = s->journal != NULL ? ride_journal_streams(s->journal) : 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const ride_journal_stream *st = ride_journal_stream_at(s->journal, i);
+        if (st->partition == info->partition && strcmp(st->topic, info->topic) == 0 &&
+            strcmp(st->source, info->source) == 0)
+            return i;
+    }
+    return UINT32_MAX;
+}
+
 static ride_status stream_find(service *s, uint32_t feed, const ride_stream_info *info, uint32_t *out,
                                ride_error *err) {
     for (uint32_t i = 0; i < s->streams_count; i++) {
@@ -47,7 +58,8 @@ static ride_status stream_find(service *s, uint32_t feed, const ride_stream_info
     RIDE_ASSERT(st->input < s->inputs_count);
     snprintf(st->topic, sizeof st->topic, "%s", info->topic);
     snprintf(st->partition_text, sizeof st->partition_text, "%d", (int)info->partition);
-    if (s->journal != NULL)
+    if (s->options->replay) st->journal = journal_number(s, info); /* one that it has not is not read */
+    else if (s->journal != NULL)
         RIDE_TRY(ride_journal_stream_number(s->journal, info->source, info->topic, info->partition, info->is_log,
                                             &st->journal, err));
     *out = s->streams_count++;
@@ -83,7 +95,7 @@ static ride_status check_alone(service *s, uint32_t feed, ride_error *err) {
             topic = st->topic;
     }
     const bool has_none = logs_used(s, feed, NULL) == 0;
-    s->is_partial = !s->options->partition_keyed && (topic != NULL || has_none);
+    s->is_partial = !s->options->partition_keyed && !s->options->replay && (topic != NULL || has_none);
     if (!s->is_partial) return RIDE_OK;
     if (has_none) snprintf(why, sizeof why, "other members of the group have all partitions");
     else
@@ -96,9 +108,7 @@ static ride_status check_alone(service *s, uint32_t feed, ride_error *err) {
         return RIDE_OK;
     }
     ride_fail(err, RIDE_E_CONFIG, "%s", why);
-    ride_error_advice(
-        err, "run one process per kafka.group; several may share it when every entity is keyed by what the topic is "
-             "partitioned by: inputs.NAME.partition_key");
+    ride_error_advice(err, "one process per kafka.group: docs/operations.md");
     return RIDE_E_CONFIG;
 }
 

@@ -48,7 +48,9 @@ ride_status window_advance(service *s, ride_error *err) {
         window_slot *slot = slot_of(s, s->window_first);
         if (!slot->is_closed || slot->outstanding > 0) break;
         phase_set(s, PHASE_DELIVERED);
-        ride_metric_observe_n(s->m.delivery, service_now() - slot->polled_ns, slot->rows);
+        const uint64_t now_ns = service_now();
+        ride_metric_observe_n(s->m.stages[STAGE_DELIVER], now_ns - slot->sent_ns, slot->rows);
+        ride_metric_observe_n(s->m.delivery, now_ns - slot->polled_ns, slot->rows);
         store(s, slot);
     }
     for (uint64_t i = s->window_first; i < s->window_next; i++) rows += slot_of(s, i)->rows;
@@ -104,6 +106,7 @@ void window_end(service *s) {
         if (s->rows[row].polled_ns != 0 && s->rows[row].polled_ns < slot->polled_ns)
             slot->polled_ns = s->rows[row].polled_ns;
     slot->rows = s->p.batch->rows_count;
+    slot->sent_ns = service_now();
     slot->is_closed = true;
 }
 

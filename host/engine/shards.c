@@ -17,10 +17,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifndef PARTS
-#define PARTS 2
-#endif
-enum { ROWS_TOGETHER_MIN = 32 /* fewer are not worth waking anybody */, JOBS = INT32_MAX };
+enum {
+    ROWS_TOGETHER_MIN = 32, /* fewer are not worth waking anybody */
+    PARTS = 2,              /* ranges of each shard: what a thread that is held up has not begun, others can take */
+    JOBS = INT32_MAX,
+};
 
 /* A range of the vnodes. */
 typedef struct part {
@@ -225,7 +226,7 @@ static int cpu_of(const pipeline *p, uint32_t i) {
 
 static ride_status bind_failed(uint32_t index, int cpu, int code, ride_error *err) {
     ride_fail(err, RIDE_E_CONFIG, "shard %u cannot be bound to cpu %d: %s", index, cpu, strerror(code));
-    ride_error_advice(err, "see `ride topology` for the cpus that this process may use");
+    ride_error_advice(err, "`ride topology` tells which cpus this process may use");
     return RIDE_E_CONFIG;
 }
 
@@ -357,12 +358,18 @@ static ride_state **states_of(const pipeline *p, ride_error *err) {
     return states;
 }
 
-ride_status shards_save(const pipeline *p, ride_write_fn write, void *context, ride_error *err) {
+ride_status shards_save_vnodes(const pipeline *p, uint32_t vnode_first, uint32_t vnodes_count, ride_write_fn write,
+                               void *context, ride_error *err) {
     ride_state **states = states_of(p, err);
     if (states == NULL) return RIDE_E_MEMORY;
-    const ride_status st = p->ops->state_save(states, p->shards->parts_count, 0, RIDE_VNODES, write, context, err);
+    const ride_status st =
+        p->ops->state_save(states, p->shards->parts_count, vnode_first, vnodes_count, write, context, err);
     free(states);
     return st;
+}
+
+ride_status shards_save(const pipeline *p, ride_write_fn write, void *context, ride_error *err) {
+    return shards_save_vnodes(p, 0, RIDE_VNODES, write, context, err);
 }
 
 ride_status shards_restore(pipeline *p, ride_read_fn read, void *context, ride_error *err) {

@@ -160,18 +160,21 @@ ride_json_type type_of(ondemand::json_type type) {
 }
 
 // Checks a value and finds where it begins and ends: what is not white space before the next token.
-bool cut(ondemand::document &document, ondemand::value value, const char *begin, ride_json_piece *out) {
+// The reader may go on beyond an end that is missing, by what stands behind the text or at its beginning: no piece is there.
+bool cut(ondemand::document &document, ondemand::value value, std::string_view whole, ride_json_piece *out) {
     ondemand::json_type type;
     if (value.type().get(type) != simdjson::SUCCESS) return false;
     std::string_view token = value.raw_json_token(), text = trimmed(token);
     if (!check(value, 2)) return false;
     if (type == ondemand::json_type::object || type == ondemand::json_type::array) { // the token was its bracket only
         const char *end;
-        if (document.current_location().get(end) != simdjson::SUCCESS) return false;
+        if (document.current_location().get(end) != simdjson::SUCCESS || end <= token.data() ||
+            end >= whole.data() + whole.size())
+            return false;
         text = trimmed({token.data(), static_cast<size_t>(end - token.data())});
     }
     out->type = type_of(type);
-    out->offset = static_cast<uint32_t>(text.data() - begin);
+    out->offset = static_cast<uint32_t>(text.data() - whole.data());
     out->bytes = static_cast<uint32_t>(text.size());
     return true;
 }
@@ -296,7 +299,7 @@ ride_json_result ride_json_members(ride_json_parser *parser, const char *text, s
         ondemand::value value;
         ride_json_piece found = {};
         if (field.unescaped_key().get(key) != simdjson::SUCCESS || field.value().get(value) != simdjson::SUCCESS ||
-            !cut(parser->document, value, text, &found))
+            !cut(parser->document, value, {text, bytes}, &found))
             return RIDE_JSON_BAD;
         found.key = key.data();
         found.key_bytes = static_cast<uint32_t>(key.size());
@@ -315,7 +318,7 @@ ride_json_result ride_json_elements(ride_json_parser *parser, const char *text, 
     for (auto element : array) {
         ondemand::value value;
         ride_json_piece found = {};
-        if (element.get(value) != simdjson::SUCCESS || !cut(parser->document, value, text, &found))
+        if (element.get(value) != simdjson::SUCCESS || !cut(parser->document, value, {text, bytes}, &found))
             return RIDE_JSON_BAD;
         if (!piece(context, &found)) return RIDE_JSON_STOPPED;
     }

@@ -36,6 +36,10 @@ static ride_status split(const char *listen_at, char *host, size_t host_bytes_ma
 }
 
 static int open_one(const struct addrinfo *at, bool all) {
+    if (at == NULL) {
+        errno = EADDRNOTAVAIL;
+        return -1;
+    }
     int fd = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) return -1;
     const int one = 1, zero = 0;

@@ -19,7 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { POOL_SPARE_BYTES = 8192, DISCARD_FACTOR = 4, CROWD_IDLE_MS = 1000 };
+enum { DISCARD_FACTOR = 4, CROWD_IDLE_MS = 1000 };
 #define NS_PER_MS UINT64_C(1000000)
 
 static uint64_t now_ns(void) { return ride_clock_now_ns(ride_clock_real()); }
@@ -33,6 +33,22 @@ void serve_wake(ride_server *s) {
 
 const char *serve_header(const ride_http_request *r, const char *name) {
     return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
+}
+
+typedef struct query_each {
+    void (*each)(void *context, const char *name, const char *value);
+    void *context;
+} query_each;
+static enum MHD_Result on_query(void *closure, enum MHD_ValueKind kind, const char *name, const char *value) {
+    const query_each *q = closure;
+    (void)kind;
+    q->each(q->context, name, value != NULL ? value : "");
+    return MHD_YES;
+}
+void serve_query(const ride_http_request *r, void (*each)(void *context, const char *name, const char *value),
+                 void *context) {
+    query_each q = {each, context};
+    MHD_get_connection_values(r->connection, MHD_GET_ARGUMENT_KIND, on_query, &q);
 }
 
 /* ---- answers ---- */
@@ -65,7 +81,9 @@ static bool length_of(ride_http_request *r) {
     r->expected_bytes = length != NULL   ? strtoull(length, NULL, 10)
                         : coding != NULL ? UINT64_MAX
                                          : 0; /* digits: checked */
-    if (coding != NULL && (length != NULL || strcasecmp(coding, "chunked") != 0)) {
+    bool is_chunked = coding != NULL && strcasecmp(coding, "chunked") == 0;
+    if (coding != NULL && (length != NULL || !is_chunked)) {
+        if (!is_chunked) r->expected_bytes = UINT64_MAX - 1; /* has no end to wait for */
         ride_http_error(r, 400, "bad_request", "Transfer-Encoding",
                         "only chunked is known, and without Content-Length");
         return false;
@@ -166,8 +184,14 @@ static enum MHD_Result on_request(void *server, struct MHD_Connection *connectio
     if (r->code != 0) return send_answer(r);
     serve_phase_begin(r, SERVE_WAIT, now_ns());
     s->waiting++;
+    r->waited = true;
     MHD_suspend_connection(connection);
     return MHD_YES;
+}
+
+static void cut(ride_http_request *r) {
+    serve_untime(r);
+    (void)shutdown(r->fd, SHUT_RDWR);
 }
 
 static void on_completed(void *server, struct MHD_Connection *connection, void **context,
@@ -179,19 +203,25 @@ static void on_completed(void *server, struct MHD_Connection *connection, void *
     if (r == NULL || !r->began) return;
     *context = NULL;
     s->busy--;
+    if (r->waits) { /* woken, but the client went before it was answered: who woke it is told nevertheless */
+        r->waits = false;
+        s->waiting--;
+        r->woken(r->woken_context, r);
+    }
     if (r->ended != NULL) r->ended(r->ended_context, r);
+    bool waited = r->waited;
     serve_request_reset(r);
     serve_phase_begin(r, SERVE_HEAD, now_ns());
+    /* An end of sending that came along with the request is told once, and libmicrohttpd does not look behind what it reads; a connection
+     * that was suspended is told of it anew. */
+    char next;
+    if (!waited && recv(r->fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) == 0) cut(r);
 }
 
 /* ---- connections ---- */
-static void cut(ride_http_request *r) {
-    serve_untime(r);
-    (void)shutdown(r->fd, SHUT_RDWR);
-}
-
-/* The connection that is idle longest makes room, when it is idle for some time. */
+/* At the limit the connection that is idle longest makes room, when it is idle for some time: new ones wait in the backlog. */
 static void make_room(ride_server *s) {
+    if (s->connections < s->connections_max) return;
     uint64_t now = now_ns();
     for (ride_http_request *r = s->oldest; r != NULL && now - r->since_ns > CROWD_IDLE_MS * NS_PER_MS; r = r->next)
         if (r->phase == SERVE_HEAD) {
@@ -211,7 +241,7 @@ static void on_connection(void *server, struct MHD_Connection *connection, void 
         r->connection = connection;
         r->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
         serve_phase_begin(r, SERVE_HEAD, now_ns());
-        if (++s->connections == s->connections_max) make_room(s);
+        s->connections++;
     } else if (*context != NULL) {
         ride_http_request *r = *context;
         RIDE_ASSERT(!r->waits);
@@ -239,6 +269,8 @@ static int wait_ms(ride_server *s) {
     uint64_t now = now_ns(), until = UINT64_MAX;
     if (s->oldest != NULL) until = s->oldest->since_ns + s->idle_timeout_ns;
     if (s->quiesced && s->stop_deadline_ns < until) until = s->stop_deadline_ns;
+    if (s->connections == s->connections_max && now + CROWD_IDLE_MS * NS_PER_MS < until)
+        until = now + CROWD_IDLE_MS * NS_PER_MS;
     if (until == UINT64_MAX) return -1;
     if (until <= now) return 0;
     uint64_t ms = (until - now) / NS_PER_MS + 1;
@@ -287,6 +319,7 @@ void *serve_loop(void *server) {
         resume_woken(s);
         MHD_run(s->daemon);
         cut_late(s);
+        make_room(s);
         if (s->after != NULL) s->after(s->after_context);
         if (atomic_load(&s->stops)) {
             if (!s->quiesced) {
@@ -323,7 +356,7 @@ ride_status serve_daemon_start(ride_server *s, int listen_fd, const char *certif
     s->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_log,
                                  s, /* first: it hears of the others */
                                  MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_LIMIT, s->connections_max,
-                                 MHD_OPTION_CONNECTION_MEMORY_LIMIT, 2 * s->header_bytes_max + POOL_SPARE_BYTES,
+                                 MHD_OPTION_CONNECTION_MEMORY_LIMIT, serve_pool_bytes(s->header_bytes_max),
                                  MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
                                  MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_STRICT_FOR_CLIENT, 1,
                                  MHD_OPTION_ARRAY, tls ? of_tls : &of_tls[3], MHD_OPTION_END);

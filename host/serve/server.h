@@ -35,6 +35,8 @@ typedef struct ride_serve_options {
 /* Listens and serves: 404 until there are routes. Strings of the options are needed during the call only. A port in use, a certificate that cannot
  * be read, too few file descriptors: named errors. */
 ride_status ride_serve_start(const ride_serve_options *options, ride_server **out, ride_error *err);
+/* Memory that a server of these options may take at most: what `ride config check` adds up. TLS takes some 40 KiB per connection more. */
+size_t ride_serve_memory_max(const ride_serve_options *options);
 uint32_t ride_serve_port(const ride_server *server);
 const char *ride_serve_address(const ride_server *server); /* "127.0.0.1:43817": as it is in fact */
 /* Reads the tokens again (SIGHUP). On failure the old ones stay. Any thread. */
@@ -74,6 +76,11 @@ const char *ride_http_path(const ride_http_request *request);
 /* The segment that the i-th {…} of the route's path took; not terminated. */
 const char *ride_http_param(const ride_http_request *request, uint32_t i, size_t *bytes);
 const char *ride_http_header(const ride_http_request *request, const char *name); /* NULL: not there */
+/* A parameter of the query, unescaped: ?entity=card; NULL: not there. */
+const char *ride_http_query(const ride_http_request *request, const char *name);
+/* Calls each with every one of them. */
+void ride_http_query_all(const ride_http_request *request,
+                         void (*each)(void *context, const char *name, const char *value), void *context);
 /* Does Content-Type name this type ("application/json"; case and parameters are no matter)? */
 bool ride_http_is_type(const ride_http_request *request, const char *type);
 /* The body, with a zero and RIDE_JSON_PADDING readable bytes behind it; the request's, until its end. */

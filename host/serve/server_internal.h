@@ -14,6 +14,11 @@ enum {
     SERVE_TEXT_BYTES = RIDE_HTTP_COPY_BYTES, /* an answer that the request holds itself */
 };
 
+/* What libmicrohttpd holds per connection: the head, its parsed lines, and the head of the answer; cleared for each request. */
+static inline size_t serve_pool_bytes(size_t header_bytes_max) {
+    return header_bytes_max + header_bytes_max / 2 + 8192;
+}
+
 /* A route and its series. */
 typedef struct serve_route {
     const ride_http_route *route;
@@ -66,7 +71,7 @@ struct ride_http_request {
     char own[SERVE_TEXT_BYTES];
     ride_http_handler woken, ended;
     void *woken_context, *ended_context;
-    bool waits;
+    bool waits, waited;
     ride_http_request *woken_next;
 };
 
@@ -134,5 +139,7 @@ void serve_daemon_stop(ride_server *server);
 void *serve_loop(void *server);
 void serve_wake(ride_server *server);
 const char *serve_header(const ride_http_request *request, const char *name);
+void serve_query(const ride_http_request *request, void (*each)(void *context, const char *name, const char *value),
+                 void *context);
 
 #endif

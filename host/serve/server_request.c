@@ -16,7 +16,7 @@ enum { BODY_BYTES_FIRST = 16 * 1024 }; /* a longer body gets memory as it comes,
 void serve_request_reset(ride_http_request *r) {
     ride_blocks_give(r->server->blocks, r->body);
     free(r->text_malloced);
-    r->began = r->handled = r->waits = false;
+    r->began = r->handled = r->waits = r->waited = false;
     r->method = r->path = r->type = r->text = NULL;
     r->route = NULL;
     r->body = r->text_malloced = NULL;
@@ -94,6 +94,23 @@ void ride_http_set(ride_http_request *r, const char *name, const char *value) {
     header->name = name;
     int n = snprintf(header->value, sizeof header->value, "%s", value);
     RIDE_ASSERT(n >= 0 && (size_t)n < sizeof header->value);
+}
+
+typedef struct query_find {
+    const char *name, *value;
+} query_find;
+static void find_query(void *context, const char *name, const char *value) {
+    query_find *q = context;
+    if (q->value == NULL && strcmp(name, q->name) == 0) q->value = value;
+}
+const char *ride_http_query(const ride_http_request *r, const char *name) {
+    query_find q = {.name = name};
+    serve_query(r, find_query, &q);
+    return q.value;
+}
+void ride_http_query_all(const ride_http_request *r, void (*each)(void *context, const char *name, const char *value),
+                         void *context) {
+    serve_query(r, each, context);
 }
 
 void ride_http_reply(ride_http_request *r, uint32_t code, const char *type, const char *text, size_t bytes) {

@@ -6,6 +6,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,10 +142,22 @@ static void destroy(ride_server *s) {
     free(s);
 }
 
+static size_t header_bytes(const ride_serve_options *o) {
+    return o->header_bytes_max != 0 ? o->header_bytes_max : 16 * 1024;
+}
+static uint32_t connections(const ride_serve_options *o) { return o->connections_max != 0 ? o->connections_max : 1024; }
+static size_t memory_bytes(const ride_serve_options *o) {
+    return o->memory_bytes_max != 0 ? o->memory_bytes_max : (size_t)64 << 20;
+}
+
+size_t ride_serve_memory_max(const ride_serve_options *o) {
+    return memory_bytes(o) + connections(o) * (sizeof(ride_http_request) + serve_pool_bytes(header_bytes(o)));
+}
+
 static ride_status start(ride_server *s, const ride_serve_options *o, ride_error *err) {
     int listen_fd = -1;
     RIDE_TRY(check_files(s, err));
-    RIDE_TRY(ride_blocks_create(o->memory_bytes_max != 0 ? o->memory_bytes_max : (size_t)64 << 20, &s->blocks, err));
+    RIDE_TRY(ride_blocks_create(memory_bytes(o), &s->blocks, err));
     if (o->token_path != NULL) RIDE_TRY(ride_tokens_open(o->token_path, &s->tokens, err));
     s->requests = calloc(s->connections_max, sizeof *s->requests);
     if (s->requests == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for %u connections", s->connections_max);
@@ -164,8 +177,15 @@ static ride_status start(ride_server *s, const ride_serve_options *o, ride_error
         return st;
     }
     RIDE_TRY(open_loop(s, err));
+    sigset_t all, before;
+    sigfillset(&all); /* signals are for the program's own threads */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
     int failed = pthread_create(&s->thread, NULL, serve_loop, s);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (failed != 0) return ride_fail(err, RIDE_E_UNAVAILABLE, "no thread for HTTP: %s", strerror(failed));
+    char name[16];
+    snprintf(name, sizeof name, "ride-%.10s", s->name);
+    pthread_setname_np(s->thread, name);
     return RIDE_OK;
 }
 
@@ -173,9 +193,9 @@ ride_status ride_serve_start(const ride_serve_options *o, ride_server **out, rid
     ride_server *s = calloc(1, sizeof *s);
     if (s == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a server");
     snprintf(s->name, sizeof s->name, "%s", o->name);
-    s->header_bytes_max = o->header_bytes_max != 0 ? o->header_bytes_max : 16 * 1024;
+    s->header_bytes_max = header_bytes(o);
     s->body_bytes_max = o->body_bytes_max != 0 ? o->body_bytes_max : (size_t)1 << 20;
-    s->connections_max = o->connections_max != 0 ? o->connections_max : 1024;
+    s->connections_max = connections(o);
     s->idle_timeout_ns = o->idle_timeout_ns != 0 ? o->idle_timeout_ns : UINT64_C(30000000000);
     s->metrics = o->metrics;
     s->epoll_fd = s->wake_fd = -1;

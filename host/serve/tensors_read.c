@@ -147,7 +147,7 @@ static bool no_memory(ride_body_fault *fault) {
 static bool read_parameters(ride_json_parser *parser, const char *body, const ride_json_piece *piece, ride_tensor *t,
                             ride_body_fault *fault) {
     static const char *const names[] = {"binary_data_size"};
-    ride_json_piece size;
+    ride_json_piece size = {0};
     uint64_t bytes;
     if (piece->type == 0) return true;
     if (!cut(parser, body, piece->offset, piece->bytes, names, &size, 1, fault)) return false;

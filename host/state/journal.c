@@ -133,6 +133,7 @@ static ride_status run_seen(ride_journal *j, const ride_journal_run *run) {
     if (run->stream >= j->streams_count || run->offset_last < run->offset_first) return RIDE_E_CORRUPT;
     ride_journal_stream *stream = &j->streams[run->stream];
     if (stream->has_runs && stream->is_log && run->offset_first < stream->offset_end) return RIDE_E_CORRUPT;
+    if (!stream->has_runs) stream->offset_first = run->offset_first;
     stream->has_runs = true;
     stream->offset_end = run->offset_last + 1;
     stream->stream_us = run->stream_end_us;
@@ -208,9 +209,12 @@ static ride_status check_head(ride_journal *j, const uint8_t spec_hash[32], ride
         return RIDE_E_VERSION;
     }
     if (spec_hash == NULL || memcmp(head.spec_hash, spec_hash, sizeof head.spec_hash) == 0) return RIDE_OK;
-    fail_at(j, RIDE_E_VERSION, 0, err, "the arrival journal is of another feature spec");
-    ride_error_advice(
-        err, "a changed spec needs a journal (and a kafka.group) of its own: its windows may reach further back");
+    ride_fail(err, RIDE_E_VERSION,
+              "the arrival journal is of the feature spec %02x%02x%02x%02x…, not of %02x%02x%02x%02x…",
+              head.spec_hash[0], head.spec_hash[1], head.spec_hash[2], head.spec_hash[3], spec_hash[0], spec_hash[1],
+              spec_hash[2], spec_hash[3]);
+    ride_error_where(err, "%s", j->path);
+    ride_error_advice(err, "give the changed spec a journal and kafka.group anew");
     return RIDE_E_VERSION;
 }
 

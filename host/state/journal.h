@@ -39,8 +39,9 @@ typedef struct ride_journal_stream {
     int32_t partition;
     bool is_log; /* false: requests, which are not there for a replay */
     bool has_runs;
-    int64_t offset_end; /* behind its last run; 0 without runs */
-    int64_t stream_us;  /* greatest event time behind its last run */
+    int64_t offset_first; /* of its first run; 0 without runs */
+    int64_t offset_end;   /* behind its last run; 0 without runs */
+    int64_t stream_us;    /* greatest event time behind its last run */
 } ride_journal_stream;
 
 /* Opens or begins the journal. RIDE_E_UNAVAILABLE: another process has it; RIDE_E_VERSION: of another version or of another spec (both
@@ -67,6 +68,12 @@ ride_status ride_journal_append(ride_journal *journal, const ride_journal_run *r
  * interest has INT64_MAX. *clock_us: the clock at that run (at the last one when there is none), INT64_MIN = no run at all. */
 ride_status ride_journal_find_start(ride_journal *journal, const int64_t *committed, int64_t retention_us,
                                     bool own_clocks, uint64_t *place, int64_t *clock_us, ride_error *err);
+/* From which offset on each stream's results are exact when the log of a stream begins at begins[stream] (INT64_MIN: it has all): before it,
+ * an event that is gone may have been in a window. apart: each stream has a clock and windows of its own. A stream whose results
+ * never are has its offset_end. begins and exact have ride_journal_streams entries. What is gone of a stream of labels is taken to have
+ * been about events as new as any before it. */
+ride_status ride_journal_find_exact(ride_journal *journal, const int64_t *begins, int64_t retention_us, bool apart,
+                                    int64_t *exact, ride_error *err);
 /* The run at the place, which is moved behind it. RIDE_END behind the last one. Place 0 is the first run. */
 ride_status ride_journal_read(ride_journal *journal, uint64_t *place, ride_journal_run *run, ride_error *err);
 

@@ -28,8 +28,7 @@ typedef struct ride_cuda_program {
 /* One batch on its way through the kernels. Arrays per row are the queue's; [entity][row] with rows_max rows each. */
 typedef struct ride_cuda_batch {
     const ride_cuda_program *program;
-    ride_cuda_pool *pool;               /* NULL without WINDOWS */
-    uint32_t vnode_first, vnodes_count; /* the state's */
+    ride_cuda_pool *pool; /* NULL without WINDOWS */
     const uint8_t *in;
     uint8_t *out;
     uint32_t rows_count, rows_max;
@@ -46,6 +45,7 @@ typedef struct ride_cuda_batch {
     double *inputs; /* [model input][rows_max] */
     double *sums;   /* [row][outputs] */
     unsigned long long *counts;
+    uint32_t vnode_first, vnodes_count; /* the state's */
 } ride_cuda_batch;
 
 enum : uint32_t {

@@ -44,13 +44,20 @@ def read_events(path, id_name="tx_id"):
 
 def read_decisions(path):
     """One row per event that a run (or `ride score` beside ids) answered: id, probability, and of a run decision and time_us.
-    The id is the first column. Repeats of an event are answered with its first verdict, so the first row is the one."""
-    header = pd.read_csv(path, nrows=0).columns
+    The id is the first column. Repeats of an event are answered with its first verdict, so the first row is the one. CSV, or NDJSON
+    (the values of a topic) when the name ends in .ndjson."""
+    lines = str(path).endswith(".ndjson")
+    header = pd.read_json(path, lines=True, nrows=1).columns if lines else pd.read_csv(path, nrows=0).columns
     wanted = {"probability": "probability", "decision": "decision", "event_time": "time_us"}
     if "probability" not in header:
         raise ValueError(f"{path} has no column probability")
     names = [header[0], *(name for name in wanted if name in header)]
-    frame = pd.read_csv(path, usecols=names, dtype={"decision": "category", "probability": "float64"})[names]
+    types = {"decision": "category", "probability": "float64"}
+    if lines:
+        parts = [part[names] for part in pd.read_json(path, lines=True, chunksize=100_000, precise_float=True, convert_dates=False)]
+        frame = pd.concat(parts).astype({name: kind for name, kind in types.items() if name in names})
+    else:
+        frame = pd.read_csv(path, usecols=names, dtype=types)[names]
     frame = frame.rename(columns=wanted | {header[0]: "id"})
     return frame.drop_duplicates("id").reset_index(drop=True)
 

@@ -26,8 +26,8 @@ static void shards_states(shards *d, rnd *r, uint32_t count) {
     uint32_t first = 0;
     d->count = count;
     for (uint32_t i = 0; i < count; i++) {
-        const uint32_t left = count - 1 - i, room = RIDE_VNODES - first - left;
-        const uint32_t vnodes = left == 0 ? room : rnd_one_in(r, 4) ? 1 + rnd_below(r, room - 1) : room / (left + 1);
+        const uint32_t left = count - 1 - i, room = RIDE_VNODES - first - left, share = (room + left) / (left + 1);
+        const uint32_t vnodes = left == 0 ? room : rnd_one_in(r, 4) ? 1 + rnd_below(r, room) : share;
         const ride_state_options options = {.vnode_first = first, .vnodes_count = vnodes};
         MUST(s->ops->state_create(s->device, s->program, &options, &d->states[i], &err));
         first += vnodes;
@@ -174,7 +174,7 @@ static void counts_add(shards *d, uint64_t *sum) {
 }
 
 static void together(const backend_use *use) {
-    for (uint64_t seed; check_rounds(backend_rounds(use, 100), &seed);) {
+    for (uint64_t seed; check_rounds(backend_rounds(use, 60), &seed);) {
         rnd random = {seed * 19 + 3}, *r = &random;
         trial *t = trial_make(seed, rnd_one_in(r, 6) && use->backend->slower < 5 ? 1200 + rnd_below(r, 3000)
                                                                                  : rnd_below(r, 900));

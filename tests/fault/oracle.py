@@ -10,7 +10,7 @@
     python3 tests/fault/oracle.py --topic NAME --inputs F.records --results F.records [--rejects F.records] [--expected F.records | --expected-lines F]
                                   [--id-field NAME] [--need-duplicates]
 
-Inputs and results are dumps of whole topics (topic.c). Rejects are dead letters, which answer an input as well, but not beside a result. Expected results
+Inputs and results are dumps of whole topics (tests/kafka/topic.c). Rejects are dead letters, which answer an input as well, but not beside a result. Expected results
 are a dump whose headers name the same inputs; or lines of text, one for each input that has a result, partition by partition. Prints one
 JSON object; exit 0 when nothing was found, 1 else. --need-duplicates: no duplicate at all is a finding too (nothing was hit)."""
 import argparse

@@ -2,12 +2,14 @@
  *
  *   kafka_driver feed KEY=VALUE…      polls and writes what it gets to out=
  *   kafka_driver outlet KEY=VALUE…    sends the lines of in=
+ *   kafka_driver version
  *
  * brokers, group, security, ca, certificate, key, key_password_file, mechanism, user, password_file: as the options of io/kafka.h;
  * topic=NAME and raw=NAME:VALUE may be there several times; start=latest; queue_bytes, outlet_messages.
  * feed: out=FILE (topic, partition, offset, key, value, parted by tabs), each=1 (one stream after the other, to its end), count=N (stop
  *   after so many), ends=1 (stop when all streams are at their end), store=1 (store what was polled), back=N (begin so many
- *   before where the feed would), seconds=S (stop after, default 60), batch=N, hold=N (release only when N are held), slow_us=N (per batch).
+ *   before where the feed would), seconds=S (stop after, default 60), batch=N, hold=N (release only when N are held), slow_us=N (sleep per batch), work_ns=N (spin
+ *   per message).
  * outlet: in=FILE (key, value, parted by a tab), headers=N, seconds=S, close_early=1.
  * Both tell what happens as JSON lines and end in order on SIGTERM; 0, or the exit code of the failure. */
 #include "base/clock.h"
@@ -28,7 +30,7 @@ typedef struct driver {
     const char *names[LIST_MAX];
     ride_kafka_pair raw[LIST_MAX];
     const char *out, *in;
-    uint64_t count_max, seconds, batch, hold, back, slow_us;
+    uint64_t count_max, seconds, batch, hold, back, slow_us, work_ns;
     uint32_t headers;
     bool each, ends, store, close_early;
     ride_stream_info streams[RIDE_STREAMS_MAX];
@@ -36,6 +38,7 @@ typedef struct driver {
     uint32_t streams_count;
     int64_t next[RIDE_STREAMS_MAX];
     uint64_t messages, delivered, failed, full;
+    uint64_t first_ns, last_ns; /* when the first and the last message came */
     bool ready;
 } driver;
 
@@ -179,7 +182,12 @@ static int run_feed(void) {
                         (int)m->key_bytes, m->key != NULL ? m->key : "", (int)m->value_bytes,
                         m->value != NULL ? m->value : "");
         }
+        if (count > 0 && d.messages == 0) d.first_ns = now();
         d.messages += count;
+        if (d.work_ns > 0)
+            for (uint64_t end = now() + count * d.work_ns; now() < end;) {
+            }
+        if (count > 0) d.last_ns = now();
         if (d.store)
             for (uint32_t i = 0; i < d.streams_count; i++)
                 if (d.mine[i]) feed->ops->store(feed, i, d.next[i]);
@@ -201,7 +209,8 @@ static int run_feed(void) {
         code = tell_failure(&err);
     feed->ops->close(feed);
     if (out != NULL) fclose(out);
-    printf("{\"event\":\"summary\",\"messages\":%" PRIu64 "}\n", d.messages);
+    printf("{\"event\":\"summary\",\"messages\":%" PRIu64 ",\"seconds\":%.3f}\n", d.messages,
+           1e-9 * (double)(d.last_ns - d.first_ns));
     return code;
 }
 
@@ -281,13 +290,10 @@ static bool option(char *word) {
     const struct {
         const char *name;
         uint64_t *to;
-    } numbers[] = {{"count", &d.count_max},
-                   {"seconds", &d.seconds},
-                   {"batch", &d.batch},
-                   {"hold", &d.hold},
-                   {"back", &d.back},
-                   {"slow_us", &d.slow_us},
-                   {"queue_bytes", &d.o.queue_bytes}};
+    } numbers[] = {{"count", &d.count_max}, {"seconds", &d.seconds},
+                   {"batch", &d.batch},     {"hold", &d.hold},
+                   {"back", &d.back},       {"slow_us", &d.slow_us},
+                   {"work_ns", &d.work_ns}, {"queue_bytes", &d.o.queue_bytes}};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         if (strcmp(word, numbers[i].name) == 0) return *numbers[i].to = n, true;
     if (strcmp(word, "each") == 0) d.each = n != 0;
@@ -319,6 +325,7 @@ int main(int argc, char **argv) {
     for (int i = 2; i < argc; i++)
         if (!option(argv[i])) return fprintf(stderr, "kafka_driver: what is %s?\n", argv[i]), 64;
     if (d.batch == 0 || d.batch > BATCH_MAX) d.batch = BATCH_MAX;
+    if (argc == 2 && strcmp(argv[1], "version") == 0) return puts(ride_kafka_version()) < 0;
     if (argc < 2 || ride_waker_open(&waker, &err) != RIDE_OK) return 64;
     signal(SIGTERM, on_signal);
     signal(SIGINT, on_signal);

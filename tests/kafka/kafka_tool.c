@@ -7,6 +7,9 @@
  *                                                              tabs. \N is no key or no value. Keys choose partitions as Java's do
  *   kafka_tool BROKERS consume TOPIC [isolation]               everything up to the present end as JSON lines: partition, offset, ts, key,
  *                                                              value, headers; bytes above 126 and below 32 as \u00XX, one for each byte
+ *   kafka_tool BROKERS copy FROM TO [PARTITION OFFSET HOW]…    all messages to the same partitions of another topic, with their headers; the one
+ *                                                              at that place as HOW says: `drop` it, `flip:N` the lowest bit of byte N of its
+ *                                                              value, `again:N` the same in a second copy behind it
  *   kafka_tool BROKERS offsets TOPIC [GROUP]                   JSON lines: partition, begin, end, committed
  *   kafka_tool BROKERS commit GROUP TOPIC PARTITION OFFSET     for a group without members */
 #include <inttypes.h>
@@ -199,7 +202,8 @@ static int partitions_of(rd_kafka_t *rk, const char *topic) {
     return count < PARTITIONS_MAX ? count : PARTITIONS_MAX;
 }
 
-static void consume(const char *topic, const char *isolation) {
+static void each(const char *topic, const char *isolation, void (*take)(void *context, rd_kafka_message_t *message),
+                 void *context) {
     rd_kafka_t *rk = client(RD_KAFKA_CONSUMER, "kafka_tool", isolation);
     int count = partitions_of(rk, topic), left = count;
     bool done[PARTITIONS_MAX] = {false};
@@ -216,13 +220,67 @@ static void consume(const char *topic, const char *isolation) {
         } else if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
             die("consume", rd_kafka_message_errstr(message));
         } else {
-            print_message(message);
+            take(context, message);
         }
         rd_kafka_message_destroy(message);
     }
     rd_kafka_topic_partition_list_destroy(list);
     rd_kafka_consumer_close(rk);
     rd_kafka_destroy(rk);
+}
+
+static void take_print(void *context, rd_kafka_message_t *message) {
+    (void)context;
+    print_message(message);
+}
+
+static void consume(const char *topic, const char *isolation) { each(topic, isolation, take_print, NULL); }
+
+typedef struct copying {
+    rd_kafka_t *rk;
+    const char *to;
+    char **changes; /* PARTITION OFFSET HOW … */
+    int changes_count;
+} copying;
+
+static void send_again(const copying *c, const rd_kafka_message_t *m) {
+    rd_kafka_headers_t *headers = NULL;
+    headers = rd_kafka_message_headers(m, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR ? rd_kafka_headers_copy(headers)
+                                                                                  : rd_kafka_headers_new(0);
+    rd_kafka_resp_err_t code;
+    while ((code = rd_kafka_producev(c->rk, RD_KAFKA_V_TOPIC(c->to), RD_KAFKA_V_PARTITION(m->partition),
+                                     RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_VALUE(m->payload, m->len),
+                                     RD_KAFKA_V_KEY(m->key, m->key_len), RD_KAFKA_V_HEADERS(headers),
+                                     RD_KAFKA_V_END)) == RD_KAFKA_RESP_ERR__QUEUE_FULL)
+        rd_kafka_poll(c->rk, 100);
+    must(code, "copy");
+}
+
+static void flip(rd_kafka_message_t *m, const char *where) {
+    const size_t at = strtoull(where, NULL, 10);
+    if (at >= m->len) die("copy", "the value is shorter");
+    ((char *)m->payload)[at] ^= 1;
+}
+
+static void take_copy(void *context, rd_kafka_message_t *m) {
+    const copying *c = context;
+    const char *how = "";
+    for (int i = 0; i + 2 < c->changes_count; i += 3)
+        if (atoi(c->changes[i]) == m->partition && atoll(c->changes[i + 1]) == m->offset) how = c->changes[i + 2];
+    if (strcmp(how, "drop") == 0) return;
+    if (strncmp(how, "flip:", 5) == 0) flip(m, how + 5);
+    send_again(c, m);
+    if (strncmp(how, "again:", 6) != 0) return;
+    flip(m, how + 6);
+    send_again(c, m);
+}
+
+static void copy(const char *from, const char *to, char **changes, int changes_count) {
+    copying c = {client(RD_KAFKA_PRODUCER, NULL, NULL), to, changes, changes_count};
+    each(from, "read_committed", take_copy, &c);
+    must(rd_kafka_flush(c.rk, WAIT_MS * 4), "copy");
+    rd_kafka_destroy(c.rk);
+    if (failed > 0) exit(1);
 }
 
 static void offsets(const char *topic, const char *group) {
@@ -259,6 +317,7 @@ int main(int argc, char **argv) {
     else if (strcmp(command, "trim") == 0 && argc == 6) admin(argc - 2, argv + 2);
     else if (strcmp(command, "produce") == 0 && argc > 4) produce(argv[3], argv[4], argc > 5);
     else if (strcmp(command, "consume") == 0) consume(argv[3], extra != NULL ? extra : "read_committed");
+    else if (strcmp(command, "copy") == 0 && argc > 4) copy(argv[3], argv[4], argv + 5, argc - 5);
     else if (strcmp(command, "offsets") == 0) offsets(argv[3], extra);
     else if (strcmp(command, "commit") == 0 && argc == 7) commit(argv[3], argv[4], atoi(argv[5]), atoll(argv[6]));
     else return fprintf(stderr, "usage: see the head of kafka_tool.c\n"), 64;

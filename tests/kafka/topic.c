@@ -369,7 +369,7 @@ static int relay(const char *brokers, const char *in, const char *out, const cha
         phase_set(PRODUCED);
         while (undelivered > 0) rd_kafka_poll(sender, 10);
         phase_set(DELIVERED);
-        usleep(1000);
+        usleep(5000);
         if (strcmp(fault, "early") != 0) store(consumer, batch, count);
         for (uint32_t i = 0; i < count; i++) rd_kafka_message_destroy(batch[i]);
     }

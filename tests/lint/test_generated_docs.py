@@ -1,20 +1,22 @@
-"""The pages that the program prints: docs/CONFIGURATION.md is `ride config reference`, docs/metrics.md `ride metrics reference`. The
-tables in the program are the one source."""
+"""What is generated is what its generator writes: docs/CONFIGURATION.md is `ride config reference`, docs/metrics.md `ride metrics reference`,
+deploy/grafana/ride.json what make_dashboard.py makes of its table of panels."""
 import difflib
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 from lintlib import TOP, finish, skip
 
-PAGES = {"docs/CONFIGURATION.md": ("config", "reference"), "docs/metrics.md": ("metrics", "reference")}
 ride = Path(os.environ.get("RIDE_BIN", TOP / "build/release/bin/ride"))
+PAGES = {"docs/CONFIGURATION.md": (ride, "config", "reference"), "docs/metrics.md": (ride, "metrics", "reference"),
+         "deploy/grafana/ride.json": (sys.executable, TOP / "deploy/grafana/make_dashboard.py")}
 if not ride.exists():
     skip(f"{ride.name} is not built in this configuration")
 findings, checked = [], 0
-for page, words in PAGES.items():
-    told = "ride " + " ".join(words)
-    run = subprocess.run([ride, *words], capture_output=True, text=True, check=False)
+for page, command in PAGES.items():
+    told = " ".join(Path(word).name for word in command)
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode != 0:
         findings.append(f"{told}: exit {run.returncode}: {run.stderr.strip()}")
         continue

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FAKE_PARTITIONS_MAX = 8, FAKE_PENDING_MAX = 4096 };
+enum { FAKE_PARTITIONS_MAX = 8, FAKE_PENDING_MAX = 4096, FAKE_HEADERS_MAX = 8 };
 
 typedef struct fake_message {
     const char *key, *value;
@@ -23,14 +23,18 @@ typedef struct fake_message {
 typedef struct fake_result {
     uint32_t target, partition; /* of its source */
     int64_t offset;
-    uint32_t bytes;
-    char *value;
+    uint32_t bytes, key_bytes, headers_count;
+    char *value, *key; /* key NULL: none */
+    struct {
+        char name[24], value[80];
+    } headers[FAKE_HEADERS_MAX];
 } fake_result;
 
 typedef struct fake_log {
     const char *source, *topic;
     fake_message *messages[FAKE_PARTITIONS_MAX];
     int64_t counts[FAKE_PARTITIONS_MAX];
+    int64_t begins[FAKE_PARTITIONS_MAX]; /* what is before is gone */
     uint32_t partitions;
     int64_t committed[FAKE_PARTITIONS_MAX]; /* as the broker has it */
     fake_result *results;                   /* in the order of their arrival */
@@ -90,9 +94,9 @@ static inline ride_status fake_assign(fake_feed *f, ride_error *err) {
                                       .partitions_count = log->partitions,
                                       .is_log = true,
                                       .committed = log->committed[p],
-                                      .log_begin = 0,
+                                      .log_begin = log->begins[p],
                                       .log_end = log->counts[p],
-                                      .start = log->committed[p] >= 0 ? log->committed[p] : 0};
+                                      .start = log->committed[p] >= 0 ? log->committed[p] : log->begins[p]};
         snprintf(infos[p].topic, sizeof infos[p].topic, "%s", log->topic);
     }
     RIDE_TRY(f->events->assigned(f->events->context, infos, log->partitions, err));
@@ -223,6 +227,17 @@ static inline ride_status fake_send(ride_outlet *outlet, const ride_result *resu
         (fake_result){.target = result->target, .bytes = result->value_bytes, .value = malloc(result->value_bytes + 1)};
     memcpy(r->value, result->value, result->value_bytes);
     r->value[result->value_bytes] = '\0';
+    if (result->key != NULL) {
+        r->key = malloc(result->key_bytes + 1);
+        memcpy(r->key, result->key, result->key_bytes);
+        r->key[result->key_bytes] = '\0';
+        r->key_bytes = result->key_bytes;
+    }
+    for (uint32_t i = 0; i < result->headers_count && i < FAKE_HEADERS_MAX; i++, r->headers_count++) {
+        snprintf(r->headers[i].name, sizeof r->headers[i].name, "%s", result->headers[i].name);
+        snprintf(r->headers[i].value, sizeof r->headers[i].value, "%.*s", (int)result->headers[i].value_bytes,
+                 (const char *)result->headers[i].value);
+    }
     r->partition = (uint32_t)atoi(fake_header(result, "source_partition", text));
     r->offset = atoll(fake_header(result, "source_offset", text));
     o->pending[o->pending_next++ % FAKE_PENDING_MAX] = result->ticket;
@@ -269,7 +284,10 @@ static inline ride_status fake_outlet_open(void *context, const ride_outlet_even
 }
 
 static inline void fake_results_free(fake_log *log) {
-    for (uint64_t i = 0; i < log->results_count; i++) free(log->results[i].value);
+    for (uint64_t i = 0; i < log->results_count; i++) {
+        free(log->results[i].value);
+        free(log->results[i].key);
+    }
     free(log->results);
     log->results = NULL;
     log->results_count = log->results_room = 0;

@@ -25,6 +25,12 @@
 
 enum { BATCH = 256, RECORD_BYTES = 1 << 20, VECTOR = 3 };
 
+typedef struct found {
+    char id[512], reject[64], field[64]; /* id: as it is written */
+    double number;
+    unsigned long pad;
+} found;
+
 typedef struct echo {
     ride_feed *feed;
     ride_waker waker;
@@ -33,6 +39,7 @@ typedef struct echo {
     _Atomic uint64_t heartbeat_ns, received, rejected, released;
     uint64_t delay_us;
     bool forever; /* until SIGTERM, not until the end of standard input */
+    found *found; /* of the event in hand */
     char *record;
     char *text; /* of an event, with the padding that a parser reads */
 } echo;
@@ -50,39 +57,33 @@ static void revoked(void *context, const uint32_t *streams, uint32_t count, bool
     (void)lost;
 }
 
-typedef struct found {
-    char id[256], reject[64], field[64];
-    unsigned long pad;
-    bool is_text;
-} found;
+static bool is_key(const ride_json_member *m, const char *name) {
+    return strlen(name) == m->key_bytes && memcmp(m->key, name, m->key_bytes) == 0;
+}
 static void on_member(void *context, const ride_json_member *m) {
-    found *f = context;
-    char *to = NULL;
-    size_t room = 0;
-    if (m->key_bytes == 2 && memcmp(m->key, "id", 2) == 0) {
-        to = f->id;
-        room = sizeof f->id;
-        f->is_text = m->type == RIDE_JSON_STRING;
-    } else if (m->key_bytes == 6 && memcmp(m->key, "reject", 6) == 0) {
-        to = f->reject;
-        room = sizeof f->reject;
-    } else if (m->key_bytes == 5 && memcmp(m->key, "field", 5) == 0) {
-        to = f->field;
-        room = sizeof f->field;
-    } else if (m->key_bytes == 3 && memcmp(m->key, "pad", 3) == 0 && m->type == RIDE_JSON_NUMBER) {
+    found *f = ((echo *)context)->found;
+    if (m->text == NULL) return;
+    if (is_key(m, "id")) {
+        snprintf(f->id, sizeof f->id, "%.*s", (int)m->raw_bytes, ((echo *)context)->text + m->offset);
+        f->number = strtod(m->text, NULL);
+    } else if (is_key(m, "reject")) {
+        snprintf(f->reject, sizeof f->reject, "%.*s", (int)m->bytes, m->text);
+    } else if (is_key(m, "field")) {
+        snprintf(f->field, sizeof f->field, "%.*s", (int)m->bytes, m->text);
+    } else if (is_key(m, "pad") && m->type == RIDE_JSON_NUMBER) {
         f->pad = strtoul(m->text, NULL, 10) % (RECORD_BYTES / 2);
     }
-    if (to != NULL && m->text != NULL) snprintf(to, room, "%.*s", (int)m->bytes, m->text);
 }
 
 static void answer(echo *e, const ride_message *message) {
     found f = {.id = "null"};
+    e->found = &f;
     ride_answer a = {.status = RIDE_OK};
     bool is_json = message->value_bytes <= RECORD_BYTES;
     if (is_json) { /* copied, so that nothing beyond the event is read but by mistake */
         memcpy(e->text, message->value, message->value_bytes);
         memset(e->text + message->value_bytes, ' ', RIDE_JSON_PADDING);
-        is_json = ride_json_object(e->parser, e->text, message->value_bytes, on_member, &f) == RIDE_JSON_OK;
+        is_json = ride_json_object(e->parser, e->text, message->value_bytes, on_member, e) == RIDE_JSON_OK;
     }
     if (!is_json || f.reject[0] != '\0') {
         a.status = RIDE_E_DATA;
@@ -90,13 +91,12 @@ static void answer(echo *e, const ride_message *message) {
         a.field = f.field[0] != '\0' ? f.field : NULL;
         atomic_fetch_add(&e->rejected, 1);
     } else {
-        double margin = strtod(f.id, NULL) / 64, probability = margin / (1 + margin);
+        double margin = f.number / 64, probability = margin / (1 + margin);
         int n = snprintf(e->record, RECORD_BYTES,
-                         "{\"id\":%s%s%s,\"key\":\"k\",\"event_time\":\"2026-01-01 00:00:00\",\"margin\":%.17g,"
+                         "{\"id\":%s,\"key\":\"k\",\"event_time\":\"2026-01-01 00:00:00\",\"margin\":%.17g,"
                          "\"probability\":%.17g,\"decision\":\"%s\",\"rule\":%s,\"end\":\"scored\",\"bytes\":%u%s%*s}",
-                         f.is_text ? "\"" : "", f.id, f.is_text ? "\"" : "", margin, probability,
-                         margin > 1 ? "review" : "approve", margin > 1 ? "\"much\"" : "null", message->value_bytes,
-                         f.pad > 0 ? ",\"pad\":1" : "", (int)f.pad, "");
+                         f.id, margin, probability, margin > 1 ? "review" : "approve", margin > 1 ? "\"much\"" : "null",
+                         message->value_bytes, f.pad > 0 ? ",\"pad\":1" : "", (int)f.pad, "");
         a.text = e->record;
         a.text_bytes = (uint32_t)n;
     }

@@ -97,7 +97,7 @@ static void gauges(void) {
         ride_metric_set(series(RIDE_METRIC_STORED, "topic", "tx", "partition", number, NULL), 250.0 * seconds);
     }
     for (int topic = 0; topic < topics; topic++) {
-        char name[16];
+        char name[32];
         snprintf(name, sizeof name, "more-%02d", topic);
         ride_metric_set(series(RIDE_METRIC_LAG, "topic", name, "partition", "0", NULL), 100.0 * seconds);
     }

@@ -44,7 +44,7 @@ Test(config_service, every_option_reaches_its_field) {
         "http: {listen: '0.0.0.0:8080', certificate: hc, key: hk, token_file: tok, body_max: 2MiB, header_max: 8KiB,\n"
         "       connections_max: 7, idle_timeout: 5s, queue: 99, model_name: fraud}\n"
         "admin: {listen: '[::1]:9090'}\nruntime: {mode: inline, shards: 4, drain_timeout: 3s}\n"
-        "journal: {topic: j, sync: true}\nscheduler: {policy: fixed, max_delay: 2ms}\n");
+        "journal: {path: j, sync: true}\nscheduler: {policy: fixed, max_delay: 2ms}\n");
     cr_assert(ride_config_is_service(c));
     cr_assert_eq(c->inputs_count, 2);
     cr_assert_null(c->inputs[0].path);
@@ -88,8 +88,7 @@ Test(config_service, every_option_reaches_its_field) {
     cr_assert_eq(c->runtime.mode, RIDE_CONFIG_INLINE);
     cr_assert_eq(c->runtime.shards, 4);
     cr_assert_eq(c->runtime.drain_timeout_us, 3000000);
-    cr_assert_str_eq(c->journal.topic, "j");
-    cr_assert_null(c->journal.path);
+    cr_assert_str_eq(c->journal.path, "conf/j");
     cr_assert(c->journal.sync);
     cr_assert_eq(c->policy, RIDE_CONFIG_FIXED);
     cr_assert_eq(c->max_delay_us, 2000);
@@ -155,15 +154,15 @@ Test(config_service, what_does_not_go_together_is_told) {
     refuse("spec: f\nhttp: 'h:1'\noutputs: {late: {topic: l}}\n", "3:25: `outputs.late.topic` needs `kafka.brokers`",
            "kafka: HOST:PORT");
     refuse("spec: f\ninputs: {tx: {topic: t}}\noutputs: {decisions: {topic: d}}\nkafka: b\n",
-           "2:22: `inputs.tx.topic` needs `state.dir` or a `journal`", "state: FOLDER");
+           "2:22: `inputs.tx.topic` needs `state.dir` or `journal.path`", "state: FOLDER");
     refuse("spec: f\ninputs: {tx: {topic: t}}\nkafka: b\nstate: s\n", "0:0: `outputs.decisions.path` is missing",
            "outputs: {decisions: {topic: TOPIC}}");
     refuse("spec: f\ninputs: {tx: {topic: t}}\nkafka: b\nstate: s\nhttp: 'h:1'\n",
            "0:0: `outputs.decisions.path` is missing", "outputs: {decisions: {topic: TOPIC}}");
-    refuse(SERVICE "journal: {path: j, topic: k}\n", "6:27: `journal.path` and `journal.topic` are both given",
-           "one of them");
-    refuse("spec: f\ninputs: {tx: t}\noutputs: {decisions: d, alerts: a}\n",
-           "3:33: `outputs.alerts.path` is of a service", "");
+    refuse(SERVICE "journal: {topic: k}\n", "6:18: `journal.topic` is not supported yet",
+           config_find_option("journal.topic")->unavailable);
+    refuse("spec: f\ninputs: {tx: t}\noutputs: {decisions: d, alerts: a}\njournal: j\n",
+           "4:10: `journal.path` is of a service", "");
     refuse(SERVICE "scheduler: {max_delay: 1ms}\n", "6:24: `scheduler.max_delay` has no effect",
            "scheduler.policy: fixed");
     refuse(SERVICE "scheduler: {policy: slo}\n", "6:21: `scheduler.policy` cannot be `slo` yet",

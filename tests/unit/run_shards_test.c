@@ -1,5 +1,6 @@
 /* Runs with several shards: the bytes of one, whatever the batches and wherever the run is cut; one file of state for any number of
  * shards; what is refused, and what fails. */
+#include "backend/fake.h"
 #include "engine/drift.h"
 #include "engine/profile.h"
 #include "tests/support/run_case.h"
@@ -258,4 +259,48 @@ Test(run_shards, are_bound_to_the_cpus_that_they_were_given_and_the_caller_is_le
     }
     run_case_end(c);
     run_case_end(one);
+}
+
+/* The cpu's works, done when the script says. */
+static void begin_fake(run_case *c, const ride_fake_event *events, uint32_t events_count) {
+    ride_fake_set(&(ride_fake_script){.devices_count = 1,
+                                      .delay_ns = 20000,
+                                      .events = events,
+                                      .events_count = events_count,
+                                      .real = ride_backend_cpu});
+    begin(c);
+    c->options.backend = "fake";
+    c->options.shards = 3;
+    c->options.batch_rows_max = 300;
+}
+
+Test(run_shards, work_that_takes_its_time_gives_the_same_bytes) {
+    run_case *one = &cases[0], *many = &cases[1];
+    const ride_fake_event slow[] = {{.action = RIDE_FAKE_DELAY, .work_index = 11, .delay_ns = 20000000},
+                                    {.action = RIDE_FAKE_DELAY, .work_index = 40, .delay_ns = 20000000}};
+    begin(one);
+    cr_assert_eq(run_case_run(one), RIDE_OK);
+    begin_fake(many, slow, 2);
+    cr_assert_eq(run_case_run(many), RIDE_OK, "%s", many->err.what);
+    same_outcome(one, many, "slow");
+    run_case_end(many);
+    run_case_end(one);
+    ride_fake_set(NULL);
+}
+
+/* Whichever piece it is, of windows or of rows, and whoever does it. */
+Test(run_shards, a_piece_that_fails_and_a_device_that_is_lost_end_the_run_with_their_status, .timeout = 120) {
+    run_case *c = &cases[0];
+    for (uint64_t work = 3; work < 40; work++) { /* 0 … 2: the queues' first */
+        const ride_fake_event fails = {.action = RIDE_FAKE_FAIL, .work_index = work, .status = RIDE_E_UNAVAILABLE};
+        const ride_fake_event lost = {.action = RIDE_FAKE_LOSE, .work_index = work};
+        begin_fake(c, &fails, 1);
+        cr_assert_eq(run_case_run(c), RIDE_E_UNAVAILABLE, "work %llu: %s", (unsigned long long)work, c->err.what);
+        cr_assert_not_null(strstr(c->err.what, "the backend `fake` failed"), "%s", c->err.what);
+        run_case_end(c);
+        begin_fake(c, &lost, 1);
+        cr_assert_eq(run_case_run(c), RIDE_E_DEVICE_LOST, "work %llu: %s", (unsigned long long)work, c->err.what);
+        run_case_end(c);
+    }
+    ride_fake_set(NULL);
 }

@@ -262,6 +262,36 @@ static void write_file(const char *path, const char *bytes, size_t count) {
     fclose(file);
 }
 
+Test(run, alerts_are_the_decisions_that_are_not_approve) {
+    run_case *c = &cases[0];
+    char alerts[160];
+    cr_assert(run_case_begin(c));
+    snprintf(alerts, sizeof alerts, "%s/alerts.csv", c->folder);
+    c->options.alerts_path = alerts;
+    cr_assert_eq(run_case_run(c), RIDE_OK, "%s", c->err.what);
+    size_t bytes = 0, alert_bytes = 0;
+    char *all = run_case_file(c->output, &bytes), *some = run_case_file(alerts, &alert_bytes), *at = some;
+    uint64_t count = 0;
+    for (char *line = all; *line != '\0';) {
+        char *end = strchr(line, '\n') + 1, kept = *end;
+        *end = '\0';
+        const bool header = line == all, duplicate = strstr(line, ",duplicate,") != NULL;
+        if (header || (!duplicate && strstr(line, ",approve,") == NULL)) {
+            cr_assert_eq(strncmp(at, line, (size_t)(end - line)), 0, "%s", line);
+            at += end - line;
+            count += !header;
+        }
+        *end = kept;
+        line = end;
+    }
+    cr_assert_eq(*at, '\0', "nothing else");
+    cr_assert_eq(count, c->summary.decisions[RIDE_DECISION_REVIEW] + c->summary.decisions[RIDE_DECISION_DECLINE]);
+    cr_assert_gt(count, 10);
+    free(all);
+    free(some);
+    run_case_end(c);
+}
+
 Test(run, a_damaged_generation_is_passed_over_for_the_one_before, .timeout = 120) {
     run_case *whole = &cases[0], *c = &cases[1];
     char newest[512];

@@ -181,16 +181,17 @@ Test(service, nothing_is_lost_and_repeats_are_equal_over_crashes, .timeout = 300
     for (uint64_t seed = 1; seed <= 12; seed++) {
         char what[64];
         snprintf(what, sizeof what, "seed %llu", (unsigned long long)seed);
-        begin(&c, 1 + (uint32_t)(seed % 4), 1200);
+        begin(&c, seed % 4 == 1 ? 1 : 2 + (uint32_t)(seed % 4), 2400);
         c.options.run.batch_rows_max = seed % 3 == 0 ? 1 : seed % 3 == 1 ? 64 : 1024;
         c.log.full_every = 50;
-        c.log.burst_max = 40;
-        c.log.rebalance_every = seed % 2 == 0 ? 40 : 0;
+        c.log.burst_max = seed % 2 == 1 ? 150 : 40;      /* long runs: the clocks of the partitions are far apart */
+        c.log.rebalance_every = seed % 2 == 0 ? 400 : 0; /* rarer than the polls of a rebuild, or it never ends */
         uint64_t attempts = 0;
         for (ride_status st = RIDE_E_IO; st != RIDE_INTERRUPTED; attempts++) {
             cr_assert_lt(attempts, 60, "%s: it does not come to an end", what);
             fake_log chance = {.random = seed * 1000 + attempts};
-            st = run(&c, seed * 77 + attempts, attempts < 8 ? 20 + fake_random(&chance) % 900 : 0);
+            c.options.run.shards = 1 + (uint32_t)((seed + attempts) % 3);
+            st = run(&c, seed * 77 + attempts, attempts < 8 ? 20 + fake_random(&chance) % 1500 : 0);
             cr_assert(st == RIDE_INTERRUPTED || (st == RIDE_E_IO && strcmp(c.run.err.what, "crash") == 0), "%s: %s",
                       what, c.run.err.what);
             crashes += st != RIDE_INTERRUPTED;
@@ -202,7 +203,7 @@ Test(service, nothing_is_lost_and_repeats_are_equal_over_crashes, .timeout = 300
     }
     cr_assert_gt(crashes, 60);
     cr_assert_gt(repeats, 100, "nothing was hit: the test would see no loss");
-    cr_assert_gt(rebalances, 20);
+    cr_assert_gt(rebalances, 10);
 }
 
 /* A stop while nothing is acknowledged: when all was sent, and when the window is full. */

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Many kills of engine and broker (RIDE_TEST_KILLS, default 200; a tenth of them the broker's), ten at least in each phase, and many
+# rebalances (RIDE_TEST_REBALANCES, default 40).
+set -u
+top=${RIDE_SOURCE_DIR:-$(cd "$(dirname "$0")/../.." && pwd)}
+cd "$top" || exit 1
+kills=${RIDE_TEST_KILLS:-200}
+failed=0
+scripts/python tests/fault/kills.py --kills "$kills" --broker-kills "$((kills / 10))" --per-phase 10 --partitions 4 --rate 500 || failed=$?
+[ "$failed" -eq 77 ] && exit 77
+scripts/python tests/fault/kills.py --kills "$((kills / 10))" --broker-kills 2 --partitions 1 --seed 2 || failed=$?
+scripts/python tests/fault/rebalance.py --rounds "${RIDE_TEST_REBALANCES:-40}" || failed=$?
+scripts/python tests/fault/overload.py --seconds 60 || failed=$?
+echo "figure: kills $kills"
+exit "$failed"
