@@ -46,6 +46,7 @@ static ride_status wire(wiring *w, const ride_config *c, const ride_run_options 
         if (in->topic == NULL) continue;
         w->service_inputs[o->inputs_count++] =
             (ride_service_input){in->source, in->format != 0 ? in->format : RIDE_FORMAT_NDJSON};
+        o->partition_keyed = o->partition_keyed || in->partition_key != NULL;
         w->inputs.sources[w->inputs.sources_count++] = (ride_kafka_source){in->source, in->topic};
     }
     if (w->inputs.sources_count == 0)

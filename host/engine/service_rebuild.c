@@ -113,12 +113,10 @@ ride_status rebuild_plan(service *s, ride_stream_info *infos, uint32_t count, ri
         if (told != NULL && told->has_runs) {
             stream->max_us = told->stream_us; /* unless it is read again */
             info->start = from[stream->journal] != RIDE_OFFSET_NONE ? from[stream->journal] : told->offset_end;
-        } else if (s->options->replay) {
-            stream->max_us = INT64_MIN;
-            info->start = info->log_end; /* nothing of it was met */
         } else {
             stream->max_us = INT64_MIN;
-            if (info->committed > 0 && s->options->partition_keyed) /* nobody says where its windows begin */
+            if (s->options->replay) info->start = info->log_end; /* nothing of it was met */
+            else if (info->committed > 0 && s->options->partition_keyed) /* nobody says where its windows begin */
                 info->start = info->log_begin >= 0 ? info->log_begin : 0;
         }
         if (info->log_begin > info->start) {
