@@ -6,6 +6,22 @@
 
 enum { PARTITIONS = 4, EVENTS = 2000, PROCESSES = 2 };
 
+/* Every tenth message of a partition comes once more, a little later: its verdict is remembered as long as its own clock says. */
+static void repeat_some(fake_log *log) {
+    for (uint32_t p = 0; p < log->partitions; p++) {
+        fake_message *once = log->messages[p];
+        const int64_t count = log->counts[p];
+        log->messages[p] = NULL;
+        log->counts[p] = 0;
+        for (int64_t i = 0; i < count; i++) {
+            fake_append(log, p, once[i].key, once[i].key_bytes, once[i].value, once[i].value_bytes);
+            const fake_message *again = &once[i - 6];
+            if (i % 10 == 9) fake_append(log, p, again->key, again->key_bytes, again->value, again->value_bytes);
+        }
+        free(once);
+    }
+}
+
 /* Features of cards alone, over windows that are short beside the stream. */
 static void begin(log_case *c, char spec[160]) {
     static const char features[] = "\nentities:\n  card: {keys: [card], horizon: 2d}\nfeatures:\n"
@@ -13,8 +29,11 @@ static void begin(log_case *c, char spec[160]) {
                                    "  - {entity: card, column: amount, agg: [mean, max], windows: [2d]}\n"
                                    "  - {entity: card, column: country, agg: [first_seen]}\n"
                                    "  - {entity: card, agg: [since_last]}\n";
+    static const ride_rule_spec big = {
+        .id = "big", .when = "amount > 20", .decision = RIDE_DECISION_REVIEW, .file = "test", .line = 1, .column = 1};
     size_t bytes = 0;
     cr_assert(log_case_begin(c, PARTITIONS, EVENTS));
+    repeat_some(&c->log);
     char *text = run_case_file(c->run.spec, &bytes);
     *strstr(text, "\nentities:") = '\0';
     snprintf(spec, 160, "%s/cards.yaml", c->run.folder);
@@ -25,8 +44,8 @@ static void begin(log_case *c, char spec[160]) {
     ride_run_options *run = &c->options.run;
     run->spec_path = spec;
     run->model_path = NULL;
-    run->rules = NULL;
-    run->rules_count = 0;
+    run->rules = &big;
+    run->rules_count = 1;
     c->options.partition_keyed = true;
 }
 
@@ -48,6 +67,7 @@ static fake_log alone(log_case *c) {
         c->log.committed[p] = RIDE_OFFSET_NONE;
     }
     fake_log results = c->log;
+    cr_assert_gt(c->run.summary.duplicates, 20);
     remove(c->journal);
     c->log.others = 0;
     c->log.results = NULL;
