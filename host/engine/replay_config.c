@@ -39,6 +39,7 @@ static ride_status wire(wiring *w, const ride_config *c, const ride_run_options 
                                 .inputs = w->service_inputs,
                                 .targets_format = c->decisions.format,
                                 .journal_path = journal != NULL ? journal : ride_service_journal(c, w->journal),
+                                .drain_timeout_ns = (uint64_t)c->runtime.drain_timeout_us * 1000,
                                 .waker = waker};
     for (uint32_t i = 0; i < c->inputs_count; i++) {
         const ride_config_input *in = &c->inputs[i];

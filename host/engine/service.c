@@ -329,7 +329,7 @@ static ride_status service_open(service *s, ride_diagnostics *findings, ride_err
 
 static void service_close(service *s) {
     state_desk_close(s->options->desk);
-    if (s->feeds_count > 0) service_release(s);
+    if (s->feeds_count > 0) service_give_up(s);
     for (uint32_t i = s->feeds_count; i-- > 0;) s->feeds[i]->ops->close(s->feeds[i]);
     if (s->outlet != NULL) s->outlet->ops->close(s->outlet);
     service_emit_close(s);

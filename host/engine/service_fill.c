@@ -21,15 +21,26 @@ ride_status service_poll(service *s, uint32_t feed, uint32_t stream, uint32_t me
     return st;
 }
 
-void service_release(service *s) {
-    ride_feed *feed = s->chunk_count > 0 ? s->feeds[s->chunk_feed] : NULL;
-    if (feed != NULL && feed->ops->answer == NULL) feed->ops->release(feed, s->chunk, s->chunk_count);
-    s->chunk_at = s->chunk_count = 0;
-}
-
 static void answer(service *s, uint32_t feed, ride_message *message, const ride_answer *how) {
     s->feeds[feed]->ops->answer(s->feeds[feed], message, how);
     s->feeds[feed]->ops->release(s->feeds[feed], message, 1);
+}
+static const ride_answer away = {.status = RIDE_E_UNAVAILABLE, .reason = "stopping"};
+
+/* Those of requests are released one by one, with their answers; what was not worked is answered here. */
+void service_release(service *s) {
+    ride_feed *feed = s->chunk_count > 0 ? s->feeds[s->chunk_feed] : NULL;
+    if (feed != NULL && feed->ops->answer == NULL) feed->ops->release(feed, s->chunk, s->chunk_count);
+    else
+        for (uint32_t i = s->chunk_at; i < s->chunk_count; i++) answer(s, s->chunk_feed, &s->chunk[i], &away);
+    s->chunk_at = s->chunk_count = 0;
+}
+
+void service_give_up(service *s) {
+    service_release(s);
+    for (uint32_t i = 0; i < s->held_count; i++)
+        if (s->held[i].handle != NULL) answer(s, s->held_feed[i], &s->held[i], &away);
+    s->held_count = 0;
 }
 
 /* A message that is no event: to the dead letters, and to who waits for its answer. */

@@ -155,6 +155,8 @@ ride_status service_take(service *s, const ride_journal_run *run, ride_error *er
 bool service_batch_full(const service *s);
 ride_status service_poll(service *s, uint32_t feed, uint32_t stream, uint32_t messages_max, ride_error *err);
 void service_release(service *s);
+/* That, and the rows in hand too: what nobody will work is answered. */
+void service_give_up(service *s);
 void service_reject(void *context, const ride_reject *reject); /* of the decoders */
 
 /* service.c: journal → compute → results of the batch in hand, and empties it. */

@@ -220,6 +220,7 @@ static void close_door(void *context) {
         ride_job_drop(job, left);
     }
     ride_serve_after(s->server, NULL, NULL);
+    RIDE_ASSERT(atomic_load(&s->in_flight) == 0); /* what was polled has been answered and released: base/feed.h */
 }
 
 static void score_close(ride_feed *feed) {

@@ -1,0 +1,254 @@
+#!/usr/bin/env python3
+"""The service beside what its libraries do alone, on this machine, in one run, in turn:
+
+    scripts/python bench/service.py [--events N] [--rounds N] [--parts kafka,http,replay] [--output bench/results/service.json]
+
+kafka   a topic of N JSON events of 200 bytes and 8 fields, one partition, through the handbook's features and a forest of 100 trees:
+        counted only, beside a bare consume loop; and with results given back, beside a bare loop that consumes, produces as many bytes
+        with the same headers, and commits (bench/kafka_floor.c). First the results are checked: one for each event, in order, the
+        bytes of `ride run` over the same events as a file.
+http    one event a request and 1,000 a request over 16 kept connections, beside libmicrohttpd's empty answer (bench_http_load.c)
+replay  the rebuild of the window state after a stop, beside `ride features run` over the same events as a file
+
+The broker shares the cores. What the machine does besides is printed with every round: a disturbed round is worth nothing."""
+import argparse
+import json
+import os
+import re
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(TOP / "bench" / "harness"))
+import machine  # noqa: E402
+
+BUILD = Path(os.environ.get("RIDE_BUILD_DIR", TOP / "build" / "release"))
+RIDE, FLOOR, LOAD = BUILD / "bin" / "ride", BUILD / "bench" / "kafka_floor", BUILD / "bench" / "bench_http_load"
+TREES, CONNECTIONS = 100, 16
+SPEC = TOP / "examples" / "handbook" / "features.yaml"
+
+
+def events(path, count):
+    """The handbook's events, made up: 1.5 M a year over 5,000 customers; the same for a count. 200 bytes, 8 fields, 5 of them the spec's."""
+    state = 88172645463325252
+    with open(path, "w", encoding="ascii") as out:
+        for i in range(count):
+            state ^= (state << 13) & 0xFFFFFFFFFFFFFFFF
+            state ^= state >> 7
+            state ^= (state << 17) & 0xFFFFFFFFFFFFFFFF
+            when = time.gmtime(1522540800 + i * 20)
+            line = (f'{{"TRANSACTION_ID":{i},"TX_DATETIME":"{time.strftime("%Y-%m-%d %H:%M:%S", when)}",'
+                    f'"CUSTOMER_ID":{state % 5000},"TERMINAL_ID":{(state >> 16) % 10000},'
+                    f'"TX_AMOUNT":{(state >> 32) % 20000 / 100},"TX_FRAUD":{"true" if state % 113 == 0 else "false"},'
+                    f'"channel":"pos","note":"')
+            out.write(line + "x" * max(0, 198 - len(line)) + '"}\n')
+
+
+def model(path):
+    """A forest of 100 trees, six deep, over the spec's vector: what it says is of no matter, only its size."""
+    import numpy
+    import xgboost
+    names = ["TX_AMOUNT", "weekend", "night"] + [f"customer_{what}_{w}" for what in ("count", "TX_AMOUNT_mean") for w in ("1d", "7d", "30d")] + \
+            [f"terminal_{what}_{w}" for what in ("count", "risk") for w in ("1d", "7d", "30d")]
+    chance = numpy.random.default_rng(1)
+    rows = chance.random((20000, len(names))) * 50
+    labels = (rows[:, 0] + rows[:, 4] * chance.random(20000) > 45).astype(int)
+    booster = xgboost.train({"max_depth": 6, "objective": "binary:logistic", "nthread": 2, "seed": 1},
+                            xgboost.DMatrix(rows, labels, feature_names=names), TREES)
+    booster.save_model(path)
+
+
+class Broker:
+    """tests/services/kafka, ended with the program."""
+
+    def __init__(self, folder):
+        self.env = dict(os.environ, RIDE_SERVICE_DIR=str(folder))
+        self.script = TOP / "tests" / "services" / "kafka" / "kafka"
+
+    def __call__(self, *words):
+        return subprocess.run([self.script, *words], env=self.env, capture_output=True, text=True)
+
+    def __enter__(self):
+        started = self("start")
+        if started.returncode == 77:
+            print(started.stdout.strip())
+            sys.exit(77)
+        if started.returncode != 0:
+            sys.exit(f"the broker does not start: {started.stderr}")
+        self.address = re.search(r"bootstrap=(\S+)", started.stdout).group(1)
+        return self
+
+    def __exit__(self, *_):
+        self("stop")
+
+    def topic(self, name):
+        self("topic", "--create", "--topic", name, "--partitions", "1")
+
+
+def config(folder, name, broker, topic, group, out, port):
+    """Where the results go: a topic, or nowhere that costs anything."""
+    decisions = f"{{topic: {out}, format: csv}}" if out else "{path: /dev/null, format: binary}"
+    text = f"""spec: {SPEC}
+model: {folder}/model.json
+inputs: {{tx: {{topic: {topic}}}}}
+outputs: {{decisions: {decisions}}}
+kafka: {{brokers: "{broker.address}", group: {group}}}
+state: {{dir: {folder}/{group}}}
+admin: {{listen: "127.0.0.1:{port}"}}
+scheduler: {{max_batch: 4096}}
+log: {{level: warn}}
+"""
+    (folder / name).write_text(text)
+    return folder / name
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def counter(port, name):
+    """The sum of a family's series, over a plain socket; None while nobody listens."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=2) as s:
+            s.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+            text = b"".join(iter(lambda: s.recv(65536), b"")).decode()
+    except OSError:
+        return None
+    return sum(float(value) for value in re.findall(rf"^{name}(?:{{[^}}]*}})? (\S+)$", text, re.M))
+
+
+def serve(path, port, count, family="ride_events_total"):
+    """Runs a service until it has worked `count` events: (seconds from the first of them to the last, CPU seconds)."""
+    process = subprocess.Popen([RIDE, "run", "--config", path, "--quiet"])
+    first = last = None
+    while last is None:
+        time.sleep(0.05)
+        if process.poll() is not None:
+            sys.exit(f"ride run ended by itself with {process.returncode}")
+        done, now = counter(port, family), time.monotonic()
+        if done and first is None:
+            first = (now, done)
+        if done is not None and done >= count:
+            last = now
+    process.send_signal(signal.SIGTERM)
+    _, _, used = os.wait4(process.pid, 0)
+    process.returncode = 0
+    seconds = (last - first[0]) * count / max(count - first[1], 1)
+    return seconds, used.ru_utime + used.ru_stime
+
+
+def floor(mode, broker, topic, out, count, value_bytes=None):
+    words = [FLOOR, mode, broker.address, topic] + ([out] if mode == "echo" else []) + [str(count)]
+    if value_bytes:
+        words.append(f"value_bytes={value_bytes}")
+    told = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
+    return told["seconds"], told["cpu_s"]
+
+
+def kafka(folder, count, rounds, keep):
+    with Broker(folder / "broker") as broker:
+        for topic in ("events", "results", "floor"):
+            broker.topic(topic)
+        with open(folder / "events.ndjson", encoding="ascii") as lines, open(folder / "events.kv", "w", encoding="ascii") as out:
+            for line in lines:
+                out.write(re.search(r'"CUSTOMER_ID":(\d+)', line).group(1) + "\t" + line)
+        subprocess.run([BUILD / "tests" / "kafka_tool", broker.address, "produce", "events", folder / "events.kv"], check=True,
+                       stdout=subprocess.DEVNULL)
+        result_bytes = check(folder, broker, count)
+        cases = {"consume_floor": [], "count": [], "echo_floor": [], "results": []}
+        for r in range(rounds):
+            port = free_port()
+            cases["consume_floor"].append(floor("consume", broker, "events", None, count))
+            cases["count"].append(serve(config(folder, "count.yaml", broker, "events", f"count{r}", None, port), port, count))
+            cases["echo_floor"].append(floor("echo", broker, "events", "floor", count, result_bytes))
+            port = free_port()
+            cases["results"].append(serve(config(folder, "out.yaml", broker, "events", f"out{r}", "results", port), port, count))
+            print({name: f"{count / values[-1][0] / 1e3:.0f} k/s" for name, values in cases.items()}, flush=True)
+    keep["kafka"] = {"events": count, "value_bytes": 200, "result_bytes": result_bytes, "trees": TREES, "features": 15,
+                     "seconds": {n: [v[0] for v in vs] for n, vs in cases.items()},
+                     "cpu_seconds": {n: [v[1] for v in vs] for n, vs in cases.items()}}
+    rate = {n: count / statistics.median(v[0] for v in vs) for n, vs in cases.items()}
+    keep["kafka"]["events_per_s"] = rate
+    keep["kafka"]["count_to_floor"] = rate["count"] / rate["consume_floor"]
+    keep["kafka"]["results_to_floor"] = rate["results"] / rate["echo_floor"]
+    print(f"counted: {keep['kafka']['count_to_floor']:.2f} of the bare consume loop (bar 0.70); "
+          f"with results: {keep['kafka']['results_to_floor']:.2f} of the bare loop (bar 0.80)")
+
+
+def check(folder, broker, count):
+    """The results of the service are those of a run over the file. Returns the mean bytes of one."""
+    port = free_port()
+    serve(config(folder, "check.yaml", broker, "events", "check", "results", port), port, count)
+    (folder / "file.yaml").write_text(f"spec: {SPEC}\nmodel: {folder}/model.json\ninputs: {{tx: {{path: {folder}/events.ndjson, format: ndjson}}}}\n"
+                                      f"outputs: {{decisions: {{path: {folder}/file.csv, format: csv}}}}\n")
+    subprocess.run([RIDE, "run", "--config", folder / "file.yaml", "--quiet"], check=True)
+    told = subprocess.Popen([BUILD / "tests" / "kafka_tool", broker.address, "consume", "results"], stdout=subprocess.PIPE, text=True)
+    with open(folder / "file.csv", encoding="utf-8") as one, told:
+        next(one)
+        size = 0
+        for number, (line, got) in enumerate(zip(one, told.stdout, strict=True)):
+            if line != json.loads(got)["value"] + "\n":
+                sys.exit(f"result {number} differs: {line} {got}")
+            size += len(line) - 1
+    return size // count
+
+
+def http(folder, seconds, rounds, keep):
+    port, admin = free_port(), free_port()
+    (folder / "http.yaml").write_text(f"spec: {SPEC}\nmodel: {folder}/model.json\nhttp: {{listen: \"127.0.0.1:{port}\"}}\n"
+                                      f"admin: {{listen: \"127.0.0.1:{admin}\"}}\nlog: {{level: warn}}\n")
+    process = subprocess.Popen([RIDE, "run", "--config", folder / "http.yaml", "--quiet"])
+    subprocess.run(["cc", "-O3", "-o", folder / "http_floor", TOP / "bench" / "peers" / "http_floor.c", "-lmicrohttpd"], check=True)
+    empty = subprocess.Popen([folder / "http_floor"], stdout=subprocess.PIPE, text=True)
+    while counter(admin, "ride_ready") is None:
+        time.sleep(0.05)
+    empty_port = re.search(r"listens \S*?(\d+)\b", empty.stdout.readline()).group(1)
+    told = {"empty": [], "one": [], "lines": []}
+    try:
+        for _ in range(rounds):
+            for name, words in (("empty", ["--port", empty_port, "--events", folder / "events.ndjson"]),
+                                ("one", ["--port", port, "--events", folder / "events.ndjson"]),
+                                ("lines", ["--port", port, "--events", folder / "events.ndjson", "--lines", "1000"])):
+                out = subprocess.run([LOAD, "--connections", str(CONNECTIONS), "--seconds", str(seconds), *map(str, words)], check=True,
+                                     capture_output=True, text=True).stdout
+                told[name].append(out.strip())
+                print(name, out.strip(), flush=True)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait()
+        empty.kill()
+        empty.wait()
+    keep["http"] = told
+
+
+def main():
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("--events", type=int, default=1000000)
+    words.add_argument("--rounds", type=int, default=3)
+    words.add_argument("--seconds", type=int, default=5)
+    words.add_argument("--parts", default="kafka,http")
+    words.add_argument("--output", type=Path)
+    options = words.parse_args()
+    keep = {"command": "scripts/python " + " ".join(sys.argv), "machine": machine.describe()}
+    with tempfile.TemporaryDirectory(prefix="ride-bench-") as name:
+        folder = Path(name)
+        events(folder / "events.ndjson", options.events)
+        model(folder / "model.json")
+        if "kafka" in options.parts:
+            kafka(folder, options.events, options.rounds, keep)
+        if "http" in options.parts:
+            http(folder, options.seconds, options.rounds, keep)
+    if options.output:
+        options.output.write_text(json.dumps(keep, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
