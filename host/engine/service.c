@@ -28,6 +28,13 @@ uint64_t service_drain_left_ns(service *s) {
     return gone_ns < s->tuning.drain_timeout_ns ? s->tuning.drain_timeout_ns - gone_ns : 0;
 }
 
+void service_fail(service *s, ride_status status, const ride_error *err) {
+    service_drop(s);
+    if (s->failed != RIDE_OK) return;
+    s->failed = status;
+    s->failure = *err;
+}
+
 void service_ready(service *s, const char *part, bool ready, const char *why) {
     if (s->options->ready != NULL) s->options->ready(s->options->ready_context, part, ready, why);
 }
@@ -91,8 +98,14 @@ static void batch_empty(service *s) {
     ride_metric_set(s->m.in_flight, 0);
 }
 
+static ride_status failed(const service *s, ride_error *err) {
+    if (s->failed != RIDE_OK && err != NULL) *err = s->failure;
+    return s->failed;
+}
+
 ride_status service_work(service *s, ride_error *err) {
     pipeline *p = &s->p;
+    RIDE_TRY(failed(s, err));
     if (s->runs_count == 0) return RIDE_OK;
     const uint64_t begin_ns = service_now();
     phase_set(s, PHASE_CONSUMED);
@@ -186,6 +199,7 @@ static void reload(service *s) {
 static ride_status serve(service *s, ride_error *err) {
     uint64_t told_ns = 0;
     while (!service_stopped(s)) {
+        RIDE_TRY(failed(s, err));
         reload(s);
         if (s->options->heartbeat_ns != NULL) atomic_store(s->options->heartbeat_ns, service_now());
         if (s->is_partial || s->must_rebuild)

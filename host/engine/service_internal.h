@@ -118,6 +118,8 @@ struct service {
     char *record;
     window_slot *window;
     uint64_t window_first, window_next; /* slots in use: [first, next) */
+    ride_status failed; /* of a callback (service_fail) */
+    ride_error failure;
     ride_status delivery_failed;
     char delivery_why[256];
     /* journal and rebuild */
@@ -137,6 +139,8 @@ struct service {
 
 uint64_t service_now(void);
 bool service_stopped(service *s);
+/* Within a callback, which cannot fail: the service ends with this error as soon as it can. The batch in hand is left. */
+void service_fail(service *s, ride_status status, const ride_error *err);
 /* What is left of the drain's time; UINT64_MAX while nothing stops. */
 uint64_t service_drain_left_ns(service *s);
 void service_ready(service *s, const char *part, bool ready, const char *why);
