@@ -115,7 +115,7 @@ ride_status rebuild_plan(service *s, ride_stream_info *infos, uint32_t count, ri
             info->start = from[stream->journal] != RIDE_OFFSET_NONE ? from[stream->journal] : told->offset_end;
         } else {
             stream->max_us = INT64_MIN;
-            if (s->options->replay) info->start = info->log_end; /* nothing of it was met */
+            if (s->options->replay) info->start = info->log_end;         /* nothing of it was met */
             else if (info->committed > 0 && s->options->partition_keyed) /* nobody says where its windows begin */
                 info->start = info->log_begin >= 0 ? info->log_begin : 0;
         }
