@@ -258,7 +258,7 @@ ride_status rebuild_run(service *s, ride_error *err) {
     s->must_rebuild = false;
     s->in_rebuild = true;
     s->replayed = s->skipped_messages = 0;
-    service_ready(s, "state", false, "the window state is being rebuilt from the log");
+    if (s->rebuild_journal) service_ready(s, "state", false, "the window state is being rebuilt from the log");
     st = rebuild_reset(s, err);
     if (st == RIDE_OK && s->rebuild_journal) st = along_journal(s, err);
     s->in_rebuild = false;
