@@ -111,7 +111,8 @@ ride_status rebuild_plan(service *s, ride_stream_info *infos, uint32_t count, ri
         if (s->options->replay) stream->emit_from = INT64_MIN;
         if (one != NULL) stream->emit_from = is_only(one, info->topic, info->partition) ? one->offset : INT64_MAX;
         if (told != NULL && told->has_runs) {
-            stream->max_us = told->stream_us; /* unless it is read again */
+            /* unless it is read again; labels tell no time */
+            if (!s->inputs[stream->input].spec->is_labels) stream->max_us = told->stream_us;
             info->start = from[stream->journal] != RIDE_OFFSET_NONE ? from[stream->journal] : told->offset_end;
         } else {
             stream->max_us = INT64_MIN;
