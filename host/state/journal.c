@@ -394,7 +394,6 @@ static ride_status find_start_apart(ride_journal *j, const int64_t *committed, i
         *place = before;
         if (run.stream_end_us > needed_us[run.stream]) break;
     }
-    if (st == RIDE_OK && limit < *place) *place = limit;
     free(needed_us);
     return st == RIDE_END ? RIDE_OK : st;
 }
