@@ -86,7 +86,7 @@ static uint64_t start(int64_t committed_0, int64_t retention_us) {
     uint64_t place = 0;
     int64_t clock_us = 0;
     ride_journal_run first;
-    cr_assert_eq(ride_journal_find_start(journal, committed, retention_us, &place, &clock_us, &err), RIDE_OK);
+    cr_assert_eq(ride_journal_find_start(journal, committed, retention_us, false, &place, &clock_us, &err), RIDE_OK);
     cr_assert_eq(ride_journal_read(journal, &place, &first, &err), RIDE_OK);
     return (uint64_t)first.stream * 1000 + (uint64_t)first.offset_first;
 }
