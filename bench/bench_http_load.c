@@ -1,10 +1,10 @@
 /* bench/bench_http_load.c: a closed loop of HTTP requests over keep-alive connections: each connection sends its next request when it has
  * the whole answer of the last. One thread over epoll.
  *
- *     bench_http_load (--port N | --start 'COMMAND') [--path /v1/score] [--get] [--connections 16] [--seconds 5] [--warmup 1]
+ *     bench_http_load [--port N] [--start 'COMMAND'] [--path /v1/score] [--get] [--connections 16] [--seconds 5] [--warmup 1]
  *                     [--events FILE] [--lines 1] [--type TYPE] [--token T]
  *
- * --start: runs the command, which prints "listens PORT …" on its first line, and ends it by SIGTERM. --events: NDJSON whose lines are sent in turn
+ * --start: runs the command and ends it by SIGTERM; without --port it prints "listens PORT …" on its first line. --events: NDJSON whose lines are sent in turn
  * (default: events with an id that counts up); --lines: so many in each request, as NDJSON when more than one.
  * Prints requests and events per second, the latency's quantiles, how many answers were not 200, and beside them the hiccups of this machine: how much
  * longer than asked for a thread slept that wakes every millisecond; with --start also the server's CPU time per request. */
@@ -181,7 +181,23 @@ static void run(int epoll_fd, double seconds) {
     }
 }
 
-static pid_t start(const char *command, int *out) {
+/* Until something listens there, at most 10 s. */
+static void wait_for(int port) {
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    for (int i = 0; i < 500; i++) {
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        bool good = fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof to) == 0;
+        close(fd);
+        if (good) return;
+        usleep(20000);
+    }
+    fail("nothing listens");
+}
+
+/* *port 0: the command tells it. */
+static pid_t start(const char *command, int *port) {
     int fds[2];
     if (pipe2(fds, O_CLOEXEC) != 0) fail("pipe");
     pid_t pid = fork();
@@ -197,9 +213,13 @@ static pid_t start(const char *command, int *out) {
     close(fds[1]);
     FILE *said = fdopen(fds[0], "r");
     char line[256];
+    if (*port != 0) {
+        wait_for(*port);
+        return pid;
+    }
     do
         if (said == NULL || fgets(line, sizeof line, said) == NULL) fail("the server did not start");
-    while (sscanf(line, "listens %d", out) != 1);
+    while (sscanf(line, "listens %d", port) != 1);
     return pid; /* its pipe stays open */
 }
 
@@ -263,7 +283,7 @@ static void read_options(int argc, char **argv) {
         case 'k': o.token = optarg; break;
         default: exit(64);
         }
-    if (o.connections == 0 || o.connections > CONNECTIONS_MAX || o.lines == 0 || (o.port == 0) == (o.start == NULL)) {
+    if (o.connections == 0 || o.connections > CONNECTIONS_MAX || o.lines == 0 || (o.port == 0 && o.start == NULL)) {
         fprintf(stderr, "bench_http_load: --port or --start, 1 to %d connections\n", CONNECTIONS_MAX);
         exit(64);
     }
@@ -283,6 +303,7 @@ int main(int argc, char **argv) {
     ride_histogram_init(&latency);
     ride_histogram_init(&hiccups);
     if (pthread_create(&thread, NULL, meter, NULL) != 0) fail("thread");
+    others = 0;
     uint64_t answers_before = answers, from = now_ns();
     run(epoll_fd, o.seconds);
     double seconds = (double)(now_ns() - from) * 1e-9, rate = (double)(answers - answers_before) / seconds;

@@ -1,10 +1,11 @@
 /* cli/replay.c: `ride replay`: one decision, as somebody reads it who has to answer for it. */
-#include "base/clock.h"
+#include "base/number.h"
 #include "cli/config_read.h"
 #include "cli/run_report.h"
 #include "cli/verify_log.h"
 #include "engine/replay_config.h"
 #include "engine/service_config.h"
+#include "io/time_text.h"
 #include "lib/hash.h"
 
 #include <inttypes.h>
@@ -86,6 +87,11 @@ static void put_value(const ride_replay_answer *a, const record_member *m) {
         const uint32_t shown = bytes >= 8 ? 4 : 0;
         printf("***%.*s", (int)shown, text + bytes - shown);
     } else printf("%.*s", (int)bytes, text);
+    int64_t us;
+    char time[RIDE_TIME_BYTES];
+    if (m->name_bytes == 10 && memcmp(m->name, "event_time", 10) == 0 && ride_text_to_i64(text, bytes, &us) &&
+        us >= RIDE_TIME_MIN_US && us <= RIDE_TIME_MAX_US)
+        printf("  %.*s", (int)ride_time_to_iso8601(us, time), time);
 }
 
 static void put_members(const ride_replay_answer *a) {

@@ -111,7 +111,7 @@ void drift_close(pipeline *p) {
 }
 
 bool drift_takes_batch(const pipeline *p) {
-    return p->drift != NULL && !p->no_drift && p->drift->is_open && p->clock_us < p->drift->to_us;
+    return p->drift != NULL && !p->no_drift && p->drift->is_open && p->reached_us < p->drift->to_us;
 }
 
 /* Room for one more record; the oldest goes when there is none. */

@@ -23,11 +23,21 @@ ride_status pipeline_submit(pipeline *p, const ride_work *work, ride_error *err)
     return told(p, shards_submit(p, work), err);
 }
 
+/* What has expired for every stream: also for one whose first row is in this batch. */
+static int64_t expire_of(const pipeline *p) {
+    int64_t least_us = p->least_us;
+    for (uint32_t row = 0; row < p->batch->rows_count; row++)
+        if (*row_time(p, row, RIDE_COLUMN_CLOCK) < least_us) least_us = *row_time(p, row, RIDE_COLUMN_CLOCK);
+    return least_us;
+}
+
 void pipeline_begin(pipeline *p) {
     p->counted = drift_takes_batch(p);
     const uint32_t stages = p->no_scores ? p->stages & ~(uint32_t)(RIDE_STAGE_SCORE | RIDE_STAGE_RULES) : p->stages;
     const ride_work work = {.stages = stages | (p->counted ? RIDE_STAGE_PROFILE : 0),
                             .rows_count = p->batch->rows_count,
+                            .many_clocks = p->many_clocks,
+                            .expire_us = p->many_clocks ? expire_of(p) : 0,
                             .in_tiles = p->batch->tiles,
                             .out_tiles = p->out_tiles,
                             .arena = p->batch->arena,

@@ -102,6 +102,9 @@ typedef struct pipeline {
     /* The clock: of one stream its greatest event time; of several the least of theirs (state/journal.h). A row moves it by
      * clock = max(clock, min(floor, stream = max(stream, time))). Of files, which are merged by time, the floor is INT64_MAX. */
     int64_t clock_us, stream_us, floor_us;
+    int64_t reached_us; /* the greatest clock so far: clock_us, but where each stream has its own */
+    bool many_clocks;   /* each has (service.h: partition_keyed); then, as of the batch's begin, the least of theirs: */
+    int64_t least_us;
     ride_backend_services services;
     const ride_backend_ops *ops;
     ride_device *device;

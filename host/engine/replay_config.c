@@ -39,12 +39,14 @@ static ride_status wire(wiring *w, const ride_config *c, const ride_run_options 
                                 .inputs = w->service_inputs,
                                 .targets_format = c->decisions.format,
                                 .journal_path = journal != NULL ? journal : ride_service_journal(c, w->journal),
+                                .drain_timeout_ns = (uint64_t)c->runtime.drain_timeout_us * 1000,
                                 .waker = waker};
     for (uint32_t i = 0; i < c->inputs_count; i++) {
         const ride_config_input *in = &c->inputs[i];
         if (in->topic == NULL) continue;
         w->service_inputs[o->inputs_count++] =
             (ride_service_input){in->source, in->format != 0 ? in->format : RIDE_FORMAT_NDJSON};
+        o->partition_keyed = o->partition_keyed || in->partition_key != NULL;
         w->inputs.sources[w->inputs.sources_count++] = (ride_kafka_source){in->source, in->topic};
     }
     if (w->inputs.sources_count == 0)

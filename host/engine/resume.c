@@ -286,7 +286,7 @@ static ride_status load_run(pipeline *p, ride_snapshot_reader *reader, char *pat
     RIDE_TRY(load_outputs(p, reader, run.outputs_count, path, err));
     p->sequence = run.sequence;
     p->labels_waiting = run.labels_waiting;
-    p->clock_us = p->stream_us = run.clock_us;
+    p->clock_us = p->stream_us = p->reached_us = run.clock_us;
     s->received = s->resumed_events = run.received;
     s->accepted = run.accepted;
     s->rejected = run.rejected;

@@ -28,6 +28,13 @@ uint64_t service_drain_left_ns(service *s) {
     return gone_ns < s->tuning.drain_timeout_ns ? s->tuning.drain_timeout_ns - gone_ns : 0;
 }
 
+void service_fail(service *s, ride_status status, const ride_error *err) {
+    service_drop(s);
+    if (s->failed != RIDE_OK) return;
+    s->failed = status;
+    s->failure = *err;
+}
+
 void service_ready(service *s, const char *part, bool ready, const char *why) {
     if (s->options->ready != NULL) s->options->ready(s->options->ready_context, part, ready, why);
 }
@@ -65,6 +72,7 @@ static bool scores_are_idle(const service *s) {
     const pipeline *p = &s->p;
     if (!s->silent) return false;
     if (p->dedup == NULL) return true;
+    if (p->many_clocks) return false; /* the events of a stream that is behind are old too */
     const int64_t keep_us = p->events->dedup_us + p->events->bound_us + p->events->allowed_lateness_us;
     return s->resume_clock_us > INT64_MIN / 2 && s->newest_us < s->resume_clock_us - keep_us;
 }
@@ -90,8 +98,14 @@ static void batch_empty(service *s) {
     ride_metric_set(s->m.in_flight, 0);
 }
 
+static ride_status failed(const service *s, ride_error *err) {
+    if (s->failed != RIDE_OK && err != NULL) *err = s->failure;
+    return s->failed;
+}
+
 ride_status service_work(service *s, ride_error *err) {
     pipeline *p = &s->p;
+    RIDE_TRY(failed(s, err));
     if (s->runs_count == 0) return RIDE_OK;
     const uint64_t begin_ns = service_now();
     phase_set(s, PHASE_CONSUMED);
@@ -185,6 +199,7 @@ static void reload(service *s) {
 static ride_status serve(service *s, ride_error *err) {
     uint64_t told_ns = 0;
     while (!service_stopped(s)) {
+        RIDE_TRY(failed(s, err));
         reload(s);
         if (s->options->heartbeat_ns != NULL) atomic_store(s->options->heartbeat_ns, service_now());
         if (s->is_partial || s->must_rebuild)
@@ -295,6 +310,7 @@ static ride_status open_ports(service *s, ride_error *err) {
 static ride_status service_open(service *s, ride_diagnostics *findings, ride_error *err) {
     const ride_service_options *o = s->options;
     s->p.by_message = true;
+    s->p.many_clocks = o->partition_keyed;
     s->newest_us = INT64_MIN;
     RIDE_TRY(pipeline_open(&s->p, findings, err));
     for (uint32_t i = 0; i < o->inputs_count; i++) RIDE_TRY(open_input(s, &o->inputs[i], err));
@@ -313,7 +329,7 @@ static ride_status service_open(service *s, ride_diagnostics *findings, ride_err
 
 static void service_close(service *s) {
     state_desk_close(s->options->desk);
-    if (s->feeds_count > 0) service_release(s);
+    if (s->feeds_count > 0) service_give_up(s);
     for (uint32_t i = s->feeds_count; i-- > 0;) s->feeds[i]->ops->close(s->feeds[i]);
     if (s->outlet != NULL) s->outlet->ops->close(s->outlet);
     service_emit_close(s);

@@ -21,15 +21,26 @@ ride_status service_poll(service *s, uint32_t feed, uint32_t stream, uint32_t me
     return st;
 }
 
-void service_release(service *s) {
-    ride_feed *feed = s->chunk_count > 0 ? s->feeds[s->chunk_feed] : NULL;
-    if (feed != NULL && feed->ops->answer == NULL) feed->ops->release(feed, s->chunk, s->chunk_count);
-    s->chunk_at = s->chunk_count = 0;
-}
-
 static void answer(service *s, uint32_t feed, ride_message *message, const ride_answer *how) {
     s->feeds[feed]->ops->answer(s->feeds[feed], message, how);
     s->feeds[feed]->ops->release(s->feeds[feed], message, 1);
+}
+static const ride_answer away = {.status = RIDE_E_UNAVAILABLE, .reason = "stopping"};
+
+/* Those of requests are released one by one, with their answers; what was not worked is answered here. */
+void service_release(service *s) {
+    ride_feed *feed = s->chunk_count > 0 ? s->feeds[s->chunk_feed] : NULL;
+    if (feed != NULL && feed->ops->answer == NULL) feed->ops->release(feed, s->chunk, s->chunk_count);
+    else
+        for (uint32_t i = s->chunk_at; i < s->chunk_count; i++) answer(s, s->chunk_feed, &s->chunk[i], &away);
+    s->chunk_at = s->chunk_count = 0;
+}
+
+void service_give_up(service *s) {
+    service_release(s);
+    for (uint32_t i = 0; i < s->held_count; i++)
+        if (s->held[i].handle != NULL) answer(s, s->held_feed[i], &s->held[i], &away);
+    s->held_count = 0;
 }
 
 /* A message that is no event: to the dead letters, and to who waits for its answer. */
@@ -68,7 +79,7 @@ bool service_batch_full(const service *s) {
     return s->p.batch->rows_count >= s->tuning.batch_rows_max || s->runs_count == BATCH_RUNS_MAX;
 }
 
-static void run_begin(service *s, const service_stream *stream, uint32_t number, const ride_message *message,
+static void run_begin(service *s, service_stream *stream, uint32_t number, const ride_message *message,
                       const ride_journal_run *told) {
     pipeline *p = &s->p;
     s->run_streams[s->runs_count] = number;
@@ -82,6 +93,7 @@ static void run_begin(service *s, const service_stream *stream, uint32_t number,
                               .stream_us = stream->max_us > none_us ? stream->max_us : none_us,
                               .newest_us = s->newest_us};
     if (s->options->partition_keyed) run->clock_us = stream->own_clock_us, run->floor_us = INT64_MAX;
+    stream->waiting_us = INT64_MIN;
     if (told != NULL) { /* as it was met then */
         run->clock_us = told->clock_us;
         run->floor_us = told->floor_us;
@@ -114,7 +126,7 @@ static void run_end(service *s, uint32_t number) {
         if (stream->max_us > s->newest_us) s->newest_us = stream->max_us;
         stream->own_clock_us = s->p.clock_us;
     }
-    run->stream_end_us = stream->max_us;
+    run->stream_end_us = s->inputs[stream->input].spec->is_labels ? stream->waiting_us : stream->max_us;
 }
 
 /* Too far ahead of when it was put into the log: one such stamp would make all others late. */
@@ -171,7 +183,8 @@ static ride_status take_event(service *s, service_input *in, service_stream *str
     return RIDE_OK;
 }
 
-static ride_status take_label(service *s, service_input *in, ride_message *message, ride_error *err) {
+static ride_status take_label(service *s, service_input *in, service_stream *stream, ride_message *message,
+                              ride_error *err) {
     pipeline *p = &s->p;
     ride_reject_reason reason = RIDE_REJECT_NONE;
     ride_batch_clear(p->label_batch);
@@ -184,7 +197,11 @@ static ride_status take_label(service *s, service_input *in, ride_message *messa
     if (st != RIDE_OK) return ride_fail(err, st, "a label cannot be decoded");
     const uint32_t row = p->batch->rows_count;
     ride_batch_set_rows(p->label_batch, 1, 0);
+    const uint64_t waiting = p->labels_waiting;
     RIDE_TRY(pipeline_label(p, in->spec, 0, err));
+    const int64_t *known_us =
+        ride_tile_values_const(&p->label_layout, ride_batch_tile(p->label_batch, 0), RIDE_COLUMN_TIME);
+    if (p->labels_waiting > waiting && *known_us > stream->waiting_us) stream->waiting_us = *known_us;
     if (p->batch->rows_count > row)
         s->rows[row] = (service_row){.stream = message->stream,
                                      .key_bytes = UINT32_MAX,
@@ -198,6 +215,8 @@ static ride_status take_label(service *s, service_input *in, ride_message *messa
 static ride_status batch_begin(service *s, bool silent, ride_error *err) {
     s->silent = silent;
     s->first_ns = service_now();
+    if (s->p.many_clocks) s->p.least_us = streams_least(s);
+    if (s->p.many_clocks && s->p.dedup != NULL) ride_idmap_hold(s->p.dedup, s->p.least_us);
     if (silent) {
         *s->kept = *s->p.summary;
         return RIDE_OK;
@@ -241,7 +260,7 @@ ride_status service_take(service *s, const ride_journal_run *told, ride_error *e
         service_input *in = &s->inputs[stream->input];
         if (in->spec->is_labels) {
             RIDE_TRY(stamp(s, first, err));
-            st = take_label(s, in, message, err);
+            st = take_label(s, in, stream, message, err);
             first = p->batch->rows_count;
         } else {
             st = take_event(s, in, stream, message, err);

@@ -22,10 +22,13 @@ typedef struct service_stream {
     bool active;  /* holds the clock back: assigned, and not at the end of its log */
     bool is_warm; /* window state has all of its events before `next` */
     uint32_t feed, input;
-    uint32_t journal; /* its number there; UINT32_MAX = not journalled */
+    uint32_t journal;          /* its number there; UINT32_MAX = not journalled */
+    uint32_t partitions_count; /* of its topic; 0 = not known */
     char topic[RIDE_TOPIC_BYTES];
     int32_t partition;
-    int64_t max_us;       /* greatest event time; INT64_MIN = none yet */
+    int64_t max_us; /* greatest event time; INT64_MIN = none yet, and of labels always */
+    int64_t
+        waiting_us; /* of labels: the greatest time at which one of the run at hand became known that waits for its event */
     int64_t own_clock_us; /* partition_keyed: its clock */
     int64_t next;         /* offset behind the last message met */
     int64_t emit_from;    /* messages before are read again: silent */
@@ -117,6 +120,8 @@ struct service {
     char *record;
     window_slot *window;
     uint64_t window_first, window_next; /* slots in use: [first, next) */
+    ride_status failed;                 /* of a callback (service_fail) */
+    ride_error failure;
     ride_status delivery_failed;
     char delivery_why[256];
     /* journal and rebuild */
@@ -136,6 +141,8 @@ struct service {
 
 uint64_t service_now(void);
 bool service_stopped(service *s);
+/* Within a callback, which cannot fail: the service ends with this error as soon as it can. The batch in hand is left. */
+void service_fail(service *s, ride_status status, const ride_error *err);
 /* What is left of the drain's time; UINT64_MAX while nothing stops. */
 uint64_t service_drain_left_ns(service *s);
 void service_ready(service *s, const char *part, bool ready, const char *why);
@@ -150,6 +157,8 @@ ride_status service_take(service *s, const ride_journal_run *run, ride_error *er
 bool service_batch_full(const service *s);
 ride_status service_poll(service *s, uint32_t feed, uint32_t stream, uint32_t messages_max, ride_error *err);
 void service_release(service *s);
+/* That, and the rows in hand too: what nobody will work is answered. */
+void service_give_up(service *s);
 void service_reject(void *context, const ride_reject *reject); /* of the decoders */
 
 /* service.c: journal → compute → results of the batch in hand, and empties it. */
@@ -180,6 +189,8 @@ ride_status streams_assigned(void *context, ride_stream_info *infos, uint32_t co
 void streams_revoked(void *context, const uint32_t *streams, uint32_t count, bool lost);
 void streams_at_end(void *context, uint32_t stream);
 int64_t streams_floor(const service *s, uint32_t stream);
+/* partition_keyed: the least clock of all streams that have one; INT64_MAX = none has. What they have is gone for nobody who may come. */
+int64_t streams_least(const service *s);
 
 /* service_rebuild.c: the window state from the log, along the journal. */
 ride_status rebuild_plan(service *s, ride_stream_info *infos, uint32_t count, ride_error *err);

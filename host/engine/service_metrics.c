@@ -79,5 +79,6 @@ void service_metrics_batch(service *s) {
     for (int i = 0; i < 2; i++) ride_metric_add(s->m.late[i], late[i]);
     ride_metric_add(s->m.labels[0], labels);
     ride_metric_observe(s->m.batch_rows, p->batch->rows_count);
-    if (p->clock_us > INT64_MIN / 2) ride_metric_set(s->m.clock, (double)p->clock_us / 1e6);
+    const int64_t clock_us = p->many_clocks ? p->least_us : p->clock_us;
+    if (clock_us > INT64_MIN / 2 && clock_us != INT64_MAX) ride_metric_set(s->m.clock, (double)clock_us / 1e6);
 }

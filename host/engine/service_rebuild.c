@@ -93,8 +93,8 @@ ride_status rebuild_plan(service *s, ride_stream_info *infos, uint32_t count, ri
     s->resume_clock_us = INT64_MIN;
     if (st == RIDE_OK) st = tell_streams(s, infos, count, err);
     if (st == RIDE_OK && journalled && (!s->options->replay || one != NULL))
-        st = ride_journal_find_start(s->journal, committed, retention_us(&s->p), &s->rebuild_place, &s->resume_clock_us,
-                                     err);
+        st = ride_journal_find_start(s->journal, committed, retention_us(&s->p), s->options->partition_keyed,
+                                     &s->rebuild_place, &s->resume_clock_us, err);
     ride_journal_run run;
     for (uint64_t at = s->rebuild_place; st == RIDE_OK && journalled;) {
         st = ride_journal_read(s->journal, &at, &run, err);
@@ -111,13 +111,14 @@ ride_status rebuild_plan(service *s, ride_stream_info *infos, uint32_t count, ri
         if (s->options->replay) stream->emit_from = INT64_MIN;
         if (one != NULL) stream->emit_from = is_only(one, info->topic, info->partition) ? one->offset : INT64_MAX;
         if (told != NULL && told->has_runs) {
-            stream->max_us = told->stream_us;
+            /* unless it is read again; labels tell no time */
+            if (!s->inputs[stream->input].spec->is_labels) stream->max_us = told->stream_us;
             info->start = from[stream->journal] != RIDE_OFFSET_NONE ? from[stream->journal] : told->offset_end;
-        } else if (s->options->replay) {
-            info->start = info->log_end; /* nothing of it was met */
-        } else if (info->committed > 0 && s->options->partition_keyed) {
-            info->start =
-                info->log_begin >= 0 ? info->log_begin : 0; /* all of it: nobody says where its windows begin */
+        } else {
+            stream->max_us = INT64_MIN;
+            if (s->options->replay) info->start = info->log_end;         /* nothing of it was met */
+            else if (info->committed > 0 && s->options->partition_keyed) /* nobody says where its windows begin */
+                info->start = info->log_begin >= 0 ? info->log_begin : 0;
         }
         if (info->log_begin > info->start) {
             ride_log_warn("the log no longer has all events that windows may hold: features are from what is left",
@@ -213,8 +214,8 @@ static ride_status along_journal(service *s, ride_error *err) {
         const uint32_t number = stream_of(s, run.stream);
         if (place > end) break;
         if (number == s->streams_count || !s->streams[number].is_log) {
-            s->skipped_messages += run.messages;
-            continue;
+            if (!ride_journal_stream_at(s->journal, run.stream)->is_log) s->skipped_messages += run.messages;
+            continue; /* or a partition that another process has now */
         }
         st = run_again(s, number, &run, err);
         if (st != RIDE_OK) break;
@@ -258,7 +259,7 @@ ride_status rebuild_run(service *s, ride_error *err) {
     s->must_rebuild = false;
     s->in_rebuild = true;
     s->replayed = s->skipped_messages = 0;
-    service_ready(s, "state", false, "the window state is being rebuilt from the log");
+    if (s->rebuild_journal) service_ready(s, "state", false, "the window state is being rebuilt from the log");
     st = rebuild_reset(s, err);
     if (st == RIDE_OK && s->rebuild_journal) st = along_journal(s, err);
     s->in_rebuild = false;

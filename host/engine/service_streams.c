@@ -53,6 +53,7 @@ static ride_status stream_find(service *s, uint32_t feed, const ride_stream_info
                            .partition = info->partition,
                            .is_log = info->is_log,
                            .max_us = INT64_MIN,
+                           .waiting_us = INT64_MIN,
                            .own_clock_us = INT64_MIN / 2,
                            .next = RIDE_OFFSET_NONE};
     RIDE_ASSERT(st->input < s->inputs_count);
@@ -66,23 +67,45 @@ static ride_status stream_find(service *s, uint32_t feed, const ride_stream_info
     return RIDE_OK;
 }
 
-/* Other members have partitions of the same topics: fine only where no window crosses partitions. */
-static ride_status check_alone(service *s, const ride_stream_info *infos, uint32_t count, ride_error *err) {
-    const ride_stream_info *partial = NULL;
-    for (uint32_t i = 0; i < count && partial == NULL; i++) {
-        uint32_t same = 0;
-        for (uint32_t k = 0; k < count; k++) same += strcmp(infos[i].topic, infos[k].topic) == 0;
-        if (infos[i].is_log && infos[i].partitions_count > same) partial = &infos[i];
+int64_t streams_least(const service *s) {
+    int64_t least_us = INT64_MAX;
+    for (uint32_t i = 0; i < s->streams_count; i++) {
+        const service_stream *st = &s->streams[i];
+        if ((!st->used && !st->is_warm) || st->own_clock_us == INT64_MIN / 2) continue; /* or it has no events yet */
+        if (st->own_clock_us < least_us) least_us = st->own_clock_us;
     }
-    s->is_partial = partial != NULL && !s->options->partition_keyed && !s->options->replay;
-    if (!s->is_partial) return RIDE_OK;
+    return least_us;
+}
+
+static uint32_t logs_used(const service *s, uint32_t feed, const char *topic) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < s->streams_count; i++) {
+        const service_stream *st = &s->streams[i];
+        if (st->used && st->is_log && st->feed == feed) count += topic == NULL || strcmp(st->topic, topic) == 0;
+    }
+    return count;
+}
+
+/* Other members have partitions of the same topics: fine only where no window crosses partitions. */
+static ride_status check_alone(service *s, uint32_t feed, ride_error *err) {
+    const char *topic = NULL;
     char why[256];
-    snprintf(why, sizeof why,
-             "another member of the group has partitions of `%.64s`, whose events belong into the same windows",
-             partial->topic);
-    if (s->was_whole) { /* it was here first: it waits for the other one to give up */
+    for (uint32_t i = 0; i < s->streams_count && topic == NULL; i++) {
+        const service_stream *st = &s->streams[i];
+        if (st->used && st->is_log && st->feed == feed && st->partitions_count > logs_used(s, feed, st->topic))
+            topic = st->topic;
+    }
+    const bool has_none = logs_used(s, feed, NULL) == 0;
+    s->is_partial = !s->options->partition_keyed && !s->options->replay && (topic != NULL || has_none);
+    if (!s->is_partial) return RIDE_OK;
+    if (has_none) snprintf(why, sizeof why, "other members of the group have all partitions");
+    else
+        snprintf(why, sizeof why,
+                 "another member of the group has partitions of `%.64s`, whose events belong into the same windows",
+                 topic);
+    if (s->was_whole || has_none) { /* it was here first, or has nothing: it waits for the other one to give up */
         service_ready(s, "state", false, why);
-        ride_log_error("another process joined the group: this one waits until it has left", ride_log_text("why", why));
+        ride_log_warn("another process joined the group: this one waits until it has left", ride_log_text("why", why));
         return RIDE_OK;
     }
     ride_fail(err, RIDE_E_CONFIG, "%s", why);
@@ -90,11 +113,19 @@ static ride_status check_alone(service *s, const ride_stream_info *infos, uint32
     return RIDE_E_CONFIG;
 }
 
+/* A rebuild reads all streams again: those that go on were not asked where they start. */
+static ride_status check_rebuild(const service *s, uint32_t feed, uint32_t count, ride_error *err) {
+    if (logs_used(s, feed, NULL) <= count) return RIDE_OK;
+    ride_fail(err, RIDE_E_UNSUPPORTED,
+              "partitions came while others stayed, and the window state of all must be rebuilt");
+    ride_error_advice(err, "partition.assignment.strategy: range for all");
+    return RIDE_E_UNSUPPORTED;
+}
+
 ride_status streams_assigned(void *context, ride_stream_info *infos, uint32_t count, ride_error *err) {
     feed_context *c = context;
     service *s = c->s;
     bool warm = true;
-    RIDE_TRY(check_alone(s, infos, count, err));
     for (uint32_t i = 0; i < count; i++) {
         ride_stream_info *info = &infos[i];
         RIDE_TRY(stream_find(s, c->feed, info, &info->stream, err));
@@ -103,12 +134,19 @@ ride_status streams_assigned(void *context, ride_stream_info *infos, uint32_t co
         warm = warm && goes_on;
         st->used = true;
         st->active = st->is_log;
+        st->partitions_count = info->partitions_count;
         st->emit_from = info->is_log ? info->start : INT64_MIN;
         if (!info->is_log) st->is_warm = true;
     }
+    if (s->feeds[c->feed] == NULL || s->feeds[c->feed]->ops->store != NULL) RIDE_TRY(check_alone(s, c->feed, err));
     for (uint32_t i = 0; i < count && !warm; i++)
         if (infos[i].is_log) s->streams[infos[i].stream].is_warm = false;
-    if (!warm && !s->is_partial) RIDE_TRY(rebuild_plan(s, infos, count, err));
+    for (uint32_t i = 0; i < s->streams_count && s->options->partition_keyed; i++)
+        if (!s->streams[i].used) s->streams[i].is_warm = false; /* another member's: it holds nothing back any more */
+    if (!warm && !s->is_partial) {
+        RIDE_TRY(check_rebuild(s, c->feed, count, err));
+        RIDE_TRY(rebuild_plan(s, infos, count, err));
+    }
     if (!s->is_partial) s->was_whole = true;
     s->assignments++;
     s->feed_assigned[c->feed] = true;
@@ -128,6 +166,8 @@ void streams_revoked(void *context, const uint32_t *streams, uint32_t count, boo
     bool whole = !lost;
     if (!s->in_rebuild) { /* what was taken is finished, so that its places can be stored */
         ride_status st = service_work(s, &err);
+        if (st != RIDE_OK)
+            service_fail(s, st, &err); /* a batch that is half done can neither be repeated nor left out */
         if (st == RIDE_OK && !lost) st = window_drain(s, (uint64_t)REVOKE_DRAIN_MS * 1000000, &err);
         whole = whole && st == RIDE_OK;
         if (st != RIDE_OK) {

@@ -117,7 +117,7 @@ static ride_status stamp_row(pipeline *p, uint32_t row, ride_error *err) {
     return RIDE_OK;
 }
 
-ride_status pipeline_stamp(pipeline *p, uint32_t first, ride_error *err) {
+static ride_status stamp_rows(pipeline *p, uint32_t first, ride_error *err) {
     uint32_t end = p->batch->rows_count;
     ride_keys_fill(&p->keys, p->batch, first, end - first);
     if (p->dedup == NULL && p->labels == NULL) { /* the plain case, tile by tile */
@@ -164,6 +164,12 @@ ride_status pipeline_stamp(pipeline *p, uint32_t first, ride_error *err) {
             p->summary->labels_unknown--;
         }
     }
+    return RIDE_OK;
+}
+
+ride_status pipeline_stamp(pipeline *p, uint32_t first, ride_error *err) {
+    RIDE_TRY(stamp_rows(p, first, err));
+    if (p->clock_us > p->reached_us) p->reached_us = p->clock_us; /* within a stretch it never goes back */
     return RIDE_OK;
 }
 

@@ -139,7 +139,8 @@ static void verdicts_remember(pipeline *p) {
     for (uint32_t row = 0; row < p->batch->rows_count; row++) {
         ride_key128 id;
         if ((*row_flags(p, row) & (RIDE_ROW_SKIP | RIDE_ROW_LABEL)) || !event_identity(p, row, &id)) continue;
-        verdict *kept = ride_idmap_find(p->dedup, id, *row_time(p, row, RIDE_COLUMN_TIME), p->clock_us, NULL);
+        const int64_t clock_us = *row_time(p, row, RIDE_COLUMN_CLOCK);
+        verdict *kept = ride_idmap_find(p->dedup, id, *row_time(p, row, RIDE_COLUMN_TIME), clock_us, NULL);
         if (kept != NULL && kept->sequence == p->sequence + row) *kept = verdict_read(p, row);
     }
 }

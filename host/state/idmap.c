@@ -20,6 +20,7 @@ struct ride_idmap {
     uint32_t slot_bytes, payload_bytes;
     uint64_t mask, used, sweep_at;
     int64_t horizon_us, keep_us, clock_us; /* the greatest clock of all puts */
+    int64_t hold_us;                       /* what is swept goes by no greater one; INT64_MAX: by clock_us */
 };
 
 static slot *slot_at(const ride_idmap *map, uint64_t i) {
@@ -45,6 +46,7 @@ ride_status ride_idmap_create(uint32_t payload_bytes, int64_t horizon_us, int64_
     map->horizon_us = horizon_us;
     map->keep_us = keep_us;
     map->clock_us = INT64_MIN / 2;
+    map->hold_us = INT64_MAX;
     uint64_t slots = 4096;
     while (slots < 2 * ids_expected) slots *= 2;
     if (!alloc_slots(map, slots)) {
@@ -122,10 +124,13 @@ static void remove_slot(ride_idmap *map, uint64_t i) {
     }
 }
 
+static int64_t swept_by(const ride_idmap *map) { return map->clock_us < map->hold_us ? map->clock_us : map->hold_us; }
+
 static void sweep(ride_idmap *map) {
+    const int64_t clock_us = swept_by(map);
     for (unsigned i = 0; i < SWEEP_SLOTS; i++) {
         const slot *s = slot_at(map, map->sweep_at);
-        if (s->time_us != INT64_MIN && expired(map, s->time_us, map->clock_us)) remove_slot(map, map->sweep_at);
+        if (s->time_us != INT64_MIN && expired(map, s->time_us, clock_us)) remove_slot(map, map->sweep_at);
         else map->sweep_at = (map->sweep_at + 1) & map->mask; /* else what moved here is looked at next */
     }
 }
@@ -152,10 +157,11 @@ static bool grow(ride_idmap *map, int64_t clock_us) {
 
 void *ride_idmap_put(ride_idmap *map, ride_key128 id, int64_t time_us, int64_t clock_us) {
     if (clock_us > map->clock_us) map->clock_us = clock_us;
+    if (map->hold_us != INT64_MAX && clock_us < map->hold_us) map->hold_us = clock_us;
     slot *s = nearest_slot(map, id, time_us, clock_us);
     if (s == NULL) {
         sweep(map);
-        if (2 * (map->used + 1) > map->mask + 1 && !grow(map, map->clock_us)) return NULL;
+        if (2 * (map->used + 1) > map->mask + 1 && !grow(map, swept_by(map))) return NULL;
         s = free_slot(map, id);
         map->used++;
     }
@@ -164,6 +170,8 @@ void *ride_idmap_put(ride_idmap *map, ride_key128 id, int64_t time_us, int64_t c
     memset(s + 1, 0, map->payload_bytes);
     return s + 1;
 }
+
+void ride_idmap_hold(ride_idmap *map, int64_t clock_us) { map->hold_us = clock_us; }
 
 uint64_t ride_idmap_count(const ride_idmap *map) { return map->used; }
 uint64_t ride_idmap_bytes(const ride_idmap *map) { return (map->mask + 1) * map->slot_bytes; }

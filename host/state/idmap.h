@@ -26,6 +26,9 @@ void ride_idmap_destroy(ride_idmap *map); /* NULL is fine */
 void *ride_idmap_find(ride_idmap *map, ride_key128 id, int64_t time_us, int64_t clock_us, int64_t *out_time_us);
 /* Puts, or replaces the one that a find gives; returns the payload (zeroed), NULL when memory is out. clock_us: as above. */
 void *ride_idmap_put(ride_idmap *map, ride_key128 id, int64_t time_us, int64_t clock_us);
+/* Several streams with a clock each, and ids of one stream: puts and finds give their stream's clock, and what is swept goes by the least
+ * of all, which is told here; a put of a stream that begins behind it lowers it. */
+void ride_idmap_hold(ride_idmap *map, int64_t clock_us);
 uint64_t ride_idmap_count(const ride_idmap *map);
 uint64_t ride_idmap_bytes(const ride_idmap *map);
 /* Calls `each` for all ids that have not expired, in the order of ids and times; stops at a status other than RIDE_OK. */

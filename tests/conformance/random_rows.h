@@ -156,7 +156,6 @@ static inline random_row *random_rows_make(const random_plan *p, uint64_t seed, 
             if (rnd_one_in(r, 20)) row->nulls |= 1u << e;
         }
     }
-    rows[rows_count].expire_us = rows_least_clock(p, &streams); /* there is room for it */
     int64_t next_us = INT64_MIN; /* groups of one timestamp, from the end; labels divide them */
     for (uint32_t i = rows_count; p->peers && i-- > 0;) {
         if ((rows[i].flags & RIDE_ROW_LABEL) != 0) next_us = INT64_MIN;
@@ -165,14 +164,6 @@ static inline random_row *random_rows_make(const random_plan *p, uint64_t seed, 
         next_us = rows[i].time_us;
     }
     return rows;
-}
-
-/* Saves are those of any batches: of many clocks only where what has expired never comes back into sight, as it does when a stream begins
- * that is behind all others. */
-static inline int rows_saves_agree(const random_plan *p, const random_row *rows, uint32_t rows_count) {
-    for (uint32_t i = 0; i < rows_count && p->many_clocks; i++)
-        if (rows[i + 1].expire_us < rows[i].expire_us) return 0;
-    return 1;
 }
 
 /* A batch may end behind row i: no group of a timestamp is open there. */

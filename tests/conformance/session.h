@@ -41,7 +41,7 @@ typedef struct session {
     uint64_t *counted;   /* cells_count: what was taken so far */
     uint32_t cells_count;
     uint32_t batch_rows_max; /* what the buffers hold */
-    int64_t expire_us;       /* many clocks: as the last work said */
+    int64_t expire_us;       /* many clocks: of the last work */
 } session;
 
 #define MUST(call)                                                                                                     \
@@ -265,7 +265,8 @@ static inline void session_batch(session *s, const random_row *rows, uint32_t fi
                       .arena_bytes = sizeof session_arena};
     ride_ticket ticket = 0;
     session_clocks(p, rows, first, count, &work);
-    if (count == 0) work.expire_us = s->expire_us;
+    if (count == 0) work.expire_us = s->expire_us; /* as the last work said */
+    s->expire_us = work.expire_us;
     MUST(s->ops->submit(s->queue, s->program, s->state, &work, &ticket));
     MUST(s->ops->wait(s->queue, ticket, UINT64_MAX));
     work.stages = (stages & ~(uint32_t)RIDE_STAGE_FEATURES) | (count % 2 == 0 ? profile : 0);
@@ -273,12 +274,6 @@ static inline void session_batch(session *s, const random_row *rows, uint32_t fi
     work.stages = profile;
     if (apart && count % 2 != 0 && profile != 0) MUST(s->ops->submit(s->queue, s->program, NULL, &work, &ticket));
     MUST(s->ops->wait(s->queue, ticket, UINT64_MAX));
-    work = (ride_work){.stages = RIDE_STAGE_WINDOWS, .in_tiles = in, .out_tiles = to, .many_clocks = 1};
-    if (p->many_clocks && count > 0) { /* as of its end, however the rows were cut: a save does not depend on it */
-        work.expire_us = s->expire_us = rows[first + count].expire_us;
-        MUST(s->ops->submit(s->queue, s->program, s->state, &work, &ticket));
-        MUST(s->ops->wait(s->queue, ticket, UINT64_MAX));
-    }
     if (count % 5 == 0) MUST(session_take(s));
     CHECK(memcmp(before, in, in_bytes) == 0, "%s: the input was written to", s->ops->name);
     free(before);

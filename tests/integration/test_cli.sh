@@ -18,10 +18,10 @@ told() { grep -qF -- "$1" err || { cat err; fail "stderr lacks: $1"; }; }
 
 # Help names every verb; every verb's help has its usage and an example and goes to stdout.
 code 0 --help
-for verb in completion config doctor drift features generate model profile score verify version; do
+for verb in completion config doctor drift features generate model profile replay score state verify version; do
     grep -q "^  $verb " out || fail "--help lacks $verb"
 done
-for verb in completion config doctor drift features generate model profile score verify version; do
+for verb in completion config doctor drift features generate model profile replay score state verify version; do
     code 0 $verb --help
     grep -q "^usage: ride $verb" out && grep -q "^Example" out && [ ! -s err ] || fail "help of $verb"
 done

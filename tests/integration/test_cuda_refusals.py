@@ -146,7 +146,7 @@ def choice(folder, env):
     told = ride(*run_arguments(folder, "auto.csv", "backend.name=auto", "log.format=json"), env=env)
     lines = [json.loads(line) for line in told.stderr.splitlines() if line.startswith("{")]
     passed = [line for line in lines if "no device" in json.dumps(line)]
-    check(told.returncode == 0 and len(passed) == 1 and passed[0].get("name") == "cuda", "auto tells once why not cuda", told.stderr)
+    check(told.returncode == 0 and len(passed) == 1 and passed[0].get("ride.name") == "cuda", "auto tells once why not cuda", told.stderr)
     check((folder / "auto.csv").read_bytes() == (folder / "cpu.csv").read_bytes() != b"", "auto gives the cpu's bytes")
 
 

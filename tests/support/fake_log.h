@@ -36,6 +36,11 @@ typedef struct fake_log {
     int64_t counts[FAKE_PARTITIONS_MAX];
     int64_t begins[FAKE_PARTITIONS_MAX]; /* what is before is gone */
     uint32_t partitions;
+    uint32_t others; /* bit p: partition p is another member's */
+    bool in_turn;    /* a partition is read to its end before the next one begins */
+    /* From this partition on they are of another topic; 0 = none is. Its source is given with it. */
+    uint32_t other_first;
+    const char *other_source, *other_topic;
     int64_t committed[FAKE_PARTITIONS_MAX]; /* as the broker has it */
     fake_result *results;                   /* in the order of their arrival */
     uint64_t results_count, results_room;
@@ -84,26 +89,39 @@ typedef struct fake_feed {
     bool end_told[FAKE_PARTITIONS_MAX], assigned;
 } fake_feed;
 
+static inline bool fake_is_mine(const fake_log *log, uint32_t p) { return (log->others >> p & 1) == 0; }
+
 static inline ride_status fake_assign(fake_feed *f, ride_error *err) {
     ride_stream_info infos[FAKE_PARTITIONS_MAX];
     fake_log *log = f->log;
+    uint32_t count = 0;
     memset(infos, 0, sizeof infos);
     for (uint32_t p = 0; p < log->partitions; p++) {
-        infos[p] = (ride_stream_info){.source = log->source,
-                                      .partition = (int32_t)p,
-                                      .partitions_count = log->partitions,
-                                      .is_log = true,
-                                      .committed = log->committed[p],
-                                      .log_begin = log->begins[p],
-                                      .log_end = log->counts[p],
-                                      .start = log->committed[p] >= 0 ? log->committed[p] : log->begins[p]};
-        snprintf(infos[p].topic, sizeof infos[p].topic, "%s", log->topic);
+        if (!fake_is_mine(log, p)) continue;
+        const bool other = log->other_first != 0 && p >= log->other_first;
+        const uint32_t events = log->other_first != 0 ? log->other_first : log->partitions;
+        ride_stream_info *info = &infos[count++];
+        *info = (ride_stream_info){.source = other ? log->other_source : log->source,
+                                   .partition = (int32_t)p,
+                                   .partitions_count = other ? log->partitions - log->other_first : events,
+                                   .is_log = true,
+                                   .committed = log->committed[p],
+                                   .log_begin = log->begins[p],
+                                   .log_end = log->counts[p],
+                                   .start = log->committed[p] >= 0 ? log->committed[p] : log->begins[p]};
+        snprintf(info->topic, sizeof info->topic, "%s", other ? log->other_topic : log->topic);
     }
-    RIDE_TRY(f->events->assigned(f->events->context, infos, log->partitions, err));
+    RIDE_TRY(f->events->assigned(f->events->context, infos, count, err));
     for (uint32_t p = 0; p < log->partitions; p++) {
-        f->next[p] = infos[p].start;
+        f->next[p] = log->counts[p]; /* another's: nothing is left of it */
+        f->streams[p] = RIDE_STREAM_ANY - 1;
         f->stored[p] = log->committed[p];
-        f->streams[p] = infos[p].stream;
+        f->end_told[p] = true;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t p = (uint32_t)infos[i].partition;
+        f->next[p] = infos[i].start;
+        f->streams[p] = infos[i].stream;
         f->end_told[p] = false;
     }
     f->assigned = true;
@@ -125,13 +143,18 @@ static inline ride_status fake_poll(ride_feed *feed, uint32_t stream, ride_messa
     if (fake_chance(log, log->rebalance_every)) {
         bool lost = fake_random(log) % 4 == 0;
         f->assigned = false;
-        f->events->revoked(f->events->context, f->streams, log->partitions, lost);
+        uint32_t mine[FAKE_PARTITIONS_MAX], count_mine = 0;
+        for (uint32_t p = 0; p < log->partitions; p++)
+            if (fake_is_mine(log, p)) mine[count_mine++] = f->streams[p];
+        f->events->revoked(f->events->context, mine, count_mine, lost);
         if (!lost) fake_commit_now(f);
         log->rebalances++;
         return fake_assign(f, err);
     }
     if (fake_chance(log, 8)) fake_commit_now(f);
     uint32_t p = (uint32_t)(fake_random(log) % log->partitions);
+    for (uint32_t i = log->partitions; i-- > 0 && log->in_turn;)
+        if (f->next[i] < log->counts[i]) p = i;
     for (uint32_t i = 0; i < log->partitions; i++)
         if (stream != RIDE_STREAM_ANY && f->streams[i] == stream) p = i;
     int64_t left = log->counts[p] - f->next[p];

@@ -51,6 +51,7 @@ static inline bool log_case_begin(log_case *c, uint32_t partitions, uint32_t eve
                                         .feeds_count = 1,
                                         .targets_format = RIDE_FORMAT_CSV,
                                         .journal_path = c->journal,
+                                        .drain_timeout_ns = UINT64_C(30000000000),
                                         .waker = &c->waker};
     c->options.feeds[0].open = fake_feed_open;
     c->options.feeds[0].context = &c->log;

@@ -108,7 +108,8 @@ typedef struct ride_work {
     /* Clocks, the same way in all works of a state. 0: the rows have one, which never goes back; what has expired for a row has for all
      * behind it. 1: several streams with a clock each, and no key in two of them: what has expired is told here, and a row's clock says
      * only what the row itself sees. No row of this work, and no row of a later one whose key has entries, has a clock before expire_us. It
-     * may go back, where another stream begins. A save is as of the last work's. */
+     * may go back, where another stream begins. Of such a state a save holds
+     * all that may still be seen; what else it holds depends on the batches. */
     uint32_t many_clocks;
     int64_t expire_us;
 } ride_work;
