@@ -82,9 +82,9 @@ static enum MHD_Result send_answer(ride_http_request *r) {
 static bool length_of(ride_http_request *r) {
     const char *length = serve_header(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
     const char *coding = serve_header(r, MHD_HTTP_HEADER_TRANSFER_ENCODING);
-    r->expected_bytes = length != NULL   ? strtoull(length, NULL, 10)
-                        : coding != NULL ? UINT64_MAX
-                                         : 0; /* digits: checked */
+    r->expected_bytes = coding != NULL   ? UINT64_MAX
+                        : length != NULL ? strtoull(length, NULL, 10) /* digits: libmicrohttpd has looked */
+                                         : 0;
     bool is_chunked = coding != NULL && strcasecmp(coding, "chunked") == 0;
     if (coding != NULL && (length != NULL || !is_chunked)) {
         if (!is_chunked) r->expected_bytes = UINT64_MAX - 1; /* has no end to wait for */
