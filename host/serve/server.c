@@ -82,9 +82,9 @@ static enum MHD_Result send_answer(ride_http_request *r) {
 static bool length_of(ride_http_request *r) {
     const char *length = serve_header(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
     const char *coding = serve_header(r, MHD_HTTP_HEADER_TRANSFER_ENCODING);
-    r->expected_bytes = length != NULL   ? strtoull(length, NULL, 10)
-                        : coding != NULL ? UINT64_MAX
-                                         : 0; /* digits: checked */
+    r->expected_bytes = coding != NULL   ? UINT64_MAX
+                        : length != NULL ? strtoull(length, NULL, 10) /* digits: libmicrohttpd has looked */
+                                         : 0;
     bool is_chunked = coding != NULL && strcasecmp(coding, "chunked") == 0;
     if (coding != NULL && (length != NULL || !is_chunked)) {
         if (!is_chunked) r->expected_bytes = UINT64_MAX - 1; /* has no end to wait for */
@@ -159,6 +159,17 @@ static ride_http_request *connection_of(struct MHD_Connection *connection) {
     return info != NULL ? info->socket_context : NULL;
 }
 
+/* The client sends no more. An end that comes along with other bytes is told once, and libmicrohttpd does not look behind what it reads. */
+static bool has_ended(const ride_http_request *r) {
+    char next;
+    return recv(r->fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+/* More of the body is to come than libmicrohttpd can hold already. (Of chunks that is not known.) */
+static bool is_short(const ride_http_request *r) {
+    return r->expected_bytes < UINT64_MAX - 1 && r->body_bytes + r->discarded_bytes < r->expected_bytes;
+}
+
 /* Still waiting: lingers on, or is suspended. */
 static void keep_waiting(ride_http_request *r) {
     ride_server *s = r->server;
@@ -211,6 +222,7 @@ static enum MHD_Result on_request(void *server, struct MHD_Connection *connectio
     if (*data_bytes != 0) {
         serve_body_add(r, data, *data_bytes);
         *data_bytes = 0;
+        if (is_short(r) && has_ended(r)) return MHD_NO;
         return r->discarded_bytes <= DISCARD_FACTOR * s->body_bytes_max ? MHD_YES : MHD_NO;
     }
     if (!r->handled && r->code == 0) {
@@ -354,13 +366,11 @@ static void resume_woken(ride_server *s) {
 
 static void cut_late(ride_server *s) {
     uint64_t now = now_ns();
-    char next;
     while (s->oldest != NULL && now - s->oldest->since_ns >= s->idle_timeout_ns) cut(s->oldest);
-    /* An end of sending that came along with a request is told once, and libmicrohttpd does not look behind what it reads. */
     while (s->unprobed != NULL && now - s->unprobed->since_ns >= PROBE_MS * NS_PER_MS) {
         ride_http_request *r = s->unprobed;
         s->unprobed = r->next;
-        if (r->phase == SERVE_HEAD && recv(r->fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) == 0) cut(r);
+        if (r->phase == SERVE_HEAD && has_ended(r)) cut(r);
     }
 }
 
