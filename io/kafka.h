@@ -42,6 +42,7 @@ typedef struct ride_kafka_options {
     const char *group;     /* feed only; of a reader, the group whose offsets it is told, or NULL */
     const char *client_id; /* "ride" */
     bool start_latest;     /* of partitions without a committed offset: at their end, not at their begin */
+    bool eager;            /* each assignment is a whole one: partitions never come while others stay */
     bool reader;           /* feed: no member of the group, so that nobody who is loses anything by it: see above */
     const ride_kafka_source *sources;
     uint32_t sources_count;

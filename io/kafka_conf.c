@@ -137,7 +137,7 @@ static void set_feed(builder *b, const ride_kafka_options *o, uint32_t partition
     set(b, "topic.metadata.refresh.interval.ms", "10000");
     /* Before 2.10 a cooperative member can lose its assignment without being told. Several topics are assigned by range in any version:
      * it gives partition N of each of them to one member, where a label must find its event. */
-    bool cooperative = rd_kafka_version() >= 0x020a0000 && o->sources_count == 1;
+    bool cooperative = rd_kafka_version() >= 0x020a0000 && o->sources_count == 1 && !o->eager;
     set(b, "partition.assignment.strategy", cooperative ? "cooperative-sticky" : "range");
 }
 

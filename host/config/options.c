@@ -70,7 +70,7 @@ const config_option config_options[] = {
     {CONFIG_INPUT ".format", CONFIG_WORD, AT_INPUT(format), .words = formats, .words_first = RIDE_FORMAT_CSV,
      .text = "format of the rows; not set: as the spec says, of a topic `ndjson`"},
     {CONFIG_INPUT ".partition_key", CONFIG_NAME, AT_INPUT(partition_key),
-     .text = "field that the topic is partitioned by; every entity of the spec must have this key and no other. Then "
+     .text = "field that the topic is partitioned by; every entity of the spec must have it among its keys. Then "
              "several processes may share `kafka.group`, and each partition has a clock of its own"},
     {"outputs.decisions.path", CONFIG_STREAM, AT(decisions.path),
      .text = "where decisions go, or `-` for the standard output; either this or `topic`. Only a service that has no "

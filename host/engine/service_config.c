@@ -270,6 +270,7 @@ static ride_status run(wiring *w, const ride_run_options *given, ride_run_summar
     }
     ride_service_kafka(c, w->sources, w->sources_count, raw, &w->kafka);
     w->kafka.metrics = w->metrics;
+    w->kafka.eager = o.partition_keyed; /* a rebuild asks all streams where they start */
     if (wire_targets(w, &o)) {
         o.outlet_open = open_kafka_outlet;
         o.outlet_context = w;

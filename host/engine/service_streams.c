@@ -53,6 +53,7 @@ static ride_status stream_find(service *s, uint32_t feed, const ride_stream_info
                            .partition = info->partition,
                            .is_log = info->is_log,
                            .max_us = INT64_MIN,
+                           .waiting_us = INT64_MIN,
                            .own_clock_us = INT64_MIN / 2,
                            .next = RIDE_OFFSET_NONE};
     RIDE_ASSERT(st->input < s->inputs_count);
@@ -104,7 +105,7 @@ static ride_status check_alone(service *s, uint32_t feed, ride_error *err) {
                  topic);
     if (s->was_whole || has_none) { /* it was here first, or has nothing: it waits for the other one to give up */
         service_ready(s, "state", false, why);
-        ride_log_warn("another process is in the group: this one waits until it has left", ride_log_text("why", why));
+        ride_log_warn("another process joined the group: this one waits until it has left", ride_log_text("why", why));
         return RIDE_OK;
     }
     ride_fail(err, RIDE_E_CONFIG, "%s", why);
