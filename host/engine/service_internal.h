@@ -118,7 +118,7 @@ struct service {
     char *record;
     window_slot *window;
     uint64_t window_first, window_next; /* slots in use: [first, next) */
-    ride_status failed; /* of a callback (service_fail) */
+    ride_status failed;                 /* of a callback (service_fail) */
     ride_error failure;
     ride_status delivery_failed;
     char delivery_why[256];
