@@ -207,7 +207,7 @@ void kafka_take_waiting(kafka_feed *feed) {
         look_at_topics(feed);
         if (count > 0) st = resolve_all(feed, infos);
     }
-    if (st == RIDE_OK) st = assign(feed, infos);
+    if (st == RIDE_OK && infos != NULL) st = assign(feed, infos);
     free(infos);
     if (st == RIDE_PENDING) {
         feed->try_ns = kafka_now_ns() + AGAIN_NS;

@@ -91,7 +91,7 @@ static void set_mechanism(builder *b, const char *mechanism) {
     char name[32];
     size_t i = 0;
     if (mechanism == NULL) return;
-    for (; mechanism[i] != '\0' && i < sizeof name - 1; i++) name[i] = (char)toupper((unsigned char)mechanism[i]);
+    for (; i < sizeof name - 1 && mechanism[i] != '\0'; i++) name[i] = (char)toupper((unsigned char)mechanism[i]);
     name[i] = '\0';
     set(b, "sasl.mechanism", name);
 }

@@ -79,7 +79,7 @@ bool service_batch_full(const service *s) {
     return s->p.batch->rows_count >= s->tuning.batch_rows_max || s->runs_count == BATCH_RUNS_MAX;
 }
 
-static void run_begin(service *s, const service_stream *stream, uint32_t number, const ride_message *message,
+static void run_begin(service *s, service_stream *stream, uint32_t number, const ride_message *message,
                       const ride_journal_run *told) {
     pipeline *p = &s->p;
     s->run_streams[s->runs_count] = number;
@@ -93,6 +93,7 @@ static void run_begin(service *s, const service_stream *stream, uint32_t number,
                               .stream_us = stream->max_us > none_us ? stream->max_us : none_us,
                               .newest_us = s->newest_us};
     if (s->options->partition_keyed) run->clock_us = stream->own_clock_us, run->floor_us = INT64_MAX;
+    stream->waiting_us = INT64_MIN;
     if (told != NULL) { /* as it was met then */
         run->clock_us = told->clock_us;
         run->floor_us = told->floor_us;
@@ -125,7 +126,7 @@ static void run_end(service *s, uint32_t number) {
         if (stream->max_us > s->newest_us) s->newest_us = stream->max_us;
         stream->own_clock_us = s->p.clock_us;
     }
-    run->stream_end_us = stream->max_us;
+    run->stream_end_us = s->inputs[stream->input].spec->is_labels ? stream->waiting_us : stream->max_us;
 }
 
 /* Too far ahead of when it was put into the log: one such stamp would make all others late. */
@@ -182,7 +183,8 @@ static ride_status take_event(service *s, service_input *in, service_stream *str
     return RIDE_OK;
 }
 
-static ride_status take_label(service *s, service_input *in, ride_message *message, ride_error *err) {
+static ride_status take_label(service *s, service_input *in, service_stream *stream, ride_message *message,
+                              ride_error *err) {
     pipeline *p = &s->p;
     ride_reject_reason reason = RIDE_REJECT_NONE;
     ride_batch_clear(p->label_batch);
@@ -195,7 +197,11 @@ static ride_status take_label(service *s, service_input *in, ride_message *messa
     if (st != RIDE_OK) return ride_fail(err, st, "a label cannot be decoded");
     const uint32_t row = p->batch->rows_count;
     ride_batch_set_rows(p->label_batch, 1, 0);
+    const uint64_t waiting = p->labels_waiting;
     RIDE_TRY(pipeline_label(p, in->spec, 0, err));
+    const int64_t *known_us =
+        ride_tile_values_const(&p->label_layout, ride_batch_tile(p->label_batch, 0), RIDE_COLUMN_TIME);
+    if (p->labels_waiting > waiting && *known_us > stream->waiting_us) stream->waiting_us = *known_us;
     if (p->batch->rows_count > row)
         s->rows[row] = (service_row){.stream = message->stream,
                                      .key_bytes = UINT32_MAX,
@@ -254,7 +260,7 @@ ride_status service_take(service *s, const ride_journal_run *told, ride_error *e
         service_input *in = &s->inputs[stream->input];
         if (in->spec->is_labels) {
             RIDE_TRY(stamp(s, first, err));
-            st = take_label(s, in, message, err);
+            st = take_label(s, in, stream, message, err);
             first = p->batch->rows_count;
         } else {
             st = take_event(s, in, stream, message, err);

@@ -26,7 +26,9 @@ typedef struct service_stream {
     uint32_t partitions_count; /* of its topic; 0 = not known */
     char topic[RIDE_TOPIC_BYTES];
     int32_t partition;
-    int64_t max_us;       /* greatest event time; INT64_MIN = none yet */
+    int64_t max_us; /* greatest event time; INT64_MIN = none yet, and of labels always */
+    int64_t
+        waiting_us; /* of labels: the greatest time at which one of the run at hand became known that waits for its event */
     int64_t own_clock_us; /* partition_keyed: its clock */
     int64_t next;         /* offset behind the last message met */
     int64_t emit_from;    /* messages before are read again: silent */

@@ -111,7 +111,8 @@ ride_status rebuild_plan(service *s, ride_stream_info *infos, uint32_t count, ri
         if (s->options->replay) stream->emit_from = INT64_MIN;
         if (one != NULL) stream->emit_from = is_only(one, info->topic, info->partition) ? one->offset : INT64_MAX;
         if (told != NULL && told->has_runs) {
-            stream->max_us = told->stream_us; /* unless it is read again */
+            /* unless it is read again; labels tell no time */
+            if (!s->inputs[stream->input].spec->is_labels) stream->max_us = told->stream_us;
             info->start = from[stream->journal] != RIDE_OFFSET_NONE ? from[stream->journal] : told->offset_end;
         } else {
             stream->max_us = INT64_MIN;
@@ -258,7 +259,7 @@ ride_status rebuild_run(service *s, ride_error *err) {
     s->must_rebuild = false;
     s->in_rebuild = true;
     s->replayed = s->skipped_messages = 0;
-    service_ready(s, "state", false, "the window state is being rebuilt from the log");
+    if (s->rebuild_journal) service_ready(s, "state", false, "the window state is being rebuilt from the log");
     st = rebuild_reset(s, err);
     if (st == RIDE_OK && s->rebuild_journal) st = along_journal(s, err);
     s->in_rebuild = false;

@@ -53,6 +53,7 @@ static ride_status stream_find(service *s, uint32_t feed, const ride_stream_info
                            .partition = info->partition,
                            .is_log = info->is_log,
                            .max_us = INT64_MIN,
+                           .waiting_us = INT64_MIN,
                            .own_clock_us = INT64_MIN / 2,
                            .next = RIDE_OFFSET_NONE};
     RIDE_ASSERT(st->input < s->inputs_count);

@@ -1,8 +1,8 @@
 /* serve/score.c: the feed of HTTP requests: the door, the queue to the engine, the way back. See score.h.
  *
  * Two threads: the server's makes jobs and sends replies, the engine's polls, answers and releases. They share the queue, the count
- * of events in flight and, in turns, each job. A close is done in the server's thread while the engine waits for it, so no
- * request is between the two. */
+ * of events in flight and, one after the other, each job. A close is done between two turns of the server, so no request is
+ * between the two. */
 #include "serve/score_internal.h"
 
 #include "base/assert.h"
@@ -206,7 +206,7 @@ static void score_release(ride_feed *feed, ride_message *messages, uint32_t coun
     }
 }
 
-/* In the server's thread, the engine waits: what nobody will poll is answered. */
+/* Between two turns of the server: what nobody will poll is answered. */
 static void close_door(void *context) {
     ride_score *s = context;
     const ride_answer away = {.status = RIDE_E_UNAVAILABLE, .reason = "stopping"};

@@ -1,10 +1,12 @@
 /* serve/server.c: the loop over libmicrohttpd; the one file that knows it.
  *
- * The daemon runs without a thread of its own ("external" epoll): this thread waits for its descriptor and for our own wake, so that answers of
+ * The daemon runs without a thread of its own ("external" epoll): our thread waits for its descriptor and for our own wake, so that answers of
  * other threads come in by one wake for many, deadlines are ours (libmicrohttpd's timeout starts again with every byte), and a
  * connection can be cut from outside: its socket is shut down, which libmicrohttpd takes for the client's going.
  *
- * A waiting request is a suspended connection: out of the epoll set, so nothing of it happens until it is woken. */
+ * A waiting request lingers at first: libmicrohttpd asks for its answer in each pass, of which there are few while an engine takes
+ * microseconds. After LINGER_NS, or when many wait, its connection is suspended: out of the epoll set, so nothing of it happens until it
+ * is woken; that costs three system calls. */
 #include "serve/server_internal.h"
 
 #include "base/assert.h"
@@ -19,7 +21,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { DISCARD_FACTOR = 4, CROWD_IDLE_MS = 1000 };
+enum { DISCARD_FACTOR = 4, CROWD_IDLE_MS = 1000, PASSES_MAX = 4, PROBE_MS = 100 };
+enum { LINGERING_MAX = 32, LINGER_NS = 2000000 };
 #define NS_PER_MS UINT64_C(1000000)
 
 static uint64_t now_ns(void) { return ride_clock_now_ns(ride_clock_real()); }
@@ -32,6 +35,7 @@ void serve_wake(ride_server *s) {
 }
 
 const char *serve_header(const ride_http_request *r, const char *name) {
+    if (r->connection == NULL) return NULL; /* it is gone */
     return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
 }
 
@@ -48,7 +52,7 @@ static enum MHD_Result on_query(void *closure, enum MHD_ValueKind kind, const ch
 void serve_query(const ride_http_request *r, void (*each)(void *context, const char *name, const char *value),
                  void *context) {
     query_each q = {each, context};
-    MHD_get_connection_values(r->connection, MHD_GET_ARGUMENT_KIND, on_query, &q);
+    if (r->connection != NULL) MHD_get_connection_values(r->connection, MHD_GET_ARGUMENT_KIND, on_query, &q);
 }
 
 /* ---- answers ---- */
@@ -78,9 +82,9 @@ static enum MHD_Result send_answer(ride_http_request *r) {
 static bool length_of(ride_http_request *r) {
     const char *length = serve_header(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
     const char *coding = serve_header(r, MHD_HTTP_HEADER_TRANSFER_ENCODING);
-    r->expected_bytes = length != NULL   ? strtoull(length, NULL, 10)
-                        : coding != NULL ? UINT64_MAX
-                                         : 0; /* digits: checked */
+    r->expected_bytes = coding != NULL   ? UINT64_MAX
+                        : length != NULL ? strtoull(length, NULL, 10) /* digits: libmicrohttpd has looked */
+                                         : 0;
     bool is_chunked = coding != NULL && strcasecmp(coding, "chunked") == 0;
     if (coding != NULL && (length != NULL || !is_chunked)) {
         if (!is_chunked) r->expected_bytes = UINT64_MAX - 1; /* has no end to wait for */
@@ -155,11 +159,62 @@ static ride_http_request *connection_of(struct MHD_Connection *connection) {
     return info != NULL ? info->socket_context : NULL;
 }
 
+/* The client sends no more. An end that comes along with other bytes is told once, and libmicrohttpd does not look behind what it reads. */
+static bool has_ended(const ride_http_request *r) {
+    char next;
+    return recv(r->fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+/* More of the body is to come than libmicrohttpd can hold already. (Of chunks that is not known.) */
+static bool is_short(const ride_http_request *r) {
+    return r->expected_bytes < UINT64_MAX - 1 && r->body_bytes + r->discarded_bytes < r->expected_bytes;
+}
+
+/* Still waiting: lingers on, or is suspended. */
+static void keep_waiting(ride_http_request *r) {
+    ride_server *s = r->server;
+    if (r->lingers && s->turn_ns - r->since_ns < LINGER_NS) return;
+    if (r->lingers) s->lingering--;
+    r->lingers = false;
+    MHD_suspend_connection(r->connection);
+}
+
+static void begin_waiting(ride_http_request *r) {
+    ride_server *s = r->server;
+    serve_phase_begin(r, SERVE_WAIT, s->turn_ns);
+    s->waiting++;
+    if (!s->is_tls && s->lingering < LINGERING_MAX) { /* TLS may hold bytes of which no descriptor tells */
+        r->lingers = true;
+        s->lingering++;
+    }
+    keep_waiting(r);
+}
+
+/* Woken: whoever woke it replies. */
+static void end_waiting(ride_http_request *r) {
+    ride_server *s = r->server;
+    if (r->lingers) s->lingering--;
+    r->lingers = r->waits = r->is_woken = false;
+    s->waiting--;
+    r->woken(r->woken_context, r);
+    RIDE_ASSERT(r->code != 0);
+}
+
 static enum MHD_Result on_request(void *server, struct MHD_Connection *connection, const char *url, const char *method,
                                   const char *version, const char *data, size_t *data_bytes, void **context) {
     ride_server *s = server;
     ride_http_request *r = *context;
     (void)version;
+    if (r != NULL && r->waits) {
+        if (!r->is_woken) {
+            keep_waiting(r);
+            return MHD_YES;
+        }
+        s->progress = true;
+        end_waiting(r);
+        return send_answer(r);
+    }
+    s->progress = true;
     if (r == NULL) {
         r = *context = connection_of(connection);
         return r != NULL ? begin_request(r, url, method) : MHD_NO;
@@ -167,14 +222,8 @@ static enum MHD_Result on_request(void *server, struct MHD_Connection *connectio
     if (*data_bytes != 0) {
         serve_body_add(r, data, *data_bytes);
         *data_bytes = 0;
+        if (is_short(r) && has_ended(r)) return MHD_NO;
         return r->discarded_bytes <= DISCARD_FACTOR * s->body_bytes_max ? MHD_YES : MHD_NO;
-    }
-    if (r->waits) { /* woken */
-        r->waits = false;
-        s->waiting--;
-        r->woken(r->woken_context, r);
-        RIDE_ASSERT(r->code != 0);
-        return send_answer(r);
     }
     if (!r->handled && r->code == 0) {
         r->handled = true;
@@ -182,16 +231,18 @@ static enum MHD_Result on_request(void *server, struct MHD_Connection *connectio
         RIDE_ASSERT((r->code != 0) != r->waits);
     }
     if (r->code != 0) return send_answer(r);
-    serve_phase_begin(r, SERVE_WAIT, now_ns());
-    s->waiting++;
-    r->waited = true;
-    MHD_suspend_connection(connection);
+    begin_waiting(r);
     return MHD_YES;
 }
 
 static void cut(ride_http_request *r) {
     serve_untime(r);
     (void)shutdown(r->fd, SHUT_RDWR);
+}
+
+static void end_request(ride_http_request *r) {
+    if (r->ended != NULL) r->ended(r->ended_context, r);
+    serve_request_reset(r);
 }
 
 static void on_completed(void *server, struct MHD_Connection *connection, void **context,
@@ -202,20 +253,17 @@ static void on_completed(void *server, struct MHD_Connection *connection, void *
     (void)how;
     if (r == NULL || !r->began) return;
     *context = NULL;
+    s->progress = true;
     s->busy--;
-    if (r->waits) { /* woken, but the client went before it was answered: who woke it is told nevertheless */
-        r->waits = false;
-        s->waiting--;
-        r->woken(r->woken_context, r);
+    if (r->waits && !r->is_woken) { /* the client went while it lingered: it is ended by its wake */
+        r->lingers = false;
+        s->lingering--;
+        r->is_orphan = true;
+        return;
     }
-    if (r->ended != NULL) r->ended(r->ended_context, r);
-    bool waited = r->waited;
-    serve_request_reset(r);
-    serve_phase_begin(r, SERVE_HEAD, now_ns());
-    /* An end of sending that came along with the request is told once, and libmicrohttpd does not look behind what it reads; a connection
-     * that was suspended is told of it anew. */
-    char next;
-    if (!waited && recv(r->fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) == 0) cut(r);
+    if (r->waits) end_waiting(r); /* the client went before it was answered: who woke it is told nevertheless */
+    end_request(r);
+    serve_phase_begin(r, SERVE_HEAD, s->turn_ns);
 }
 
 /* ---- connections ---- */
@@ -230,9 +278,16 @@ static void make_room(ride_server *s) {
         }
 }
 
+static void put_back(ride_http_request *r) {
+    ride_server *s = r->server;
+    r->next = s->unused;
+    s->unused = r;
+}
+
 static void on_connection(void *server, struct MHD_Connection *connection, void **context,
                           enum MHD_ConnectionNotificationCode what) {
     ride_server *s = server;
+    s->progress = true;
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
         ride_http_request *r = s->unused;
         *context = r;
@@ -244,13 +299,13 @@ static void on_connection(void *server, struct MHD_Connection *connection, void 
         s->connections++;
     } else if (*context != NULL) {
         ride_http_request *r = *context;
-        RIDE_ASSERT(!r->waits);
         serve_untime(r);
-        serve_request_reset(r);
         r->connection = NULL;
-        r->next = s->unused;
-        s->unused = r;
         s->connections--;
+        if (!r->is_orphan) {
+            serve_request_reset(r);
+            put_back(r);
+        }
     }
     ride_metric_set(s->connections_series, s->connections);
 }
@@ -263,28 +318,28 @@ static void on_log(void *server, const char *format, va_list args) {
 }
 
 /* ---- the loop ---- */
-static int wait_ms(ride_server *s) {
+/* Is there something to serve that no descriptor tells of? While requests linger libmicrohttpd always says so; then it is known that a
+ * pass without progress was the last (but for a head longer than its buffer, which wait_ms comes back for). */
+static bool has_more(ride_server *s) {
     MHD_UNSIGNED_LONG_LONG pending;
-    if (MHD_get_timeout(s->daemon, &pending) == MHD_YES && pending == 0) return 0;
+    if (s->lingering > 0) return s->progress;
+    return MHD_get_timeout(s->daemon, &pending) == MHD_YES && pending == 0;
+}
+
+static int wait_ms(ride_server *s) {
     uint64_t now = now_ns(), until = UINT64_MAX;
+    if (has_more(s)) return 0;
+    if (s->lingering > 0) return 1;
     if (s->oldest != NULL) until = s->oldest->since_ns + s->idle_timeout_ns;
     if (s->quiesced && s->stop_deadline_ns < until) until = s->stop_deadline_ns;
     if (s->connections == s->connections_max && now + CROWD_IDLE_MS * NS_PER_MS < until)
         until = now + CROWD_IDLE_MS * NS_PER_MS;
+    if (s->unprobed != NULL && s->unprobed->since_ns + PROBE_MS * NS_PER_MS < until)
+        until = s->unprobed->since_ns + PROBE_MS * NS_PER_MS;
     if (until == UINT64_MAX) return -1;
     if (until <= now) return 0;
     uint64_t ms = (until - now) / NS_PER_MS + 1;
     return ms < 3600000 ? (int)ms : 3600000;
-}
-
-static void run_call(ride_server *s) {
-    pthread_mutex_lock(&s->call_lock);
-    if (s->call_waits) {
-        s->call(s->call_context);
-        s->call_waits = false;
-        pthread_cond_broadcast(&s->call_done);
-    }
-    pthread_mutex_unlock(&s->call_lock);
 }
 
 static void resume_woken(ride_server *s) {
@@ -295,41 +350,72 @@ static void resume_woken(ride_server *s) {
         ordered = woken;
         woken = next;
     }
-    for (; ordered != NULL; ordered = ordered->woken_next) MHD_resume_connection(ordered->connection);
+    for (ride_http_request *r = ordered, *next; r != NULL; r = next) {
+        next = r->woken_next;
+        r->is_woken = true;
+        s->progress = true;
+        if (r->is_orphan) {
+            end_waiting(r);
+            end_request(r);
+            put_back(r);
+        } else if (!r->lingers) {
+            MHD_resume_connection(r->connection);
+        }
+    }
 }
 
 static void cut_late(ride_server *s) {
     uint64_t now = now_ns();
     while (s->oldest != NULL && now - s->oldest->since_ns >= s->idle_timeout_ns) cut(s->oldest);
+    while (s->unprobed != NULL && now - s->unprobed->since_ns >= PROBE_MS * NS_PER_MS) {
+        ride_http_request *r = s->unprobed;
+        s->unprobed = r->next;
+        if (r->phase == SERVE_HEAD && has_ended(r)) cut(r);
+    }
+}
+
+/* Serves what is at hand, with the lock held. An answer that is ready is sent by the pass behind the one that took it. */
+static void turn(ride_server *s) {
+    if (atomic_exchange(&s->wake_pending, false)) { /* before looking: what comes behind it wakes again */
+        uint64_t wakes;
+        ssize_t n = read(s->wake_fd, &wakes, sizeof wakes);
+        (void)n;
+    }
+    s->turn_ns = now_ns();
+    resume_woken(s);
+    for (int pass = 0; pass < PASSES_MAX && (pass == 0 || has_more(s)); pass++) {
+        s->progress = false;
+        MHD_run(s->daemon);
+    }
+    cut_late(s);
+    make_room(s);
+    if (s->after != NULL) s->after(s->after_context);
+}
+
+/* Stopping: true when nothing is left to do. With the lock held. */
+static bool is_done(ride_server *s) {
+    if (!atomic_load(&s->stops)) return false;
+    if (!s->quiesced) {
+        MHD_socket fd = MHD_quiesce_daemon(s->daemon);
+        if (fd != MHD_INVALID_SOCKET) close(fd);
+        s->quiesced = true;
+    }
+    return s->busy == 0 || now_ns() >= s->stop_deadline_ns;
 }
 
 void *serve_loop(void *server) {
     ride_server *s = server;
-    for (;;) {
+    int ms = 0;
+    for (bool done = false; !done;) {
         struct epoll_event events[2];
-        int count = epoll_wait(s->epoll_fd, events, 2, wait_ms(s));
-        for (int i = 0; i < count; i++)
-            if (events[i].data.fd == s->wake_fd) {
-                uint64_t wakes;
-                ssize_t n = read(s->wake_fd, &wakes, sizeof wakes);
-                (void)n;
-            }
-        atomic_store(&s->wake_pending, false); /* before looking: what comes behind it wakes again */
-        run_call(s);
-        resume_woken(s);
-        MHD_run(s->daemon);
-        cut_late(s);
-        make_room(s);
-        if (s->after != NULL) s->after(s->after_context);
-        if (atomic_load(&s->stops)) {
-            if (!s->quiesced) {
-                MHD_socket fd = MHD_quiesce_daemon(s->daemon);
-                if (fd != MHD_INVALID_SOCKET) close(fd);
-                s->quiesced = true;
-            }
-            if (s->busy == 0 || now_ns() >= s->stop_deadline_ns) return NULL;
-        }
+        (void)epoll_wait(s->epoll_fd, events, 2, ms);
+        pthread_mutex_lock(&s->lock);
+        turn(s);
+        ms = wait_ms(s);
+        done = is_done(s);
+        pthread_mutex_unlock(&s->lock);
     }
+    return NULL;
 }
 
 /* ---- the daemon ---- */

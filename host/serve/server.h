@@ -60,7 +60,7 @@ enum { RIDE_HTTP_TABLES_MAX = 8, RIDE_HTTP_PARAMS_MAX = 4 };
 /* Adds routes, borrowed until the stop; at most RIDE_HTTP_TABLES_MAX times. Any thread, also while it serves. */
 ride_status ride_serve_routes(ride_server *server, const ride_http_route *routes, uint32_t count, ride_error *err);
 
-/* Runs function(context) in the server's thread, between requests, and returns when it is done. Any thread. */
+/* Runs function(context) between two turns of the server's thread, which waits meanwhile. Any thread. */
 void ride_serve_call(ride_server *server, void (*function)(void *context), void *context);
 /* Runs in the server's thread whenever it has served what was at hand: the place to wake others once for many requests. One per server. */
 void ride_serve_after(ride_server *server, void (*function)(void *context), void *context);

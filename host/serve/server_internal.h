@@ -71,7 +71,9 @@ struct ride_http_request {
     char own[SERVE_TEXT_BYTES];
     ride_http_handler woken, ended;
     void *woken_context, *ended_context;
-    bool waits, waited;
+    bool waits, is_woken;
+    bool lingers;   /* it waits, but is not suspended yet */
+    bool is_orphan; /* it waits, but its connection is gone */
     ride_http_request *woken_next;
 };
 
@@ -85,7 +87,7 @@ struct ride_server {
     ride_blocks *blocks;
     ride_tokens *tokens; /* NULL: open */
     struct MHD_Daemon *daemon;
-    int epoll_fd, wake_fd, daemon_fd;
+    int epoll_fd, wake_fd, daemon_fd; /* epoll_fd: of the other two */
     pthread_t thread;
     bool thread_runs;
     /* routes: written before the count is */
@@ -94,19 +96,19 @@ struct ride_server {
     atomic_uint tables_count;
     serve_route other; /* what no route took */
     ride_metric *connections_series;
-    /* the server's thread */
+    /* of whoever holds the lock: the server's thread during a turn, others between two (ride_serve_call) */
+    pthread_mutex_t lock; /* recursive: what a turn calls may take it */
     ride_http_request *requests, *unused, *oldest, *newest;
-    uint32_t connections, busy, waiting; /* busy: requests begun and not ended; waiting: those of other threads */
+    ride_http_request *unprobed; /* of the list of deadlines: the first that may have an unseen end of sending */
+    uint32_t connections;
+    uint32_t busy, waiting,
+        lingering;         /* requests begun and not ended; those of them that wait; those of them that linger */
+    uint64_t turn_ns;      /* when this turn began */
+    bool progress, is_tls; /* this pass of the daemon did something */
     _Atomic(ride_http_request *) woken;
     atomic_bool wake_pending;
     void (*after)(void *context);
     void *after_context;
-    /* ride_serve_call */
-    pthread_mutex_t call_lock;
-    pthread_cond_t call_done;
-    void (*call)(void *context);
-    void *call_context;
-    bool call_waits;
     atomic_bool stops;
     uint64_t stop_deadline_ns;
     bool quiesced;

@@ -16,7 +16,7 @@ enum { BODY_BYTES_FIRST = 16 * 1024 }; /* a longer body gets memory as it comes,
 void serve_request_reset(ride_http_request *r) {
     ride_blocks_give(r->server->blocks, r->body);
     free(r->text_malloced);
-    r->began = r->handled = r->waits = r->waited = false;
+    r->began = r->handled = r->waits = r->is_woken = r->lingers = r->is_orphan = false;
     r->method = r->path = r->type = r->text = NULL;
     r->route = NULL;
     r->body = r->text_malloced = NULL;

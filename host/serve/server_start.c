@@ -16,35 +16,19 @@
 #include <unistd.h>
 
 enum { FILES_SPARE = 64, PEM_BYTES_MAX = 256 * 1024 };
+enum { ORPHANS_MAX = 256 }; /* more of them, and new connections are closed at their first request */
 
 void ride_serve_call(ride_server *s, void (*function)(void *context), void *context) {
-    if (pthread_equal(pthread_self(), s->thread)) {
-        function(context);
-        return;
-    }
-    pthread_mutex_lock(&s->call_lock);
-    while (s->call_waits) pthread_cond_wait(&s->call_done, &s->call_lock);
-    s->call = function;
-    s->call_context = context;
-    s->call_waits = true;
-    serve_wake(s);
-    while (s->call_waits) pthread_cond_wait(&s->call_done, &s->call_lock);
-    pthread_mutex_unlock(&s->call_lock);
+    pthread_mutex_lock(&s->lock);
+    function(context);
+    pthread_mutex_unlock(&s->lock);
 }
 
-typedef struct after_call {
-    ride_server *server;
-    void (*function)(void *context);
-    void *context;
-} after_call;
-static void set_after(void *context) {
-    const after_call *a = context;
-    a->server->after = a->function;
-    a->server->after_context = a->context;
-}
 void ride_serve_after(ride_server *s, void (*function)(void *context), void *context) {
-    after_call a = {s, function, context};
-    ride_serve_call(s, set_after, &a);
+    pthread_mutex_lock(&s->lock);
+    s->after = function;
+    s->after_context = context;
+    pthread_mutex_unlock(&s->lock);
 }
 
 uint32_t ride_serve_port(const ride_server *s) { return s->port; }
@@ -127,8 +111,7 @@ static void destroy(ride_server *s) {
     if (s->epoll_fd >= 0) close(s->epoll_fd);
     if (s->wake_fd >= 0) close(s->wake_fd);
     pthread_mutex_destroy(&s->routes_lock);
-    pthread_mutex_destroy(&s->call_lock);
-    pthread_cond_destroy(&s->call_done);
+    pthread_mutex_destroy(&s->lock);
     while (s->owned_count > 0) {
         s->owned_count--;
         s->owned[s->owned_count].destroy(s->owned[s->owned_count].object);
@@ -151,17 +134,20 @@ static size_t memory_bytes(const ride_serve_options *o) {
 }
 
 size_t ride_serve_memory_max(const ride_serve_options *o) {
-    return memory_bytes(o) + connections(o) * (sizeof(ride_http_request) + serve_pool_bytes(header_bytes(o)));
+    return memory_bytes(o) + (connections(o) + ORPHANS_MAX) * sizeof(ride_http_request) +
+           connections(o) * serve_pool_bytes(header_bytes(o));
 }
 
 static ride_status start(ride_server *s, const ride_serve_options *o, ride_error *err) {
     int listen_fd = -1;
+    s->is_tls = o->certificate_path != NULL;
     RIDE_TRY(check_files(s, err));
     RIDE_TRY(ride_blocks_create(memory_bytes(o), &s->blocks, err));
     if (o->token_path != NULL) RIDE_TRY(ride_tokens_open(o->token_path, &s->tokens, err));
-    s->requests = calloc(s->connections_max, sizeof *s->requests);
+    uint32_t requests = s->connections_max + ORPHANS_MAX;
+    s->requests = calloc(requests, sizeof *s->requests);
     if (s->requests == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for %u connections", s->connections_max);
-    for (uint32_t i = s->connections_max; i-- > 0;) {
+    for (uint32_t i = requests; i-- > 0;) {
         s->requests[i].server = s;
         s->requests[i].next = s->unused;
         s->unused = &s->requests[i];
@@ -200,8 +186,11 @@ ride_status ride_serve_start(const ride_serve_options *o, ride_server **out, rid
     s->metrics = o->metrics;
     s->epoll_fd = s->wake_fd = -1;
     pthread_mutex_init(&s->routes_lock, NULL);
-    pthread_mutex_init(&s->call_lock, NULL);
-    pthread_cond_init(&s->call_done, NULL);
+    pthread_mutexattr_t recursive;
+    pthread_mutexattr_init(&recursive);
+    pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(&s->lock, &recursive);
+    pthread_mutexattr_destroy(&recursive);
     ride_status st = start(s, o, err);
     if (st != RIDE_OK) {
         destroy(s);

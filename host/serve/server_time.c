@@ -5,6 +5,7 @@
 void serve_untime(ride_http_request *r) {
     ride_server *s = r->server;
     if (!r->is_timed) return;
+    if (s->unprobed == r) s->unprobed = r->next;
     *(r->prev != NULL ? &r->prev->next : &s->oldest) = r->next;
     *(r->next != NULL ? &r->next->prev : &s->newest) = r->prev;
     r->is_timed = false;
@@ -20,5 +21,6 @@ void serve_phase_begin(ride_http_request *r, serve_phase phase, uint64_t now_ns)
     r->prev = s->newest;
     *(s->newest != NULL ? &s->newest->next : &s->oldest) = r;
     s->newest = r;
+    if (s->unprobed == NULL) s->unprobed = r;
     r->is_timed = true;
 }

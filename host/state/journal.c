@@ -407,11 +407,9 @@ ride_status ride_journal_find_start(ride_journal *j, const int64_t *committed, i
     const int64_t needed_us = needed_of(*out_clock_us, retention_us);
     *place = 0;
     for (uint64_t at = 0, before = 0; (st = ride_journal_read(j, &at, &run, err)) == RIDE_OK; before = at) {
-        if (run.newest_us > needed_us || run.newest_us == INT64_MIN) {
-            if (run.newest_us != INT64_MIN) break;
-            continue;
-        }
-        *place = before;
+        if (run.newest_us > needed_us) break;
+        if (run.newest_us != INT64_MIN) *place = before;
+        if (run.stream_end_us > needed_us) break; /* a label of it may wait for an event that comes behind it */
     }
     return st == RIDE_OK || st == RIDE_END ? RIDE_OK : st;
 }

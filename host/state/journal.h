@@ -30,8 +30,10 @@ typedef struct ride_journal_run {
     uint32_t messages; /* of it, from offset_first to offset_last; offsets in between may be missing in the log */
     int64_t offset_first, offset_last;
     int64_t clock_us, floor_us, stream_us; /* at its start; INT64_MIN / INT64_MAX as there are none */
-    int64_t stream_end_us;                 /* greatest event time of the stream behind it: a replay checks it */
-    int64_t newest_us;                     /* greatest event time of all streams before it */
+    /* Greatest event time of the stream behind it: a replay checks it. Of labels, the greatest time at which one of this run became known that
+     * was left waiting for its event, which is no later; INT64_MIN = none was. */
+    int64_t stream_end_us;
+    int64_t newest_us; /* greatest event time of all streams before it */
 } ride_journal_run;
 
 typedef struct ride_journal_stream {
@@ -70,8 +72,8 @@ ride_status ride_journal_find_start(ride_journal *journal, const int64_t *commit
                                     bool own_clocks, uint64_t *place, int64_t *clock_us, ride_error *err);
 /* From which offset on each stream's results are exact when the log of a stream begins at begins[stream] (INT64_MIN: it has all): before it,
  * an event that is gone may have been in a window. apart: each stream has a clock and windows of its own. A stream whose results
- * never are has its offset_end. begins and exact have ride_journal_streams entries. What is gone of a stream of labels is taken to have
- * been about events as new as any before it. */
+ * never are has its offset_end. begins and exact have ride_journal_streams entries. A label is about an event that is
+ * no later than the time at which it became known. */
 ride_status ride_journal_find_exact(ride_journal *journal, const int64_t *begins, int64_t retention_us, bool apart,
                                     int64_t *exact, ride_error *err);
 /* The run at the place, which is moved behind it. RIDE_END behind the last one. Place 0 is the first run. */

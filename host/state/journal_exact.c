@@ -3,9 +3,11 @@
 
 #include <stdlib.h>
 
-/* The greatest event time that something of the run can have; of labels, which have no stream_end_us, of what they are about. */
+/* No later event is in the run, or is what a label of it is about. Labels, and events that are the first of their stream, have no time of the
+ * stream before them: what they may be about is as new as anything that came before, or as what waits. */
 static int64_t newest_of(const ride_journal_run *run) {
-    return run->stream_end_us != INT64_MIN ? run->stream_end_us : run->newest_us;
+    if (run->stream_us > INT64_MIN / 2) return run->stream_end_us;
+    return run->stream_end_us > run->newest_us ? run->stream_end_us : run->newest_us;
 }
 
 static int64_t minus(int64_t a, int64_t b) { return a < INT64_MIN + b ? INT64_MIN : a - b; } /* b >= 0 */

@@ -40,6 +40,7 @@ typedef struct driver {
     uint64_t messages, delivered, failed, full;
     uint64_t first_ns, last_ns; /* when the first and the last message came */
     bool ready;
+    bool told; /* of streams that come or go, by the poll at hand */
 } driver;
 
 static driver d;
@@ -68,6 +69,7 @@ static void print_text(const char *text) {
 static ride_status on_assigned(void *context, ride_stream_info *streams, uint32_t count, ride_error *err) {
     (void)context;
     (void)err;
+    d.told = true;
     for (uint32_t i = 0; i < count; i++) {
         ride_stream_info *s = &streams[i];
         s->stream = d.streams_count++;
@@ -87,6 +89,7 @@ static ride_status on_assigned(void *context, ride_stream_info *streams, uint32_
 
 static void on_revoked(void *context, const uint32_t *streams, uint32_t count, bool lost) {
     (void)context;
+    d.told = true;
     for (uint32_t i = 0; i < count; i++) {
         d.mine[streams[i]] = false;
         printf("{\"event\":\"revoked\",\"stream\":%u,\"partition\":%" PRId32 ",\"lost\":%s,\"next\":%" PRId64 "}\n",
@@ -162,11 +165,16 @@ static int run_feed(void) {
         uint32_t count = 0, room = (uint32_t)d.batch;
         if (d.count_max != 0 && d.count_max - d.messages < room) room = (uint32_t)(d.count_max - d.messages);
         uint32_t stream = d.each ? turn() : RIDE_STREAM_ANY;
+        d.told = false;
         ride_status st =
             feed->ops->poll(feed, stream, batch, d.each && stream == RIDE_STREAM_ANY ? 0 : room, &count, &err);
         if (st != RIDE_OK) {
             code = tell_failure(&err);
             break;
+        }
+        if (d.told && count > 0) { /* the engine may have to rebuild first */
+            printf("{\"event\":\"mixed\",\"messages\":%u}\n", count);
+            code = 70;
         }
         for (uint32_t i = 0; i < count; i++) {
             const ride_message *m = &batch[i];

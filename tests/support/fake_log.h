@@ -36,8 +36,11 @@ typedef struct fake_log {
     int64_t counts[FAKE_PARTITIONS_MAX];
     int64_t begins[FAKE_PARTITIONS_MAX]; /* what is before is gone */
     uint32_t partitions;
-    uint32_t others;                        /* bit p: partition p is another member's */
-    bool in_turn;                           /* a partition is read to its end before the next one begins */
+    uint32_t others; /* bit p: partition p is another member's */
+    bool in_turn;    /* a partition is read to its end before the next one begins */
+    /* From this partition on they are of another topic; 0 = none is. Its source is given with it. */
+    uint32_t other_first;
+    const char *other_source, *other_topic;
     int64_t committed[FAKE_PARTITIONS_MAX]; /* as the broker has it */
     fake_result *results;                   /* in the order of their arrival */
     uint64_t results_count, results_room;
@@ -95,16 +98,18 @@ static inline ride_status fake_assign(fake_feed *f, ride_error *err) {
     memset(infos, 0, sizeof infos);
     for (uint32_t p = 0; p < log->partitions; p++) {
         if (!fake_is_mine(log, p)) continue;
+        const bool other = log->other_first != 0 && p >= log->other_first;
+        const uint32_t events = log->other_first != 0 ? log->other_first : log->partitions;
         ride_stream_info *info = &infos[count++];
-        *info = (ride_stream_info){.source = log->source,
+        *info = (ride_stream_info){.source = other ? log->other_source : log->source,
                                    .partition = (int32_t)p,
-                                   .partitions_count = log->partitions,
+                                   .partitions_count = other ? log->partitions - log->other_first : events,
                                    .is_log = true,
                                    .committed = log->committed[p],
                                    .log_begin = log->begins[p],
                                    .log_end = log->counts[p],
                                    .start = log->committed[p] >= 0 ? log->committed[p] : log->begins[p]};
-        snprintf(info->topic, sizeof info->topic, "%s", log->topic);
+        snprintf(info->topic, sizeof info->topic, "%s", other ? log->other_topic : log->topic);
     }
     RIDE_TRY(f->events->assigned(f->events->context, infos, count, err));
     for (uint32_t p = 0; p < log->partitions; p++) {

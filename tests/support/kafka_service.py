@@ -134,6 +134,11 @@ class Driver:
         health = self.of("health")
         return bool(health) and health[-1]["ready"]
 
+    def owned(self):
+        """{stream: what was told of it} that the feed has now."""
+        gone = {e["stream"] for e in self.of("revoked")}
+        return {e["stream"]: e for e in self.of("assigned") if e["stream"] is not None and e["stream"] not in gone}
+
     def end(self, seconds=120, code=0):
         """Waits for its end; the last event is the summary, or the failure."""
         try:

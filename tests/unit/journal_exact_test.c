@@ -1,4 +1,4 @@
-/* From where results along a journal are exact when a log has forgotten its begin. */
+/* From where results along a journal are exact when a log has forgotten its begin, and where a rebuild begins when labels wait. */
 #include "state/journal.h"
 
 #include <criterion/criterion.h>
@@ -31,7 +31,7 @@ static void run(uint32_t stream, int64_t first, int64_t last, int64_t clock_us, 
                                 .offset_last = last,
                                 .clock_us = clock_us,
                                 .floor_us = INT64_MAX,
-                                .stream_us = clock_us,
+                                .stream_us = end_us == INT64_MIN ? INT64_MIN / 2 : clock_us,
                                 .stream_end_us = end_us,
                                 .newest_us = newest_us};
     cr_assert_eq(ride_journal_append(journal, &r, 1, &err), RIDE_OK);
@@ -79,4 +79,33 @@ Test(journal_exact, a_label_that_is_gone_counts_as_new_as_what_came_before_it, .
     cr_assert_eq(exact[0], 20);
     find(0, 0, 0, 50, false);
     cr_assert_eq(exact[0], 0);
+}
+
+static uint64_t start(int64_t committed_0, int64_t retention_us) {
+    const int64_t committed[3] = {committed_0, INT64_MAX, INT64_MAX};
+    uint64_t place = 0;
+    int64_t clock_us = 0;
+    ride_journal_run first;
+    cr_assert_eq(ride_journal_find_start(journal, committed, retention_us, false, &place, &clock_us, &err), RIDE_OK);
+    cr_assert_eq(ride_journal_read(journal, &place, &first, &err), RIDE_OK);
+    return (uint64_t)first.stream * 1000 + (uint64_t)first.offset_first;
+}
+
+/* A label that was met before its event waits for it, over a restart too: the rebuild must begin before the label. */
+Test(journal_exact, a_rebuild_begins_before_labels_that_may_wait, .init = begin, .fini = end) {
+    run(0, 0, 9, INT64_MIN / 2, 100, INT64_MIN);
+    run(2, 0, 3, 100, INT64_MIN, 100); /* all found their events */
+    run(0, 10, 19, 100, 200, 100);
+    run(0, 20, 29, 200, 300, 200);
+    cr_assert_eq(start(30, 150), 0, "the clock is 200, 50 is needed, and that may be in the first run");
+    cr_assert_eq(start(30, 50), 10, "150 is needed: not behind the run that came to 200");
+    end();
+    begin();
+    run(0, 0, 9, INT64_MIN / 2, 100, INT64_MIN);
+    run(2, 0, 3, 100, 260, 100); /* one is about an event up to 260 */
+    run(0, 10, 19, 100, 200, 100);
+    run(0, 20, 29, 200, 300, 200);
+    run(0, 30, 39, 300, 400, 300);
+    cr_assert_eq(start(30, 50), 2000, "the clock is 300: an event at 255 may still come back");
+    cr_assert_eq(start(40, 20), 20, "280 is needed: no label waits for that");
 }

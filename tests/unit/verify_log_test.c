@@ -179,7 +179,7 @@ Test(verify_log, results_of_another_model_are_told_as_such, .timeout = 120) {
 }
 
 /* Short windows, no model: what they hold can be outlived. */
-static void use_spec(log_case *c, char spec[256], const char *features) {
+static void use_spec_with(log_case *c, char spec[256], const char *sources, const char *features) {
     snprintf(spec, 256, "%s/short.yaml", c->run.folder);
     FILE *to = fopen(spec, "w");
     fprintf(to,
@@ -193,15 +193,18 @@ static void use_spec(log_case *c, char spec[256], const char *features) {
             "             amount: {type: decimal, scale: 2}, currency: string, mcc: u16, channel: string, country: "
             "string,\n"
             "             lat: {type: f64, nullable: true}, lon: {type: f64, nullable: true}, is_fraud: bool}\n"
+            "%s"
             "entities: {card: {keys: [card]}, terminal: {keys: [terminal]}}\n"
             "features:\n%s"
             "vector: [\"card_*\", \"terminal_*\"]\n",
-            features);
+            sources, features);
     fclose(to);
     c->options.run.spec_path = spec;
     c->options.run.model_path = NULL;
     c->options.run.rules_count = 0;
 }
+
+static void use_spec(log_case *c, char spec[256], const char *features) { use_spec_with(c, spec, "", features); }
 
 /* The golden stream spans 17 days, windows 37: with its begin gone, nothing can be exact. With short windows what is behind them is. */
 Test(verify_log, a_log_that_lost_its_begin_says_from_where_it_is_exact, .timeout = 120) {
@@ -290,5 +293,49 @@ Test(verify_log, since_first_outlives_a_restart, .timeout = 120) {
     cr_assert_eq(verify(&c, "reference", &t), RIDE_OK, "%s", c.run.err.what);
     cr_assert(ride_verify_is_clean(&report), "%s: %s", t.field, t.a);
     cr_assert_eq(report.equal, 3027);
+    log_case_end(&c);
+}
+
+/* Labels come by a topic of their own, some of them before their events are met: they wait, also over a restart. */
+Test(verify_log, labels_that_waited_over_a_restart_are_there, .timeout = 120) {
+    static log_case c;
+    static char spec[256], text[3027][48];
+    told t;
+    uint32_t count = 0;
+    cr_assert(log_case_begin(&c, 2, UINT32_MAX));
+    use_spec_with(
+        &c, spec,
+        "  chargebacks:\n"
+        "    format: csv\n"
+        "    event_time: {field: reported_at, unit: ms}\n"
+        "    fields: {tx_id: u64, reported_at: {type: timestamp, unit: ms}, is_fraud: bool}\n"
+        "    labels: {source: tx, key: tx_id, value: is_fraud}\n",
+        "  - {entity: card, agg: [risk], windows: [2d], labels: arrival, empty: 0}\n"
+        "  - {entity: terminal, agg: [count, risk], windows: [1d, 2d], delay: 1d, labels: arrival, empty: 0}\n");
+    c.log.partitions = 3;
+    c.log.other_first = 2;
+    c.log.other_source = c.log.other_topic = "chargebacks";
+    c.log.committed[2] = RIDE_OFFSET_NONE;
+    for (const char *line = strchr(c.events, '\n') + 1; *line != '\0'; line = strchr(line, '\n') + 1) {
+        unsigned long long id = 0, ts = 0;
+        if (sscanf(line, "%llu,%llu", &id, &ts) != 2 || id % 3 != 0) continue;
+        snprintf(text[count], sizeof text[0], "%llu,%llu,1", id, ts + 3600000 * (1 + id % 20));
+        fake_append(&c.log, 2, NULL, 0, text[count], (uint32_t)strlen(text[count]));
+        count++;
+    }
+    ride_service_input inputs[2] = {c.input, {.source = "chargebacks", .format = RIDE_FORMAT_CSV}};
+    c.options.inputs = inputs;
+    c.options.inputs_count = 2;
+    c.options.run.batch_rows_max = 64;
+    c.log.burst_max = 40;
+    for (uint64_t seed = 1; seed < 5; seed++) {
+        ride_status st = log_case_serve(&c, seed, 700);
+        cr_assert(st == RIDE_E_IO || st == RIDE_INTERRUPTED, "%s", c.run.err.what);
+    }
+    cr_assert_eq(log_case_serve(&c, 9, 0), RIDE_INTERRUPTED, "%s", c.run.err.what);
+    cr_assert_eq(verify(&c, "reference", &t), RIDE_OK, "%s", c.run.err.what);
+    cr_assert(ride_verify_is_clean(&report), "%s: %s", t.field, t.a);
+    cr_assert_eq(report.equal, 3027);
+    cr_assert_eq(report.events, 3027 + count, "labels too");
     log_case_end(&c);
 }
