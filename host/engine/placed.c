@@ -37,6 +37,14 @@ void ride_placed_choose(const ride_machine *machine, uint32_t shards, const ride
     ride_topo_place(machine, &wish, out);
 }
 
+void ride_placed_cpus(const ride_placement *placement, bool is_service, int cpus[RIDE_SHARDS_MAX]) {
+    for (uint32_t i = 0; i < RIDE_SHARDS_MAX; i++) cpus[i] = -1;
+    if (!placement->binds || (!is_service && placement->shards_count == 1)) return;
+    for (uint32_t i = 0; i < placement->shards_count; i++)
+        for (int cpu = RIDE_CPUS_MAX; cpu-- > 0;)
+            if (ride_cpus_has(&placement->threads[i].cpus, (uint32_t)cpu)) cpus[i] = cpu;
+}
+
 /* ---- memory ---- */
 
 static void *memory_alloc(void *context, uint64_t bytes) {
@@ -75,7 +83,7 @@ static void bind_to_rest(const ride_placed *placed) {
 ride_status ride_placed_open(ride_placed *placed, const ride_config *config, ride_error *err) {
     *placed = (ride_placed){.config = config};
     placed->placement.shards_count = config->runtime.shards > 0 ? config->runtime.shards : 1;
-    for (uint32_t i = 0; i < RIDE_SHARDS_MAX; i++) placed->cpus[i] = -1;
+    ride_placed_cpus(&placed->placement, false, placed->cpus); /* which does not bind */
     RIDE_TRY(ride_placed_find_devices(config->backend, config->backend_path, &placed->devices, err));
     if (ride_topo_load(NULL, &placed->topo, NULL) != RIDE_OK) {
         placed->topo = NULL; /* what is not known limits nothing, and nothing is bound */
@@ -84,13 +92,8 @@ ride_status ride_placed_open(ride_placed *placed, const ride_config *config, rid
     const ride_placement *p = &placed->placement;
     ride_placed_choose(ride_topo_machine(placed->topo), config->runtime.shards, &placed->devices, &placed->placement);
     const bool is_service = ride_config_is_service(config);
-    /* A run over files with one shard is placed by the system: it is not alone on the machine for long. */
-    if (p->binds && (is_service || p->shards_count > 1)) {
-        for (uint32_t i = 0; i < p->shards_count; i++)
-            for (int cpu = RIDE_CPUS_MAX; cpu-- > 0;)
-                if (ride_cpus_has(&p->threads[i].cpus, (uint32_t)cpu)) placed->cpus[i] = cpu;
-        bind_to_rest(placed);
-    }
+    ride_placed_cpus(p, is_service, placed->cpus);
+    if (placed->cpus[0] >= 0) bind_to_rest(placed);
     for (uint32_t i = 0; i < p->notes_count && is_service; i++)
         ride_log_info("placement", ride_log_text("note", p->notes[i]));
     if (is_service)

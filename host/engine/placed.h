@@ -43,6 +43,10 @@ ride_status ride_placed_find_devices(const char *name, const char *path, ride_pl
 void ride_placed_choose(const ride_machine *machine, uint32_t shards, const ride_placed_devices *devices,
                         ride_placement *out);
 
+/* The cpu that each shard is bound to, -1 = to none. A run over files with one shard is placed by the system: it is not alone on
+ * the machine for long. */
+void ride_placed_cpus(const ride_placement *placement, bool is_service, int cpus[RIDE_SHARDS_MAX]);
+
 /* Decides. The calling thread will be the first shard's; until its run binds it, it, and the threads that it makes, run on the cores
  * that are left to others. */
 ride_status ride_placed_open(ride_placed *placed, const ride_config *config, ride_error *err);
