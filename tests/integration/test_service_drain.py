@@ -4,6 +4,7 @@
 """A stop while the broker hangs: a drain waits for runtime.drain_timeout and no longer, exits 75 and says what was not acknowledged; a second
 signal ends it at once; and the next start works those events again. Results are held back by linger.ms, so that there are some when the broker
 stops answering."""
+import atexit
 import json
 import os
 import re
@@ -31,6 +32,7 @@ class Service:
                           f"kafka: {{brokers: '{kafka.bootstrap}', raw: {{linger.ms: {linger_ms}}}}}\nadmin: '127.0.0.1:0'\n"
                           f"runtime: {{drain_timeout: {timeout}}}\nlog: {{format: json}}\n")
         self.process = subprocess.Popen([RIDE, "run", "--config", config, "--quiet"], stderr=self.log)
+        atexit.register(self.process.kill)  # whatever fails here
         self.admin = until(lambda: re.search(r'"metrics and health".*"ride.listen":"([^"]+)"', self.text()), PATIENCE_S, "a listener").group(1)
 
     def text(self):
