@@ -318,6 +318,12 @@ Test(kafka_mock, an_assignment_waits_for_its_offsets) {
     feed->ops->close(feed);
 }
 
+static uint32_t share(const told *t) {
+    uint32_t count = 0;
+    for (uint32_t s = 0; s < 64; s++) count += t->has[s];
+    return count;
+}
+
 Test(kafka_mock, two_members_share_and_nothing_is_lost) {
     fill(10000);
     ride_feed *first = open_feed(&a);
@@ -335,7 +341,7 @@ Test(kafka_mock, two_members_share_and_nothing_is_lost) {
     cr_assert_eq(first->ops->commit(first, LONG, &err), RIDE_OK, "%s", err.what);
     ride_feed *second = open_feed(&b);
     end = now() + LONG;
-    while (b.assigned == 0 || a.assigned < 2) {
+    while (share(&a) != 2 || share(&b) != 2) {
         take(first, &a, RIDE_STREAM_ANY, 500, &count);
         cr_expect_eq(count, 0u, "what was stored came again");
         take(second, &b, RIDE_STREAM_ANY, 500, &count);
@@ -343,13 +349,6 @@ Test(kafka_mock, two_members_share_and_nothing_is_lost) {
         ride_waker_wait(&waker, 5000000);
         cr_assert_lt(now(), end);
     }
-    uint32_t share[2] = {0};
-    for (uint32_t s = 0; s < 64; s++) {
-        share[0] += a.has[s];
-        share[1] += b.has[s];
-    }
-    cr_expect_eq(share[0] + share[1], (uint32_t)PARTITIONS);
-    cr_expect_eq(share[0], 2u);
     second->ops->close(second);
     first->ops->close(first);
 }

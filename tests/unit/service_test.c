@@ -1,5 +1,6 @@
 /* The service over a log in memory: nothing lost, repeats with the same bytes, order kept, over crashes at any call, rebalances, full
- * outlets and late acknowledgements; and everything equal to what a replay of the journal gives. */
+ * outlets and late acknowledgements; and everything equal to what a replay of the journal gives.
+ * No test here has a `.timeout`: Criterion's timers of long tests that run side by side leak, and LeakSanitizer says so. ctest has one. */
 #include "../support/fake_log.h"
 #include "../support/run_case.h"
 #include "engine/service.h"
@@ -149,7 +150,7 @@ static void check_replay(service_case *c, const char *what) {
     c->log = served;
 }
 
-Test(service, one_partition_gives_the_bytes_of_a_run_over_the_file, .timeout = 120) {
+Test(service, one_partition_gives_the_bytes_of_a_run_over_the_file) {
     static service_case c;
     begin(&c, 1, UINT32_MAX);
     run_case *r = &c.run;
@@ -175,7 +176,7 @@ Test(service, one_partition_gives_the_bytes_of_a_run_over_the_file, .timeout = 1
     end(&c);
 }
 
-Test(service, nothing_is_lost_and_repeats_are_equal_over_crashes, .timeout = 300) {
+Test(service, nothing_is_lost_and_repeats_are_equal_over_crashes) {
     static service_case c;
     uint64_t repeats = 0, rebalances = 0, crashes = 0;
     for (uint64_t seed = 1; seed <= 12; seed++) {
@@ -207,7 +208,7 @@ Test(service, nothing_is_lost_and_repeats_are_equal_over_crashes, .timeout = 300
 }
 
 /* A stop while nothing is acknowledged: when all was sent, and when the window is full. */
-Test(service, a_stop_does_not_wait_longer_than_the_drain_timeout_and_says_what_is_missing, .timeout = 120) {
+Test(service, a_stop_does_not_wait_longer_than_the_drain_timeout_and_says_what_is_missing) {
     static service_case c;
     for (uint32_t batch = 1; batch <= 512; batch *= 512) {
         begin(&c, 2, 600);
@@ -236,7 +237,7 @@ static void look(void *context, ride_service_tuning *tuning) {
     tuning->batch_rows_max = rows_largest;
 }
 
-Test(service, a_reload_is_taken_between_two_batches, .timeout = 60) {
+Test(service, a_reload_is_taken_between_two_batches) {
     static service_case c;
     volatile sig_atomic_t reload = 1;
     uint32_t reloads = 0;
