@@ -2,6 +2,7 @@
 # ride-test: timeout=300
 """`ride run` as a service, by signals alone (HTTP only, no broker): SIGHUP takes all of a new configuration or names what needs a restart;
 SIGTERM ends it cleanly; a second signal at once; and what it refuses to start with."""
+import atexit
 import json
 import os
 import re
@@ -30,6 +31,7 @@ class Service:
     def __init__(self, config, *arguments, **environment):
         self.process = subprocess.Popen([RIDE, "run", "--config", config, "--quiet", *arguments], stderr=subprocess.PIPE, text=True,
                                         env=dict(os.environ, **environment))
+        atexit.register(self.process.kill)  # whatever fails here
         self.lines, self.changed = [], threading.Condition()
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
