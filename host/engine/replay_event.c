@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "engine/pipeline.h"
 #include "engine/published.h"
+#include "engine/take_outlet.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -24,12 +25,6 @@ typedef struct replaying {
     uint32_t names_count;
     ride_status failed;
 } replaying;
-
-typedef struct replay_outlet {
-    ride_outlet base;
-    ride_outlet_events events;
-    replaying *r;
-} replay_outlet;
 
 static bool place_is(const ride_replay_place *place, const log_place *other) {
     return place->partition == other->partition && place->offset == other->offset &&
@@ -251,12 +246,10 @@ static void compare(replaying *r, const published_result *computed) {
     else if (part == PUBLISHED_KEY) snprintf(a->diff.field, sizeof a->diff.field, "key of the message");
 }
 
-static ride_status outlet_send(ride_outlet *base, const ride_result *result, ride_error *err) {
-    replay_outlet *outlet = (replay_outlet *)base;
-    replaying *r = outlet->r;
+static ride_status take(void *context, const ride_result *result, ride_error *err) {
+    replaying *r = context;
     log_place place;
     (void)err;
-    outlet->events.delivered(outlet->events.context, result->ticket, RIDE_OK, NULL);
     if (!log_place_of(result->headers, result->headers_count, &place) || !place_is(&r->answer->place, &place))
         return RIDE_OK;
     if (result->target == RIDE_TARGET_REJECTS) {
@@ -277,29 +270,6 @@ static ride_status outlet_send(ride_outlet *base, const ride_result *result, rid
     return RIDE_OK;
 }
 
-static ride_status outlet_poll(ride_outlet *base, ride_error *err) {
-    (void)base;
-    (void)err;
-    return RIDE_OK;
-}
-static ride_status outlet_flush(ride_outlet *base, uint64_t timeout_ns, ride_error *err) {
-    (void)timeout_ns;
-    return outlet_poll(base, err);
-}
-static void outlet_close(ride_outlet *base) { free(base); }
-
-static ride_status outlet_open(void *context, const ride_outlet_events *events, ride_waker *waker, ride_outlet **out,
-                               ride_error *err) {
-    static const ride_outlet_ops ops = {
-        .name = "replay", .send = outlet_send, .poll = outlet_poll, .flush = outlet_flush, .close = outlet_close};
-    replay_outlet *outlet = calloc(1, sizeof *outlet);
-    (void)waker;
-    if (outlet == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a replay");
-    *outlet = (replay_outlet){.base = {&ops}, .events = *events, .r = context};
-    *out = &outlet->base;
-    return RIDE_OK;
-}
-
 static ride_status compute(replaying *r, ride_diagnostics *findings, ride_error *err) {
     static ride_run_summary summary; /* large, and one replay at a time */
     ride_replay_answer *a = r->answer;
@@ -311,8 +281,9 @@ static ride_status compute(replaying *r, ride_diagnostics *findings, ride_error 
                               .stream = on_stream,
                               .row = on_row,
                               .progress = on_progress};
-    o.outlet_open = outlet_open;
-    o.outlet_context = r;
+    take_outlet_options outlet = {.name = "replay", .take = take, .context = r};
+    o.outlet_open = take_outlet_open;
+    o.outlet_context = &outlet;
     memset(o.targets, 0, sizeof o.targets);
     o.targets[RIDE_TARGET_DECISIONS] = o.targets[RIDE_TARGET_REJECTS] = true;
     o.replay = true;

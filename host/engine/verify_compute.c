@@ -1,15 +1,10 @@
 /* engine/verify_compute.c: the results come out of a replay here, into an outlet that compares them with those that were published. */
 #include "engine/pipeline.h"
+#include "engine/take_outlet.h"
 #include "engine/verify_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-typedef struct verify_outlet {
-    ride_outlet base;
-    ride_outlet_events events;
-    verifying *v;
-} verify_outlet;
 
 static void judge(verifying *v, uint32_t stream, int64_t offset, const published_result *computed,
                   const published_result *first) {
@@ -53,9 +48,8 @@ static void not_there(verifying *v, uint32_t stream, int64_t offset) {
     verify_found(v, &finding);
 }
 
-static ride_status outlet_send(ride_outlet *base, const ride_result *result, ride_error *err) {
-    verify_outlet *outlet = (verify_outlet *)base;
-    verifying *v = outlet->v;
+static ride_status take(void *context, const ride_result *result, ride_error *err) {
+    verifying *v = context;
     log_place place;
     published_result computed = {.key = result->key,
                                  .key_bytes = result->key_bytes,
@@ -63,7 +57,6 @@ static ride_status outlet_send(ride_outlet *base, const ride_result *result, rid
                                  .value_bytes = result->value_bytes,
                                  .headers = v->headers},
                      first;
-    outlet->events.delivered(outlet->events.context, result->ticket, RIDE_OK, NULL);
     if (!log_place_of(result->headers, result->headers_count, &place) ||
         !published_headers(result->headers, result->headers_count, v->headers, PUBLISHED_HEADERS_BYTES,
                            &computed.headers_bytes))
@@ -75,29 +68,6 @@ static ride_status outlet_send(ride_outlet *base, const ride_result *result, rid
     if (place.offset < v->streams[stream].exact_from) v->report->unjudged++;
     else if (st == RIDE_PENDING) not_there(v, stream, place.offset);
     else judge(v, stream, place.offset, &computed, &first);
-    return RIDE_OK;
-}
-
-static ride_status outlet_poll(ride_outlet *base, ride_error *err) {
-    (void)base;
-    (void)err;
-    return RIDE_OK;
-}
-static ride_status outlet_flush(ride_outlet *base, uint64_t timeout_ns, ride_error *err) {
-    (void)timeout_ns;
-    return outlet_poll(base, err);
-}
-static void outlet_close(ride_outlet *base) { free(base); }
-
-static ride_status outlet_open(void *context, const ride_outlet_events *events, ride_waker *waker, ride_outlet **out,
-                               ride_error *err) {
-    static const ride_outlet_ops ops = {
-        .name = "verify", .send = outlet_send, .poll = outlet_poll, .flush = outlet_flush, .close = outlet_close};
-    verify_outlet *outlet = calloc(1, sizeof *outlet);
-    (void)waker;
-    if (outlet == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a verification");
-    *outlet = (verify_outlet){.base = {&ops}, .events = *events, .v = context};
-    *out = &outlet->base;
     return RIDE_OK;
 }
 
@@ -147,8 +117,9 @@ ride_status verify_compute(verifying *v, ride_diagnostics *findings, ride_error 
     static ride_run_summary summary; /* large, and one verification at a time */
     ride_service_options o = v->o->service;
     v->replay = (ride_replay){.context = v, .stream = on_replay_stream, .row = on_row, .progress = on_progress};
-    o.outlet_open = outlet_open;
-    o.outlet_context = v;
+    take_outlet_options outlet = {.name = "verify", .take = take, .context = v};
+    o.outlet_open = take_outlet_open;
+    o.outlet_context = &outlet;
     memset(o.targets, 0, sizeof o.targets);
     o.targets[RIDE_TARGET_DECISIONS] = true;
     o.replay = true;

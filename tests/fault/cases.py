@@ -25,3 +25,14 @@ def run(cases):
 
 def main(cases):
     sys.exit(run(cases))
+
+
+def alone(run, parse):
+    """A scenario as a program: on a broker of its own, its report printed; exit 1 when something was found."""
+    options = parse()
+    with tempfile.TemporaryDirectory() as made:
+        options.folder = options.folder or made
+        with Broker(Path(options.folder) / "broker") as broker:
+            report = run(broker, options)
+    print(json.dumps(report, indent=1))
+    sys.exit(1 if report["findings"] else 0)

@@ -10,12 +10,11 @@ import argparse
 import collections
 import json
 import random
-import sys
-import tempfile
 import time
 from pathlib import Path
 
-from harness import HIT, POISON_TOPIC, Broker, Load, Topics, engine_of, judged, transactions, until, with_poison
+from cases import alone
+from harness import HIT, POISON_TOPIC, Load, Topics, engine_of, judged, transactions, until, with_poison
 
 AIM_S, DRAIN_S = 5, 300
 
@@ -101,15 +100,5 @@ def parse(arguments=None):
     return options.parse_args(arguments)
 
 
-def main():
-    options = parse()
-    with tempfile.TemporaryDirectory() as made:
-        options.folder = options.folder or made
-        with Broker(Path(options.folder) / "broker") as broker:
-            report = run(broker, options)
-    print(json.dumps(report, indent=1))
-    return 1 if report["findings"] else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    alone(run, parse)

@@ -5,15 +5,13 @@
 The engine gets a tenth of the time (SIGSTOP, SIGCONT) while the load sends what a whole one could hardly work; its queues are small, so that they are full
 at once. For a while the broker stands still. What counts is the most memory that there ever was (VmHWM)."""
 import argparse
-import json
 import signal
-import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
 
-from harness import Broker, Load, Ride, Topics, judged, transactions, until
+from cases import alone
+from harness import Load, Ride, Topics, judged, transactions, until
 
 SMALL = {"queued.max.messages.kbytes": "4096", "queue.buffering.max.kbytes": "4096", "queue.buffering.max.messages": "5000"}
 ABOVE_BOUND = 64 << 20  # what the program itself may take
@@ -81,15 +79,5 @@ def parse(arguments=None):
     return options.parse_args(arguments)
 
 
-def main():
-    options = parse()
-    with tempfile.TemporaryDirectory() as made:
-        options.folder = options.folder or made
-        with Broker(Path(options.folder) / "broker") as broker:
-            report = run(broker, options)
-    print(json.dumps(report, indent=1))
-    return 1 if report["findings"] else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    alone(run, parse)

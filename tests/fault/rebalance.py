@@ -6,14 +6,12 @@ A round: one that does not run is started, or one that runs is stopped in order 
 what the topic is partitioned by, which is what several members of a group may have."""
 import argparse
 import collections
-import json
 import random
-import sys
-import tempfile
 import time
 from pathlib import Path
 
-from harness import Broker, Load, Ride, Topics, engine_of, judged, transactions, until
+from cases import alone
+from harness import Load, Ride, Topics, engine_of, judged, transactions, until
 
 DRAIN_S = 300
 
@@ -107,15 +105,5 @@ def parse(arguments=None):
     return options.parse_args(arguments)
 
 
-def main():
-    options = parse()
-    with tempfile.TemporaryDirectory() as made:
-        options.folder = options.folder or made
-        with Broker(Path(options.folder) / "broker") as broker:
-            report = run(broker, options)
-    print(json.dumps(report, indent=1))
-    return 1 if report["findings"] else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    alone(run, parse)

@@ -90,14 +90,14 @@ if grep -E ' \./(usr/local|tmp|home|etc)' "$scratch/contents"; then fail "it put
 echo "package: $(basename "$package"), $(du -k "$package" | cut -f1) KiB, $(grep -c '^-' "$scratch/contents") files"
 
 [ "$(id -u)" = 0 ] || { echo "skipped: the package was built and looked at; installing it in an overlay needs root"; exit 77; }
-overlay='mount -t tmpfs tmpfs "$1/over" && mkdir "$1/over/upper" "$1/over/work" "$1/over/root" &&
-    mount -t overlay overlay -o "lowerdir=/,upperdir=$1/over/upper,workdir=$1/over/work" "$1/over/root"'
+overlay='mount -t tmpfs tmpfs "$1/over" && mkdir "$1/over/upper" "$1/over/work" "$1/over/system" &&
+    mount -t overlay overlay -o "lowerdir=/,upperdir=$1/over/upper,workdir=$1/over/work" "$1/over/system"'
 mkdir "$scratch/over"
 unshare -m sh -c "$overlay" sh "$scratch" 2>/dev/null ||
     { echo "skipped: the package was built and looked at; this machine lets no overlay be mounted to install it in"; exit 77; }
 cp "$package" "$scratch/ride.deb"
 # The scratch folder and this script are seen through the overlay; what is written goes into the tmpfs.
-unshare -m -p -f sh -c "$overlay"' && cp "$1/ride.deb" "$1/over/root/ride.deb" && cp "$2" "$1/over/root/test_deb.sh" &&
-    exec chroot "$1/over/root" bash /test_deb.sh inside /ride.deb' sh "$scratch" "$0" || fail "in the overlay"
+unshare -m -p -f sh -c "$overlay"' && cp "$1/ride.deb" "$1/over/system/ride.deb" && cp "$2" "$1/over/system/test_deb.sh" &&
+    exec chroot "$1/over/system" bash /test_deb.sh inside /ride.deb' sh "$scratch" "$0" || fail "in the overlay"
 [ ! -e /test_deb.sh ] || fail "the overlay leaks"
 echo "installed, run, upgraded, removed, purged in an overlay"

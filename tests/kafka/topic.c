@@ -364,7 +364,7 @@ static int relay(const char *brokers, const char *in, const char *out, const cha
             uint32_t of = i;
             if (strcmp(fault, "skip") == 0 && batch[i]->offset % 997 == 500) continue;
             if (strcmp(fault, "twist") == 0 && i + 1 < count && batch[i]->offset % 997 == 500) of = i + 1;
-            send_answer(sender, out, batch[i], batch[of], strcmp(fault, "state") == 0 ? seen / 1000 : 0);
+            send_answer(sender, out, batch[i], batch[of], strcmp(fault, "state") == 0 ? seen / 100 : 0);
         }
         phase_set(PRODUCED);
         while (undelivered > 0) rd_kafka_poll(sender, 10);

@@ -62,6 +62,15 @@ static inline bool log_case_begin(log_case *c, uint32_t partitions, uint32_t eve
     return true;
 }
 
+/* The first result of a message, or NULL. */
+static inline const fake_result *log_case_first_of(const fake_log *log, uint32_t partition, int64_t offset) {
+    for (uint64_t i = 0; i < log->results_count; i++) {
+        const fake_result *r = &log->results[i];
+        if (r->target == RIDE_TARGET_DECISIONS && r->partition == partition && r->offset == offset) return r;
+    }
+    return NULL;
+}
+
 static inline void log_case_end(log_case *c) {
     fake_log_free(&c->log);
     free(c->events);

@@ -1,6 +1,8 @@
 /* Services that share a group because every window is over events of one partition (partition_keyed): each partition gives the results that
  * it gives alone, however far the clocks of the others are ahead, and whichever process has it when.
- * No test here has a `.timeout`: Criterion's timers of long tests that run side by side leak, and LeakSanitizer says so. ctest has one. */
+ * No test here has a `.timeout`: Criterion's timers of long tests that run side by side leak, and LeakSanitizer says so: all of
+ * them together have what the longest of them had alone.
+ * ride-test: timeout=300 */
 #include "../support/log_case.h"
 
 #include <criterion/criterion.h>
@@ -50,14 +52,6 @@ static void begin(log_case *c, char spec[160]) {
     c->options.partition_keyed = true;
 }
 
-static const fake_result *first_of(const fake_log *log, uint32_t partition, int64_t offset) {
-    for (uint64_t i = 0; i < log->results_count; i++) {
-        const fake_result *r = &log->results[i];
-        if (r->target == RIDE_TARGET_DECISIONS && r->partition == partition && r->offset == offset) return r;
-    }
-    return NULL;
-}
-
 /* Each partition alone, by a process that knows of no other. The caller frees the results. */
 static fake_log alone(log_case *c) {
     for (uint32_t p = 0; p < PARTITIONS; p++) {
@@ -82,7 +76,7 @@ static uint64_t check_results(const log_case *c, const fake_log *expected, const
     for (uint64_t i = 0; i < c->log.results_count; i++) {
         const fake_result *r = &c->log.results[i];
         if (r->target != RIDE_TARGET_DECISIONS) continue;
-        const fake_result *e = first_of(expected, r->partition, r->offset);
+        const fake_result *e = log_case_first_of(expected, r->partition, r->offset);
         cr_assert(e != NULL && e->bytes == r->bytes && memcmp(e->value, r->value, r->bytes) == 0,
                   "%s: %u/%lld is\n%s, alone\n%s", what, r->partition, (long long)r->offset, r->value,
                   e != NULL ? e->value : "not there");
@@ -90,7 +84,8 @@ static uint64_t check_results(const log_case *c, const fake_log *expected, const
     }
     for (uint32_t p = 0; p < PARTITIONS; p++) {
         for (int64_t offset = 0; offset < c->log.counts[p]; offset++)
-            cr_assert_not_null(first_of(&c->log, p, offset), "%s: %u/%lld is missing", what, p, (long long)offset);
+            cr_assert_not_null(log_case_first_of(&c->log, p, offset), "%s: %u/%lld is missing", what, p,
+                               (long long)offset);
         messages += (uint64_t)c->log.counts[p];
     }
     return results - messages;

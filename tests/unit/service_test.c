@@ -1,93 +1,15 @@
 /* The service over a log in memory: nothing lost, repeats with the same bytes, order kept, over crashes at any call, rebalances, full
  * outlets and late acknowledgements; and everything equal to what a replay of the journal gives.
- * No test here has a `.timeout`: Criterion's timers of long tests that run side by side leak, and LeakSanitizer says so. ctest has one. */
-#include "../support/fake_log.h"
-#include "../support/run_case.h"
-#include "engine/service.h"
+ * No test here has a `.timeout`: Criterion's timers of long tests that run side by side leak, and LeakSanitizer says so: all of
+ * them together have what the longest of them had alone.
+ * ride-test: timeout=300 */
+#include "../support/log_case.h"
 #include "state/journal.h"
 
 #include <criterion/criterion.h>
 
-typedef struct service_case {
-    run_case run; /* paths and options */
-    fake_log log;
-    char journal[160];
-    char *events; /* the golden stream's text, cut into messages */
-    ride_waker waker;
-    ride_service_input input;
-    ride_service_options options;
-} service_case;
-
-/* Events of one card are of one partition. */
-static void fill_log(service_case *c, uint32_t partitions, uint32_t events_max) {
-    size_t bytes = 0;
-    c->events = run_case_file(c->run.events, &bytes);
-    cr_assert_not_null(c->events);
-    c->log = (fake_log){.source = "tx", .topic = "events", .partitions = partitions};
-    for (uint32_t p = 0; p < partitions; p++) c->log.committed[p] = RIDE_OFFSET_NONE;
-    uint32_t count = 0;
-    for (char *line = strchr(c->events, '\n') + 1; *line != '\0' && count < events_max; count++) {
-        char *end = strchr(line, '\n');
-        char *card = strchr(strchr(line, ',') + 1, ',') + 1, *card_end = strchr(card, ',');
-        uint32_t hash = 2166136261u;
-        for (const char *at = card; at < card_end; at++) hash = (hash ^ (uint8_t)*at) * 16777619u;
-        fake_append(&c->log, hash % partitions, card, (uint32_t)(card_end - card), line, (uint32_t)(end - line));
-        line = end + 1;
-    }
-}
-
-static void begin(service_case *c, uint32_t partitions, uint32_t events_max) {
-    memset(c, 0, sizeof *c);
-    cr_assert(run_case_begin(&c->run));
-    fill_log(c, partitions, events_max);
-    cr_assert_eq(ride_waker_open(&c->waker, NULL), RIDE_OK);
-    snprintf(c->journal, sizeof c->journal, "%s/journal.ride", c->run.folder);
-    c->log.stop = &c->run.stop;
-    c->input = (ride_service_input){.source = "tx", .format = RIDE_FORMAT_CSV};
-    c->options = (ride_service_options){.run = c->run.options,
-                                        .inputs = &c->input,
-                                        .inputs_count = 1,
-                                        .feeds_count = 1,
-                                        .outlet_open = fake_outlet_open,
-                                        .outlet_context = &c->log,
-                                        .targets = {true, true, true, true},
-                                        .targets_format = RIDE_FORMAT_CSV,
-                                        .journal_path = c->journal,
-                                        .drain_timeout_ns = UINT64_C(30000000000),
-                                        .waker = &c->waker};
-    c->options.feeds[0].open = fake_feed_open;
-    c->options.feeds[0].context = &c->log;
-    ride_run_options *run = &c->options.run;
-    run->inputs_count = 0;
-    run->output_path = run->rejects_path = run->late_path = NULL;
-    run->progress = NULL;
-}
-
-static void end(service_case *c) {
-    fake_log_free(&c->log);
-    free(c->events);
-    ride_waker_close(&c->waker);
-    run_case_end(&c->run);
-}
-
-static ride_status run(service_case *c, uint64_t seed, uint64_t crash_after) {
-    run_case *r = &c->run;
-    ride_run_summary_free(&r->summary);
-    ride_diagnostics_init(&r->findings);
-    r->stop = 0;
-    c->log.random = seed;
-    c->log.calls = 0;
-    c->log.crash_after = crash_after;
-    c->log.stop_at_end = crash_after == 0;
-    return ride_service_run(&c->options, &r->summary, &r->findings, &r->err);
-}
-
-static const fake_result *first_of(const fake_log *log, uint32_t partition, int64_t offset) {
-    for (uint64_t i = 0; i < log->results_count; i++) {
-        const fake_result *r = &log->results[i];
-        if (r->target == RIDE_TARGET_DECISIONS && r->partition == partition && r->offset == offset) return r;
-    }
-    return NULL;
+static void begin(log_case *c, uint32_t partitions, uint32_t events_max) {
+    cr_assert(log_case_begin(c, partitions, events_max));
 }
 
 /* Every message has a result; its repeats have the same bytes; first results of a partition are in its order. Returns the repeats. */
@@ -126,7 +48,7 @@ static uint64_t check_results(const fake_log *log, const char *what) {
 }
 
 /* The journal alone gives every result again. */
-static void check_replay(service_case *c, const char *what) {
+static void check_replay(log_case *c, const char *what) {
     fake_log served = c->log;
     c->log.results = NULL;
     c->log.results_count = c->log.results_room = 0;
@@ -134,14 +56,14 @@ static void check_replay(service_case *c, const char *what) {
     c->options.replay = true;
     const uint32_t batch = c->options.run.batch_rows_max;
     c->options.run.batch_rows_max = 333;
-    cr_assert_eq(run(c, 1, 0), RIDE_OK, "%s: %s", what, c->run.err.what);
+    cr_assert_eq(log_case_serve(c, 1, 0), RIDE_OK, "%s: %s", what, c->run.err.what);
     c->options.replay = false;
     c->options.run.batch_rows_max = batch;
     check_results(&c->log, "replay");
     for (uint64_t i = 0; i < c->log.results_count; i++) {
         const fake_result *r = &c->log.results[i];
         if (r->target != RIDE_TARGET_DECISIONS) continue;
-        const fake_result *f = first_of(&served, r->partition, r->offset);
+        const fake_result *f = log_case_first_of(&served, r->partition, r->offset);
         cr_assert(f != NULL && f->bytes == r->bytes && memcmp(f->value, r->value, r->bytes) == 0,
                   "%s: a replay of %u/%lld differs:\n%s\n%s", what, r->partition, (long long)r->offset, f->value,
                   r->value);
@@ -151,14 +73,14 @@ static void check_replay(service_case *c, const char *what) {
 }
 
 Test(service, one_partition_gives_the_bytes_of_a_run_over_the_file) {
-    static service_case c;
+    static log_case c;
     begin(&c, 1, UINT32_MAX);
     run_case *r = &c.run;
     cr_assert_eq(run_case_run(r), RIDE_OK);
     size_t bytes = 0;
     char *file = run_case_file(r->output, &bytes);
     c.options.run.vector = true;
-    cr_assert_eq(run(&c, 7, 0), RIDE_INTERRUPTED, "%s", r->err.what);
+    cr_assert_eq(log_case_serve(&c, 7, 0), RIDE_INTERRUPTED, "%s", r->err.what);
     const char *line = strchr(file, '\n') + 1;
     uint64_t count = 0;
     for (uint64_t i = 0; i < c.log.results_count; i++) {
@@ -173,11 +95,11 @@ Test(service, one_partition_gives_the_bytes_of_a_run_over_the_file) {
     cr_assert_eq(*line, '\0', "all of the file");
     cr_assert_eq(c.log.committed[0], c.log.counts[0], "everything is stored after a clean stop");
     free(file);
-    end(&c);
+    log_case_end(&c);
 }
 
 Test(service, nothing_is_lost_and_repeats_are_equal_over_crashes) {
-    static service_case c;
+    static log_case c;
     uint64_t repeats = 0, rebalances = 0, crashes = 0;
     for (uint64_t seed = 1; seed <= 12; seed++) {
         char what[64];
@@ -192,7 +114,7 @@ Test(service, nothing_is_lost_and_repeats_are_equal_over_crashes) {
             cr_assert_lt(attempts, 60, "%s: it does not come to an end", what);
             fake_log chance = {.random = seed * 1000 + attempts};
             c.options.run.shards = 1 + (uint32_t)((seed + attempts) % 3);
-            st = run(&c, seed * 77 + attempts, attempts < 8 ? 20 + fake_random(&chance) % 1500 : 0);
+            st = log_case_serve(&c, seed * 77 + attempts, attempts < 8 ? 20 + fake_random(&chance) % 1500 : 0);
             cr_assert(st == RIDE_INTERRUPTED || (st == RIDE_E_IO && strcmp(c.run.err.what, "crash") == 0), "%s: %s",
                       what, c.run.err.what);
             crashes += st != RIDE_INTERRUPTED;
@@ -200,7 +122,7 @@ Test(service, nothing_is_lost_and_repeats_are_equal_over_crashes) {
         repeats += check_results(&c.log, what);
         rebalances += c.log.rebalances;
         check_replay(&c, what);
-        end(&c);
+        log_case_end(&c);
     }
     cr_assert_gt(crashes, 60);
     cr_assert_gt(repeats, 100, "nothing was hit: the test would see no loss");
@@ -209,14 +131,14 @@ Test(service, nothing_is_lost_and_repeats_are_equal_over_crashes) {
 
 /* A stop while nothing is acknowledged: when all was sent, and when the window is full. */
 Test(service, a_stop_does_not_wait_longer_than_the_drain_timeout_and_says_what_is_missing) {
-    static service_case c;
+    static log_case c;
     for (uint32_t batch = 1; batch <= 512; batch *= 512) {
         begin(&c, 2, 600);
         c.options.run.batch_rows_max = batch;
         c.options.drain_timeout_ns = 50000000;
         c.log.is_away = true;
         c.log.polls_left = 300;
-        cr_assert_eq(run(&c, 5, 0), RIDE_PENDING);
+        cr_assert_eq(log_case_serve(&c, 5, 0), RIDE_PENDING);
         ride_error *err = &c.run.err;
         cr_assert_not_null(strstr(err->what, " were not acknowledged within 0.1 s"), "%s", err->what);
         cr_assert_not_null(strstr(err->what, batch == 1 ? " of 64 batches" : " batches"), "%s", err->what);
@@ -225,9 +147,9 @@ Test(service, a_stop_does_not_wait_longer_than_the_drain_timeout_and_says_what_i
         for (uint32_t p = 0; p < 2; p++) cr_assert_eq(c.log.committed[p], RIDE_OFFSET_NONE, "nothing is stored");
         cr_assert_gt(c.log.results_count, 0);
         c.log.is_away = false; /* the broker is back */
-        cr_assert_eq(run(&c, 6, 0), RIDE_INTERRUPTED, "%s", err->what);
+        cr_assert_eq(log_case_serve(&c, 6, 0), RIDE_INTERRUPTED, "%s", err->what);
         cr_assert_gt(check_results(&c.log, "after the broker is back"), 0, "results were repeated");
-        end(&c);
+        log_case_end(&c);
     }
 }
 
@@ -238,7 +160,7 @@ static void look(void *context, ride_service_tuning *tuning) {
 }
 
 Test(service, a_reload_is_taken_between_two_batches) {
-    static service_case c;
+    static log_case c;
     volatile sig_atomic_t reload = 1;
     uint32_t reloads = 0;
     begin(&c, 1, 3000);
@@ -250,12 +172,12 @@ Test(service, a_reload_is_taken_between_two_batches) {
         c.log.committed[0] = RIDE_OFFSET_NONE;
         fake_results_free(&c.log);
         remove(c.journal);
-        cr_assert_eq(run(&c, 1, 0), RIDE_INTERRUPTED, "%s", c.run.err.what);
+        cr_assert_eq(log_case_serve(&c, 1, 0), RIDE_INTERRUPTED, "%s", c.run.err.what);
         cr_assert_eq(reload, 0);
         check_results(&c.log, "reloaded");
         uint64_t batches = c.run.summary.batch_ns.count;
         cr_assert_geq(batches, 3000 / rows_largest, "%llu batches", (unsigned long long)batches);
     }
     cr_assert_eq(reloads, 3);
-    end(&c);
+    log_case_end(&c);
 }
