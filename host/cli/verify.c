@@ -119,7 +119,8 @@ static int run_once(ride_run_options *run, const char *backend, const char *path
 static ride_input_option items[RIDE_SOURCES_MAX];
 static cli_inputs inputs = {.items = items};
 static const char *spec_path, *backend_name, *backend_path, *config_path, *journal_path;
-static uint32_t first = 10;
+enum { FIRST_FINDINGS = 10 };
+static uint32_t first = UINT32_MAX; /* not given */
 static cli_sets sets;
 static const cli_option options[] = {
     {"--spec", CLI_TEXT, &spec_path},        {"--input", CLI_INPUTS, &inputs},
@@ -138,12 +139,13 @@ int cli_verify(int argc, char **argv) {
             return cli_usage("verify", "--config has its own spec and inputs: %s is for files",
                              spec_path != NULL ? "--spec" : "--input");
         const cli_verify_asked asked = {config_path,  &sets,        backend_name != NULL ? backend_name : "reference",
-                                        backend_path, journal_path, first};
+                                        backend_path, journal_path, first != UINT32_MAX ? first : FIRST_FINDINGS};
         return cli_verify_log(&asked);
     }
     if (spec_path == NULL) return cli_usage("verify", "--spec is missing (or --config)");
     if (inputs.count == 0) return cli_usage("verify", "--input is missing");
-    if (journal_path != NULL || sets.count > 0) return cli_usage("verify", "--journal and --set go with --config");
+    if (journal_path != NULL || sets.count > 0 || first != UINT32_MAX)
+        return cli_usage("verify", "--journal, --first and --set go with --config");
     if (backend_name == NULL) backend_name = "cpu";
     run.spec_path = spec_path;
     run.backend_path = backend_path;

@@ -140,7 +140,7 @@ static int run(const ride_config *config, const cli_verify_asked *asked) {
     else {
         report(&result, asked->backend, journal != NULL ? journal : ride_service_journal(config, path));
         if (!ride_verify_is_clean(&result)) code = ride_status_exit_code(RIDE_E_DATA);
-        else if (result.computed == 0 && result.results > 0) code = ride_status_exit_code(RIDE_E_NO_INPUT);
+        else if (result.computed == 0) code = ride_status_exit_code(RIDE_E_NO_INPUT);
         const int written = cli_print("");
         if (written != 0) code = written;
     }

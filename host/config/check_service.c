@@ -25,11 +25,12 @@ static void check_files_or_service(config_builder *b) {
                         *topic = config_find_option(CONFIG_INPUT ".topic");
     char key[CONFIG_KEY_BYTES];
     if (!ride_config_is_service(b->config)) {
-        static const char *const of_service[] = {"journal.path"};
+        /* options without a default: `ride config show` prints the others, and what it prints is a configuration */
+        static const char *const of_service[] = {"journal.path", "kafka.brokers", "admin.listen", "http.token_file"};
         for (size_t i = 0; i < sizeof of_service / sizeof of_service[0]; i++)
             if (by_key(b, of_service[i]) && b->config->inputs_count > 0)
                 config_fault_at(b, config_setting_by_key(b, of_service[i]), NULL,
-                                "`%s` is of a service: a run over files writes its outputs in the order of its inputs",
+                                "`%s` is of a service (topics or HTTP): a run over files does nothing with it",
                                 of_service[i]);
         return;
     }

@@ -50,7 +50,8 @@ YAML
     fi
     # With a start forbidden by a bad configuration the program says why, and the unit would not try again.
     echo 'spec: nowhere.yaml' >/etc/ride/ride.yaml
-    got=0; ride config check --config /etc/ride/ride.yaml >/dev/null 2>&1 || got=$?
+    ! grep -q '^ExecStartPre=' /lib/systemd/system/ride.service || fail "a failed ExecStartPre is started again whatever its exit code"
+    got=0; ride run --config /etc/ride/ride.yaml >/dev/null 2>&1 || got=$?
     sed -n 's/^RestartPreventExitStatus=//p' /lib/systemd/system/ride.service | tr ' ' '\n' | grep -qx "$got" || fail "exit $got would be tried again"
     dpkg -i "$1" >/tmp/dpkg.log 2>&1 || { cat /tmp/dpkg.log; fail "dpkg -i over itself"; }
     [ "$(cat /etc/ride/ride.yaml)" = 'spec: nowhere.yaml' ] || fail "an upgrade changed the configuration"

@@ -206,6 +206,10 @@ def check_refusals(service, folder):
     (folder / "rubbish.ride").write_bytes(b"x" * 100)
     has(ride("verify", "--config", service.path, "--journal", folder / "rubbish.ride", code=65), "not an arrival journal")
     has(ride("verify", "--config", service.path, "--set", "outputs.decisions.topic=nothing-there", code=66), "nothing-there")
+    tool(service.broker, "create", "empty", PARTITIONS)
+    has(ride("verify", "--config", service.path, "--set", "outputs.decisions.topic=empty", code=65), "missing")
+    has(ride("verify", "--config", service.path, "--set", "outputs.decisions.topic=empty", "--set", "kafka.group=nobody", code=66), "on the way")
+    has(ride("verify", "--spec", "x", "--input", "y", "--first", "3", code=64), "--first")
     has(ride("verify", "--config", service.path, "--spec", "x", code=64), "--config has its own spec")
     has(ride("verify", code=64), "--spec is missing")
 
