@@ -149,6 +149,10 @@ static void open_slot(kafka_feed *feed, const ride_stream_info *info) {
                            .stored = RIDE_OFFSET_NONE,
                            .given = info->committed,
                            .sent = info->committed};
+    /* with `latest` nothing before the log's end is ours: kept, or what comes before the next assignment would not be met */
+    if (feed->options.start_latest && !feed->options.reader && info->committed == RIDE_OFFSET_NONE &&
+        info->log_end >= 0 && info->start == info->log_end)
+        slot->stored = info->log_end;
     feed->slot_of[info->stream] = at;
     slot->queue = rd_kafka_queue_get_partition(feed->client.rk, info->topic, info->partition);
     rd_kafka_queue_forward(slot->queue, NULL);

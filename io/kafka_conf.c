@@ -60,19 +60,25 @@ static void set_if_known(builder *b, const char *name, const char *value) {
 
 /* The first line of a file that holds a password. The text is wiped when it was handed over. */
 static void set_secret(builder *b, const char *name, const char *path, const char *key) {
-    char secret[SECRET_BYTES];
+    char secret[SECRET_BYTES], buffer[SECRET_BYTES]; /* the file's own buffer would keep it */
     if (b->status != RIDE_OK || path == NULL) return;
     FILE *file = fopen(path, "re");
+    if (file != NULL) setvbuf(file, buffer, _IOFBF, sizeof buffer);
     if (file == NULL || fgets(secret, sizeof secret, file) == NULL) {
         b->status = ride_fail(b->err, RIDE_E_CONFIG, "kafka: cannot read the password in %s: %s", path,
                               file == NULL ? strerror(errno) : "it is empty");
         ride_error_advice(b->err, "check kafka.%s", key);
+    } else if (strlen(secret) == sizeof secret - 1 && secret[sizeof secret - 2] != '\n') {
+        b->status = ride_fail(b->err, RIDE_E_CONFIG, "kafka: the password in %s is longer than %d bytes", path,
+                              SECRET_BYTES - 2);
+        ride_error_advice(b->err, "check kafka.%s", key);
     } else {
         secret[strcspn(secret, "\r\n")] = '\0';
         set(b, name, secret);
-        explicit_bzero(secret, sizeof secret);
     }
+    explicit_bzero(secret, sizeof secret);
     if (file != NULL) fclose(file);
+    explicit_bzero(buffer, sizeof buffer);
 }
 
 /* librdkafka names OpenSSL's error for a file that is not there; a person wants the path and the key. */

@@ -175,14 +175,16 @@ static void tell_health(kafka_feed *feed) {
 
 static void fill(ride_message *out, rd_kafka_message_t *message, uint32_t stream, uint64_t now_ns) {
     rd_kafka_timestamp_type_t type;
-    int64_t ms = rd_kafka_message_timestamp(message, &type);
+    const int64_t ms = rd_kafka_message_timestamp(message, &type);
+    /* a producer may have put anything there: what is behind the year 9999 is no time */
+    const bool is_known = type != RD_KAFKA_TIMESTAMP_NOT_AVAILABLE && ms >= 0 && ms <= INT64_C(253402300799999);
     *out = (ride_message){.value = message->payload,
                           .key = message->key,
                           .value_bytes = (uint32_t)message->len,
                           .key_bytes = (uint32_t)message->key_len,
                           .stream = stream,
                           .offset = message->offset,
-                          .arrival_us = type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || ms < 0 ? INT64_MIN : ms * 1000,
+                          .arrival_us = is_known ? ms * 1000 : INT64_MIN,
                           .polled_ns = now_ns,
                           .handle = message};
 }
@@ -198,6 +200,7 @@ static uint32_t take(kafka_feed *feed, kafka_stream *slot, ride_message *message
         bytes += message->len + message->key_len;
         if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR && message->offset >= slot->next) {
             slot->next = message->offset + 1;
+            feed->topics[slot->source].missing = false;
             feed->ends_seen -= slot->end_seen; /* it was no end after all */
             slot->end_seen = false;
             fill(&messages[count++], message, slot->stream, now_ns);

@@ -31,7 +31,8 @@ typedef struct kafka_outlet {
     uint64_t waiting_max;
     refused refused[REFUSED_MAX]; /* too large even to be sent: told by the next poll, as the rule is */
     uint32_t refused_count;
-    char trouble[KAFKA_WHY_BYTES]; /* of the last result that failed */
+    char trouble[KAFKA_WHY_BYTES]; /* of the last result that failed, or that has no topic now */
+    bool is_missing;               /* the latter */
     bool closing;
 } kafka_outlet;
 
@@ -93,6 +94,8 @@ static ride_status outlet_send(ride_outlet *base, const ride_result *result, rid
     rd_kafka_error_t *error = rd_kafka_produceva(outlet->client.rk, parts, headers != NULL ? 6 : 5);
     if (error == NULL) {
         outlet->sent++;
+        if (outlet->is_missing) outlet->trouble[0] = '\0';
+        outlet->is_missing = false;
         return RIDE_OK;
     }
     rd_kafka_resp_err_t code = rd_kafka_error_code(error);
@@ -100,6 +103,12 @@ static ride_status outlet_send(ride_outlet *base, const ride_result *result, rid
     if (headers != NULL) rd_kafka_headers_destroy(headers);
     switch (code) {
     case RD_KAFKA_RESP_ERR__QUEUE_FULL: return RIDE_FULL;
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART: /* it vanished, or is being made anew: waited for, as a broker is */
+        snprintf(outlet->trouble, sizeof outlet->trouble, "the topic %.100s is not there",
+                 outlet->names[result->target]);
+        outlet->is_missing = true;
+        return RIDE_FULL;
     case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
         outlet->sent++;
         outlet->refused[outlet->refused_count++] = (refused){.ticket = result->ticket, .target = result->target};

@@ -92,8 +92,7 @@ static void answered(void *context, ride_http_request *request) {
     uint32_t count = call->job->events_count;
     call->rows = ride_blocks_take(call->score->blocks, count * sizeof *call->rows, NULL);
     if (call->rows == NULL) {
-        ride_http_set(request, "Retry-After", "1");
-        ride_http_error(request, 503, "no_memory", NULL, "scored, but there is no memory for the answer: ask again");
+        ride_http_error(request, 500, "no_memory", NULL, "scored, but there was no memory for the answer");
         return;
     }
     for (uint32_t i = 0; i < count; i++)

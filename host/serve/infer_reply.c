@@ -122,8 +122,7 @@ void score_infer_reply(ride_score *s, ride_http_request *request, const infer_re
     bool any = false;
     char *block = ride_blocks_take(s->blocks, 2 * room, NULL);
     if (block == NULL) {
-        ride_http_set(request, "Retry-After", "1");
-        ride_http_error(request, 503, "no_memory", NULL, "scored, but there is no memory for the answer: ask again");
+        ride_http_error(request, 500, "no_memory", NULL, "scored, but there was no memory for the answer");
         return;
     }
     writer data = {s->parser, block + room, 0}, head = {s->parser, block, 0};

@@ -83,6 +83,7 @@ bool ride_job_answer(ride_job_event *event, const ride_answer *answer) {
         if (!make_room(job, bytes)) {
             text = no_room;
             bytes = sizeof no_room - 1;
+            event->status = RIDE_E_MEMORY; /* worked all the same */
         }
         event->answer_at = (uint32_t)job->answers_used;
         event->answer_bytes = (uint32_t)bytes;

@@ -94,9 +94,7 @@ static void reply(void *context, ride_http_request *request) {
         size_t bytes;
         const char *text = ride_job_text(job, &bytes);
         if (text == NULL) {
-            retry(request);
-            ride_http_error(request, 503, "no_memory", NULL,
-                            "scored, but there is no memory for the answer: ask again");
+            ride_http_error(request, 500, "no_memory", NULL, "scored, but there was no memory for the answer");
         } else {
             ride_http_reply(request, 200, job->form == RIDE_JOB_ARRAY ? "application/json" : "application/x-ndjson",
                             text, bytes);
