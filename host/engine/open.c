@@ -50,7 +50,8 @@ static void on_reject(void *context, const ride_reject *reject) {
 /* While an input has nothing to give, what is done is shown. */
 static void flush_outputs(void *context) {
     pipeline *p = context;
-    if (p->overlap != NULL) overlap_wait(p);
+    /* within a group of one timestamp rows are in hand already, and the other batch's must not be written before them */
+    if (p->overlap != NULL && p->batch->rows_count == 0) overlap_wait(p);
     for (int i = 0; i < OUTPUTS; i++)
         if (p->outputs[i].sink != NULL)
             ride_sink_flush(p->outputs[i].sink, NULL); /* a failure stays with the sink, and its next write tells it */

@@ -35,6 +35,10 @@ void service_fail(service *s, ride_status status, const ride_error *err) {
     s->failure = *err;
 }
 
+void service_beat(service *s) {
+    if (s->options->heartbeat_ns != NULL) atomic_store(s->options->heartbeat_ns, service_now());
+}
+
 void service_ready(service *s, const char *part, bool ready, const char *why) {
     if (s->options->ready != NULL) s->options->ready(s->options->ready_context, part, ready, why);
 }
@@ -95,7 +99,16 @@ static void batch_empty(service *s) {
     s->p.duplicates_in_batch = 0;
     s->runs_count = 0;
     s->held_count = 0;
+    s->batch_rejected = 0;
+    for (uint32_t i = 0; i < s->inputs_count; i++) s->inputs[i].taken = 0;
     ride_metric_set(s->m.in_flight, 0);
+}
+
+/* The counters as before a silent batch; how many labels wait is not one of them. */
+static void summary_restore(service *s) {
+    const uint64_t unknown = s->p.summary->labels_unknown;
+    *s->p.summary = *s->kept;
+    s->p.summary->labels_unknown = unknown;
 }
 
 static ride_status failed(const service *s, ride_error *err) {
@@ -104,7 +117,6 @@ static ride_status failed(const service *s, ride_error *err) {
 }
 
 ride_status service_work(service *s, ride_error *err) {
-    pipeline *p = &s->p;
     RIDE_TRY(failed(s, err));
     if (s->runs_count == 0) return RIDE_OK;
     const uint64_t begin_ns = service_now();
@@ -122,7 +134,7 @@ ride_status service_work(service *s, ride_error *err) {
         window_end(s);
         phase_set(s, PHASE_PRODUCED);
         observe(s, begin_ns, journal_ns, compute_ns, service_now());
-    } else *p->summary = *s->kept;
+    } else summary_restore(s);
     batch_empty(s);
     return window_advance(s, err);
 }
@@ -130,7 +142,8 @@ ride_status service_work(service *s, ride_error *err) {
 void service_drop(service *s) {
     if (s->runs_count == 0) return;
     s->runs_count = 0; /* no progress */
-    if (s->silent) *s->p.summary = *s->kept;
+    service_answer_held(s);
+    if (s->silent) summary_restore(s);
     else window_end(s);
     batch_empty(s);
 }
@@ -201,7 +214,9 @@ static ride_status serve(service *s, ride_error *err) {
     while (!service_stopped(s)) {
         RIDE_TRY(failed(s, err));
         reload(s);
-        if (s->options->heartbeat_ns != NULL) atomic_store(s->options->heartbeat_ns, service_now());
+        service_beat(s);
+        /* what was taken before the assignment changed belongs into the windows of before */
+        if (s->runs_count > 0 && (s->is_partial || s->must_rebuild)) RIDE_TRY(service_work(s, err));
         if (s->is_partial || s->must_rebuild)
             state_desk_serve(s->options->desk, NULL, "the window state is not there yet");
         if (s->is_partial) {

@@ -70,6 +70,14 @@ static uint32_t headers_make(service *s, uint32_t row, ride_header out[HEADERS],
     return count;
 }
 
+/* Into s->record. */
+static ride_status encode(service *s, ride_encoder *encoder, const ride_encoder_set *sets, uint32_t row, size_t *bytes,
+                          ride_error *err) {
+    ride_status st = ride_encoder_row(encoder, sets, row, s->record, RECORD_BYTES_MAX, bytes);
+    if (st == RIDE_FULL) st = ride_fail(err, RIDE_E_UNSUPPORTED, "a result of more than %d bytes", RECORD_BYTES_MAX);
+    return st;
+}
+
 static ride_status row_send(service *s, const ride_encoder_set *sets, uint32_t row, ride_error *err) {
     const pipeline *p = &s->p;
     const uint32_t flags = *row_flags(p, row);
@@ -81,21 +89,21 @@ static ride_status row_send(service *s, const ride_encoder_set *sets, uint32_t r
                        verdict_u32(p, row, VERDICT_END) != END_DUPLICATE;
     size_t bytes = 0;
     if (s->options->targets[RIDE_TARGET_DECISIONS] || alert)
-        RIDE_TRY(ride_encoder_row(s->decision_encoder, sets, row, s->record, RECORD_BYTES_MAX, &bytes));
+        RIDE_TRY(encode(s, s->decision_encoder, sets, row, &bytes, err));
     if (s->options->targets[RIDE_TARGET_DECISIONS])
         RIDE_TRY(window_send(s, RIDE_TARGET_DECISIONS, &s->rows[row], s->record, bytes, headers, headers_count, err));
     if (alert)
         RIDE_TRY(window_send(s, RIDE_TARGET_ALERTS, &s->rows[row], s->record, bytes, headers, headers_count, err));
     if (s->late_encoder == NULL || (flags & (RIDE_ROW_SKIP | RIDE_ROW_ENTERS))) return RIDE_OK;
-    RIDE_TRY(ride_encoder_row(s->late_encoder, sets, row, s->record, RECORD_BYTES_MAX, &bytes));
+    RIDE_TRY(encode(s, s->late_encoder, sets, row, &bytes, err));
     return window_send(s, RIDE_TARGET_LATE, &s->rows[row], s->record, bytes, headers, headers_count, err);
 }
 
-static ride_status row_answer(service *s, const ride_encoder_set *sets, uint32_t row) {
+static ride_status row_answer(service *s, const ride_encoder_set *sets, uint32_t row, ride_error *err) {
     const uint32_t held = s->rows[row].held;
     ride_feed *feed = s->feeds[s->held_feed[held]];
     size_t bytes = 0;
-    RIDE_TRY(ride_encoder_row(s->answer_encoder, sets, row, s->record, RECORD_BYTES_MAX, &bytes));
+    RIDE_TRY(encode(s, s->answer_encoder, sets, row, &bytes, err));
     const ride_answer how = {.status = RIDE_OK, .text = s->record, .text_bytes = (uint32_t)bytes};
     feed->ops->answer(feed, &s->held[held], &how);
     feed->ops->release(feed, &s->held[held], 1);
@@ -117,7 +125,7 @@ ride_status service_emit(service *s, ride_error *err) {
             tap->row(tap->context, p, row, stream->topic, stream->partition, s->rows[row].offset);
         }
         if (sends) RIDE_TRY(row_send(s, sets, row, err));
-        if (s->rows[row].held != HELD_NONE) RIDE_TRY(row_answer(s, sets, row));
+        if (s->rows[row].held != HELD_NONE) RIDE_TRY(row_answer(s, sets, row, err));
     }
     s->held_count = 0;
     ride_status st = outputs_write(p);

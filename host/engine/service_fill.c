@@ -36,11 +36,21 @@ void service_release(service *s) {
     s->chunk_at = s->chunk_count = 0;
 }
 
-void service_give_up(service *s) {
-    service_release(s);
+void service_answer_held(service *s) {
     for (uint32_t i = 0; i < s->held_count; i++)
         if (s->held[i].handle != NULL) answer(s, s->held_feed[i], &s->held[i], &away);
     s->held_count = 0;
+}
+
+void service_give_up(service *s) {
+    service_release(s);
+    service_answer_held(s);
+}
+
+uint64_t service_taken(const service *s) {
+    uint64_t taken = 0;
+    for (uint32_t i = 0; i < s->inputs_count; i++) taken += s->inputs[i].taken;
+    return taken;
 }
 
 /* A message that is no event: to the dead letters, and to who waits for its answer. */
@@ -135,6 +145,33 @@ static bool too_far_ahead(const service *s, const service_input *in, const ride_
            *row_time(&s->p, row, RIDE_COLUMN_TIME) - message->arrival_us > in->spec->max_future_us;
 }
 
+/* What a result repeats of its event as text: id and keys. More of it would make results that no log takes. */
+static bool repeats_too_much(const service *s, uint32_t row) {
+    const pipeline *p = &s->p;
+    const ride_entity_spec *first = p->spec->entities_count > 0 ? &p->spec->entities[0] : NULL;
+    const uint32_t count = first != NULL ? first->keys_count : 0;
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i <= count; i++) {
+        const int32_t at = i < count ? (int32_t)first->keys[i] : p->events->field_id;
+        const ride_field *field = at >= 0 ? &p->events->fields[at] : NULL;
+        if (field == NULL || field->tile_type != RIDE_TYPE_STRING || field->column == RIDE_COLUMN_NONE) continue;
+        const ride_slice *slices = ride_tile_values_const(&p->in_layout, batch_tile(p, row), field->column);
+        bytes += slices[row % RIDE_TILE_ROWS].bytes;
+    }
+    return bytes > REPEATED_BYTES_MAX;
+}
+
+/* Of a row that was read and is not taken after all, or of a message that was not read at all. */
+static void refuse(service *s, const service_stream *stream, const ride_message *message, ride_reject_reason reason) {
+    const ride_reject reject = {.reason = reason,
+                                .line = (uint64_t)message->offset,
+                                .file = stream->topic,
+                                .raw = message->value,
+                                .raw_bytes = message->value_bytes,
+                                .redact_all = true};
+    service_reject(s, &reject);
+}
+
 static ride_status take_event(service *s, service_input *in, service_stream *stream, ride_message *message,
                               ride_error *err) {
     pipeline *p = &s->p;
@@ -142,32 +179,32 @@ static ride_status take_event(service *s, service_input *in, service_stream *str
     const uint32_t row = p->batch->rows_count;
     const uint32_t key_bytes = message->key != NULL ? message->key_bytes : 0;
     ride_reject_reason reason = RIDE_REJECT_NONE;
-    if (key_bytes > p->batch->arena_bytes_max - p->batch->arena_bytes) return RIDE_FULL;
+    const bool has_room = key_bytes <= p->batch->arena_bytes_max - p->batch->arena_bytes;
+    if (!has_room && key_bytes <= MESSAGE_BYTES_MAX) return RIDE_FULL;
     const uint32_t arena_bytes = p->batch->arena_bytes;
-    if (key_bytes > 0) memcpy(p->batch->arena + arena_bytes, message->key, key_bytes);
-    p->batch->arena_bytes += key_bytes;
-    ride_decoder *decoder = waits ? in->decoder_json : in->decoder;
-    ride_status st = ride_decoder_record(decoder, p->batch, message->value, message->value_bytes,
-                                         (uint64_t)message->offset, &reason);
-    if (st == RIDE_OK && too_far_ahead(s, in, message, row)) {
+    ride_status st = RIDE_E_DATA;
+    if (key_bytes > MESSAGE_BYTES_MAX) refuse(s, stream, message, RIDE_REJECT_OVERLONG_LINE);
+    else {
+        if (key_bytes > 0) memcpy(p->batch->arena + arena_bytes, message->key, key_bytes);
+        p->batch->arena_bytes += key_bytes;
+        ride_decoder *decoder = waits ? in->decoder_json : in->decoder;
+        st = ride_decoder_record(decoder, p->batch, message->value, message->value_bytes, (uint64_t)message->offset,
+                                 &reason);
+    }
+    const bool ahead = st == RIDE_OK && too_far_ahead(s, in, message, row);
+    if (ahead || (st == RIDE_OK && repeats_too_much(s, row))) {
         p->batch->rows_count = row;
-        const ride_reject reject = {.reason = RIDE_REJECT_TOO_FAR_AHEAD,
-                                    .line = (uint64_t)message->offset,
-                                    .file = stream->topic,
-                                    .raw = message->value,
-                                    .raw_bytes = message->value_bytes,
-                                    .redact_all = true};
-        service_reject(s, &reject);
+        refuse(s, stream, message, ahead ? RIDE_REJECT_TOO_FAR_AHEAD : RIDE_REJECT_STRING_TOO_LONG);
         st = RIDE_E_DATA;
     }
     if (st != RIDE_OK) p->batch->arena_bytes = arena_bytes;
     if (st != RIDE_OK && st != RIDE_E_DATA)
         return st == RIDE_FULL ? st : ride_fail(err, st, "a message cannot be decoded");
     p->summary->received++;
-    if (!s->silent) ride_metric_add(in->received, 1);
+    in->taken++; /* counted when the batch is done */
     if (st == RIDE_E_DATA) {
         p->summary->rejected++;
-        if (!s->silent) ride_metric_add(s->m.ends[3], 1);
+        s->batch_rejected++;
         return RIDE_OK;
     }
     s->rows[row] = (service_row){.stream = message->stream,
@@ -237,11 +274,14 @@ ride_status service_take(service *s, const ride_journal_run *told, ride_error *e
     bool in_run = false;
     uint32_t first = p->batch->rows_count; /* not stamped from here on */
     ride_status st = RIDE_OK;
-    for (; s->chunk_at < s->chunk_count && st == RIDE_OK; s->chunk_at++) {
+    while (s->chunk_at < s->chunk_count) {
         ride_message *message = &s->chunk[s->chunk_at];
         const uint32_t number = message->stream;
         service_stream *stream = &s->streams[number];
-        if (!stream->used) continue; /* it went away */
+        if (!stream->used) { /* it went away */
+            s->chunk_at++;
+            continue;
+        }
         const bool silent = stream->is_log && message->offset < stream->emit_from;
         if (s->runs_count > 0 && silent != s->silent) break;
         if (service_batch_full(s)) break;
@@ -262,15 +302,14 @@ ride_status service_take(service *s, const ride_journal_run *told, ride_error *e
             RIDE_TRY(stamp(s, first, err));
             st = take_label(s, in, stream, message, err);
             first = p->batch->rows_count;
-        } else {
-            st = take_event(s, in, stream, message, err);
-            if (st == RIDE_OK && p->labels_waiting > 0) { /* its label may be there: it follows at once */
-                RIDE_TRY(stamp(s, first, err));
-                first = p->batch->rows_count;
-            }
-        }
+        } else st = take_event(s, in, stream, message, err);
         if (st == RIDE_FULL) break;
+        s->chunk_at++; /* it is the batch's, or was answered: whatever comes now, it is not met again */
         if (st != RIDE_OK) return st;
+        if (!in->spec->is_labels && p->labels_waiting > 0) { /* its label may be there: it follows at once */
+            RIDE_TRY(stamp(s, first, err));
+            first = p->batch->rows_count;
+        }
         ride_journal_run *run = &s->runs[s->runs_count - 1];
         run->messages++;
         run->offset_last = message->offset;
@@ -281,7 +320,7 @@ ride_status service_take(service *s, const ride_journal_run *told, ride_error *e
     if (in_run) {
         RIDE_TRY(stamp(s, first, err));
         run_end(s, s->decoding);
-        if (!s->silent) ride_metric_set(s->m.in_flight, p->batch->rows_count);
+        if (!s->silent) ride_metric_set(s->m.in_flight, (double)service_taken(s));
         if (s->runs[s->runs_count - 1].messages == 0) s->runs_count--; /* its first message found no room */
     }
     return RIDE_OK;

@@ -12,7 +12,8 @@ enum {
     WINDOW_SLOTS = 64,          /* batches whose results are on their way; a power of two */
     RECORD_BYTES_MAX = 1 << 20, /* of a result */
     MESSAGE_BYTES_MAX = 1 << 20,
-    IDLE_WAIT_MS = 100, /* a service with nothing to do looks around this often */
+    REPEATED_BYTES_MAX = 1 << 16, /* of an event in its result, before quoting */
+    IDLE_WAIT_MS = 100,           /* a service with nothing to do looks around this often */
 };
 #define HELD_NONE UINT32_MAX
 
@@ -41,6 +42,7 @@ typedef struct service_input {
     ride_decoder *decoder; /* of the log's format; requests are JSON */
     ride_decoder *decoder_json;
     ride_metric *received;
+    uint64_t taken; /* events of the batch in hand, rejected ones too */
 } service_input;
 
 /* Where a row of the batch came from. */
@@ -105,6 +107,7 @@ struct service {
     ride_message *held; /* requests that wait for an answer */
     uint32_t *held_feed;
     uint32_t held_count;
+    uint64_t batch_rejected; /* of the batch in hand */
     ride_journal_run runs[BATCH_RUNS_MAX];
     uint32_t run_streams[BATCH_RUNS_MAX]; /* the service's number of each run's stream */
     uint32_t runs_count;
@@ -158,6 +161,12 @@ bool service_batch_full(const service *s);
 ride_status service_poll(service *s, uint32_t feed, uint32_t stream, uint32_t messages_max, ride_error *err);
 void service_release(service *s);
 /* That, and the rows in hand too: what nobody will work is answered. */
+/* The requests of the batch in hand are answered: not worked. */
+void service_answer_held(service *s);
+/* Events of the batch in hand. */
+uint64_t service_taken(const service *s);
+/* The loop turns: also told where it waits for others, or reads again. */
+void service_beat(service *s);
 void service_give_up(service *s);
 void service_reject(void *context, const ride_reject *reject); /* of the decoders */
 

@@ -56,7 +56,7 @@ void service_metrics_open(service *s) {
     tell_build(s);
 }
 
-/* After a batch went out: its rows by end and decision. What was rejected was counted when it was met. */
+/* After a batch went out: its rows by end and decision. */
 void service_metrics_batch(service *s) {
     const pipeline *p = &s->p;
     uint64_t ends[2] = {0}, decisions[RIDE_DECISIONS] = {0}, late[2] = {0}, labels = 0;
@@ -73,6 +73,8 @@ void service_metrics_batch(service *s) {
         decisions[((const uint32_t *)ride_tile_values(&p->verdict_layout, verdict_tile(p, row),
                                                       VERDICT_DECISION))[row % RIDE_TILE_ROWS]]++;
     }
+    for (uint32_t i = 0; i < s->inputs_count; i++) ride_metric_add(s->inputs[i].received, s->inputs[i].taken);
+    ride_metric_add(s->m.ends[3], s->batch_rejected);
     ride_metric_add(s->m.ends[0], ends[0]);
     ride_metric_add(s->m.ends[2], ends[1]);
     for (int i = 0; i < RIDE_DECISIONS; i++) ride_metric_add(s->m.decisions[i], decisions[i]);

@@ -160,6 +160,7 @@ static ride_status run_again(service *s, uint32_t number, const ride_journal_run
     ride_journal_run at = *run;
     const bool is_cut = stream->next > run->offset_first; /* its begin is gone: how many are left is not known */
     for (uint32_t taken = 0; taken < run->messages && stream->next <= run->offset_last;) {
+        service_beat(s);
         service_release(s);
         RIDE_TRY(service_poll(s, stream->feed, number, is_cut ? 1 : run->messages - taken, err));
         if (service_stopped(s) || s->assignments != assignment) return RIDE_PENDING;

@@ -29,7 +29,7 @@ static uint32_t journal_number(const service *s, const ride_stream_info *info) {
     const uint32_t count = s->journal != NULL ? ride_journal_streams(s->journal) : 0;
     for (uint32_t i = 0; i < count; i++) {
         const ride_journal_stream *st = ride_journal_stream_at(s->journal, i);
-        if (st->partition == info->partition && strcmp(st->topic, info->topic) == 0 &&
+        if (st->partition == info->partition && st->is_log == info->is_log && strcmp(st->topic, info->topic) == 0 &&
             strcmp(st->source, info->source) == 0)
             return i;
     }
@@ -180,6 +180,10 @@ void streams_revoked(void *context, const uint32_t *streams, uint32_t count, boo
         service_stream *st = &s->streams[streams[i]];
         st->used = st->active = false;
         st->is_warm = st->is_warm && whole && !s->in_rebuild;
+    }
+    if (count > 0) {
+        s->feed_assigned[c->feed] = false;
+        service_ready(s, "state", false, "partitions are being given out");
     }
     s->assignments++;
     if (count > 0) ride_log_info("streams revoked", ride_log_u64("count", count), ride_log_bool("lost", lost));

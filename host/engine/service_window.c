@@ -82,6 +82,7 @@ ride_status window_begin(service *s, ride_error *err) {
         RIDE_TRY(window_advance(s, err));
         if (s->window_next - s->window_first < WINDOW_SLOTS) break;
         if (service_drain_left_ns(s) == 0) return window_pending(s, err);
+        service_beat(s);
         ride_waker_wait(s->options->waker, FULL_WAIT_NS);
     }
     window_slot *slot = slot_of(s, s->window_next++);
@@ -134,6 +135,7 @@ ride_status window_send(service *s, ride_target target, const service_row *row, 
             slot->outstanding--;
             return st;
         }
+        service_beat(s);
         ride_waker_wait(s->options->waker, FULL_WAIT_NS);
     }
 }

@@ -165,7 +165,10 @@ static ride_status score_poll(ride_feed *feed, uint32_t stream, ride_message *me
                               uint32_t *count, ride_error *err) {
     ride_score *s = (ride_score *)(void *)feed;
     *count = 0;
-    if (!s->is_assigned) RIDE_TRY(assign(s, err));
+    if (!s->is_assigned) {
+        ride_waker_wake(s->waker); /* requests may be there already: the next poll brings them */
+        return assign(s, err);
+    }
     if (stream != RIDE_STREAM_ANY && stream != s->stream) return RIDE_OK;
     while (*count < messages_max) {
         ride_job *job = s->current != NULL ? s->current : ride_spsc_pop(s->queue);

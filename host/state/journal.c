@@ -20,7 +20,6 @@ enum {
     KIND_STREAM = 1,
     KIND_RUN = 2,
     STREAM_BYTES_MAX = 1024,
-    RECORD_BYTES_MAX = 16 + STREAM_BYTES_MAX,
     APPEND_RUNS = 64,       /* written at once */
     READ_BYTES = 64 * 1024, /* read at once */
     STREAMS_MAX = 65536,
@@ -50,7 +49,8 @@ struct ride_journal {
     int fd;
     bool sync, read_only;
     ride_status failed;
-    uint64_t end; /* bytes of the file that are whole */
+    int read_code; /* errno of a read that failed */
+    uint64_t end;  /* bytes of the file that are whole */
     uint64_t runs;
     ride_journal_stream *streams;
     uint32_t streams_count, streams_room;
@@ -75,7 +75,10 @@ static ride_status fail_at(const ride_journal *j, ride_status st, uint64_t at, r
 /* Bytes of the file at `at`, from the window where they are. False: the file is shorter, or cannot be read. */
 static bool bytes_at(ride_journal *j, uint64_t at, size_t bytes, const uint8_t **out) {
     if (at < j->window_at || at + bytes > j->window_at + j->window_bytes) {
-        ssize_t n = pread(j->fd, j->window, sizeof j->window, (off_t)at);
+        ssize_t n;
+        do n = pread(j->fd, j->window, sizeof j->window, (off_t)at);
+        while (n < 0 && errno == EINTR);
+        if (n < 0) j->read_code = errno; /* not the file's end: nothing may be concluded from it */
         j->window_at = at;
         j->window_bytes = n > 0 ? (size_t)n : 0;
     }
@@ -83,13 +86,13 @@ static bool bytes_at(ride_journal *j, uint64_t at, size_t bytes, const uint8_t *
     return at + bytes <= j->window_at + j->window_bytes;
 }
 
-/* The record at `at`: RIDE_OK, RIDE_END when the file ends within it, RIDE_E_CORRUPT. */
+/* The record at `at`: RIDE_OK, RIDE_END when the file ends within it, RIDE_E_CORRUPT, RIDE_E_IO. */
 static ride_status record_at(ride_journal *j, uint64_t at, record_head *head, const uint8_t **payload) {
     const uint8_t *bytes;
-    if (!bytes_at(j, at, sizeof *head, &bytes)) return RIDE_END;
+    if (!bytes_at(j, at, sizeof *head, &bytes)) return j->read_code == 0 ? RIDE_END : RIDE_E_IO;
     memcpy(head, bytes, sizeof *head);
     if (head->bytes > STREAM_BYTES_MAX) return RIDE_E_CORRUPT;
-    if (!bytes_at(j, at, sizeof *head + padded(head->bytes), &bytes)) return RIDE_END;
+    if (!bytes_at(j, at, sizeof *head + padded(head->bytes), &bytes)) return j->read_code == 0 ? RIDE_END : RIDE_E_IO;
     *payload = bytes + sizeof *head;
     if (record_crc(head, *payload) != head->crc || head->reserved != 0) return RIDE_E_CORRUPT;
     if (head->kind == KIND_RUN) return head->bytes == sizeof(ride_journal_run) ? RIDE_OK : RIDE_E_CORRUPT;
@@ -141,14 +144,30 @@ static ride_status run_seen(ride_journal *j, const ride_journal_run *run) {
     return RIDE_OK;
 }
 
+/* Is there a whole record anywhere from `at` on? */
+static bool any_whole(ride_journal *j, uint64_t at, uint64_t file_bytes) {
+    record_head head;
+    const uint8_t *payload;
+    for (; at + sizeof head <= file_bytes && j->read_code == 0; at += 8)
+        if (record_at(j, at, &head, &payload) == RIDE_OK) return true;
+    return false;
+}
+
 /* From the header to the end; what is cut off there is dropped. */
 static ride_status scan(ride_journal *j, uint64_t file_bytes, ride_error *err) {
     for (j->end = sizeof(journal_head);;) {
         record_head head;
         const uint8_t *payload;
         ride_status st = record_at(j, j->end, &head, &payload);
-        /* a crash leaves a part of the last write, or zeros where it should be: nothing whole follows it */
-        if (st == RIDE_END || (st == RIDE_E_CORRUPT && file_bytes - j->end < RECORD_BYTES_MAX)) break;
+        /* a crash leaves a part of the last writes, or zeros where they should be: nothing whole follows it */
+        if (st == RIDE_E_CORRUPT && !any_whole(j, j->end + 8, file_bytes))
+            st = j->read_code == 0 ? RIDE_END : RIDE_E_IO;
+        if (st == RIDE_END) break;
+        if (st == RIDE_E_IO) {
+            ride_fail(err, st, "the arrival journal cannot be read: %s", strerror(j->read_code));
+            ride_error_where(err, "%s, byte %llu", j->path, (unsigned long long)j->end);
+            return st;
+        }
         if (st == RIDE_OK && head.kind == KIND_RUN) {
             ride_journal_run run;
             memcpy(&run, payload, sizeof run);
@@ -281,7 +300,9 @@ ride_status ride_journal_stream_number(ride_journal *j, const char *source, cons
                                        bool is_log, uint32_t *out, ride_error *err) {
     for (uint32_t i = 0; i < j->streams_count; i++) {
         const ride_journal_stream *s = &j->streams[i];
-        if (s->partition != partition || strcmp(s->source, source) != 0 || strcmp(s->topic, topic) != 0) continue;
+        if (s->partition != partition || s->is_log != is_log || strcmp(s->source, source) != 0 ||
+            strcmp(s->topic, topic) != 0)
+            continue;
         *out = i;
         return RIDE_OK;
     }
@@ -313,8 +334,14 @@ ride_status ride_journal_append(ride_journal *j, const ride_journal_run *runs, u
             records[i].head = (record_head){.kind = KIND_RUN, .bytes = sizeof(ride_journal_run)};
             records[i].run = runs[first + i];
             records[i].head.crc = record_crc(&records[i].head, &records[i].run);
-            ride_status st = run_seen(j, &records[i].run);
-            RIDE_ASSERT(st == RIDE_OK);
+            if (run_seen(j, &records[i].run) != RIDE_OK) { /* it has been met before */
+                ride_fail(err, RIDE_E_DATA, "the log has other messages than the arrival journal says");
+                ride_error_where(err, "%s/%d, offset %lld", j->streams[runs[first + i].stream].topic,
+                                 (int)j->streams[runs[first + i].stream].partition,
+                                 (long long)runs[first + i].offset_first);
+                ride_error_advice(err, "was kafka.raw changed? begin with another group and journal");
+                return j->failed = RIDE_E_DATA;
+            }
         }
         RIDE_TRY(write_all(j, records, n * sizeof *records, err));
         first += n;

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "reference"))
@@ -159,6 +160,42 @@ def a_pipe_is_answered(folder):
     print("a pipe that waits has its answers")
 
 
+PEERS = """version: 1
+sources:
+  tx:
+    format: csv
+    event_time: {field: ts, unit: ms}
+    event_id: tx_id
+    order: event_time
+    fields: {tx_id: u64, ts: {type: timestamp, unit: ms}, card: u64}
+entities:
+  card: {keys: [card], horizon: 7d}
+features:
+  - {entity: card, agg: [count], windows: [1h], ties: peers}
+vector: ["card_*"]
+"""
+
+
+def a_pipe_pauses_within_a_group(folder):
+    """A batch that waits for the rest of one timestamp, while the one before is not written yet."""
+    (folder / "peers.yaml").write_text(PEERS)
+    rows = [f"{i},{1735689600000 + i // 5 * 1000},{i % 7}\n" for i in range(1000)]
+    (folder / "peers.csv").write_text("tx_id,ts,card\n" + "".join(rows))
+    for name, path in (("file", folder / "peers.csv"), ("pipe", "-")):
+        (folder / f"peers-{name}.run").write_text(f"spec: peers.yaml\ninputs: {{tx: {{path: \"{path}\"}}}}\noutputs: {{decisions: {{path: peers-{name}.out, vector: true}}}}\n"
+                                                  f"runtime: {{shards: {1 if name == 'file' else 2}}}\nscheduler: {{max_batch: 300}}\nbackend: cpu\n")
+    call("run", "--config", folder / "peers-file.run", "--quiet")
+    with subprocess.Popen([str(RIDE), "run", "--config", str(folder / "peers-pipe.run"), "--quiet"], stdin=subprocess.PIPE, text=True) as process:
+        process.stdin.write("tx_id,ts,card\n" + "".join(rows[:452]))
+        process.stdin.flush()
+        time.sleep(0.5)  # the pause; what comes of it does not depend on its length
+        process.stdin.write("".join(rows[452:]))
+        process.stdin.close()
+        assert process.wait() == 0, process.returncode
+    assert (folder / "peers-pipe.out").read_bytes() == (folder / "peers-file.out").read_bytes(), "a pause within a group shows"
+    print("a pipe that pauses within a group of one timestamp")
+
+
 def refusals(folder):
     if not (BUILD / "emu/libride_cuda.so").exists():
         print(f"not tried: {BUILD}/emu/libride_cuda.so is not built")
@@ -175,6 +212,7 @@ def main():
         the_example(folder)
         labels(folder)
         a_pipe_is_answered(folder)
+        a_pipe_pauses_within_a_group(folder)
         refusals(folder)
 
 

@@ -181,3 +181,36 @@ Test(service, a_reload_is_taken_between_two_batches) {
     cr_assert_eq(reloads, 3);
     log_case_end(&c);
 }
+
+/* What a result would repeat, or carry as its key, beyond what a log takes: rejected, and the service goes on. */
+Test(service, events_too_long_for_a_result_are_rejected) {
+    static log_case c;
+    static char line[200000], key[3 << 20];
+    begin(&c, 1, 50);
+    const fake_message *whole = &c.log.messages[0][0];
+    const char *card = strchr(strchr(whole->value, ',') + 1, ','), *rest = strchr(card + 1, ',');
+    int head = (int)(card + 1 - whole->value), n = snprintf(line, sizeof line, "%.*s", head, whole->value);
+    line[0] = '9'; /* an id of its own */
+    memset(line + n, 'x', 100000);
+    n += 100000;
+    n += snprintf(line + n, sizeof line - (size_t)n, "%.*s", (int)(whole->value + whole->value_bytes - rest), rest);
+    memset(key, 'k', sizeof key);
+    fake_append(&c.log, 0, "k", 1, line, (uint32_t)n);
+    fake_append(&c.log, 0, key, sizeof key, whole->value, whole->value_bytes);
+    fake_append(&c.log, 0, whole->key, whole->key_bytes, whole->value, whole->value_bytes);
+    cr_assert_eq(log_case_serve(&c, 3, 0), RIDE_INTERRUPTED, "%s", c.run.err.what);
+    uint64_t rejects = 0, last = 0;
+    for (uint64_t i = 0; i < c.log.results_count; i++) {
+        const fake_result *r = &c.log.results[i];
+        rejects += r->target == RIDE_TARGET_REJECTS;
+        last += r->target == RIDE_TARGET_DECISIONS && r->offset == c.log.counts[0] - 1;
+        if (r->target == RIDE_TARGET_REJECTS && r->offset == 50)
+            cr_assert(strstr(r->value, "\"string_too_long\"") != NULL, "%s", r->value);
+        if (r->target == RIDE_TARGET_REJECTS && r->offset == 51)
+            cr_assert(strstr(r->value, "\"overlong_line\"") != NULL, "%s", r->value);
+    }
+    cr_assert_eq(rejects, 2);
+    cr_assert_eq(last, 1, "what comes behind them is answered");
+    cr_assert_eq(c.log.committed[0], c.log.counts[0]);
+    log_case_end(&c);
+}
