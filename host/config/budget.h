@@ -13,6 +13,7 @@ enum {
     RIDE_BUDGET_ARENA_MIB = 16,      /* strings of a batch */
     RIDE_BUDGET_ROW_BYTES = 160,     /* what the host keeps of a row beside its tiles: place, key, verdict */
     RIDE_BUDGET_GROUP_ROWS = 65536,  /* events of one timestamp with `ties: peers`, which no batch divides */
+    RIDE_BUDGET_SERVICE_BATCHES = 4, /* of a service with `runtime.mode: pipeline`: one in each stage, and one that waits */
     RIDE_BUDGET_WINDOW_BATCHES = 64, /* batches whose results are on their way */
     RIDE_BUDGET_FETCH_MIB = 64,      /* messages fetched from Kafka and not taken yet */
     RIDE_BUDGET_OUTLET_MIB = 64,     /* results sent to Kafka and not acknowledged */

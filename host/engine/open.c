@@ -167,6 +167,7 @@ void pipeline_batch_close(pipeline *p) {
 ride_status pipeline_open(pipeline *p, ride_diagnostics *findings, ride_error *err) {
     p->clock_us = p->stream_us = p->reached_us = INT64_MIN / 2;
     p->floor_us = INT64_MAX;
+    p->unanswered_from = UINT64_MAX;
     p->outputs[OUTPUT_MAIN].path = p->options->output_path;
     p->outputs[OUTPUT_LATE].path = p->options->late_path;
     p->outputs[OUTPUT_REJECTS].path = p->options->rejects_path;

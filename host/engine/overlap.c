@@ -7,15 +7,6 @@
 
 #include <stdlib.h>
 
-/* What of the pipeline is the batch's. */
-typedef struct hand {
-    ride_batch *batch;
-    uint8_t *in_tiles, *out_tiles, *verdict_tiles;
-    uint32_t *answered_by, duplicates_in_batch;
-    uint64_t sequence, start_ns;
-    bool counted;
-} hand;
-
 struct overlap {
     hand other;
     bool computing;     /* the other is with the shards, or done by them, and not written */
@@ -25,25 +16,9 @@ struct overlap {
 
 /* The other batch is the pipeline's. */
 static void change(pipeline *p) {
-    hand *other = &p->overlap->other, mine = {.batch = p->batch,
-                                              .in_tiles = p->in_tiles,
-                                              .out_tiles = p->out_tiles,
-                                              .verdict_tiles = p->verdict_tiles,
-                                              .answered_by = p->answered_by,
-                                              .duplicates_in_batch = p->duplicates_in_batch,
-                                              .sequence = p->sequence,
-                                              .start_ns = p->batch_start_ns,
-                                              .counted = p->counted};
-    p->batch = other->batch;
-    p->in_tiles = other->in_tiles;
-    p->out_tiles = other->out_tiles;
-    p->verdict_tiles = other->verdict_tiles;
-    p->answered_by = other->answered_by;
-    p->duplicates_in_batch = other->duplicates_in_batch;
-    p->sequence = other->sequence;
-    p->batch_start_ns = other->start_ns;
-    p->counted = other->counted;
-    *other = mine;
+    const hand mine = hand_of(p);
+    hand_take(p, &p->overlap->other);
+    p->overlap->other = mine;
 }
 
 ride_status overlap_open(pipeline *p, ride_error *err) {
@@ -69,9 +44,10 @@ void overlap_close(pipeline *p) {
 /* Duplicates in this batch of events in the other, which has its verdicts now. */
 static void repeats_answer(pipeline *p) {
     for (uint32_t row = 0; p->duplicates_in_batch > 0 && row < p->batch->rows_count; row++) {
-        if (!(*row_flags(p, row) & RIDE_ROW_SKIP) || !(p->answered_by[row] & ANSWERED_BY_OTHER)) continue;
+        if (!(*row_flags(p, row) & RIDE_ROW_SKIP) || !(p->answered_by[row] & ANSWERED_BY_EARLIER)) continue;
         if (p->answered_by[row] == UINT32_MAX) continue;
-        const uint32_t first = p->answered_by[row] & ~ANSWERED_BY_OTHER;
+        const uint32_t first =
+            p->overlap->other.batch->rows_count - (p->answered_by[row] & ~ANSWERED_BY_EARLIER);
         change(p);
         const verdict known = verdict_read(p, first);
         change(p);
@@ -93,7 +69,7 @@ static ride_status other_write(pipeline *p, ride_error *err) {
     const ride_status st = pipeline_write(p, err);
     change(p);
     repeats_answer(p);
-    p->other_rows = 0;
+    p->unanswered_from = UINT64_MAX;
     p->overlap->computing = false;
     return st;
 }
@@ -119,11 +95,11 @@ static ride_status pass_on(pipeline *p, ride_error *err) {
     pipeline_begin(p);
     if (before) RIDE_TRY(other_write(p, err));
     shards_help(p);
-    p->other_first = p->sequence;
-    p->other_rows = p->batch->rows_count;
+    p->unanswered_from = p->sequence;
+    const uint64_t next = p->sequence + p->batch->rows_count;
     o->computing = true;
     change(p);
-    p->sequence = p->other_first + p->other_rows;
+    p->sequence = next;
     return RIDE_OK;
 }
 

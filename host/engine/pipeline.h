@@ -11,8 +11,8 @@
 #include "state/snapshot.h"
 
 enum { ARENA_BYTES = 16 << 20, GROUP_ROWS_MAX = 65536, MODELS_KNOWN_MAX = 64, RULES_KNOWN_MAX = 2 * RIDE_RULES_MAX };
-#define RULE_NONE         UINT32_MAX
-#define ANSWERED_BY_OTHER (UINT32_C(1) << 31)
+#define RULE_NONE           UINT32_MAX
+#define ANSWERED_BY_EARLIER (UINT32_C(1) << 31)
 
 /* What is remembered of an event for its labels. */
 typedef struct known_event {
@@ -89,14 +89,16 @@ typedef struct pipeline {
     ride_batch *batch, *label_batch;
     uint8_t *in_tiles; /* the batch's, from the backend */
     uint8_t *out_tiles, *verdict_tiles;
-    uint32_t *answered_by; /* per row of the batch, of a duplicate: the row that it repeats (of the batch before, with
-                            * ANSWERED_BY_OTHER), or UINT32_MAX: filled already */
+    uint32_t *answered_by; /* per row of the batch, of a duplicate: the row that it repeats (of a batch before that has no verdicts
+                            * yet: how many rows before this batch, with ANSWERED_BY_EARLIER), or UINT32_MAX: filled already */
     uint32_t duplicates_in_batch;
     uint64_t batch_start_ns;
     bool counted;            /* the batch's own work counts it for drift */
     struct overlap *overlap; /* NULL: one batch is in hand at a time (overlap.h) */
-    uint64_t other_first;    /* arrival number of the first row of the batch before, while that has no verdicts … */
-    uint32_t other_rows;     /* … and its rows; 0: it has them */
+    uint64_t unanswered_from; /* arrival number from which on the verdicts of batches before are not with their ids yet; UINT64_MAX: all are */
+    verdict *recent; /* the last rows' verdicts by arrival number, recent_mask + 1 of them, where several batches are on their way
+                      * (service_pipe.h): whoever makes verdicts has them here, and whoever stamps puts them with the ids later. NULL: neither */
+    uint64_t recent_mask;
     ride_idmap *dedup, *labels;
     uint64_t labels_waiting; /* labels that came before their event, or whose event never came */
     /* The clock: of one stream its greatest event time; of several the least of theirs (state/journal.h). A row moves it by
@@ -135,6 +137,37 @@ typedef struct pipeline {
     /* saved state */
     ride_snapshot_dir *snapshots;
 } pipeline;
+
+/* What of the pipeline is a batch's: who has several takes one up, and puts it down again. */
+typedef struct hand {
+    ride_batch *batch;
+    uint8_t *in_tiles, *out_tiles, *verdict_tiles;
+    uint32_t *answered_by, duplicates_in_batch;
+    uint64_t sequence, start_ns;
+    bool counted;
+} hand;
+static inline hand hand_of(const pipeline *p) {
+    return (hand){.batch = p->batch,
+                  .in_tiles = p->in_tiles,
+                  .out_tiles = p->out_tiles,
+                  .verdict_tiles = p->verdict_tiles,
+                  .answered_by = p->answered_by,
+                  .duplicates_in_batch = p->duplicates_in_batch,
+                  .sequence = p->sequence,
+                  .start_ns = p->batch_start_ns,
+                  .counted = p->counted};
+}
+static inline void hand_take(pipeline *p, const hand *h) {
+    p->batch = h->batch;
+    p->in_tiles = h->in_tiles;
+    p->out_tiles = h->out_tiles;
+    p->verdict_tiles = h->verdict_tiles;
+    p->answered_by = h->answered_by;
+    p->duplicates_in_batch = h->duplicates_in_batch;
+    p->sequence = h->sequence;
+    p->batch_start_ns = h->start_ns;
+    p->counted = h->counted;
+}
 
 ride_status pipeline_open(pipeline *p, ride_diagnostics *findings, ride_error *err);
 /* Flushes and closes the outputs and then, when `keep`, saves the state; frees everything in any case. */
@@ -181,6 +214,9 @@ ride_status outputs_close(pipeline *p, ride_error *err);
 ride_status verdicts_open(pipeline *p, ride_error *err);
 ride_status verdicts_batch_open(pipeline *p, ride_error *err); /* room of the batch that p holds */
 void verdicts_make(pipeline *p);
+/* Leaves each event's verdict with its id, unless a later event has taken the id over. Where `recent` is kept it is whoever stamps who
+ * calls this, when the batch is done; else verdicts_make does. */
+void verdicts_remember(pipeline *p);
 verdict verdict_read(const pipeline *p, uint32_t row);
 void verdicts_close(pipeline *p);
 /* Of a duplicate row, while it is stamped: `known` is what dedup has of the id. */

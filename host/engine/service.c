@@ -5,30 +5,34 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "engine/drift.h"
-#include "engine/service_internal.h"
+#include "engine/service_pipe.h"
 #include "engine/shards.h"
 #include "engine/state_desk.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { COMMIT_MS_MIN = 500, COMMIT_MS_MAX = 5000, STATS_EVERY_MS = 1000 };
+enum { COMMIT_MS_MIN = 500, COMMIT_MS_MAX = 5000 };
 
 uint64_t service_now(void) { return ride_clock_now_ns(ride_clock_real()); }
 
 bool service_stopped(service *s) {
     const bool stopped = s->options->run.stop != NULL && *s->options->run.stop;
-    if (stopped && s->stopped_ns == 0) s->stopped_ns = service_now();
+    if (stopped && atomic_load(&s->stopped_ns) == 0) atomic_store(&s->stopped_ns, service_now());
     return stopped;
 }
 
 uint64_t service_drain_left_ns(service *s) {
-    if (!service_stopped(s)) return UINT64_MAX;
-    const uint64_t gone_ns = service_now() - s->stopped_ns;
-    return gone_ns < s->tuning.drain_timeout_ns ? s->tuning.drain_timeout_ns - gone_ns : 0;
+    if (s->pipe == NULL) (void)service_stopped(s);
+    else if (pipe_is_stopping(s->pipe)) return 0;
+    const uint64_t stopped_ns = atomic_load(&s->stopped_ns), timeout_ns = atomic_load(&s->drain_timeout_ns);
+    if (stopped_ns == 0) return UINT64_MAX;
+    const uint64_t gone_ns = service_now() - stopped_ns;
+    return gone_ns < timeout_ns ? timeout_ns - gone_ns : 0;
 }
 
 void service_fail(service *s, ride_status status, const ride_error *err) {
+    if (s->pipe != NULL) pipe_stop(s); /* it answers what it drops */
     service_drop(s);
     if (s->failed != RIDE_OK) return;
     s->failed = status;
@@ -50,112 +54,11 @@ void service_state_ready(service *s) {
     if (ready) service_ready(s, "state", true, NULL);
 }
 
-/* ---- one batch ---- */
-
-/* Of each row: from its bytes to the batch, in the batch, and then with all of them. The sum is its latency. */
-static void observe(service *s, uint64_t begin_ns, uint64_t journal_ns, uint64_t compute_ns, uint64_t end_ns) {
-    uint64_t rows = 0;
-    for (uint32_t row = 0; row < s->p.batch->rows_count; row++) {
-        const uint64_t polled_ns = s->rows[row].polled_ns;
-        if (polled_ns == 0 || (*row_flags(&s->p, row) & RIDE_ROW_LABEL)) continue;
-        const uint64_t taken_ns = s->first_ns > polled_ns ? s->first_ns : polled_ns;
-        ride_metric_observe(s->m.stages[STAGE_QUEUE], taken_ns - polled_ns);
-        ride_metric_observe(s->m.stages[STAGE_READ], begin_ns > taken_ns ? begin_ns - taken_ns : 0);
-        ride_metric_observe(s->m.latency, end_ns > polled_ns ? end_ns - polled_ns : 0);
-        rows++;
-    }
-    ride_metric_observe_n(s->m.stages[STAGE_JOURNAL], journal_ns - begin_ns, rows);
-    ride_metric_observe_n(s->m.stages[STAGE_COMPUTE], compute_ns - journal_ns, rows);
-    ride_metric_observe_n(s->m.stages[STAGE_ENCODE], end_ns - compute_ns, rows);
-    service_metrics_batch(s);
-    observe_batch(&s->p, end_ns - s->first_ns, end_ns);
-}
-
-/* Read again, and too old for a repeat of any of its events to be answered from it when results go out again. */
-static bool scores_are_idle(const service *s) {
-    const pipeline *p = &s->p;
-    if (!s->silent) return false;
-    if (p->dedup == NULL) return true;
-    if (p->many_clocks) return false; /* the events of a stream that is behind are old too */
-    const int64_t keep_us = p->events->dedup_us + p->events->bound_us + p->events->allowed_lateness_us;
-    return s->resume_clock_us > INT64_MIN / 2 && s->newest_us < s->resume_clock_us - keep_us;
-}
-
-static ride_status compute(service *s, ride_error *err) {
-    pipeline *p = &s->p;
-    if (p->batch->rows_count == 0) return RIDE_OK;
-    ride_batch_set_rows(p->batch, p->batch->rows_count, p->sequence);
-    p->no_drift = s->silent;
-    p->no_scores = scores_are_idle(s);
-    RIDE_TRY(pipeline_compute(p, err));
-    verdicts_make(p);
-    if (!s->silent) alerts_batch(p);
-    return RIDE_OK;
-}
-
-static void batch_empty(service *s) {
-    s->p.sequence += s->p.batch->rows_count;
-    ride_batch_clear(s->p.batch);
-    s->p.duplicates_in_batch = 0;
-    s->runs_count = 0;
-    s->held_count = 0;
-    s->batch_rejected = 0;
-    for (uint32_t i = 0; i < s->inputs_count; i++) s->inputs[i].taken = 0;
-    ride_metric_set(s->m.in_flight, 0);
-}
-
-/* The counters as before a silent batch; how many labels wait is not one of them. */
-static void summary_restore(service *s) {
-    const uint64_t unknown = s->p.summary->labels_unknown;
-    *s->p.summary = *s->kept;
-    s->p.summary->labels_unknown = unknown;
-}
-
-static ride_status failed(const service *s, ride_error *err) {
-    if (s->failed != RIDE_OK && err != NULL) *err = s->failure;
-    return s->failed;
-}
-
-ride_status service_work(service *s, ride_error *err) {
-    RIDE_TRY(failed(s, err));
-    if (s->runs_count == 0) return RIDE_OK;
-    const uint64_t begin_ns = service_now();
-    phase_set(s, PHASE_CONSUMED);
-    if (s->journal != NULL && !s->journalled) { /* before any result of it: a restart must meet them in this order */
-        RIDE_TRY(ride_journal_append(s->journal, s->runs, s->runs_count, err));
-        ride_metric_add(s->m.journal_runs, s->runs_count);
-    }
-    const uint64_t journal_ns = service_now();
-    RIDE_TRY(compute(s, err));
-    const uint64_t compute_ns = service_now();
-    phase_set(s, PHASE_SCORED);
-    if (!s->silent) {
-        RIDE_TRY(service_emit(s, err));
-        window_end(s);
-        phase_set(s, PHASE_PRODUCED);
-        observe(s, begin_ns, journal_ns, compute_ns, service_now());
-    } else summary_restore(s);
-    batch_empty(s);
-    return window_advance(s, err);
-}
-
-void service_drop(service *s) {
-    if (s->runs_count == 0) return;
-    s->runs_count = 0; /* no progress */
-    service_answer_held(s);
-    if (s->silent) summary_restore(s);
-    else window_end(s);
-    batch_empty(s);
-}
-
 /* ---- the loop ---- */
 
+/* Of the window state too where nobody else has it. */
 static void statistics(service *s) {
-    ride_state_stats state;
-    shards_stats(&s->p, &state);
-    ride_metric_set(s->m.keys, (double)state.keys);
-    ride_metric_set(s->m.entries, (double)state.entries);
-    ride_metric_set(s->m.bytes, (double)state.bytes);
+    if (service_is_settled(s)) service_metrics_state(s, &s->p, &s->told_ns);
     ride_metric_set_total(s->m.labels[1], s->p.summary->labels_unknown);
     ride_metric_set_total(s->m.labels[2], s->p.summary->labels_rejected);
 }
@@ -166,19 +69,19 @@ static ride_status wait_whole(service *s, ride_error *err) {
         service_release(s);
         RIDE_TRY(service_poll(s, i, RIDE_STREAM_ANY, 0, err));
     }
-    ride_waker_wait(s->options->waker, (uint64_t)IDLE_WAIT_MS * 1000000);
+    service_wait(s, (uint64_t)IDLE_WAIT_MS * 1000000);
     return RIDE_OK;
 }
 
 /* How long the batch in hand may wait for more; 0: it goes now. */
 static uint64_t wait_ns(service *s) {
     const uint64_t look_ns = (uint64_t)IDLE_WAIT_MS * 1000000, now_ns = service_now();
-    if (s->runs_count == 0) return look_ns;
+    if (s->b->runs_count == 0) return look_ns;
     const uint32_t rows = s->p.batch->rows_count > 0 ? s->p.batch->rows_count : 1; /* rejected ones alone go on too */
     const ride_batcher_view view = {.now_ns = now_ns,
                                     .rows_count = rows,
-                                    .oldest_ns = s->first_ns,
-                                    .device_free = true};
+                                    .oldest_ns = s->b->first_ns,
+                                    .device_free = s->pipe == NULL || pipe_is_free(s->pipe)};
     const ride_batcher_step step = ride_batcher_next(&s->batcher, &view);
     if (step.rows_count > 0) return 0;
     const uint64_t left_ns = step.wait_until_ns > now_ns ? step.wait_until_ns - now_ns : 1;
@@ -186,6 +89,7 @@ static uint64_t wait_ns(service *s) {
 }
 
 static void idle(service *s) {
+    if (!service_is_settled(s)) return;
     phase_set(s, PHASE_IDLE);
     for (int i = 0; i < OUTPUTS; i++)
         if (s->p.outputs[i].sink != NULL)
@@ -206,39 +110,48 @@ static void reload(service *s) {
     *o->reload = 0;
     o->reloaded(o->reloaded_context, &s->tuning);
     RIDE_ASSERT(s->tuning.batch_rows_max > 0 && s->tuning.batch_rows_max <= o->run.batch_rows_max);
+    atomic_store(&s->drain_timeout_ns, s->tuning.drain_timeout_ns);
     batcher_init(s);
+}
+
+/* What was taken before the assignment changed belongs into the windows of before. */
+static ride_status wait_or_rebuild(service *s, ride_error *err) {
+    RIDE_TRY(service_work(s, err));
+    RIDE_TRY(service_settle(s, err));
+    state_desk_serve(s->options->desk, NULL, "the window state is not there yet");
+    return s->is_partial ? wait_whole(s, err) : rebuild_run(s, err);
+}
+
+/* Fills the batch in hand, and works it when it is its time. */
+static ride_status step(service *s, ride_error *err) {
+    if (service_is_settled(s)) state_desk_serve(s->options->desk, &s->p, NULL);
+    RIDE_TRY(service_fill(s, err));
+    const uint64_t wait = service_batch_full(s) || s->chunk_at < s->chunk_count ? 0 : wait_ns(s);
+    if (s->b->runs_count > 0 && wait == 0) return service_work(s, err);
+    if (s->pipe == NULL) RIDE_TRY(window_advance(s, err));
+    if (s->b->runs_count == 0) idle(s);
+    service_wait(s, wait);
+    return RIDE_OK;
 }
 
 static ride_status serve(service *s, ride_error *err) {
     uint64_t told_ns = 0;
     while (!service_stopped(s)) {
-        RIDE_TRY(failed(s, err));
+        if (s->failed != RIDE_OK) {
+            *err = s->failure;
+            return s->failed;
+        }
         reload(s);
-        service_beat(s);
-        /* what was taken before the assignment changed belongs into the windows of before */
-        if (s->runs_count > 0 && (s->is_partial || s->must_rebuild)) RIDE_TRY(service_work(s, err));
-        if (s->is_partial || s->must_rebuild)
-            state_desk_serve(s->options->desk, NULL, "the window state is not there yet");
-        if (s->is_partial) {
-            RIDE_TRY(wait_whole(s, err));
+        if (service_is_settled(s)) service_beat(s); /* else those who have the batches do */
+        if (s->is_partial || s->must_rebuild) {
+            const bool rebuilds = !s->is_partial;
+            RIDE_TRY(wait_or_rebuild(s, err));
+            if (rebuilds && s->options->replay && !s->must_rebuild) return RIDE_OK;
             continue;
         }
-        if (s->must_rebuild) {
-            RIDE_TRY(rebuild_run(s, err));
-            if (s->options->replay && !s->must_rebuild) return RIDE_OK;
-            continue;
-        }
-        state_desk_serve(s->options->desk, &s->p, NULL);
-        RIDE_TRY(service_fill(s, err));
-        const uint64_t wait = service_batch_full(s) || s->chunk_at < s->chunk_count ? 0 : wait_ns(s);
-        if (s->runs_count > 0 && wait == 0) RIDE_TRY(service_work(s, err));
-        else {
-            RIDE_TRY(window_advance(s, err));
-            if (s->runs_count == 0) idle(s);
-            ride_waker_wait(s->options->waker, wait);
-        }
+        RIDE_TRY(step(s, err));
         const uint64_t now_ns = service_now();
-        if (now_ns - told_ns < (uint64_t)STATS_EVERY_MS * 1000000) continue;
+        if (now_ns - told_ns < (uint64_t)IDLE_WAIT_MS * 1000000) continue;
         told_ns = now_ns;
         statistics(s);
     }
@@ -250,8 +163,9 @@ static ride_status drain(service *s, ride_error *err) {
     const uint64_t began_ns = service_now(), ms = 1000000;
     for (uint32_t i = 0; i < s->feeds_count; i++) service_ready(s, s->feeds[i]->ops->name, false, "stopping");
     RIDE_TRY(service_work(s, err));
+    RIDE_TRY(service_settle(s, err));
     service_release(s);
-    RIDE_TRY(window_drain(s, service_drain_left_ns(s), err));
+    RIDE_TRY(service_drain(s, service_drain_left_ns(s), err));
     for (uint32_t i = 0; i < s->feeds_count; i++) {
         uint64_t left_ns = service_drain_left_ns(s);
         if (left_ns > COMMIT_MS_MAX * ms) left_ns = COMMIT_MS_MAX * ms;
@@ -286,17 +200,15 @@ static ride_status open_input(service *s, const ride_service_input *option, ride
 }
 
 static ride_status open_rooms(service *s, ride_error *err) {
-    const uint32_t rows = ride_batch_rows_count_max(s->p.batch);
     s->streams = calloc(RIDE_STREAMS_MAX, sizeof *s->streams);
-    s->rows = calloc(rows, sizeof *s->rows);
-    s->held = calloc(rows, sizeof *s->held);
-    s->held_feed = calloc(rows, sizeof *s->held_feed);
     s->kept = calloc(1, sizeof *s->kept);
-    if (s->streams == NULL || s->rows == NULL || s->held == NULL || s->held_feed == NULL || s->kept == NULL)
-        return ride_fail(err, RIDE_E_MEMORY, "no memory for a service");
-    ride_batch_clear(s->p.batch);
-    s->p.batch->arena_bytes_max = ARENA_BYTES;
-    return window_open(s, err);
+    if (s->streams == NULL || s->kept == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a service");
+    s->outlet_waker = s->options->waker;
+    RIDE_TRY(window_open(s, err));
+    /* a replay tells of each row, and its reader is one thread */
+    if (s->options->pipelined && !s->options->replay) return pipe_open(s, err);
+    s->b = calloc(1, sizeof *s->b);
+    return s->b != NULL ? batch_open(s, s->b, err) : ride_fail(err, RIDE_E_MEMORY, "no memory for a service");
 }
 
 static void feed_health(void *context, bool ready, const char *why) {
@@ -308,7 +220,7 @@ static void outlet_health(void *context, bool ready, const char *why) { service_
 static ride_status open_ports(service *s, ride_error *err) {
     const ride_service_options *o = s->options;
     const ride_outlet_events outlet = {.context = s, .delivered = window_delivered, .health = outlet_health};
-    if (o->outlet_open != NULL) RIDE_TRY(o->outlet_open(o->outlet_context, &outlet, o->waker, &s->outlet, err));
+    if (o->outlet_open != NULL) RIDE_TRY(o->outlet_open(o->outlet_context, &outlet, s->outlet_waker, &s->outlet, err));
     for (uint32_t i = 0; i < o->feeds_count; i++) {
         s->contexts[i] = (feed_context){s, i};
         s->events[i] = (ride_feed_events){.context = &s->contexts[i],
@@ -336,15 +248,19 @@ static ride_status service_open(service *s, ride_diagnostics *findings, ride_err
         RIDE_TRY(ride_journal_open(o->journal_path, s->p.spec->hash, o->journal_sync, o->replay, &s->journal, err));
     RIDE_TRY(phase_open(s, err));
     RIDE_TRY(open_ports(s, err));
-    RIDE_TRY(shards_bind_caller(&s->p, err));
+    RIDE_TRY(service_emit_open(s, err));
+    RIDE_TRY(s->pipe != NULL ? pipe_start(s, err) : shards_bind_caller(&s->p, err));
     service_ready(s, "model", true, NULL);
     service_state_ready(s);
-    return service_emit_open(s, err);
+    return RIDE_OK;
 }
 
 static void service_close(service *s) {
+    if (s->pipe != NULL) pipe_stop(s);
     state_desk_close(s->options->desk);
-    if (s->feeds_count > 0) service_give_up(s);
+    if (s->feeds_count > 0) service_release(s);
+    if (s->pipe != NULL) pipe_answer_held(s);
+    else if (s->b != NULL) batch_answer_held(s, s->b);
     for (uint32_t i = s->feeds_count; i-- > 0;) s->feeds[i]->ops->close(s->feeds[i]);
     if (s->outlet != NULL) s->outlet->ops->close(s->outlet);
     service_emit_close(s);
@@ -355,10 +271,12 @@ static void service_close(service *s) {
     ride_journal_close(s->journal);
     phase_close(s);
     window_close(s);
+    if (s->pipe != NULL) pipe_close(s);
+    else if (s->b != NULL) {
+        batch_close(s->b);
+        free(s->b);
+    }
     free(s->streams);
-    free(s->rows);
-    free(s->held);
-    free(s->held_feed);
     free(s->kept);
 }
 
@@ -376,6 +294,7 @@ ride_status ride_service_run(const ride_service_options *given, ride_run_summary
     const uint64_t opened_ns = service_now();
     s->options = &options;
     s->tuning = (ride_service_tuning){options.run.batch_rows_max, options.batch_delay_ns, options.drain_timeout_ns};
+    atomic_store(&s->drain_timeout_ns, options.drain_timeout_ns);
     s->p.options = &options.run;
     s->p.summary = out;
     ride_status st = service_open(s, findings, err);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEADERS = 6, HEADER_KEEP = 24 };
+enum { HEADERS = 6, LETTER_HEADERS = 4, HEADER_KEEP = 24 };
 
 ride_status service_emit_open(service *s, ride_error *err) {
     pipeline *p = &s->p;
@@ -54,12 +54,12 @@ static uint32_t verdict_u32(const pipeline *p, uint32_t row, uint32_t column) {
 }
 
 /* Headers of the row's result: {event_id, source_topic, source_partition, source_offset, model_hash, spec_hash}. */
-static uint32_t headers_make(service *s, uint32_t row, ride_header out[HEADERS], char keep[2][HEADER_KEEP]) {
-    const pipeline *p = &s->p;
-    const service_stream *stream = &s->streams[s->rows[row].stream];
+static uint32_t headers_make(const service *s, const pipeline *p, const service_batch *b, uint32_t row,
+                             ride_header out[HEADERS], char keep[2][HEADER_KEEP]) {
+    const service_stream *stream = &s->streams[b->rows[row].stream];
     const char *id = NULL;
     const uint32_t id_bytes = id_text(p, row, keep[0], &id), model = verdict_u32(p, row, VERDICT_MODEL);
-    const uint32_t offset_bytes = (uint32_t)snprintf(keep[1], HEADER_KEEP, "%" PRId64, s->rows[row].offset);
+    const uint32_t offset_bytes = (uint32_t)snprintf(keep[1], HEADER_KEEP, "%" PRId64, b->rows[row].offset);
     uint32_t count = 0;
     if (id_bytes > 0) out[count++] = (ride_header){"event_id", id, id_bytes};
     out[count++] = (ride_header){"source_topic", stream->topic, (uint32_t)strlen(stream->topic)};
@@ -78,56 +78,136 @@ static ride_status encode(service *s, ride_encoder *encoder, const ride_encoder_
     return st;
 }
 
-static ride_status row_send(service *s, const ride_encoder_set *sets, uint32_t row, ride_error *err) {
-    const pipeline *p = &s->p;
+static ride_status row_send(service *s, const pipeline *p, const service_batch *b, const ride_encoder_set *sets,
+                            uint32_t row, ride_error *err) {
     const uint32_t flags = *row_flags(p, row);
+    const service_row *from = &b->rows[row];
     ride_header headers[HEADERS];
     char keep[2][HEADER_KEEP];
-    const uint32_t headers_count = headers_make(s, row, headers, keep);
+    const bool has_key = from->key_bytes != UINT32_MAX;
+    ride_result result = {.key = has_key ? p->batch->arena + from->key_offset : NULL,
+                          .key_bytes = has_key ? from->key_bytes : 0,
+                          .value = s->record,
+                          .headers = headers,
+                          .headers_count = headers_make(s, p, b, row, headers, keep)};
     const bool alert = s->options->targets[RIDE_TARGET_ALERTS] &&
                        verdict_u32(p, row, VERDICT_DECISION) != RIDE_DECISION_APPROVE &&
                        verdict_u32(p, row, VERDICT_END) != END_DUPLICATE;
     size_t bytes = 0;
     if (s->options->targets[RIDE_TARGET_DECISIONS] || alert)
         RIDE_TRY(encode(s, s->decision_encoder, sets, row, &bytes, err));
-    if (s->options->targets[RIDE_TARGET_DECISIONS])
-        RIDE_TRY(window_send(s, RIDE_TARGET_DECISIONS, &s->rows[row], s->record, bytes, headers, headers_count, err));
-    if (alert)
-        RIDE_TRY(window_send(s, RIDE_TARGET_ALERTS, &s->rows[row], s->record, bytes, headers, headers_count, err));
+    result.value_bytes = (uint32_t)bytes;
+    result.target = RIDE_TARGET_DECISIONS;
+    if (s->options->targets[RIDE_TARGET_DECISIONS]) RIDE_TRY(window_send(s, &result, err));
+    result.target = RIDE_TARGET_ALERTS;
+    if (alert) RIDE_TRY(window_send(s, &result, err));
     if (s->late_encoder == NULL || (flags & (RIDE_ROW_SKIP | RIDE_ROW_ENTERS))) return RIDE_OK;
     RIDE_TRY(encode(s, s->late_encoder, sets, row, &bytes, err));
-    return window_send(s, RIDE_TARGET_LATE, &s->rows[row], s->record, bytes, headers, headers_count, err);
+    result.value_bytes = (uint32_t)bytes;
+    result.target = RIDE_TARGET_LATE;
+    return window_send(s, &result, err);
 }
 
-static ride_status row_answer(service *s, const ride_encoder_set *sets, uint32_t row, ride_error *err) {
-    const uint32_t held = s->rows[row].held;
-    ride_feed *feed = s->feeds[s->held_feed[held]];
+static void answer(service *s, service_batch *b, uint32_t held, const ride_answer *how) {
+    ride_feed *feed = s->feeds[b->held_feed[held]];
+    feed->ops->answer(feed, &b->held[held], how);
+    feed->ops->release(feed, &b->held[held], 1);
+    b->held[held].handle = NULL;
+}
+
+static ride_status row_answer(service *s, service_batch *b, const ride_encoder_set *sets, uint32_t row,
+                              ride_error *err) {
     size_t bytes = 0;
     RIDE_TRY(encode(s, s->answer_encoder, sets, row, &bytes, err));
     const ride_answer how = {.status = RIDE_OK, .text = s->record, .text_bytes = (uint32_t)bytes};
-    feed->ops->answer(feed, &s->held[held], &how);
-    feed->ops->release(feed, &s->held[held], 1);
-    s->held[held].handle = NULL;
+    answer(s, b, b->rows[row].held, &how);
     return RIDE_OK;
 }
 
-ride_status service_emit(service *s, ride_error *err) {
-    pipeline *p = &s->p;
+/* A failed file stays failed, and its next write tells it. */
+static void letter_to_file(ride_sink *sink, const char *text, uint32_t bytes) {
+    char *to = (char *)ride_sink_reserve(sink, bytes + 1);
+    if (to == NULL) return;
+    memcpy(to, text, bytes);
+    to[bytes] = '\n';
+    ride_sink_commit(sink, bytes + 1);
+}
+
+static ride_status letter_send(service *s, const pipeline *p, service_batch *b, const service_letter *letter,
+                               ride_error *err) {
+    const service_stream *stream = &s->streams[letter->stream];
+    const char *text = b->letters_text + letter->text_offset, *reason = ride_reject_word(letter->reason);
+    char offset[HEADER_KEEP];
+    snprintf(offset, sizeof offset, "%" PRId64, letter->offset);
+    const ride_header headers[LETTER_HEADERS] = {
+        {"source_topic", stream->topic, (uint32_t)strlen(stream->topic)},
+        {"source_partition", stream->partition_text, (uint32_t)strlen(stream->partition_text)},
+        {"source_offset", offset, (uint32_t)strlen(offset)},
+        {"reason", reason, (uint32_t)strlen(reason)},
+    };
+    const ride_result result = {.target = RIDE_TARGET_REJECTS,
+                                .value = text,
+                                .value_bytes = letter->text_bytes,
+                                .headers = headers,
+                                .headers_count = LETTER_HEADERS};
+    if (p->outputs[OUTPUT_REJECTS].sink != NULL)
+        letter_to_file(p->outputs[OUTPUT_REJECTS].sink, text, letter->text_bytes);
+    if (s->options->targets[RIDE_TARGET_REJECTS]) RIDE_TRY(window_send(s, &result, err));
+    if (letter->held == HELD_NONE) return RIDE_OK;
+    const ride_answer how = {.status = RIDE_E_DATA, .reason = reason, .field = letter->field};
+    answer(s, b, letter->held, &how);
+    return RIDE_OK;
+}
+
+static ride_status rows_send(service *s, pipeline *p, service_batch *b, ride_error *err) {
     const ride_encoder_set sets[RIDE_ENCODER_SETS_MAX] = {{p->batch->tiles, p->batch->arena},
                                                           {p->out_tiles, NULL},
                                                           {p->verdict_tiles, NULL}};
     const bool sends = s->decision_encoder != NULL || s->late_encoder != NULL;
     const ride_replay *tap = s->options->replay_of;
+    uint32_t letter = 0;
     for (uint32_t row = 0; row < p->batch->rows_count; row++) {
+        for (; letter < b->letters_count && b->letters[letter].row <= row; letter++)
+            RIDE_TRY(letter_send(s, p, b, &b->letters[letter], err));
         if (*row_flags(p, row) & RIDE_ROW_LABEL) continue;
         if (tap != NULL && tap->row != NULL) {
-            const service_stream *stream = &s->streams[s->rows[row].stream];
-            tap->row(tap->context, p, row, stream->topic, stream->partition, s->rows[row].offset);
+            const service_stream *stream = &s->streams[b->rows[row].stream];
+            tap->row(tap->context, p, row, stream->topic, stream->partition, b->rows[row].offset);
         }
-        if (sends) RIDE_TRY(row_send(s, sets, row, err));
-        if (s->rows[row].held != HELD_NONE) RIDE_TRY(row_answer(s, sets, row, err));
+        if (sends) RIDE_TRY(row_send(s, p, b, sets, row, err));
+        if (b->rows[row].held != HELD_NONE) RIDE_TRY(row_answer(s, b, sets, row, err));
     }
-    s->held_count = 0;
+    for (; letter < b->letters_count; letter++) RIDE_TRY(letter_send(s, p, b, &b->letters[letter], err));
+    b->held_count = 0;
     ride_status st = outputs_write(p);
     return st == RIDE_OK ? st : ride_fail(err, st, "the output cannot be written");
+}
+
+/* Of each row: from its bytes to the batch, in the batch, and then with all of them. The sum is its latency. What a batch waits for
+ * the next stage is that stage's. */
+static void observe(const service *s, const pipeline *p, const service_batch *b) {
+    uint64_t rows = 0;
+    for (uint32_t row = 0; row < p->batch->rows_count; row++) {
+        const uint64_t polled_ns = b->rows[row].polled_ns;
+        if (polled_ns == 0 || (*row_flags(p, row) & RIDE_ROW_LABEL)) continue;
+        const uint64_t taken_ns = b->first_ns > polled_ns ? b->first_ns : polled_ns;
+        ride_metric_observe(s->m.stages[STAGE_QUEUE], taken_ns - polled_ns);
+        ride_metric_observe(s->m.stages[STAGE_READ], b->begin_ns > taken_ns ? b->begin_ns - taken_ns : 0);
+        ride_metric_observe(s->m.latency, b->end_ns > polled_ns ? b->end_ns - polled_ns : 0);
+        rows++;
+    }
+    ride_metric_observe_n(s->m.stages[STAGE_JOURNAL], b->journal_ns - b->begin_ns, rows);
+    ride_metric_observe_n(s->m.stages[STAGE_COMPUTE], b->compute_ns - b->journal_ns, rows);
+    ride_metric_observe_n(s->m.stages[STAGE_ENCODE], b->end_ns - b->compute_ns, rows);
+    service_metrics_batch(s, p, b);
+}
+
+ride_status service_emit(service *s, pipeline *p, service_batch *b, ride_error *err) {
+    RIDE_TRY(window_begin(s, b, err));
+    RIDE_TRY(rows_send(s, p, b, err));
+    window_end(s, b, p->batch->rows_count);
+    phase_set(s, PHASE_PRODUCED);
+    b->end_ns = service_now();
+    observe(s, p, b);
+    return RIDE_OK;
 }

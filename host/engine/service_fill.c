@@ -1,99 +1,81 @@
 /* engine/service_fill.c: messages → rows of the batch in hand, each with where it came from. A stretch of messages of one stream is a run:
  * what the clock is at its start is fixed there, met now (by the other streams) or in a rebuild (by the journal). */
-#include "engine/service_internal.h"
+#include "engine/service_pipe.h"
 
 #include "base/assert.h"
 
-#include <stdio.h>
 #include <string.h>
 
 ride_status service_poll(service *s, uint32_t feed, uint32_t stream, uint32_t messages_max, ride_error *err) {
     RIDE_ASSERT(s->chunk_at == s->chunk_count);
+    if (s->pipe != NULL) RIDE_TRY(pipe_collect(s, err));
     s->chunk_at = s->chunk_count = 0;
     s->chunk_feed = feed;
-    s->polling = true;
     const uint64_t assignments = s->assignments;
     ride_status st =
         s->feeds[feed]->ops->poll(s->feeds[feed], stream, s->chunk,
                                   messages_max < CHUNK_MESSAGES ? messages_max : CHUNK_MESSAGES, &s->chunk_count, err);
-    s->polling = false;
     RIDE_ASSERT(s->chunk_count == 0 || s->assignments == assignments);
     return st;
 }
 
-static void answer(service *s, uint32_t feed, ride_message *message, const ride_answer *how) {
-    s->feeds[feed]->ops->answer(s->feeds[feed], message, how);
-    s->feeds[feed]->ops->release(s->feeds[feed], message, 1);
-}
-static const ride_answer away = {.status = RIDE_E_UNAVAILABLE, .reason = "stopping"};
-
 /* Those of requests are released one by one, with their answers; what was not worked is answered here. */
 void service_release(service *s) {
+    static const ride_answer away = {.status = RIDE_E_UNAVAILABLE, .reason = "stopping"};
     ride_feed *feed = s->chunk_count > 0 ? s->feeds[s->chunk_feed] : NULL;
     if (feed != NULL && feed->ops->answer == NULL) feed->ops->release(feed, s->chunk, s->chunk_count);
     else
-        for (uint32_t i = s->chunk_at; i < s->chunk_count; i++) answer(s, s->chunk_feed, &s->chunk[i], &away);
+        for (uint32_t i = s->chunk_at; i < s->chunk_count; i++) {
+            feed->ops->answer(feed, &s->chunk[i], &away);
+            feed->ops->release(feed, &s->chunk[i], 1);
+        }
     s->chunk_at = s->chunk_count = 0;
 }
 
-void service_answer_held(service *s) {
-    for (uint32_t i = 0; i < s->held_count; i++)
-        if (s->held[i].handle != NULL) answer(s, s->held_feed[i], &s->held[i], &away);
-    s->held_count = 0;
+static uint32_t hold(service_batch *b, uint32_t feed, const ride_message *message) {
+    b->held_feed[b->held_count] = feed;
+    b->held[b->held_count] = *message;
+    return b->held_count++;
 }
 
-void service_give_up(service *s) {
-    service_release(s);
-    service_answer_held(s);
-}
-
-uint64_t service_taken(const service *s) {
-    uint64_t taken = 0;
-    for (uint32_t i = 0; i < s->inputs_count; i++) taken += s->inputs[i].taken;
-    return taken;
-}
-
-/* A message that is no event: to the dead letters, and to who waits for its answer. */
+/* A message that is no event: to the dead letters, and to who waits for its answer, when the batch is sent. */
 void service_reject(void *context, const ride_reject *reject) {
     service *s = context;
-    const service_stream *stream = &s->streams[s->decoding];
-    ride_message *message = (ride_message *)s->decoding_message;
-    if (s->silent) return;
+    service_batch *b = s->b;
+    const uint32_t feed = s->streams[s->decoding].feed;
+    const bool waits = s->feeds[feed]->ops->answer != NULL,
+               is_written = s->options->targets[RIDE_TARGET_REJECTS] || s->p.outputs[OUTPUT_REJECTS].sink != NULL;
+    if (b->silent) return;
     ride_metric_add(s->m.rejected[reject->reason < RIDE_REJECT_COUNT ? reject->reason : RIDE_REJECT_COUNT], 1);
-    if (s->p.outputs[OUTPUT_REJECTS].sink != NULL) ride_reject_to_sink(s->p.outputs[OUTPUT_REJECTS].sink, reject);
-    if (s->options->targets[RIDE_TARGET_REJECTS]) {
-        service_row row = {.stream = s->decoding, .offset = message->offset, .key_bytes = UINT32_MAX};
-        size_t bytes = ride_reject_format(reject, s->record);
-        char offset[24];
-        snprintf(offset, sizeof offset, "%lld", (long long)message->offset);
-        const ride_header headers[] = {
-            {"source_topic", stream->topic, (uint32_t)strlen(stream->topic)},
-            {"source_partition", stream->partition_text, (uint32_t)strlen(stream->partition_text)},
-            {"source_offset", offset, (uint32_t)strlen(offset)},
-            {"reason", ride_reject_word(reject->reason), (uint32_t)strlen(ride_reject_word(reject->reason))},
-        };
-        ride_error err;
-        ride_status st = window_send(s, RIDE_TARGET_REJECTS, &row, s->record, bytes, headers, 4, &err);
-        if (st != RIDE_OK && s->delivery_failed == RIDE_OK) {
-            s->delivery_failed = st;
-            ride_error_text(&err, s->delivery_why, sizeof s->delivery_why);
-        }
-    }
-    if (s->feeds[stream->feed]->ops->answer == NULL) return;
-    const ride_answer how = {.status = RIDE_E_DATA, .reason = ride_reject_word(reject->reason), .field = reject->field};
-    answer(s, stream->feed, message, &how);
+    if (!waits && !is_written) return;
+    RIDE_ASSERT(b->letters_count < BATCH_LETTERS_MAX &&
+                BATCH_LETTERS_BYTES - b->letters_bytes >= RIDE_REJECT_RECORD_BYTES_MAX); /* service_batch_full */
+    service_letter *letter = &b->letters[b->letters_count++];
+    *letter = (service_letter){.row = s->p.batch->rows_count,
+                               .stream = s->decoding,
+                               .held = waits ? hold(b, feed, s->decoding_message) : HELD_NONE,
+                               .text_offset = b->letters_bytes,
+                               .offset = s->decoding_message->offset,
+                               .reason = reject->reason,
+                               .field = reject->field};
+    if (is_written) letter->text_bytes = (uint32_t)ride_reject_format(reject, b->letters_text + b->letters_bytes);
+    b->letters_bytes += letter->text_bytes;
 }
 
 bool service_batch_full(const service *s) {
+    const service_batch *b = s->b;
     /* the batch has a tile more than it is asked for: a label that waited follows its event at once */
-    return s->p.batch->rows_count >= s->tuning.batch_rows_max || s->runs_count == BATCH_RUNS_MAX;
+    return s->p.batch->rows_count >= s->tuning.batch_rows_max || b->runs_count == BATCH_RUNS_MAX ||
+           b->letters_count == BATCH_LETTERS_MAX ||
+           BATCH_LETTERS_BYTES - b->letters_bytes < RIDE_REJECT_RECORD_BYTES_MAX;
 }
 
 static void run_begin(service *s, service_stream *stream, uint32_t number, const ride_message *message,
                       const ride_journal_run *told) {
     pipeline *p = &s->p;
-    s->run_streams[s->runs_count] = number;
-    ride_journal_run *run = &s->runs[s->runs_count++];
+    service_batch *b = s->b;
+    b->run_streams[b->runs_count] = number;
+    ride_journal_run *run = &b->runs[b->runs_count++];
     const int64_t none_us = INT64_MIN / 2;
     *run = (ride_journal_run){.stream = stream->journal,
                               .offset_first = message->offset,
@@ -122,15 +104,15 @@ static ride_status stamp(service *s, uint32_t first, ride_error *err) {
     const uint32_t end = p->batch->rows_count;
     RIDE_TRY(pipeline_stamp(p, first, err));
     for (uint32_t row = end; row < p->batch->rows_count; row++) { /* a label that waited for the last of them */
-        s->rows[row] = s->rows[end - 1];
-        s->rows[row].held = HELD_NONE;
+        s->b->rows[row] = s->b->rows[end - 1];
+        s->b->rows[row].held = HELD_NONE;
     }
     return RIDE_OK;
 }
 
 static void run_end(service *s, uint32_t number) {
     service_stream *stream = &s->streams[number];
-    ride_journal_run *run = &s->runs[s->runs_count - 1];
+    ride_journal_run *run = &s->b->runs[s->b->runs_count - 1];
     if (!s->inputs[stream->input].spec->is_labels) {
         if (s->p.stream_us > INT64_MIN / 2) stream->max_us = s->p.stream_us;
         if (stream->max_us > s->newest_us) s->newest_us = stream->max_us;
@@ -201,22 +183,19 @@ static ride_status take_event(service *s, service_input *in, service_stream *str
     if (st != RIDE_OK && st != RIDE_E_DATA)
         return st == RIDE_FULL ? st : ride_fail(err, st, "a message cannot be decoded");
     p->summary->received++;
-    in->taken++; /* counted when the batch is done */
+    s->b->taken[in - s->inputs]++; /* counted when the batch is done */
     if (st == RIDE_E_DATA) {
         p->summary->rejected++;
-        s->batch_rejected++;
+        s->b->rejected++;
         return RIDE_OK;
     }
-    s->rows[row] = (service_row){.stream = message->stream,
+    s->b->rows[row] = (service_row){.stream = message->stream,
                                  .key_offset = arena_bytes,
                                  .key_bytes = message->key != NULL ? key_bytes : UINT32_MAX,
                                  .held = HELD_NONE,
                                  .offset = message->offset,
                                  .polled_ns = message->polled_ns};
-    if (!waits) return RIDE_OK;
-    s->rows[row].held = s->held_count;
-    s->held_feed[s->held_count] = stream->feed;
-    s->held[s->held_count++] = *message;
+    if (waits) s->b->rows[row].held = hold(s->b, stream->feed, message);
     return RIDE_OK;
 }
 
@@ -240,7 +219,7 @@ static ride_status take_label(service *s, service_input *in, service_stream *str
         ride_tile_values_const(&p->label_layout, ride_batch_tile(p->label_batch, 0), RIDE_COLUMN_TIME);
     if (p->labels_waiting > waiting && *known_us > stream->waiting_us) stream->waiting_us = *known_us;
     if (p->batch->rows_count > row)
-        s->rows[row] = (service_row){.stream = message->stream,
+        s->b->rows[row] = (service_row){.stream = message->stream,
                                      .key_bytes = UINT32_MAX,
                                      .held = HELD_NONE,
                                      .offset = message->offset,
@@ -250,27 +229,28 @@ static ride_status take_label(service *s, service_input *in, service_stream *str
 
 /* What the batch is of: rows that go out, or rows that are read again. */
 static ride_status batch_begin(service *s, bool silent, ride_error *err) {
-    s->silent = silent;
-    s->first_ns = service_now();
+    s->b->silent = silent;
+    s->b->first_ns = service_now();
     if (s->p.many_clocks) s->p.least_us = streams_least(s);
     if (s->p.many_clocks && s->p.dedup != NULL) ride_idmap_hold(s->p.dedup, s->p.least_us);
-    if (silent) {
-        *s->kept = *s->p.summary;
-        return RIDE_OK;
-    }
-    return window_begin(s, err);
+    if (!silent) return RIDE_OK;
+    RIDE_TRY(service_settle(s, err)); /* it is worked here, and what the others count is kept as well */
+    *s->kept = *s->p.summary;
+    return RIDE_OK;
 }
 
 static bool run_goes_on(const service *s, uint32_t number, const ride_journal_run *told) {
-    if (s->runs_count == 0) return false;
-    const ride_journal_run *last = &s->runs[s->runs_count - 1];
+    const service_batch *b = s->b;
+    if (b->runs_count == 0) return false;
+    const ride_journal_run *last = &b->runs[b->runs_count - 1];
     if (told != NULL) return false;
-    return s->run_streams[s->runs_count - 1] == number && last->messages > 0 &&
+    return b->run_streams[b->runs_count - 1] == number && last->messages > 0 &&
            (s->options->partition_keyed || last->floor_us == streams_floor(s, number));
 }
 
 ride_status service_take(service *s, const ride_journal_run *told, ride_error *err) {
     pipeline *p = &s->p;
+    service_batch *b = s->b;
     bool in_run = false;
     uint32_t first = p->batch->rows_count; /* not stamped from here on */
     ride_status st = RIDE_OK;
@@ -283,9 +263,9 @@ ride_status service_take(service *s, const ride_journal_run *told, ride_error *e
             continue;
         }
         const bool silent = stream->is_log && message->offset < stream->emit_from;
-        if (s->runs_count > 0 && silent != s->silent) break;
+        if (b->runs_count > 0 && silent != b->silent) break;
         if (service_batch_full(s)) break;
-        if (s->runs_count == 0) RIDE_TRY(batch_begin(s, silent, err));
+        if (b->runs_count == 0) RIDE_TRY(batch_begin(s, silent, err));
         if (!in_run || s->decoding != number) {
             if (in_run) {
                 RIDE_TRY(stamp(s, first, err));
@@ -310,18 +290,17 @@ ride_status service_take(service *s, const ride_journal_run *told, ride_error *e
             RIDE_TRY(stamp(s, first, err));
             first = p->batch->rows_count;
         }
-        ride_journal_run *run = &s->runs[s->runs_count - 1];
+        ride_journal_run *run = &b->runs[b->runs_count - 1];
         run->messages++;
         run->offset_last = message->offset;
         stream->next = message->offset + 1;
         stream->active = stream->is_log;
-        if (s->delivery_failed != RIDE_OK) return ride_fail(err, s->delivery_failed, "%s", s->delivery_why);
     }
     if (in_run) {
         RIDE_TRY(stamp(s, first, err));
         run_end(s, s->decoding);
-        if (!s->silent) ride_metric_set(s->m.in_flight, (double)service_taken(s));
-        if (s->runs[s->runs_count - 1].messages == 0) s->runs_count--; /* its first message found no room */
+        if (!b->silent) ride_metric_set(s->m.in_flight, (double)(s->in_flight + batch_taken(b)));
+        if (b->runs[b->runs_count - 1].messages == 0) b->runs_count--; /* its first message found no room */
     }
     return RIDE_OK;
 }
@@ -332,7 +311,7 @@ ride_status service_fill(service *s, ride_error *err) {
             const uint32_t before = s->chunk_at;
             RIDE_TRY(service_take(s, NULL, err));
             if (s->chunk_at < s->chunk_count) {
-                RIDE_ASSERT(s->chunk_at > before || s->runs_count > 0);
+                RIDE_ASSERT(s->chunk_at > before || s->b->runs_count > 0);
                 return RIDE_OK; /* the rest is the next batch's */
             }
         }

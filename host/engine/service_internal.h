@@ -6,6 +6,8 @@
 #include "scheduler/batcher.h"
 #include "state/journal.h"
 
+#include <stdatomic.h>
+
 enum {
     CHUNK_MESSAGES = 256,       /* polled at once */
     BATCH_RUNS_MAX = 1024,      /* runs of a batch: changes between streams */
@@ -14,6 +16,8 @@ enum {
     MESSAGE_BYTES_MAX = 1 << 20,
     REPEATED_BYTES_MAX = 1 << 16, /* of an event in its result, before quoting */
     IDLE_WAIT_MS = 100,           /* a service with nothing to do looks around this often */
+    BATCH_LETTERS_MAX = 1024,     /* rejected messages of a batch that are told, */
+    BATCH_LETTERS_BYTES = 1 << 18 /* and their text; a batch without room for one more goes */
 };
 #define HELD_NONE UINT32_MAX
 
@@ -42,7 +46,6 @@ typedef struct service_input {
     ride_decoder *decoder; /* of the log's format; requests are JSON */
     ride_decoder *decoder_json;
     ride_metric *received;
-    uint64_t taken; /* events of the batch in hand, rejected ones too */
 } service_input;
 
 /* Where a row of the batch came from. */
@@ -53,6 +56,43 @@ typedef struct service_row {
     int64_t offset;
     uint64_t polled_ns;
 } service_row;
+
+/* A message that was rejected: to the dead letters, and to who waits for its answer, in its turn among the rows. */
+typedef struct service_letter {
+    uint32_t row; /* the rows before it came before it */
+    uint32_t stream;
+    uint32_t held; /* as service_row.held */
+    uint32_t text_offset, text_bytes;
+    int64_t offset;
+    ride_reject_reason reason;
+    const char *field;
+} service_letter;
+
+/* A batch and all that its stages have to know of it. It belongs to one stage at a time. */
+typedef struct service_batch {
+    hand hand; /* with it: nobody's, or on its way (service_pipe.h). In hand it is the pipeline's of its stage */
+    service_row *rows;
+    ride_message *held; /* requests that wait for an answer; handle NULL: it has it */
+    uint32_t *held_feed;
+    uint32_t held_count;
+    service_letter letters[BATCH_LETTERS_MAX];
+    char *letters_text;
+    uint32_t letters_count, letters_bytes;
+    uint64_t taken[RIDE_SOURCES_MAX]; /* events of each input, rejected ones too */
+    uint64_t rejected;
+    ride_journal_run runs[BATCH_RUNS_MAX];
+    uint32_t run_streams[BATCH_RUNS_MAX]; /* the service's number of each run's stream */
+    uint32_t runs_count;
+    bool silent;                            /* its rows are read again: nothing goes out */
+    int64_t clock_us, reached_us, least_us; /* of the pipeline behind its last row */
+    /* when its first message was taken, it was full, was journalled, computed and sent */
+    uint64_t first_ns, begin_ns, journal_ns, compute_ns, end_ns;
+    /* No batch but a question to who sends: wait until everything is acknowledged, so long. The answer is drained and failure. */
+    bool asks_drain;
+    uint64_t drain_ns;
+    ride_status drained;
+    ride_error failure;
+} service_batch;
 
 /* A batch whose results are on their way. */
 typedef struct window_slot {
@@ -81,6 +121,7 @@ typedef struct service_metrics {
 enum { STAGE_QUEUE = 0, STAGE_READ, STAGE_JOURNAL, STAGE_COMPUTE, STAGE_ENCODE, STAGE_DELIVER };
 
 typedef struct service service;
+typedef struct service_pipe service_pipe;
 typedef struct feed_context { /* what a feed's callbacks get */
     service *s;
     uint32_t feed;
@@ -89,8 +130,11 @@ typedef struct feed_context { /* what a feed's callbacks get */
 struct service {
     const ride_service_options *options;
     ride_service_tuning tuning;
-    uint64_t stopped_ns; /* when the stop was seen, 0 = not yet: drain_timeout counts from there */
-    pipeline p;
+    /* When the stop was seen, 0 = not yet: the drain's time counts from there. Any stage. */
+    _Atomic uint64_t stopped_ns, drain_timeout_ns;
+    pipeline p;         /* of who reads; inline, of everybody */
+    service_pipe *pipe; /* NULL: inline */
+    service_batch *b;   /* the batch in hand, of who reads */
     ride_feed *feeds[RIDE_FEEDS_MAX];
     uint32_t feeds_count, feed_turn;
     ride_outlet *outlet;
@@ -98,35 +142,28 @@ struct service {
     uint32_t inputs_count;
     service_stream *streams; /* [RIDE_STREAMS_MAX] */
     uint32_t streams_count;
-    bool polling; /* within a feed's poll: its callbacks come now */
     /* messages polled and not yet taken */
     ride_message chunk[CHUNK_MESSAGES];
     uint32_t chunk_count, chunk_at, chunk_feed;
-    /* the batch in hand */
-    service_row *rows;
-    ride_message *held; /* requests that wait for an answer */
-    uint32_t *held_feed;
-    uint32_t held_count;
-    uint64_t batch_rejected; /* of the batch in hand */
-    ride_journal_run runs[BATCH_RUNS_MAX];
-    uint32_t run_streams[BATCH_RUNS_MAX]; /* the service's number of each run's stream */
-    uint32_t runs_count;
-    bool silent;       /* its rows are read again: nothing goes out */
     bool journalled;   /* its runs are in the journal already */
-    uint64_t first_ns; /* when its first message was taken */
     int64_t newest_us; /* greatest event time of all streams */
     uint32_t decoding; /* stream of the message at hand, for on_reject */
     const ride_message *decoding_message;
     ride_run_summary *kept; /* the counters before a silent batch */
-    /* results */
+    uint64_t in_flight;     /* events of batches that are on their way through the stages */
+    uint64_t told_ns;       /* statistics were */
+    /* results: of who sends */
     ride_encoder *decision_encoder, *late_encoder, *answer_encoder;
     char *record;
     window_slot *window;
-    uint64_t window_first, window_next; /* slots in use: [first, next) */
-    ride_status failed;                 /* of a callback (service_fail) */
-    ride_error failure;
+    /* Slots: on their way [first, next), acknowledged and not stored [stored, first). Who sends moves the first two, who reads the last. */
+    _Atomic uint64_t window_stored, window_first, window_next;
+    ride_waker *outlet_waker;
     ride_status delivery_failed;
     char delivery_why[256];
+    /* of a callback (service_fail) */
+    ride_status failed;
+    ride_error failure;
     /* journal and rebuild */
     ride_journal *journal;
     uint64_t assignments; /* changes of the assignment so far */
@@ -143,7 +180,7 @@ struct service {
 };
 
 uint64_t service_now(void);
-bool service_stopped(service *s);
+bool service_stopped(service *s); /* of who reads */
 /* Within a callback, which cannot fail: the service ends with this error as soon as it can. The batch in hand is left. */
 void service_fail(service *s, ride_status status, const ride_error *err);
 /* What is left of the drain's time; UINT64_MAX while nothing stops. */
@@ -151,6 +188,18 @@ uint64_t service_drain_left_ns(service *s);
 void service_ready(service *s, const char *part, bool ready, const char *why);
 /* The window state is there when every log has given its streams and nothing is to be rebuilt. */
 void service_state_ready(service *s);
+/* The loop turns: also told where it waits for others, or reads again. */
+void service_beat(service *s);
+/* Until the waker wakes, or a batch is done. Who reads waits with nothing else. */
+void service_wait(service *s, uint64_t timeout_ns);
+
+/* service_batch.c */
+ride_status batch_open(service *s, service_batch *b, ride_error *err); /* the pipeline's own room is there */
+void batch_close(service_batch *b);
+void batch_empty(service_batch *b);
+uint64_t batch_taken(const service_batch *b); /* events */
+/* What nobody will work any more is answered: its requests wait. */
+void batch_answer_held(service *s, service_batch *b);
 
 /* service_fill.c: messages → rows. Fills the batch with what is at hand; RIDE_OK also when there is nothing. */
 ride_status service_fill(service *s, ride_error *err);
@@ -159,34 +208,36 @@ ride_status service_fill(service *s, ride_error *err);
 ride_status service_take(service *s, const ride_journal_run *run, ride_error *err);
 bool service_batch_full(const service *s);
 ride_status service_poll(service *s, uint32_t feed, uint32_t stream, uint32_t messages_max, ride_error *err);
+/* Requests of the chunk that were not taken are answered: nothing is on its way through the stages then. */
 void service_release(service *s);
-/* That, and the rows in hand too: what nobody will work is answered. */
-/* The requests of the batch in hand are answered: not worked. */
-void service_answer_held(service *s);
-/* Events of the batch in hand. */
-uint64_t service_taken(const service *s);
-/* The loop turns: also told where it waits for others, or reads again. */
-void service_beat(service *s);
-void service_give_up(service *s);
 void service_reject(void *context, const ride_reject *reject); /* of the decoders */
 
-/* service.c: journal → compute → results of the batch in hand, and empties it. */
+/* service_work.c: the batch in hand through the stages. Inline: one after the other. Else they are begun, and the batch in hand is another. */
 ride_status service_work(service *s, ride_error *err);
 void service_drop(service *s); /* empties it: nothing of it goes out or is stored */
+/* Nothing is on its way through the stages when it returns: who reads has all to itself. */
+ride_status service_settle(service *s, ride_error *err);
+bool service_is_settled(const service *s);
+/* That, and everything is acknowledged and stored; RIDE_PENDING: not within the timeout. */
+ride_status service_drain(service *s, uint64_t timeout_ns, ride_error *err);
+/* The middle stage: features, scores, decisions of the batch that p has. */
+ride_status service_compute(service *s, pipeline *p, service_batch *b, ride_error *err);
+/* After the last: its verdicts, its time, its room. */
+void service_done(service *s, service_batch *b);
 
-/* service_emit.c: the batch's rows → results. */
+/* service_emit.c: the last stage: the rows of the batch that p has → results. */
 ride_status service_emit_open(service *s, ride_error *err);
-ride_status service_emit(service *s, ride_error *err);
+ride_status service_emit(service *s, pipeline *p, service_batch *b, ride_error *err);
 void service_emit_close(service *s);
 
 /* service_window.c: results on their way; offsets are stored from here and nowhere else. */
 ride_status window_open(service *s, ride_error *err);
-ride_status window_send(service *s, ride_target target, const service_row *row, const void *value, size_t bytes,
-                        const ride_header *headers, uint32_t headers_count, ride_error *err);
-/* The slot that the batch in hand belongs to; waits for room. */
-ride_status window_begin(service *s, ride_error *err);
-void window_end(service *s);
-ride_status window_advance(service *s, ride_error *err); /* tells what has arrived, and stores it */
+ride_status window_send(service *s, const ride_result *result, ride_error *err); /* of the batch begun last; its ticket is set here */
+/* A slot for a batch; waits for room. */
+ride_status window_begin(service *s, const service_batch *b, ride_error *err);
+void window_end(service *s, const service_batch *b, uint32_t rows_count);
+ride_status window_advance(service *s, ride_error *err); /* tells what has arrived, */
+void window_store(service *s);                           /* and who reads stores it */
 ride_status window_drain(service *s, uint64_t timeout_ns, ride_error *err);
 /* RIDE_PENDING, with what is not acknowledged in words. */
 ride_status window_pending(const service *s, ride_error *err);
@@ -208,7 +259,8 @@ ride_status rebuild_reset(service *s, ride_error *err);
 
 /* service_metrics.c */
 void service_metrics_open(service *s);
-void service_metrics_batch(service *s);
+void service_metrics_batch(const service *s, const pipeline *p, const service_batch *b); /* it went out */
+void service_metrics_state(service *s, const pipeline *p, uint64_t *told_ns);     /* of the window state, once a second */
 
 /* service_phase.c */
 ride_status phase_open(service *s, ride_error *err);

@@ -1,10 +1,13 @@
 /* engine/service_metrics.c: what a service counts. */
 #include "engine/service_internal.h"
+#include "engine/shards.h"
 
 #include "base/version.h"
 #include "lib/hash.h"
 
 #include <stdio.h>
+
+enum { STATS_EVERY_MS = 1000 };
 
 static ride_metric *series(service *s, ride_metric_family family, const char *name, const char *value) {
     char labels[RIDE_TOPIC_BYTES + 64] = "";
@@ -56,9 +59,7 @@ void service_metrics_open(service *s) {
     tell_build(s);
 }
 
-/* After a batch went out: its rows by end and decision. */
-void service_metrics_batch(service *s) {
-    const pipeline *p = &s->p;
+void service_metrics_batch(const service *s, const pipeline *p, const service_batch *b) {
     uint64_t ends[2] = {0}, decisions[RIDE_DECISIONS] = {0}, late[2] = {0}, labels = 0;
     for (uint32_t row = 0; row < p->batch->rows_count; row++) {
         const uint32_t flags = *row_flags(p, row);
@@ -73,14 +74,25 @@ void service_metrics_batch(service *s) {
         decisions[((const uint32_t *)ride_tile_values(&p->verdict_layout, verdict_tile(p, row),
                                                       VERDICT_DECISION))[row % RIDE_TILE_ROWS]]++;
     }
-    for (uint32_t i = 0; i < s->inputs_count; i++) ride_metric_add(s->inputs[i].received, s->inputs[i].taken);
-    ride_metric_add(s->m.ends[3], s->batch_rejected);
+    for (uint32_t i = 0; i < s->inputs_count; i++) ride_metric_add(s->inputs[i].received, b->taken[i]);
+    ride_metric_add(s->m.ends[3], b->rejected);
     ride_metric_add(s->m.ends[0], ends[0]);
     ride_metric_add(s->m.ends[2], ends[1]);
     for (int i = 0; i < RIDE_DECISIONS; i++) ride_metric_add(s->m.decisions[i], decisions[i]);
     for (int i = 0; i < 2; i++) ride_metric_add(s->m.late[i], late[i]);
     ride_metric_add(s->m.labels[0], labels);
     ride_metric_observe(s->m.batch_rows, p->batch->rows_count);
-    const int64_t clock_us = p->many_clocks ? p->least_us : p->clock_us;
+    const int64_t clock_us = p->many_clocks ? b->least_us : b->clock_us;
     if (clock_us > INT64_MIN / 2 && clock_us != INT64_MAX) ride_metric_set(s->m.clock, (double)clock_us / 1e6);
+}
+
+void service_metrics_state(service *s, const pipeline *p, uint64_t *told_ns) {
+    const uint64_t now_ns = service_now();
+    ride_state_stats state;
+    if (now_ns - *told_ns < (uint64_t)STATS_EVERY_MS * 1000000) return;
+    *told_ns = now_ns;
+    shards_stats(p, &state);
+    ride_metric_set(s->m.keys, (double)state.keys);
+    ride_metric_set(s->m.entries, (double)state.entries);
+    ride_metric_set(s->m.bytes, (double)state.bytes);
 }

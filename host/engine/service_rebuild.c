@@ -160,13 +160,13 @@ static ride_status run_again(service *s, uint32_t number, const ride_journal_run
     ride_journal_run at = *run;
     const bool is_cut = stream->next > run->offset_first; /* its begin is gone: how many are left is not known */
     for (uint32_t taken = 0; taken < run->messages && stream->next <= run->offset_last;) {
-        service_beat(s);
+        if (service_is_settled(s)) service_beat(s);
         service_release(s);
         RIDE_TRY(service_poll(s, stream->feed, number, is_cut ? 1 : run->messages - taken, err));
         if (service_stopped(s) || s->assignments != assignment) return RIDE_PENDING;
         if (s->chunk_count == 0) {
             if (!stream->active) return log_is_short(stream, run, err); /* at its end */
-            ride_waker_wait(s->options->waker, (uint64_t)IDLE_WAIT_MS * 1000000);
+            service_wait(s, (uint64_t)IDLE_WAIT_MS * 1000000);
             continue;
         }
         if (s->chunk[0].offset > run->offset_last) return log_is_short(stream, run, err);
@@ -221,7 +221,8 @@ static ride_status along_journal(service *s, ride_error *err) {
         st = run_again(s, number, &run, err);
         if (st != RIDE_OK) break;
         ride_metric_set(s->m.replay_ratio, (double)(place - first_place) / (double)(end - first_place));
-        state_desk_serve(s->options->desk, NULL, "the window state is being rebuilt from the log");
+        if (service_is_settled(s))
+            state_desk_serve(s->options->desk, NULL, "the window state is being rebuilt from the log");
         tell_progress(s, (double)(place - first_place) / (double)(end - first_place));
         if (one != NULL && is_only(one, s->streams[number].topic, s->streams[number].partition) &&
             run.offset_last >= one->offset)

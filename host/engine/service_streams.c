@@ -166,9 +166,10 @@ void streams_revoked(void *context, const uint32_t *streams, uint32_t count, boo
     bool whole = !lost;
     if (!s->in_rebuild) { /* what was taken is finished, so that its places can be stored */
         ride_status st = service_work(s, &err);
+        if (st == RIDE_OK) st = service_settle(s, &err);
         if (st != RIDE_OK)
             service_fail(s, st, &err); /* a batch that is half done can neither be repeated nor left out */
-        if (st == RIDE_OK && !lost) st = window_drain(s, (uint64_t)REVOKE_DRAIN_MS * 1000000, &err);
+        if (st == RIDE_OK && !lost) st = service_drain(s, (uint64_t)REVOKE_DRAIN_MS * 1000000, &err);
         whole = whole && st == RIDE_OK;
         if (st != RIDE_OK) {
             char text[512];

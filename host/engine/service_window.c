@@ -1,6 +1,6 @@
 /* engine/service_window.c: results on their way, batch by batch. A batch is done when everything it sent is acknowledged and all
  * before it are done; then, and only then, the places it read to are stored. This is the one place that stores. */
-#include "engine/service_internal.h"
+#include "engine/service_pipe.h"
 
 #include "base/assert.h"
 
@@ -24,7 +24,8 @@ void window_close(service *s) { free(s->window); }
 void window_delivered(void *context, uint64_t ticket, ride_status status, const char *why) {
     service *s = context;
     window_slot *slot = slot_of(s, ticket);
-    RIDE_ASSERT(ticket >= s->window_first && ticket < s->window_next && slot->outstanding > 0);
+    RIDE_ASSERT(ticket >= atomic_load(&s->window_first) && ticket < atomic_load(&s->window_next) &&
+                slot->outstanding > 0);
     slot->outstanding--;
     if (status == RIDE_OK || s->delivery_failed != RIDE_OK) return;
     s->delivery_failed = status; /* nothing behind it may be stored */
@@ -40,21 +41,31 @@ static void store(service *s, const window_slot *slot) {
     }
 }
 
+void window_store(service *s) {
+    const uint64_t first = atomic_load(&s->window_first);
+    uint64_t at = atomic_load_explicit(&s->window_stored, memory_order_relaxed);
+    for (; at < first; at++) store(s, slot_of(s, at));
+    atomic_store(&s->window_stored, at);
+}
+
 ride_status window_advance(service *s, ride_error *err) {
     if (s->outlet != NULL) RIDE_TRY(s->outlet->ops->poll(s->outlet, err));
     if (s->delivery_failed != RIDE_OK) return ride_fail(err, s->delivery_failed, "%s", s->delivery_why);
-    uint64_t rows = 0;
-    for (; s->window_first < s->window_next; s->window_first++) {
-        window_slot *slot = slot_of(s, s->window_first);
+    const uint64_t before = s->window_first, next = s->window_next;
+    uint64_t rows = 0, first = before;
+    for (; first < next; first++) {
+        window_slot *slot = slot_of(s, first);
         if (!slot->is_closed || slot->outstanding > 0) break;
         phase_set(s, PHASE_DELIVERED);
         const uint64_t now_ns = service_now();
         ride_metric_observe_n(s->m.stages[STAGE_DELIVER], now_ns - slot->sent_ns, slot->rows);
         ride_metric_observe_n(s->m.delivery, now_ns - slot->polled_ns, slot->rows);
-        store(s, slot);
+        atomic_store(&s->window_first, first + 1);
     }
-    for (uint64_t i = s->window_first; i < s->window_next; i++) rows += slot_of(s, i)->rows;
+    for (uint64_t i = first; i < next; i++) rows += slot_of(s, i)->rows;
     ride_metric_set(s->m.window_rows, (double)rows);
+    if (s->pipe == NULL) window_store(s);
+    else if (first != before) pipe_tell(s->pipe);
     return RIDE_OK;
 }
 
@@ -67,7 +78,7 @@ ride_status window_pending(const service *s, ride_error *err) {
         if (first == NULL && slot->is_closed && slot->progress_count > 0) first = slot;
     }
     ride_fail(err, RIDE_PENDING, "%llu results of %llu batches were not acknowledged within %.1f s",
-              (unsigned long long)results, (unsigned long long)batches, (double)s->tuning.drain_timeout_ns / 1e9);
+              (unsigned long long)results, (unsigned long long)batches, (double)atomic_load(&s->drain_timeout_ns) / 1e9);
     if (first != NULL) {
         const service_stream *stream = &s->streams[first->progress[0].stream];
         ride_error_where(err, "%s/%d before offset %lld", stream->topic, (int)stream->partition,
@@ -77,50 +88,44 @@ ride_status window_pending(const service *s, ride_error *err) {
     return RIDE_PENDING;
 }
 
-ride_status window_begin(service *s, ride_error *err) {
-    while (s->window_next - s->window_first == WINDOW_SLOTS) {
+ride_status window_begin(service *s, const service_batch *b, ride_error *err) {
+    while (s->window_next - s->window_stored == WINDOW_SLOTS) {
         RIDE_TRY(window_advance(s, err));
-        if (s->window_next - s->window_first < WINDOW_SLOTS) break;
+        if (s->window_next - s->window_stored < WINDOW_SLOTS) break;
         if (service_drain_left_ns(s) == 0) return window_pending(s, err);
         service_beat(s);
-        ride_waker_wait(s->options->waker, FULL_WAIT_NS);
+        ride_waker_wait(s->outlet_waker, FULL_WAIT_NS);
     }
-    window_slot *slot = slot_of(s, s->window_next++);
+    window_slot *slot = slot_of(s, s->window_next);
     slot->outstanding = 0;
     slot->is_closed = false;
     slot->rows = 0;
     slot->progress_count = 0;
-    slot->polled_ns = service_now();
+    slot->polled_ns = b->first_ns;
+    atomic_fetch_add(&s->window_next, 1);
     return RIDE_OK;
 }
 
-void window_end(service *s) {
+void window_end(service *s, const service_batch *b, uint32_t rows_count) {
     window_slot *slot = slot_of(s, s->window_next - 1);
-    for (uint32_t r = 0; r < s->runs_count; r++) {
-        uint32_t stream = s->run_streams[r], i = 0;
+    for (uint32_t r = 0; r < b->runs_count; r++) {
+        uint32_t stream = b->run_streams[r], i = 0;
         while (i < slot->progress_count && slot->progress[i].stream != stream) i++;
         if (i == slot->progress_count) slot->progress_count++;
         slot->progress[i].stream = stream;
-        slot->progress[i].next = s->runs[r].offset_last + 1;
+        slot->progress[i].next = b->runs[r].offset_last + 1;
     }
-    for (uint32_t row = 0; row < s->p.batch->rows_count; row++)
-        if (s->rows[row].polled_ns != 0 && s->rows[row].polled_ns < slot->polled_ns)
-            slot->polled_ns = s->rows[row].polled_ns;
-    slot->rows = s->p.batch->rows_count;
+    for (uint32_t row = 0; row < rows_count; row++)
+        if (b->rows[row].polled_ns != 0 && b->rows[row].polled_ns < slot->polled_ns)
+            slot->polled_ns = b->rows[row].polled_ns;
+    slot->rows = rows_count;
     slot->sent_ns = service_now();
     slot->is_closed = true;
 }
 
-ride_status window_send(service *s, ride_target target, const service_row *row, const void *value, size_t bytes,
-                        const ride_header *headers, uint32_t headers_count, ride_error *err) {
-    const ride_result result = {.target = target,
-                                .key = row->key_bytes != UINT32_MAX ? s->p.batch->arena + row->key_offset : NULL,
-                                .key_bytes = row->key_bytes != UINT32_MAX ? row->key_bytes : 0,
-                                .value = value,
-                                .value_bytes = (uint32_t)bytes,
-                                .headers = headers,
-                                .headers_count = headers_count,
-                                .ticket = s->window_next - 1};
+ride_status window_send(service *s, const ride_result *given, ride_error *err) {
+    ride_result result = *given;
+    result.ticket = s->window_next - 1;
     window_slot *slot = slot_of(s, result.ticket);
     slot->outstanding++; /* before: it may be told within the send */
     for (;;) {
@@ -136,7 +141,7 @@ ride_status window_send(service *s, ride_target target, const service_row *row, 
             return st;
         }
         service_beat(s);
-        ride_waker_wait(s->options->waker, FULL_WAIT_NS);
+        ride_waker_wait(s->outlet_waker, FULL_WAIT_NS);
     }
 }
 

@@ -83,8 +83,8 @@ void verdict_repeat(pipeline *p, uint32_t row, const verdict *known) {
     p->duplicates_in_batch++;
     p->answered_by[row] = UINT32_MAX;
     if (known->sequence >= p->sequence) p->answered_by[row] = (uint32_t)(known->sequence - p->sequence);
-    else if (known->sequence - p->other_first < p->other_rows)
-        p->answered_by[row] = (uint32_t)(known->sequence - p->other_first) | ANSWERED_BY_OTHER;
+    else if (known->sequence >= p->unanswered_from)
+        p->answered_by[row] = (uint32_t)(p->sequence - known->sequence) | ANSWERED_BY_EARLIER;
     else verdict_write(p, row, known, END_DUPLICATE);
 }
 
@@ -129,13 +129,14 @@ static void duplicates_answer(pipeline *p) {
         if (!(*row_flags(p, row) & RIDE_ROW_SKIP)) continue;
         features_blank(p, row);
         if (p->answered_by[row] == UINT32_MAX) continue;
-        verdict first = verdict_read(p, p->answered_by[row]);
+        const uint32_t before = p->answered_by[row] & ~ANSWERED_BY_EARLIER;
+        const verdict first = before == p->answered_by[row] ? verdict_read(p, before)
+                                                            : p->recent[(p->sequence - before) & p->recent_mask];
         verdict_write(p, row, &first, END_DUPLICATE);
     }
 }
 
-/* Leaves each event's verdict with its id, unless a later event has taken the id over. */
-static void verdicts_remember(pipeline *p) {
+void verdicts_remember(pipeline *p) {
     for (uint32_t row = 0; row < p->batch->rows_count; row++) {
         ride_key128 id;
         if ((*row_flags(p, row) & (RIDE_ROW_SKIP | RIDE_ROW_LABEL)) || !event_identity(p, row, &id)) continue;
@@ -152,5 +153,7 @@ void verdicts_make(pipeline *p) {
         tile_make(p, row, left < RIDE_TILE_ROWS ? left : RIDE_TILE_ROWS);
     }
     if (p->duplicates_in_batch > 0) duplicates_answer(p);
-    if (p->dedup != NULL) verdicts_remember(p);
+    if (p->recent == NULL && p->dedup != NULL) verdicts_remember(p);
+    for (uint32_t row = 0; p->recent != NULL && row < p->batch->rows_count; row++)
+        p->recent[(p->sequence + row) & p->recent_mask] = verdict_read(p, row);
 }
