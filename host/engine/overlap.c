@@ -46,8 +46,7 @@ static void repeats_answer(pipeline *p) {
     for (uint32_t row = 0; p->duplicates_in_batch > 0 && row < p->batch->rows_count; row++) {
         if (!(*row_flags(p, row) & RIDE_ROW_SKIP) || !(p->answered_by[row] & ANSWERED_BY_EARLIER)) continue;
         if (p->answered_by[row] == UINT32_MAX) continue;
-        const uint32_t first =
-            p->overlap->other.batch->rows_count - (p->answered_by[row] & ~ANSWERED_BY_EARLIER);
+        const uint32_t first = p->overlap->other.batch->rows_count - (p->answered_by[row] & ~ANSWERED_BY_EARLIER);
         change(p);
         const verdict known = verdict_read(p, first);
         change(p);

@@ -89,14 +89,17 @@ typedef struct pipeline {
     ride_batch *batch, *label_batch;
     uint8_t *in_tiles; /* the batch's, from the backend */
     uint8_t *out_tiles, *verdict_tiles;
-    uint32_t *answered_by; /* per row of the batch, of a duplicate: the row that it repeats (of a batch before that has no verdicts
+    uint32_t *
+        answered_by; /* per row of the batch, of a duplicate: the row that it repeats (of a batch before that has no verdicts
                             * yet: how many rows before this batch, with ANSWERED_BY_EARLIER), or UINT32_MAX: filled already */
     uint32_t duplicates_in_batch;
     uint64_t batch_start_ns;
     bool counted;            /* the batch's own work counts it for drift */
     struct overlap *overlap; /* NULL: one batch is in hand at a time (overlap.h) */
-    uint64_t unanswered_from; /* arrival number from which on the verdicts of batches before are not with their ids yet; UINT64_MAX: all are */
-    verdict *recent; /* the last rows' verdicts by arrival number, recent_mask + 1 of them, where several batches are on their way
+    uint64_t
+        unanswered_from; /* arrival number from which on the verdicts of batches before are not with their ids yet; UINT64_MAX: all are */
+    verdict *
+        recent; /* the last rows' verdicts by arrival number, recent_mask + 1 of them, where several batches are on their way
                       * (service_pipe.h): whoever makes verdicts has them here, and whoever stamps puts them with the ids later. NULL: neither */
     uint64_t recent_mask;
     ride_idmap *dedup, *labels;

@@ -17,7 +17,7 @@ enum { COMMIT_MS_MIN = 500, COMMIT_MS_MAX = 5000 };
 uint64_t service_now(void) { return ride_clock_now_ns(ride_clock_real()); }
 
 bool service_stopped(service *s) {
-    const bool stopped = s->options->run.stop != NULL && *s->options->run.stop;
+    const bool stopped = s->options->run.stop != NULL && __atomic_load_n(s->options->run.stop, __ATOMIC_RELAXED);
     if (stopped && atomic_load(&s->stopped_ns) == 0) atomic_store(&s->stopped_ns, service_now());
     return stopped;
 }

@@ -101,7 +101,7 @@ typedef struct ride_service_options {
     bool
         partition_keyed; /* every entity is keyed by what the streams are partitioned by: each stream has a clock of its own, and the
                            * streams may be shared with other processes */
-    bool pipelined; /* stages on threads of their own: below */
+    bool pipelined;                            /* stages on threads of their own: below */
     uint64_t drain_timeout_ns, batch_delay_ns; /* as ride_service_tuning at the start */
     /* Set *reload (a signal handler does) and wake: then `reloaded` is called between two batches, on the engine's thread, and changes of
      * the tuning what it likes. reload may be NULL. */

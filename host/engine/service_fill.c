@@ -190,11 +190,11 @@ static ride_status take_event(service *s, service_input *in, service_stream *str
         return RIDE_OK;
     }
     s->b->rows[row] = (service_row){.stream = message->stream,
-                                 .key_offset = arena_bytes,
-                                 .key_bytes = message->key != NULL ? key_bytes : UINT32_MAX,
-                                 .held = HELD_NONE,
-                                 .offset = message->offset,
-                                 .polled_ns = message->polled_ns};
+                                    .key_offset = arena_bytes,
+                                    .key_bytes = message->key != NULL ? key_bytes : UINT32_MAX,
+                                    .held = HELD_NONE,
+                                    .offset = message->offset,
+                                    .polled_ns = message->polled_ns};
     if (waits) s->b->rows[row].held = hold(s->b, stream->feed, message);
     return RIDE_OK;
 }
@@ -220,10 +220,10 @@ static ride_status take_label(service *s, service_input *in, service_stream *str
     if (p->labels_waiting > waiting && *known_us > stream->waiting_us) stream->waiting_us = *known_us;
     if (p->batch->rows_count > row)
         s->b->rows[row] = (service_row){.stream = message->stream,
-                                     .key_bytes = UINT32_MAX,
-                                     .held = HELD_NONE,
-                                     .offset = message->offset,
-                                     .polled_ns = message->polled_ns};
+                                        .key_bytes = UINT32_MAX,
+                                        .held = HELD_NONE,
+                                        .offset = message->offset,
+                                        .polled_ns = message->polled_ns};
     return RIDE_OK;
 }
 

@@ -232,7 +232,8 @@ void service_emit_close(service *s);
 
 /* service_window.c: results on their way; offsets are stored from here and nowhere else. */
 ride_status window_open(service *s, ride_error *err);
-ride_status window_send(service *s, const ride_result *result, ride_error *err); /* of the batch begun last; its ticket is set here */
+ride_status window_send(service *s, const ride_result *result,
+                        ride_error *err); /* of the batch begun last; its ticket is set here */
 /* A slot for a batch; waits for room. */
 ride_status window_begin(service *s, const service_batch *b, ride_error *err);
 void window_end(service *s, const service_batch *b, uint32_t rows_count);
@@ -260,7 +261,7 @@ ride_status rebuild_reset(service *s, ride_error *err);
 /* service_metrics.c */
 void service_metrics_open(service *s);
 void service_metrics_batch(const service *s, const pipeline *p, const service_batch *b); /* it went out */
-void service_metrics_state(service *s, const pipeline *p, uint64_t *told_ns);     /* of the window state, once a second */
+void service_metrics_state(service *s, const pipeline *p, uint64_t *told_ns); /* of the window state, once a second */
 
 /* service_phase.c */
 ride_status phase_open(service *s, ride_error *err);

@@ -297,7 +297,8 @@ static ride_status recent_open(service *s, ride_error *err) {
 }
 
 ride_status pipe_open(service *s, ride_error *err) {
-    service_pipe *pipe = aligned_alloc(RIDE_CACHE_LINE, (sizeof *pipe + RIDE_CACHE_LINE - 1) / RIDE_CACHE_LINE * RIDE_CACHE_LINE);
+    service_pipe *pipe =
+        aligned_alloc(RIDE_CACHE_LINE, (sizeof *pipe + RIDE_CACHE_LINE - 1) / RIDE_CACHE_LINE * RIDE_CACHE_LINE);
     if (pipe == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for the stages of a service");
     memset(pipe, 0, sizeof *pipe);
     s->pipe = pipe;

@@ -78,7 +78,8 @@ ride_status window_pending(const service *s, ride_error *err) {
         if (first == NULL && slot->is_closed && slot->progress_count > 0) first = slot;
     }
     ride_fail(err, RIDE_PENDING, "%llu results of %llu batches were not acknowledged within %.1f s",
-              (unsigned long long)results, (unsigned long long)batches, (double)atomic_load(&s->drain_timeout_ns) / 1e9);
+              (unsigned long long)results, (unsigned long long)batches,
+              (double)atomic_load(&s->drain_timeout_ns) / 1e9);
     if (first != NULL) {
         const service_stream *stream = &s->streams[first->progress[0].stream];
         ride_error_where(err, "%s/%d before offset %lld", stream->topic, (int)stream->partition,

@@ -1,6 +1,7 @@
 /* support/fake_log.h: a log in memory with a feed over it and an outlet into it, for tests of the service: partitions are met in an order
  * that a seed decides, results are acknowledged late, the outlet is full now and then, streams are revoked and given back, and
- * everything ends at once after a number of calls (a crash), after which the log is as a broker would have it. */
+ * everything ends at once after a number of calls (a crash), after which the log is as a broker would have it.
+ * Feed and outlet may be called by two threads: the outlet has chances of its own, and what both touch is atomic. */
 #ifndef RIDE_TESTS_FAKE_LOG_H
 #define RIDE_TESTS_FAKE_LOG_H
 #include "base/clock.h"
@@ -54,15 +55,17 @@ typedef struct fake_log {
     bool is_away;             /* nothing is acknowledged any more, */
     uint64_t polls_left;      /* and after so many looks at the outlet *stop is set; 0 = never */
     volatile sig_atomic_t *stop;
-    uint64_t calls, rebalances;
+    _Atomic uint64_t calls;
+    uint64_t rebalances;
 } fake_log;
 
-static inline uint64_t fake_random(fake_log *log) {
-    uint64_t z = (log->random += UINT64_C(0x9e3779b97f4a7c15));
+static inline uint64_t fake_random_of(uint64_t *random) {
+    uint64_t z = (*random += UINT64_C(0x9e3779b97f4a7c15));
     z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
     z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
     return z ^ (z >> 31);
 }
+static inline uint64_t fake_random(fake_log *log) { return fake_random_of(&log->random); }
 static inline bool fake_chance(fake_log *log, uint32_t every) { return every != 0 && fake_random(log) % every == 0; }
 
 /* Counts a call; true when everything ends here. */
@@ -224,7 +227,7 @@ typedef struct fake_outlet {
     ride_outlet base;
     fake_log *log;
     ride_outlet_events events;
-    uint64_t pending[FAKE_PENDING_MAX], pending_first, pending_next;
+    uint64_t random, pending[FAKE_PENDING_MAX], pending_first, pending_next;
 } fake_outlet;
 
 static inline const char *fake_header(const ride_result *result, const char *name, char text[64]) {
@@ -240,7 +243,9 @@ static inline ride_status fake_send(ride_outlet *outlet, const ride_result *resu
     fake_log *log = o->log;
     char text[64];
     if (fake_crashed(log)) return ride_fail(err, RIDE_E_IO, "crash");
-    if (fake_chance(log, log->full_every) || o->pending_next - o->pending_first == FAKE_PENDING_MAX) return RIDE_FULL;
+    if ((log->full_every != 0 && fake_random_of(&o->random) % log->full_every == 0) ||
+        o->pending_next - o->pending_first == FAKE_PENDING_MAX)
+        return RIDE_FULL;
     if (log->results_count == log->results_room) {
         log->results_room = log->results_room == 0 ? 1024 : 2 * log->results_room;
         log->results = realloc(log->results, log->results_room * sizeof *log->results);
@@ -277,8 +282,8 @@ static inline void fake_deliver(fake_outlet *o, uint64_t count) {
 static inline ride_status fake_outlet_poll(ride_outlet *outlet, ride_error *err) {
     fake_outlet *o = (fake_outlet *)outlet;
     (void)err;
-    if (!o->log->is_away) fake_deliver(o, fake_random(o->log) % 512);
-    if (o->log->polls_left > 0 && --o->log->polls_left == 0) *o->log->stop = 1;
+    if (!o->log->is_away) fake_deliver(o, fake_random_of(&o->random) % 512);
+    if (o->log->polls_left > 0 && --o->log->polls_left == 0) __atomic_store_n(o->log->stop, 1, __ATOMIC_RELAXED);
     return RIDE_OK;
 }
 
@@ -301,6 +306,7 @@ static inline ride_status fake_outlet_open(void *context, const ride_outlet_even
     if (o == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory");
     o->base.ops = &ops;
     o->log = context;
+    o->random = ~o->log->random;
     o->events = *events;
     *out = &o->base;
     return RIDE_OK;

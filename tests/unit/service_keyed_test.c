@@ -26,7 +26,7 @@ static void repeat_some(fake_log *log) {
 }
 
 /* Features of cards alone, over windows that are short beside the stream. */
-static void begin(log_case *c, char spec[160]) {
+static void begin(log_case *c, char spec[160], bool pipelined) {
     static const char features[] = "\nentities:\n  card: {keys: [card], horizon: 2d}\nfeatures:\n"
                                    "  - {entity: card, agg: [count], windows: [1h, 1d, 2d]}\n"
                                    "  - {entity: card, column: amount, agg: [mean, max], windows: [2d]}\n"
@@ -50,6 +50,7 @@ static void begin(log_case *c, char spec[160]) {
     run->rules = &big;
     run->rules_count = 1;
     c->options.partition_keyed = true;
+    c->options.pipelined = pipelined;
 }
 
 /* Each partition alone, by a process that knows of no other. The caller frees the results. */
@@ -91,10 +92,10 @@ static uint64_t check_results(const log_case *c, const fake_log *expected, const
     return results - messages;
 }
 
-Test(service_keyed, a_partition_gives_what_it_gives_alone_wherever_the_clocks_of_others_are) {
+static void a_partition_gives_what_it_gives_alone_wherever_the_clocks_of_others_are(bool pipelined) {
     static log_case c;
     char spec[160];
-    begin(&c, spec);
+    begin(&c, spec, pipelined);
     fake_log expected = alone(&c);
     for (uint32_t batch = 1; batch <= 512; batch *= 8)
         for (int in_turn = 0; in_turn < 2; in_turn++) {
@@ -110,11 +111,11 @@ Test(service_keyed, a_partition_gives_what_it_gives_alone_wherever_the_clocks_of
     log_case_end(&c);
 }
 
-Test(service_keyed, partitions_go_from_process_to_process_and_nothing_is_lost_or_changed) {
+static void partitions_go_from_process_to_process_and_nothing_is_lost_or_changed(bool pipelined) {
     static log_case c;
     char spec[160], journals[PROCESSES][160];
     uint64_t repeats = 0, crashes = 0, moves = 0;
-    begin(&c, spec);
+    begin(&c, spec, pipelined);
     fake_log expected = alone(&c);
     for (uint64_t seed = 1; seed <= 8; seed++) {
         char what[32];
@@ -156,12 +157,29 @@ Test(service_keyed, partitions_go_from_process_to_process_and_nothing_is_lost_or
 }
 
 /* Where windows cross partitions the same is refused: at once by who comes second, and who has nothing waits. */
-Test(service_keyed, without_it_a_second_process_is_refused) {
+static void without_it_a_second_process_is_refused(bool pipelined) {
     static log_case c;
     cr_assert(log_case_begin(&c, PARTITIONS, 100));
+    c.options.pipelined = pipelined;
     c.log.others = 1;
     cr_assert_eq(log_case_serve(&c, 1, 0), RIDE_E_CONFIG);
     cr_assert_not_null(strstr(c.run.err.what, "another member of the group has partitions of `events`"), "%s",
                        c.run.err.what);
     log_case_end(&c);
 }
+
+/* Each of them by one thread, and by stages on three. */
+Test(service_keyed, a_partition_gives_what_it_gives_alone_wherever_the_clocks_of_others_are) {
+    a_partition_gives_what_it_gives_alone_wherever_the_clocks_of_others_are(false);
+}
+Test(service_keyed_pipelined, a_partition_gives_what_it_gives_alone_wherever_the_clocks_of_others_are) {
+    a_partition_gives_what_it_gives_alone_wherever_the_clocks_of_others_are(true);
+}
+Test(service_keyed, partitions_go_from_process_to_process_and_nothing_is_lost_or_changed) {
+    partitions_go_from_process_to_process_and_nothing_is_lost_or_changed(false);
+}
+Test(service_keyed_pipelined, partitions_go_from_process_to_process_and_nothing_is_lost_or_changed) {
+    partitions_go_from_process_to_process_and_nothing_is_lost_or_changed(true);
+}
+Test(service_keyed, without_it_a_second_process_is_refused) { without_it_a_second_process_is_refused(false); }
+Test(service_keyed_pipelined, without_it_a_second_process_is_refused) { without_it_a_second_process_is_refused(true); }

@@ -8,8 +8,9 @@
 
 #include <criterion/criterion.h>
 
-static void begin(log_case *c, uint32_t partitions, uint32_t events_max) {
+static void begin(log_case *c, uint32_t partitions, uint32_t events_max, bool pipelined) {
     cr_assert(log_case_begin(c, partitions, events_max));
+    c->options.pipelined = pipelined;
 }
 
 /* Every message has a result; its repeats have the same bytes; first results of a partition are in its order. Returns the repeats. */
@@ -72,9 +73,9 @@ static void check_replay(log_case *c, const char *what) {
     c->log = served;
 }
 
-Test(service, one_partition_gives_the_bytes_of_a_run_over_the_file) {
+static void one_partition_gives_the_bytes_of_a_run_over_the_file(bool pipelined) {
     static log_case c;
-    begin(&c, 1, UINT32_MAX);
+    begin(&c, 1, UINT32_MAX, pipelined);
     run_case *r = &c.run;
     cr_assert_eq(run_case_run(r), RIDE_OK);
     size_t bytes = 0;
@@ -98,13 +99,13 @@ Test(service, one_partition_gives_the_bytes_of_a_run_over_the_file) {
     log_case_end(&c);
 }
 
-Test(service, nothing_is_lost_and_repeats_are_equal_over_crashes) {
+static void nothing_is_lost_and_repeats_are_equal_over_crashes(bool pipelined) {
     static log_case c;
     uint64_t repeats = 0, rebalances = 0, crashes = 0;
     for (uint64_t seed = 1; seed <= 12; seed++) {
         char what[64];
         snprintf(what, sizeof what, "seed %llu", (unsigned long long)seed);
-        begin(&c, seed % 4 == 1 ? 1 : 2 + (uint32_t)(seed % 4), 2400);
+        begin(&c, seed % 4 == 1 ? 1 : 2 + (uint32_t)(seed % 4), 2400, pipelined);
         c.options.run.batch_rows_max = seed % 3 == 0 ? 1 : seed % 3 == 1 ? 64 : 1024;
         c.log.full_every = 50;
         c.log.burst_max = seed % 2 == 1 ? 150 : 40;      /* long runs: the clocks of the partitions are far apart */
@@ -130,10 +131,10 @@ Test(service, nothing_is_lost_and_repeats_are_equal_over_crashes) {
 }
 
 /* A stop while nothing is acknowledged: when all was sent, and when the window is full. */
-Test(service, a_stop_does_not_wait_longer_than_the_drain_timeout_and_says_what_is_missing) {
+static void a_stop_does_not_wait_longer_than_the_drain_timeout_and_says_what_is_missing(bool pipelined) {
     static log_case c;
     for (uint32_t batch = 1; batch <= 512; batch *= 512) {
-        begin(&c, 2, 600);
+        begin(&c, 2, 600, pipelined);
         c.options.run.batch_rows_max = batch;
         c.options.drain_timeout_ns = 50000000;
         c.log.is_away = true;
@@ -159,11 +160,11 @@ static void look(void *context, ride_service_tuning *tuning) {
     tuning->batch_rows_max = rows_largest;
 }
 
-Test(service, a_reload_is_taken_between_two_batches) {
+static void a_reload_is_taken_between_two_batches(bool pipelined) {
     static log_case c;
     volatile sig_atomic_t reload = 1;
     uint32_t reloads = 0;
-    begin(&c, 1, 3000);
+    begin(&c, 1, 3000, pipelined);
     c.options.reload = &reload;
     c.options.reloaded = look;
     c.options.reloaded_context = &reloads;
@@ -183,10 +184,10 @@ Test(service, a_reload_is_taken_between_two_batches) {
 }
 
 /* What a result would repeat, or carry as its key, beyond what a log takes: rejected, and the service goes on. */
-Test(service, events_too_long_for_a_result_are_rejected) {
+static void events_too_long_for_a_result_are_rejected(bool pipelined) {
     static log_case c;
     static char line[200000], key[3 << 20];
-    begin(&c, 1, 50);
+    begin(&c, 1, 50, pipelined);
     const fake_message *whole = &c.log.messages[0][0];
     const char *card = strchr(strchr(whole->value, ',') + 1, ','), *rest = strchr(card + 1, ',');
     int head = (int)(card + 1 - whole->value), n = snprintf(line, sizeof line, "%.*s", head, whole->value);
@@ -214,3 +215,27 @@ Test(service, events_too_long_for_a_result_are_rejected) {
     cr_assert_eq(c.log.committed[0], c.log.counts[0]);
     log_case_end(&c);
 }
+
+/* Each of them by one thread, and by stages on three. */
+Test(service, one_partition_gives_the_bytes_of_a_run_over_the_file) {
+    one_partition_gives_the_bytes_of_a_run_over_the_file(false);
+}
+Test(service_pipelined, one_partition_gives_the_bytes_of_a_run_over_the_file) {
+    one_partition_gives_the_bytes_of_a_run_over_the_file(true);
+}
+Test(service, nothing_is_lost_and_repeats_are_equal_over_crashes) {
+    nothing_is_lost_and_repeats_are_equal_over_crashes(false);
+}
+Test(service_pipelined, nothing_is_lost_and_repeats_are_equal_over_crashes) {
+    nothing_is_lost_and_repeats_are_equal_over_crashes(true);
+}
+Test(service, a_stop_does_not_wait_longer_than_the_drain_timeout_and_says_what_is_missing) {
+    a_stop_does_not_wait_longer_than_the_drain_timeout_and_says_what_is_missing(false);
+}
+Test(service_pipelined, a_stop_does_not_wait_longer_than_the_drain_timeout_and_says_what_is_missing) {
+    a_stop_does_not_wait_longer_than_the_drain_timeout_and_says_what_is_missing(true);
+}
+Test(service, a_reload_is_taken_between_two_batches) { a_reload_is_taken_between_two_batches(false); }
+Test(service_pipelined, a_reload_is_taken_between_two_batches) { a_reload_is_taken_between_two_batches(true); }
+Test(service, events_too_long_for_a_result_are_rejected) { events_too_long_for_a_result_are_rejected(false); }
+Test(service_pipelined, events_too_long_for_a_result_are_rejected) { events_too_long_for_a_result_are_rejected(true); }
