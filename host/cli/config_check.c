@@ -4,6 +4,7 @@
 #include "backend/registry.h"
 #include "cli/cli.h"
 #include "engine/budget.h"
+#include "engine/placed.h"
 #include "engine/profile.h"
 #include "features/explain.h"
 #include "kernels/layout/program.h"
@@ -221,7 +222,7 @@ static void print_memory(const check *c) {
     ride_budget_facts facts;
     ride_error err = {.status = RIDE_OK};
     char bytes[32];
-    ride_budget_facts_of(c->spec, &c->bundle, 0, &facts);
+    ride_budget_facts_of(c->spec, &c->bundle, 0, ride_placed_is_pipelined(c->config), &facts);
     ride_status st = ride_budget_at_start(c->config, &facts, &budget, &err);
     printf("at most:%-30s %6s %12s\n", "", "events", "memory");
     print_state(c);

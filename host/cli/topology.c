@@ -56,7 +56,7 @@ static void find_gpus(const ride_machine *machine, ride_placed_devices *out) {
 }
 
 /* What the batches take, by the compiled spec. 0, or the exit code of what is wrong with it. */
-static int find_pool(const ride_config *config, uint32_t shards_count, uint64_t *out) {
+static int find_pool(const ride_config *config, const ride_placement *placement, uint64_t *out) {
     static ride_diagnostics findings;
     ride_run_options run = {.spec_path = config->spec,
                             .model_path = config->model,
@@ -76,7 +76,7 @@ static int find_pool(const ride_config *config, uint32_t shards_count, uint64_t 
     if (st == RIDE_OK) {
         ride_budget_facts facts;
         ride_budget budget;
-        ride_budget_facts_of(spec, &bundle, shards_count, &facts);
+        ride_budget_facts_of(spec, &bundle, placement->shards_count, placement->mode == RIDE_PLACE_PIPELINE, &facts);
         ride_config_budget(config, &facts, &budget);
         *out = ride_budget_of_batches(&budget);
     }
@@ -92,9 +92,10 @@ static int report(const ride_config *config, const ride_machine *machine) {
     if (from == NULL) code = find_devices(config, &found);
     else find_gpus(machine, &found);
     if (code != 0) return code;
-    ride_placed_choose(machine, shards == 0 && config != NULL ? config->runtime.shards : shards, &found, &placement);
+    ride_placed_choose(machine, shards == 0 && config != NULL ? config->runtime.shards : shards,
+                       config != NULL ? ride_placed_mode(config) : RIDE_PLACE_INLINE, &found, &placement);
     cli_topology t = {.machine = machine, .placement = &placement, .backend = found.backend};
-    if (config != NULL) code = find_pool(config, placement.shards_count, &t.batches_bytes);
+    if (config != NULL) code = find_pool(config, &placement, &t.batches_bytes);
     if (code != 0) return code;
     if (as_json) cli_topology_json(&t, stdout);
     else {

@@ -30,14 +30,17 @@ static uint64_t batch_rows(const ride_config *c, const ride_budget_facts *f) {
 
 static void add_batches(const ride_config *c, const ride_budget_facts *f, ride_budget *b) {
     uint64_t shards = f->shards != 0 ? f->shards : c->runtime.shards != 0 ? c->runtime.shards : 1;
-    /* all shards work on one; over files the next is read meanwhile */
-    uint64_t batches = shards > 1 && c->runtime.mode != RIDE_CONFIG_INLINE && !ride_config_is_service(c) ? 2 : 1;
+    const bool service = ride_config_is_service(c);
+    /* all shards work on one; over files the next is read meanwhile, and in a pipeline there is one in each stage */
+    uint64_t batches = service ? (f->pipelined ? RIDE_BUDGET_SERVICE_BATCHES : 1)
+                               : (shards > 1 && c->runtime.mode != RIDE_CONFIG_INLINE ? 2 : 1);
     uint64_t rows = batch_rows(c, f), tiles = (rows + RIDE_TILE_ROWS - 1) / RIDE_TILE_ROWS;
     uint64_t bytes = times(tiles, sum(f->tile_in_bytes, f->tile_out_bytes));
     bytes = sum(bytes, times(rows, RIDE_BUDGET_ROW_BYTES));
     add(b, "batches in hand", "scheduler.max_batch", batches * rows, times(batches, bytes), true);
     add(b, "their strings", "runtime.mode", 0, batches * RIDE_BUDGET_ARENA_MIB * RIDE_BUDGET_MIB, true);
     b->items[b->count - 1].of_batches = b->items[b->count - 2].of_batches = true;
+    if (service) add(b, "their rejected messages", "runtime.mode", 0, batches * RIDE_BUDGET_LETTERS_KIB << 10, true);
 }
 
 uint64_t ride_budget_of_batches(const ride_budget *budget) {

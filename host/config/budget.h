@@ -10,10 +10,12 @@
 #define RIDE_BUDGET_MIB UINT64_C(1048576)
 enum {
     RIDE_BUDGET_ITEMS_MAX = 16,
-    RIDE_BUDGET_ARENA_MIB = 16,      /* strings of a batch */
-    RIDE_BUDGET_ROW_BYTES = 160,     /* what the host keeps of a row beside its tiles: place, key, verdict */
-    RIDE_BUDGET_GROUP_ROWS = 65536,  /* events of one timestamp with `ties: peers`, which no batch divides */
-    RIDE_BUDGET_SERVICE_BATCHES = 4, /* of a service with `runtime.mode: pipeline`: one in each stage, and one that waits */
+    RIDE_BUDGET_ARENA_MIB = 16,     /* strings of a batch */
+    RIDE_BUDGET_ROW_BYTES = 160,    /* what the host keeps of a row beside its tiles: place, key, verdict */
+    RIDE_BUDGET_GROUP_ROWS = 65536, /* events of one timestamp with `ties: peers`, which no batch divides */
+    RIDE_BUDGET_SERVICE_BATCHES =
+        4, /* of a service with `runtime.mode: pipeline`: one in each stage, and one that waits */
+    RIDE_BUDGET_LETTERS_KIB = 512,   /* rejected messages of a batch of a service, and its runs */
     RIDE_BUDGET_WINDOW_BATCHES = 64, /* batches whose results are on their way */
     RIDE_BUDGET_FETCH_MIB = 64,      /* messages fetched from Kafka and not taken yet */
     RIDE_BUDGET_OUTLET_MIB = 64,     /* results sent to Kafka and not acknowledged */
@@ -29,6 +31,7 @@ typedef struct ride_budget_facts {
     bool has_peers;                         /* ties: peers */
     bool has_ids;                           /* ids are kept, for repeats or for labels */
     uint32_t shards;                        /* as placed; 0 = runtime.shards */
+    bool pipelined; /* a service, as placed: reading, computing and sending on threads of their own */
 } ride_budget_facts;
 
 typedef struct ride_budget_item {

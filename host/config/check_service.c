@@ -144,9 +144,7 @@ static void check_runtime(config_builder *b) {
     const config_setting *mode = config_setting_by_key(b, "runtime.mode"),
                          *shards = config_setting_by_key(b, "runtime.shards");
     if (b->config->runtime.mode != RIDE_CONFIG_PIPELINE || mode->is_wrong || shards->is_wrong) return;
-    if (ride_config_is_service(b->config))
-        config_fault_at(b, mode, "runtime.mode: inline", "`runtime.mode` pipeline is not supported yet in a service");
-    else if (b->config->runtime.shards == 1)
+    if (!ride_config_is_service(b->config) && b->config->runtime.shards == 1)
         config_fault_at(b, mode, "runtime.shards: 0, or 2 and more",
                         "`runtime.mode` pipeline needs several `runtime.shards`: what reads and writes computes too");
 }

@@ -154,9 +154,10 @@ const config_option config_options[] = {
     {"runtime.mode", CONFIG_WORD, AT(runtime.mode), .words = modes, .words_first = RIDE_CONFIG_AUTO,
      .default_text = "auto",
      .text =
-         "of a run over files. `inline`: a batch is written before the next one is read; `pipeline`: the next is "
-         "read and the last one written while the shards compute, with `runtime.shards` above 1; `auto`: `pipeline` "
-         "where that can be. A service is `inline`"},
+         "`inline`: a batch is written before the next one is read. `pipeline`: the next is read and the last one "
+         "written meanwhile; over files by the first shard, with `runtime.shards` above 1, in a service by two more "
+         "threads. `auto`: `pipeline` where that can be, and in a service where there are four cores or more, one for "
+         "each shard and two beside them. The results are the same bytes"},
     {"runtime.shards", CONFIG_COUNT, "shards", 0, RIDE_CONFIG_SHARDS_MAX, "1", AT(runtime.shards),
      .text = "parts of the key space, one core each; 0: by the machine's cores; changes speed, never results"},
     {"runtime.drain_timeout", CONFIG_DURATION, .min = 0, .max = UINT64_C(3600000000), .default_text = "30s",

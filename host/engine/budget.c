@@ -15,7 +15,8 @@ static void add_state(const ride_spec *spec, ride_budget_facts *out) {
     }
 }
 
-void ride_budget_facts_of(const ride_spec *spec, const ride_bundle *bundle, uint32_t shards, ride_budget_facts *out) {
+void ride_budget_facts_of(const ride_spec *spec, const ride_bundle *bundle, uint32_t shards, bool pipelined,
+                          ride_budget_facts *out) {
     ride_tile_layout in, results;
     ride_plan_layout_in(bundle, &in);
     ride_plan_layout_out(bundle, &results);
@@ -26,6 +27,7 @@ void ride_budget_facts_of(const ride_spec *spec, const ride_bundle *bundle, uint
         .has_peers = spec->has_peers,
         .has_ids = spec->sources[spec->source_events].dedup_us > 0 || spec->source_labels >= 0,
         .shards = shards,
+        .pipelined = pipelined,
     };
     add_state(spec, out);
 }

@@ -114,20 +114,22 @@ typedef struct ride_run_options {
     const ride_input_option *inputs;
     uint32_t inputs_count;
     ride_record record;
-    bool vector;                    /* DECISION: the vector behind the decision */
-    const char *output_path;        /* "-" = standard output */
-    const char *alerts_path;        /* DECISION: decisions that are not approve, once more; NULL = none */
-    const char *rejects_path;       /* dead letters, NULL = counted only */
-    const char *late_path;          /* rows too late for the windows, NULL = none */
-    const char *drift_path;         /* drift of each interval, one JSON line per column, NULL = none */
-    ride_format format;             /* of the outputs; 0 = CSV */
-    uint32_t batch_rows_max;        /* 0 = 1024: tiles in and out stay in the second-level cache */
-    const char *backend;            /* NULL = "cpu" */
-    const char *backend_path;       /* folder or plugin, may be NULL */
-    uint64_t backend_memory;        /* bytes of window state; 0 = the machine's */
-    uint32_t shards;                /* threads that compute a batch together, this one among them; 0 = 1 */
-    const int *shard_cpus;          /* [shards] cpu that each is bound to, -1 = none; NULL = none of them */
-    bool one_batch;                 /* with several shards: a batch is written before the next one is read */
+    bool vector;              /* DECISION: the vector behind the decision */
+    const char *output_path;  /* "-" = standard output */
+    const char *alerts_path;  /* DECISION: decisions that are not approve, once more; NULL = none */
+    const char *rejects_path; /* dead letters, NULL = counted only */
+    const char *late_path;    /* rows too late for the windows, NULL = none */
+    const char *drift_path;   /* drift of each interval, one JSON line per column, NULL = none */
+    ride_format format;       /* of the outputs; 0 = CSV */
+    uint32_t batch_rows_max;  /* 0 = 1024: tiles in and out stay in the second-level cache */
+    const char *backend;      /* NULL = "cpu" */
+    const char *backend_path; /* folder or plugin, may be NULL */
+    uint64_t backend_memory;  /* bytes of window state; 0 = the machine's */
+    uint32_t shards;          /* threads that compute a batch together, this one among them; 0 = 1 */
+    const int *shard_cpus;    /* [shards] cpu that each is bound to, -1 = none; NULL = none of them */
+    bool one_batch;           /* with several shards: a batch is written before the next one is read */
+    bool pipelined;           /* of a service: reading, computing and sending on threads of their own (service.h) */
+    const int *stage_cpus;    /* [2] of it: who reads and who sends, as shard_cpus */
     const ride_host_memory *memory; /* NULL = the C library's */
     ride_admit_fn admit;            /* may be NULL */
     void *admit_context;

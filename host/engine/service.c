@@ -206,7 +206,7 @@ static ride_status open_rooms(service *s, ride_error *err) {
     s->outlet_waker = s->options->waker;
     RIDE_TRY(window_open(s, err));
     /* a replay tells of each row, and its reader is one thread */
-    if (s->options->pipelined && !s->options->replay) return pipe_open(s, err);
+    if (s->options->run.pipelined && !s->options->replay) return pipe_open(s, err);
     s->b = calloc(1, sizeof *s->b);
     return s->b != NULL ? batch_open(s, s->b, err) : ride_fail(err, RIDE_E_MEMORY, "no memory for a service");
 }

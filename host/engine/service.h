@@ -5,7 +5,7 @@
  * out in the order of its messages; the order in which streams were met is in the arrival journal before any result of it goes out
  * (state/journal.h), so a restart rebuilds the same window state and repeats unacknowledged results with the same bytes.
  *
- * Threads: the calling thread is the engine, inline. Pipelined it has the feeds, and two more compute and send: the outlet is one thread's
+ * Threads: the calling thread is the engine. With run.pipelined it has the feeds, and two more compute and send: the outlet is one thread's
  * and the feeds another's, and requests are answered and released by the outlet's (base/feed.h). The bytes are the same. Everything is
  * sized at start; a feed that is not polled is the back-pressure.
  *
@@ -101,7 +101,6 @@ typedef struct ride_service_options {
     bool
         partition_keyed; /* every entity is keyed by what the streams are partitioned by: each stream has a clock of its own, and the
                            * streams may be shared with other processes */
-    bool pipelined;                            /* stages on threads of their own: below */
     uint64_t drain_timeout_ns, batch_delay_ns; /* as ride_service_tuning at the start */
     /* Set *reload (a signal handler does) and wake: then `reloaded` is called between two batches, on the engine's thread, and changes of
      * the tuning what it likes. reload may be NULL. */

@@ -7,6 +7,7 @@
 #include "engine/state_desk.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +39,8 @@ struct service_pipe {
     bell reader; /* of who reads */
     ride_spsc *back;
     stage compute, send;
+    cpu_set_t cpus; /* who reads may run there without being bound */
+    bool is_bound;
     _Atomic bool stop;
     _Atomic uint32_t failing, failed; /* somebody writes the failure; ride_status of it, when it is written */
     ride_error failure;
@@ -140,10 +143,23 @@ static ride_status send_step(stage *me, service *s, ride_error *err) {
     return window_advance(s, err);
 }
 
+static ride_status bind_to(const service *s, uint32_t which, const char *who, ride_error *err) {
+    const int cpu = s->options->run.stage_cpus != NULL ? s->options->run.stage_cpus[which] : -1;
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (cpu < 0) return RIDE_OK;
+    if (cpu < CPU_SETSIZE) CPU_SET((size_t)cpu, &set);
+    const int code = pthread_setaffinity_np(pthread_self(), sizeof set, &set);
+    if (code == 0) return RIDE_OK;
+    ride_fail(err, RIDE_E_CONFIG, "the thread that %s cannot be bound to cpu %d: %s", who, cpu, strerror(code));
+    ride_error_advice(err, "`ride topology` tells which cpus this process may use");
+    return RIDE_E_CONFIG;
+}
+
 static void *send_main(void *context) {
     stage *me = context;
     ride_error err;
-    ride_status st = RIDE_OK;
+    ride_status st = bind_to(me->pipe->s, 1, "sends", &err);
     while (st == RIDE_OK && !pipe_is_stopping(me->pipe)) st = send_step(me, me->pipe->s, &err);
     if (st != RIDE_OK) fail(me->pipe, st, &err);
     return NULL;
@@ -335,7 +351,9 @@ ride_status pipe_start(service *s, ride_error *err) {
     pipe->send.p.outputs[OUTPUT_DRIFT].sink = NULL; /* who computes writes it, and tells its failure */
     RIDE_TRY(recent_open(s, err));
     RIDE_TRY(thread_start(&pipe->compute, compute_main, "ride-compute", err));
-    return thread_start(&pipe->send, send_main, "ride-send", err);
+    RIDE_TRY(thread_start(&pipe->send, send_main, "ride-send", err));
+    pipe->is_bound = pthread_getaffinity_np(pthread_self(), sizeof pipe->cpus, &pipe->cpus) == 0;
+    return bind_to(s, 0, "reads", err);
 }
 
 void pipe_stop(service *s) {
@@ -348,6 +366,8 @@ void pipe_stop(service *s) {
         pthread_join(stages[i]->thread, NULL);
         stages[i]->has_thread = false;
     }
+    if (pipe->is_bound) (void)pthread_setaffinity_np(pthread_self(), sizeof pipe->cpus, &pipe->cpus);
+    pipe->is_bound = false;
 }
 
 void pipe_answer_held(service *s) {

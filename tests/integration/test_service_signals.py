@@ -179,7 +179,6 @@ def check_refusals(folder):
         assert done.returncode == code and text in done.stderr, done
 
     refused(71, "needed, ", extra="backend: {name: cpu, memory: 1000TiB}\n")
-    refused(78, "`runtime.mode` pipeline is not supported yet in a service", extra="runtime: {mode: pipeline, shards: 2}\n")
     refused(66, "nowhere.yaml", extra="model: nowhere.yaml\n")
     (folder / "tokens").unlink()
     refused(78, "cannot open the file of tokens")

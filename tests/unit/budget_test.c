@@ -12,6 +12,11 @@ static_assert((int)RIDE_BUDGET_WINDOW_BATCHES == (int)WINDOW_SLOTS, "the engine'
 static_assert(sizeof(service_row) + sizeof(ride_message) + sizeof(uint32_t) <= RIDE_BUDGET_ROW_BYTES,
               "beside the tiles");
 
+static_assert(sizeof(service_batch) + BATCH_LETTERS_BYTES +
+                      BATCH_LETTERS_MAX * (sizeof(ride_message) + sizeof(uint32_t)) <=
+                  RIDE_BUDGET_LETTERS_KIB << 10,
+              "of a batch, beside its rows");
+
 static ride_diagnostics findings;
 
 static ride_config *load(const char *text) {
@@ -73,6 +78,7 @@ Test(budget, a_service_adds_what_is_under_way) {
     cr_assert_eq(item(&b, "window state")->bytes, 1 << 30, "the option is the bound");
     cr_assert_eq(item(&b, "batches in hand")->events, 1024 + 256 + 65536);
     cr_assert_eq(item(&b, "their strings")->bytes, 16 << 20, "whatever the shards: all work on one batch");
+    cr_assert_eq(item(&b, "their rejected messages")->bytes, 512 << 10);
     cr_assert_eq(item(&b, "messages fetched")->bytes, 128 << 20);
     cr_assert_eq(item(&b, "results on their way")->bytes, 64 << 20);
     cr_assert_eq(item(&b, "HTTP bodies and answers")->events, 77);
@@ -81,6 +87,12 @@ Test(budget, a_service_adds_what_is_under_way) {
     cr_assert_not(item(&b, "event ids")->is_bounded);
     cr_assert_eq(b.bytes, added(&b));
     cr_assert_not(b.is_bounded);
+    with.pipelined = true;
+    ride_config_budget(c, &with, &b);
+    cr_assert_eq(item(&b, "batches in hand")->events, 4 * (1024 + 256 + 65536),
+                 "one in each stage, and one that waits");
+    cr_assert_eq(item(&b, "their strings")->bytes, 64 << 20);
+    cr_assert_eq(item(&b, "their rejected messages")->bytes, 2 << 20);
     ride_config_destroy(c);
     c = load("spec: f\nhttp: 'h:1'\n");
     ride_config_budget(c, &facts, &b);

@@ -208,12 +208,11 @@ Test(config_service, raw_options_pass_but_not_those_that_are_ours) {
 
 Test(config_service, a_mode_that_nothing_follows_is_refused) {
 #define FILES "spec: f\ninputs: {tx: t}\noutputs: {decisions: d}\n"
-    refuse(SERVICE "runtime: {mode: pipeline, shards: 4}\n",
-           "6:17: `runtime.mode` pipeline is not supported yet in a service", "runtime.mode: inline");
     refuse(FILES "runtime: {mode: pipeline}\n", "4:17: `runtime.mode` pipeline needs several `runtime.shards`",
            "runtime.shards: 0, or 2 and more");
     ride_config_destroy(load(FILES "runtime: {mode: pipeline, shards: 0}\n"));
     ride_config_destroy(load(SERVICE "runtime: {mode: inline, shards: 2}\n"));
+    ride_config_destroy(load(SERVICE "runtime: {mode: pipeline, shards: 1}\n"));
 }
 
 Test(config_service, what_a_topic_is_partitioned_by_is_said_of_all_or_none) {

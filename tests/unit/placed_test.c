@@ -6,12 +6,13 @@
 
 static ride_placed placed;
 
-static const int *cpus_on(const char *machine, uint32_t shards, bool is_service, ride_placement *placement) {
+static const int *cpus_in(const char *machine, uint32_t shards, bool is_service, ride_place_mode mode,
+                          ride_placement *placement) {
     static int cpus[RIDE_SHARDS_MAX];
     const ride_placed_devices none = {.count = 0};
     ride_topo *topo = NULL;
     cr_assert_eq(ride_topo_load(machine, &topo, NULL), RIDE_OK);
-    ride_placed_choose(ride_topo_machine(topo), shards, &none, placement);
+    ride_placed_choose(ride_topo_machine(topo), shards, mode, &none, placement);
     ride_placed_cpus(placement, is_service, cpus);
     for (uint32_t i = 0; i < placement->shards_count && cpus[0] >= 0; i++) {
         cr_assert(ride_cpus_has(&placement->threads[i].cpus, (uint32_t)cpus[i]));
@@ -21,6 +22,10 @@ static const int *cpus_on(const char *machine, uint32_t shards, bool is_service,
     for (uint32_t i = placement->shards_count; i < RIDE_SHARDS_MAX; i++) cr_assert_eq(cpus[i], -1);
     ride_topo_destroy(topo);
     return cpus;
+}
+
+static const int *cpus_on(const char *machine, uint32_t shards, bool is_service, ride_placement *placement) {
+    return cpus_in(machine, shards, is_service, RIDE_PLACE_INLINE, placement);
 }
 
 Test(placed, shards_have_cpus_of_their_own_where_there_are_enough) {
@@ -35,6 +40,27 @@ Test(placed, shards_have_cpus_of_their_own_where_there_are_enough) {
     cr_assert(p.shards_count == 7 && p.ingest_count == 0, "one core is left to Kafka and HTTP");
     cpus_on(two, 0, true, &p);
     cr_assert_eq(p.shards_count, 1);
+}
+
+Test(placed, who_reads_and_who_sends_have_a_cpu_each_where_there_are_four) {
+    ride_placement p;
+    int cpus[2];
+    const int *shards = cpus_in("synthetic:package:1 numa:1 core:4 pu:1", 1, true, RIDE_PLACE_AUTO, &p);
+    ride_placed_stage_cpus(&p, cpus);
+    cr_assert_eq(p.mode, RIDE_PLACE_PIPELINE);
+    cr_assert(cpus[0] >= 0 && cpus[1] >= 0 && cpus[0] != cpus[1] && cpus[0] != shards[0] && cpus[1] != shards[0]);
+    cr_assert_eq(ride_cpus_count(&p.rest), 1, "one is left to Kafka and HTTP");
+    cpus_in("synthetic:package:1 numa:1 core:4 pu:1", 3, true, RIDE_PLACE_AUTO, &p);
+    cr_assert_eq(p.mode, RIDE_PLACE_INLINE, "the shards have the cores");
+    cpus_in("synthetic:package:1 numa:1 core:3 pu:2", 1, true, RIDE_PLACE_AUTO, &p);
+    ride_placed_stage_cpus(&p, cpus);
+    cr_assert(p.mode == RIDE_PLACE_INLINE && cpus[0] == -1 && cpus[1] == -1);
+    cpus_in("synthetic:package:1 numa:1 core:2 pu:1", 1, true, RIDE_PLACE_PIPELINE, &p);
+    ride_placed_stage_cpus(&p, cpus);
+    cr_assert(p.mode == RIDE_PLACE_PIPELINE && cpus[0] == -1 && cpus[1] == -1, "asked for, and left to the system");
+    cpus_in("synthetic:package:2 numa:1 core:32 pu:1", 40, true, RIDE_PLACE_AUTO, &p);
+    cr_assert(p.ingest_count == 1 && p.emit_count == 1 && p.threads_count == 42);
+    cr_assert_eq(ride_cpus_count(&p.rest), 64 - 42, "no core is kept for nobody");
 }
 
 static ride_config *config_of(const run_case *c, const char *more) {

@@ -50,7 +50,7 @@ static void begin(log_case *c, char spec[160], bool pipelined) {
     run->rules = &big;
     run->rules_count = 1;
     c->options.partition_keyed = true;
-    c->options.pipelined = pipelined;
+    c->options.run.pipelined = pipelined;
 }
 
 /* Each partition alone, by a process that knows of no other. The caller frees the results. */
@@ -160,7 +160,7 @@ static void partitions_go_from_process_to_process_and_nothing_is_lost_or_changed
 static void without_it_a_second_process_is_refused(bool pipelined) {
     static log_case c;
     cr_assert(log_case_begin(&c, PARTITIONS, 100));
-    c.options.pipelined = pipelined;
+    c.options.run.pipelined = pipelined;
     c.log.others = 1;
     cr_assert_eq(log_case_serve(&c, 1, 0), RIDE_E_CONFIG);
     cr_assert_not_null(strstr(c.run.err.what, "another member of the group has partitions of `events`"), "%s",

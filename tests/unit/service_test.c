@@ -10,7 +10,7 @@
 
 static void begin(log_case *c, uint32_t partitions, uint32_t events_max, bool pipelined) {
     cr_assert(log_case_begin(c, partitions, events_max));
-    c->options.pipelined = pipelined;
+    c->options.run.pipelined = pipelined;
 }
 
 /* Every message has a result; its repeats have the same bytes; first results of a partition are in its order. Returns the repeats. */
