@@ -226,6 +226,7 @@ static inline ride_status fake_feed_open(void *context, const ride_feed_events *
 typedef struct fake_outlet {
     ride_outlet base;
     fake_log *log;
+    ride_waker *waker;
     ride_outlet_events events;
     uint64_t random, pending[FAKE_PENDING_MAX], pending_first, pending_next;
 } fake_outlet;
@@ -244,8 +245,10 @@ static inline ride_status fake_send(ride_outlet *outlet, const ride_result *resu
     char text[64];
     if (fake_crashed(log)) return ride_fail(err, RIDE_E_IO, "crash");
     if ((log->full_every != 0 && fake_random_of(&o->random) % log->full_every == 0) ||
-        o->pending_next - o->pending_first == FAKE_PENDING_MAX)
+        o->pending_next - o->pending_first == FAKE_PENDING_MAX) {
+        ride_waker_wake(o->waker); /* there may be room at once */
         return RIDE_FULL;
+    }
     if (log->results_count == log->results_room) {
         log->results_room = log->results_room == 0 ? 1024 : 2 * log->results_room;
         log->results = realloc(log->results, log->results_room * sizeof *log->results);
@@ -302,10 +305,10 @@ static inline ride_status fake_outlet_open(void *context, const ride_outlet_even
     static const ride_outlet_ops ops = {
         .name = "fake", .send = fake_send, .poll = fake_outlet_poll, .flush = fake_flush, .close = fake_outlet_close};
     fake_outlet *o = calloc(1, sizeof *o);
-    (void)waker;
     if (o == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory");
     o->base.ops = &ops;
     o->log = context;
+    o->waker = waker;
     o->random = ~o->log->random;
     o->events = *events;
     *out = &o->base;
