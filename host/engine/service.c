@@ -125,7 +125,10 @@ static ride_status wait_or_rebuild(service *s, ride_error *err) {
 /* Fills the batch in hand, and works it when it is its time. */
 static ride_status step(service *s, ride_error *err) {
     if (service_is_settled(s)) state_desk_serve(s->options->desk, &s->p, NULL);
+    const uint64_t assignments = s->assignments;
     RIDE_TRY(service_fill(s, err));
+    if (s->assignments != assignments)
+        return RIDE_OK; /* what it waited for within the poll may have taken the feed's wake */
     const uint64_t wait = service_batch_full(s) || s->chunk_at < s->chunk_count ? 0 : wait_ns(s);
     if (s->b->runs_count > 0 && wait == 0) return service_work(s, err);
     if (s->pipe == NULL) RIDE_TRY(window_advance(s, err));
