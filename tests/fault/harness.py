@@ -376,10 +376,12 @@ def judged(broker, engine, folder, acknowledged, verify=True):
 
 
 def engine_of(word, broker, folder, **more):
-    """`ride`, `relay` or `relay:FAULT` as an engine."""
-    kind, _, fault = word.partition(":")
+    """`ride`, `ride:MODE` (of runtime.mode), `relay` or `relay:FAULT` as an engine."""
+    kind, _, what = word.partition(":")
     if kind == "relay":
-        return Relay(broker, folder, fault, **{key: value for key, value in more.items() if key not in ("spec", "raw", "settings")})
+        return Relay(broker, folder, what, **{key: value for key, value in more.items() if key not in ("spec", "raw", "settings")})
+    if what:
+        more["settings"] = [*more.get("settings", ()), f"runtime.mode={what}"]
     return Ride(broker, folder, **more)
 
 

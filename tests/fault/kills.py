@@ -1,6 +1,6 @@
 """Kills engine and broker at random moments under load, and lets the oracle say what became of it.
 
-    python3 tests/fault/kills.py [--engine ride|relay[:FAULT]] [--kills N] [--broker-kills N] [--per-phase N] [--partitions N]
+    python3 tests/fault/kills.py [--engine ride[:MODE]|relay[:FAULT]] [--kills N] [--broker-kills N] [--per-phase N] [--partitions N]
                                  [--rate EVENTS/S] [--seed N] [--folder DIR]
 
 Every kill is told with the phase it hit, as the engine's own file says after its end: consumed, scored, produced, delivered but not stored.

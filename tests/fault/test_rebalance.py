@@ -12,7 +12,8 @@ if __name__ == "__main__":
     chosen = [(rebalance.refused, rebalance.parse, [], set(), set())]
     knows = subprocess.run([harness.RIDE, "config", "explain", "inputs.tx.partition_key"], capture_output=True, check=False).returncode == 0
     if knows:
-        chosen.append((rebalance.run, rebalance.parse, ["--rounds", "8"], set(), set()))
+        for mode in ("inline", "pipeline"):
+            chosen.append((rebalance.run, rebalance.parse, ["--engine", f"ride:{mode}", "--rounds", "8"], set(), set()))
     else:
         print("NOT RUN rebalance.run: no input can say yet what it is partitioned by (inputs.NAME.partition_key)")
     cases.main(chosen)
