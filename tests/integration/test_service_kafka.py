@@ -7,8 +7,9 @@
 - four partitions and a topic of labels: what a second service makes along the journal of the first one, with another batch size, is equal
   to the byte, keys and headers included; so is what `ride verify --journal` makes;
 
-each for batches of 1 and of 4,096 events. Late, repeated and unreadable events are among them. RIDE_KAFKA_EVENTS: how many (20,000)."""
+each for batches of 1 and of 4,096 events, by one thread and in a pipeline. Late, repeated and unreadable events are among them. RIDE_KAFKA_EVENTS: how many (20,000)."""
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -29,6 +30,7 @@ from kafka_service import TOOL, Kafka, until  # noqa: E402
 RIDE = os.environ.get("RIDE_BIN") or str(TOP / "build/release/bin/ride")
 EVENTS = int(os.environ.get("RIDE_KAFKA_EVENTS") or 20000)
 BATCHES = (1, 4096)
+MODES = ("inline", "pipeline")
 EXAMPLE = TOP / "examples/card-fraud"
 OUTPUTS = ("decisions", "alerts", "late", "rejects")
 POISON = ["{", '{"tx_id":-1}', "[1,2]", '{"tx_id":1,"tx_id":2}', "\x01"]
@@ -69,7 +71,7 @@ def config(spec, batch, inputs, outputs, more=""):
 class Service:
     """`ride run` between topics named after it; its state is in a folder of its own."""
 
-    def __init__(self, kafka, folder, name, spec, batch, labels=False, journal=None):
+    def __init__(self, kafka, folder, name, spec, batch, mode, labels=False, journal=None):
         self.kafka, self.name, self.folder = kafka, name, folder / name
         (self.folder / "state").mkdir(parents=True)
         if journal:
@@ -78,7 +80,8 @@ class Service:
         self.config.write_text(config(
             spec, batch, "  tx: {topic: tx4}\n  chargebacks: {topic: chargebacks}\n" if labels else "  tx: {topic: tx}\n",
             "".join(f"  {output}: {{topic: {name}-{output}}}\n" for output in OUTPUTS),
-            f"kafka: {{brokers: '{kafka.bootstrap}', group: {name}}}\nstate: {{dir: {self.folder}/state}}\nadmin: {{listen: '127.0.0.1:0'}}\n"))
+            f"kafka: {{brokers: '{kafka.bootstrap}', group: {name}}}\nstate: {{dir: {self.folder}/state}}\nadmin: {{listen: '127.0.0.1:0'}}\n"
+            f"runtime: {{mode: {mode}}}\n"))
         self.log = open(self.folder / "log", "w+", encoding="utf-8")
         self.run = subprocess.Popen([RIDE, "run", "--config", self.config], stderr=self.log)
 
@@ -153,11 +156,11 @@ def one_partition(kafka, folder, rows):
     tombstones = [("k", None)] * TOMBSTONES
     kafka.produce("tx", rows[:100] + tombstones + rows[100:])
     total = len(rows) + TOMBSTONES
-    for batch in BATCHES:
-        name = f"one-{batch}"
+    for batch, mode in itertools.product(BATCHES, MODES):
+        name = f"one-{batch}-{mode}"
         for output in OUTPUTS:
             kafka.create(f"{name}-{output}", 1)
-        service = Service(kafka, folder, name, spec, batch)
+        service = Service(kafka, folder, name, spec, batch, mode)
         try:
             service.finish(total, total, len(POISON) + TOMBSTONES)
         finally:
@@ -180,7 +183,7 @@ def one_partition(kafka, folder, rows):
         rejects = [json.loads(value)["reason"] for *_, value, _ in letters]
         assert len(rejects) == len(POISON) + TOMBSTONES, rejects
         assert all(headers["reason"] == reason and headers["source_topic"] == "tx" for (*_, headers), reason in zip(letters, rejects)), letters
-        say(f"1 partition, batches of {batch}: {counts} equal to the run over the file; {len(rejects)} dead letters: {sorted(set(rejects))}")
+        say(f"1 partition, batches of {batch}, {mode}: {counts} equal to the run over the file; {len(rejects)} dead letters: {sorted(set(rejects))}")
 
 
 def digest_of(kafka, name):
@@ -209,10 +212,10 @@ def four_partitions(kafka, folder, rows):
     total = len(rows) + len(labels)
     for batch in BATCHES:
         made, journal = {}, None
-        for name, size in ((f"first-{batch}", batch), (f"again-{batch}", 4097 - batch)):
+        for name, size, mode in ((f"first-{batch}", batch, "pipeline"), (f"again-{batch}", 4097 - batch, "inline")):
             for output in OUTPUTS:
                 kafka.create(f"{name}-{output}", 4)
-            service = Service(kafka, folder, name, spec, size, labels=True, journal=journal)
+            service = Service(kafka, folder, name, spec, size, mode, labels=True, journal=journal)
             try:
                 service.finish(total, len(rows), len(POISON))
             finally:
