@@ -42,13 +42,17 @@ def as_json(header, lines):
 
 def one(seed, folder):
     r = random.Random(seed)
-    labels = r.choice(["none", "event", "source", "source"])
-    (folder / "spec.yaml").write_text(random_spec(r, labels, "arrival"))
-    events = random_events(r, labels, "arrival", r.randrange(2, 600))
+    keyed = r.random() < 0.3
+    labels = r.choice(["none", "event"] if keyed else ["none", "event", "source", "source"])
+    spec, events = random_spec(r, labels, "arrival"), random_events(r, labels, "arrival", r.randrange(2, 600))
+    if keyed:  # an event and its repeats have the same shop
+        spec = spec.replace("entity: card", "entity: pair").replace("{card: {keys: [card], ", "{other: {keys: [shop, n], ")
+        events = [(at, identity, re.sub(r"^((?:[^,]*,){3})[^,]*", rf"\g<1>{identity % 5}", line)) for at, identity, line in events]
+    (folder / "spec.yaml").write_text(spec)
     header = "id,ts,card,shop,amount,n,note,kind" + (",fraud" if labels == "event" else "")
     (folder / "tx.csv").write_text("\n".join([header] + [line for _, _, line in events]) + "\n")
     (folder / "tx.ndjson").write_text(as_json(header, [line for _, _, line in events]))
-    words = [PROGRAM, folder / "spec.yaml", str(seed), str(r.choice([1, 1, 2, 4])), str(r.choice([1, 7, 64, 1024])), folder / "tx.csv", folder / "tx.ndjson"]
+    words = [PROGRAM, folder / "spec.yaml", str(seed), "k" * keyed + str(r.choice([2, 3, 4] if keyed else [1, 1, 2, 4])), str(r.choice([1, 7, 64, 1024])), folder / "tx.csv", folder / "tx.ndjson"]
     if labels == "source":
         header, *lines = random_labels(r, events)
         (folder / "cb.ndjson").write_text(as_json(header, lines))

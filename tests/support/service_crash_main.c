@@ -1,11 +1,14 @@
 /* support/service_crash_main.c: a service over a log in memory with any spec, through crashes, rebalances and late acknowledgements.
  *
- *   service_crash SPEC SEED PARTITIONS BATCH EVENTS.csv EVENTS.ndjson [LABELS.ndjson]
+ *   service_crash SPEC SEED [k]PARTITIONS BATCH EVENTS.csv EVENTS.ndjson [LABELS.ndjson]
  *
- * Sources are named tx and cb; the events are the same in both files, the messages are of the second. Events go to partitions by chance (with one partition: in order); the labels have a partition of their own. What is
- * demanded: every event has a result, repeats have the same bytes, first results of a partition are in order; a replay of the journal, in
- * other batches, gives the same bytes; and with one partition and no labels they are those of a run over the file. Says what it saw, or what was
- * wrong, and exits 1. */
+ * Sources are named tx and cb; the events are the same in both files, the messages are of the second. Events go to partitions by chance (with
+ * one partition: in order); the labels have a partition of their own. What is demanded: every event has a result, repeats have the same
+ * bytes, first results of a partition are in order; a replay of the journal, in other batches, gives the same bytes; and with one
+ * partition and no labels they are those of a run over the file.
+ *
+ * k: events go by their field `shop`, which every entity has among its keys (partition_keyed); partitions come and go, and each gives what it gives
+ * alone. Says what it saw, or what was wrong, and exits 1. */
 #include "log_case.h"
 
 enum { LABELS_AT = 4, ATTEMPTS = 60, CRASHES = 6 };
@@ -20,15 +23,22 @@ static _Noreturn void failed(const char *what, const ride_error *err) {
     exit(1);
 }
 
-/* The lines of a file as messages. */
-static char *fill(fake_log *log, const char *path, uint32_t partition, uint32_t partitions, uint64_t seed) {
+static uint32_t shop_of(const char *line) {
+    const char *at = strstr(line, "\"shop\":");
+    return at != NULL ? (uint32_t)strtoul(at + strlen("\"shop\":"), NULL, 10) : 0;
+}
+
+/* The lines of a file as messages, from `partition` on in so many partitions. */
+static char *fill(fake_log *log, const char *path, uint32_t partition, uint32_t partitions, bool by_shop,
+                  uint64_t seed) {
     size_t bytes = 0;
     char *text = run_case_file(path, &bytes);
     fake_log chance = {.random = seed};
     if (text == NULL) exit(2);
     for (char *line = text; *line != '\0';) {
         char *end = strchr(line, '\n');
-        const uint32_t p = partition + (partitions > 1 ? (uint32_t)(fake_random(&chance) % partitions) : 0);
+        uint32_t p = partition;
+        if (partitions > 1) p += (by_shop ? shop_of(line) : (uint32_t)fake_random(&chance)) % partitions;
         fake_append(log, p, line, 1, line, (uint32_t)(end - line));
         line = end + 1;
     }
@@ -77,6 +87,7 @@ static void check_replay(log_case *c, uint32_t partitions, const fake_result **f
     c->options.run.batch_rows_max = 33;
     c->options.run.shards = 1;
     if (log_case_serve(c, 1, 0) != RIDE_OK) failed("replay", &c->run.err);
+    c->options.replay = false;
     firsts(&c->log, partitions, again, "replayed twice");
     for (uint32_t p = 0; p < partitions; p++)
         for (int64_t i = 0; i < c->log.counts[p]; i++)
@@ -85,6 +96,32 @@ static void check_replay(log_case *c, uint32_t partitions, const fake_result **f
                 wrong("the replay differs", p, i, first[p][i]->value, again[p][i]->value);
     firsts_free(again, partitions);
     fake_results_free(&c->log);
+    c->log = served;
+}
+
+/* Each partition by a process that has no other, with a journal of its own. */
+static void check_alone(log_case *c, uint32_t partitions, const fake_result **first[FAKE_PARTITIONS_MAX]) {
+    fake_log served = c->log;
+    for (uint32_t p = 0; p < partitions; p++) {
+        const fake_result **alone[FAKE_PARTITIONS_MAX];
+        c->log.results = NULL;
+        c->log.results_count = c->log.results_room = 0;
+        c->log.full_every = c->log.rebalance_every = 0;
+        for (uint32_t i = 0; i < partitions; i++) c->log.committed[i] = RIDE_OFFSET_NONE;
+        c->log.others = ~(1u << p);
+        remove(c->journal);
+        if (log_case_serve(c, p, 0) != RIDE_INTERRUPTED) failed("alone", &c->run.err);
+        for (uint32_t i = 0; i < partitions; i++)
+            if (i != p) c->log.counts[i] = 0; /* nothing is expected of them */
+        firsts(&c->log, partitions, alone, "repeated alone");
+        memcpy(c->log.counts, served.counts, sizeof served.counts);
+        for (int64_t i = 0; i < c->log.counts[p]; i++)
+            if (first[p][i]->bytes != alone[p][i]->bytes ||
+                memcmp(first[p][i]->value, alone[p][i]->value, alone[p][i]->bytes) != 0)
+                wrong("a partition gives something else alone", p, i, first[p][i]->value, alone[p][i]->value);
+        firsts_free(alone, partitions);
+        fake_results_free(&c->log);
+    }
     c->log = served;
 }
 
@@ -114,7 +151,8 @@ int main(int count, char **words) {
         return 2;
     }
     const uint64_t seed = strtoull(words[2], NULL, 10);
-    const uint32_t partitions = (uint32_t)atoi(words[3]);
+    const bool keyed = words[3][0] == 'k';
+    const uint32_t partitions = (uint32_t)atoi(words[3] + keyed);
     const bool has_labels = count > 7;
     if (partitions < 1 || partitions > LABELS_AT || !log_case_begin(&c, 1, 0)) return 2;
     fake_log_free(&c.log);
@@ -123,12 +161,12 @@ int main(int count, char **words) {
                        .partitions = partitions,
                        .stop = &c.run.stop,
                        .burst_max = 1 + (uint32_t)(seed % 60)};
-    char *events = fill(&c.log, words[6], 0, partitions, seed), *labels = NULL;
+    char *events = fill(&c.log, words[6], 0, partitions, keyed, seed), *labels = NULL;
     if (has_labels) {
         c.log.other_first = partitions;
         c.log.other_source = "cb";
         c.log.other_topic = "labels";
-        labels = fill(&c.log, words[7], c.log.partitions++, 1, seed);
+        labels = fill(&c.log, words[7], c.log.partitions++, 1, false, seed);
     }
     for (uint32_t p = 0; p < c.log.partitions; p++) c.log.committed[p] = RIDE_OFFSET_NONE;
     static const ride_service_input inputs[] = {{"tx", RIDE_FORMAT_NDJSON}, {"cb", RIDE_FORMAT_NDJSON}};
@@ -139,6 +177,7 @@ int main(int count, char **words) {
     c.options.run.model_path = NULL;
     c.options.run.rules_count = 0;
     c.options.run.vector = true;
+    c.options.partition_keyed = keyed;
     c.log.full_every = 40;
     c.log.rebalance_every = seed % 3 == 0 ? 300 : 0;
     ride_status st = RIDE_E_IO;
@@ -149,6 +188,7 @@ int main(int count, char **words) {
         c.options.run.batch_rows_max =
             attempts % 2 == 0 ? (uint32_t)atoi(words[4]) : 1 + (uint32_t)(fake_random(&chance) % 300);
         c.options.run.shards = 1 + (uint32_t)((seed + attempts) % 3);
+        c.log.others = keyed && attempts < CRASHES ? (uint32_t)fake_random(&chance) : 0;
         st = log_case_serve(&c, seed * 77 + attempts, attempts < CRASHES ? 10 + fake_random(&chance) % 400 : 0);
         if (st != RIDE_INTERRUPTED && !(st == RIDE_E_IO && strcmp(c.run.err.what, "crash") == 0))
             failed("serving", &c.run.err);
@@ -157,6 +197,7 @@ int main(int count, char **words) {
     const uint64_t repeats = firsts(&c.log, partitions, first, "repeated with other bytes");
     check_replay(&c, partitions, first);
     if (partitions == 1 && !has_labels) check_file(&c, first[0]);
+    if (keyed) check_alone(&c, partitions, first);
     printf("attempts=%llu repeats=%llu rebalances=%llu\n", (unsigned long long)attempts, (unsigned long long)repeats,
            (unsigned long long)c.log.rebalances);
     firsts_free(first, partitions);
