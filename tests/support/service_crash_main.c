@@ -13,6 +13,13 @@
 
 enum { LABELS_AT = 4, ATTEMPTS = 60, CRASHES = 6 };
 
+/* So that a repeat has something to remember. */
+static const ride_rule_spec rules[] = {
+    {.id = "feature", .when = "f0 > 1", .decision = RIDE_DECISION_DECLINE, .file = "test", .line = 1, .column = 1},
+    {.id = "amount", .when = "amount > 3", .decision = RIDE_DECISION_REVIEW, .file = "test", .line = 2, .column = 1},
+};
+enum { RULES = sizeof rules / sizeof *rules };
+
 static _Noreturn void wrong(const char *what, uint32_t partition, int64_t offset, const char *one, const char *other) {
     printf("%s: %u/%lld\n%s\n%s\n", what, partition, (long long)offset, one != NULL ? one : "",
            other != NULL ? other : "");
@@ -130,7 +137,8 @@ static void check_file(log_case *c, const fake_result **first) {
     size_t bytes = 0;
     c->run.options.spec_path = c->options.run.spec_path;
     c->run.options.model_path = NULL;
-    c->run.options.rules_count = 0;
+    c->run.options.rules = rules;
+    c->run.options.rules_count = RULES;
     c->run.options.vector = true;
     if (run_case_run(&c->run) != RIDE_OK) failed("the run over the file", &c->run.err);
     char *text = run_case_file(c->run.output, &bytes);
@@ -175,7 +183,8 @@ int main(int count, char **words) {
     snprintf(c.run.events, sizeof c.run.events, "%s", words[5]);
     c.options.run.spec_path = words[1];
     c.options.run.model_path = NULL;
-    c.options.run.rules_count = 0;
+    c.options.run.rules = rules;
+    c.options.run.rules_count = RULES;
     c.options.run.vector = true;
     c.options.partition_keyed = keyed;
     c.log.full_every = 40;
@@ -188,6 +197,7 @@ int main(int count, char **words) {
         c.options.run.batch_rows_max =
             attempts % 2 == 0 ? (uint32_t)atoi(words[4]) : 1 + (uint32_t)(fake_random(&chance) % 300);
         c.options.run.shards = 1 + (uint32_t)((seed + attempts) % 3);
+        c.log.in_turn = keyed && fake_chance(&chance, 3); /* clocks far apart */
         c.log.others = keyed && attempts < CRASHES ? (uint32_t)fake_random(&chance) : 0;
         st = log_case_serve(&c, seed * 77 + attempts, attempts < CRASHES ? 10 + fake_random(&chance) % 400 : 0);
         if (st != RIDE_INTERRUPTED && !(st == RIDE_E_IO && strcmp(c.run.err.what, "crash") == 0))
