@@ -183,18 +183,29 @@ static ride_status rows_send(service *s, pipeline *p, service_batch *b, ride_err
     return st == RIDE_OK ? st : ride_fail(err, st, "the output cannot be written");
 }
 
+/* Rows from `row` on that came to this process at one moment, which messages of one poll and events of one request did. */
+static uint32_t rows_of_one_moment(const pipeline *p, const service_batch *b, uint32_t row) {
+    uint32_t end = row + 1;
+    while (end < p->batch->rows_count && b->rows[end].polled_ns == b->rows[row].polled_ns &&
+           !(*row_flags(p, end) & RIDE_ROW_LABEL))
+        end++;
+    return end - row;
+}
+
 /* Of each row: from its bytes to the batch, in the batch, and then with all of them. The sum is its latency. What a batch waits for
  * the next stage is that stage's. */
 static void observe(const service *s, const pipeline *p, const service_batch *b) {
     uint64_t rows = 0;
-    for (uint32_t row = 0; row < p->batch->rows_count; row++) {
+    for (uint32_t row = 0, count = 1; row < p->batch->rows_count; row += count) {
         const uint64_t polled_ns = b->rows[row].polled_ns;
+        count = 1;
         if (polled_ns == 0 || (*row_flags(p, row) & RIDE_ROW_LABEL)) continue;
+        count = rows_of_one_moment(p, b, row);
         const uint64_t taken_ns = b->first_ns > polled_ns ? b->first_ns : polled_ns;
-        ride_metric_observe(s->m.stages[STAGE_QUEUE], taken_ns - polled_ns);
-        ride_metric_observe(s->m.stages[STAGE_READ], b->begin_ns > taken_ns ? b->begin_ns - taken_ns : 0);
-        ride_metric_observe(s->m.latency, b->end_ns > polled_ns ? b->end_ns - polled_ns : 0);
-        rows++;
+        ride_metric_observe_n(s->m.stages[STAGE_QUEUE], taken_ns - polled_ns, count);
+        ride_metric_observe_n(s->m.stages[STAGE_READ], b->begin_ns > taken_ns ? b->begin_ns - taken_ns : 0, count);
+        ride_metric_observe_n(s->m.latency, b->end_ns > polled_ns ? b->end_ns - polled_ns : 0, count);
+        rows += count;
     }
     ride_metric_observe_n(s->m.stages[STAGE_JOURNAL], b->journal_ns - b->begin_ns, rows);
     ride_metric_observe_n(s->m.stages[STAGE_COMPUTE], b->compute_ns - b->journal_ns, rows);
