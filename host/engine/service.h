@@ -107,7 +107,7 @@ typedef struct ride_service_options {
     volatile sig_atomic_t *reload;
     void (*reloaded)(void *context, ride_service_tuning *tuning);
     void *reloaded_context;
-    ride_waker *waker;     /* made by the caller, so that its signal handler can wake the engine */
+    ride_waker *waker;     /* made by the caller, so that its signal handler can wake who reads */
     ride_metrics *metrics; /* may be NULL */
     ride_ready_fn ready;   /* may be NULL */
     void *ready_context;

@@ -1,4 +1,5 @@
-/* support/service_crash_main.c: a service over a log in memory with any spec, through crashes, rebalances and late acknowledgements.
+/* support/service_crash_main.c: a service over a log in memory with any spec, through crashes, rebalances and late acknowledgements, by one thread and in a
+ * pipeline in turn.
  *
  *   service_crash SPEC SEED [k]PARTITIONS BATCH EVENTS.csv EVENTS.ndjson [LABELS.ndjson]
  *
@@ -197,6 +198,7 @@ int main(int count, char **words) {
         c.options.run.batch_rows_max =
             attempts % 2 == 0 ? (uint32_t)atoi(words[4]) : 1 + (uint32_t)(fake_random(&chance) % 300);
         c.options.run.shards = 1 + (uint32_t)((seed + attempts) % 3);
+        c.options.run.pipelined = (seed + attempts) % 2 == 1;
         c.log.in_turn = keyed && fake_chance(&chance, 3); /* clocks far apart */
         c.log.others = keyed && attempts < CRASHES ? (uint32_t)fake_random(&chance) : 0;
         st = log_case_serve(&c, seed * 77 + attempts, attempts < CRASHES ? 10 + fake_random(&chance) % 400 : 0);
