@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The service beside what its libraries do alone, on this machine, in one run, in turn:
 
-    scripts/python bench/service.py [--events N] [--rounds N] [--parts kafka,http,replay] [--output bench/results/service.json]
+    scripts/python bench/service.py [--events N] [--rounds N] [--parts kafka,http,replay] [--modes inline,pipeline]
+                                    [--output bench/results/service.json]
 
 kafka   a topic of N JSON events of 200 bytes and 8 fields, one partition, through the handbook's features and a forest of 100 trees:
         counted only, beside a bare consume loop; and with results given back, beside a bare loop that consumes, produces as many bytes
@@ -10,7 +11,8 @@ kafka   a topic of N JSON events of 200 bytes and 8 fields, one partition, throu
 http    one event a request and 1,000 a request over 16 kept connections, beside libmicrohttpd's empty answer (bench_http_load.c)
 replay  the rebuild of the window state after a stop, beside `ride features run` over the same events as a file
 
-The broker shares the cores. What the machine does besides is printed with every round: a disturbed round is worth nothing."""
+Each of --modes (runtime.mode; as it is by default: auto) is measured in turn, kafka and http. CPU by thread says what more cores than
+are here would give: a pipeline is as fast as its busiest thread. The broker shares the cores. What the machine does besides is printed with every round: a disturbed round is worth nothing."""
 import argparse
 import json
 import os
@@ -91,7 +93,7 @@ class Broker:
         self("topic", "--create", "--topic", name, "--partitions", "1")
 
 
-def config(folder, name, broker, topic, group, out, port):
+def config(folder, name, broker, topic, group, out, port, mode="auto"):
     """Where the results go: a topic, or nowhere that costs anything."""
     decisions = f"{{topic: {out}, format: csv}}" if out else "{path: /dev/null, format: binary}"
     text = f"""spec: {SPEC}
@@ -102,6 +104,7 @@ kafka: {{brokers: "{broker.address}", group: {group}}}
 state: {{dir: {folder}/{group}}}
 admin: {{listen: "127.0.0.1:{port}"}}
 scheduler: {{max_batch: 4096}}
+runtime: {{mode: {mode}}}
 log: {{level: warn}}
 """
     (folder / name).write_text(text)
@@ -125,8 +128,18 @@ def counter(port, name):
     return sum(float(value) for value in re.findall(rf"^{name}(?:{{[^}}]*}})? (\S+)$", text, re.M))
 
 
+def thread_seconds(pid):
+    """CPU seconds of each of our threads that works on events."""
+    found = {}
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        name = (task / "comm").read_text().strip()
+        if name in ("ride", "ride-compute", "ride-send"):
+            found[name] = found.get(name, 0) + int((task / "schedstat").read_text().split()[0]) / 1e9
+    return found
+
+
 def serve(path, port, count, family="ride_events_total"):
-    """Runs a service until it has worked `count` events: (seconds from the first of them to the last, CPU seconds)."""
+    """Runs a service until it has worked `count` events: (seconds from the first of them to the last, CPU seconds, of each thread)."""
     process = subprocess.Popen([RIDE, "run", "--config", path, "--quiet"])
     first = last = None
     while last is None:
@@ -138,11 +151,12 @@ def serve(path, port, count, family="ride_events_total"):
             first = (now, done)
         if done is not None and done >= count:
             last = now
+    threads = thread_seconds(process.pid)
     process.send_signal(signal.SIGTERM)
     _, _, used = os.wait4(process.pid, 0)
     process.returncode = 0
     seconds = (last - first[0]) * count / max(count - first[1], 1)
-    return seconds, used.ru_utime + used.ru_stime
+    return seconds, used.ru_utime + used.ru_stime, threads
 
 
 def floor(mode, broker, topic, out, count, value_bytes=None):
@@ -150,7 +164,7 @@ def floor(mode, broker, topic, out, count, value_bytes=None):
     if value_bytes:
         words.append(f"value_bytes={value_bytes}")
     told = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
-    return told["seconds"], told["cpu_s"]
+    return told["seconds"], told["cpu_s"], {}
 
 
 def produce(folder, broker, name, topic):
@@ -208,30 +222,37 @@ def replay(folder, count, rounds, keep):
           "(bar 0.80)")
 
 
-def kafka(folder, count, rounds, keep):
+def kafka(folder, count, rounds, modes, keep):
     with Broker(folder / "broker") as broker:
         for topic in ("events", "results", "floor"):
             broker.topic(topic)
         produce(folder, broker, "events.ndjson", "events")
         result_bytes = check(folder, broker, count)
-        cases = {"consume_floor": [], "count": [], "echo_floor": [], "results": []}
+        names = [f"{what}_{mode}" for what in ("count", "results") for mode in modes]
+        cases = {name: [] for name in ("consume_floor", "echo_floor", *names)}
         for r in range(rounds):
-            port = free_port()
-            cases["consume_floor"].append(floor("consume", broker, "events", None, count))
-            cases["count"].append(serve(config(folder, "count.yaml", broker, "events", f"count{r}", None, port), port, count))
-            cases["echo_floor"].append(floor("echo", broker, "events", "floor", count, result_bytes))
-            port = free_port()
-            cases["results"].append(serve(config(folder, "out.yaml", broker, "events", f"out{r}", "results", port), port, count))
+            for what, out in (("count", None), ("results", "results")):
+                if out:
+                    cases["echo_floor"].append(floor("echo", broker, "events", "floor", count, result_bytes))
+                else:
+                    cases["consume_floor"].append(floor("consume", broker, "events", None, count))
+                for mode in modes:
+                    port = free_port()
+                    path = config(folder, f"{what}.yaml", broker, "events", f"{what}{r}{mode}", out, port, mode)
+                    cases[f"{what}_{mode}"].append(serve(path, port, count))
             print({name: f"{count / values[-1][0] / 1e3:.0f} k/s" for name, values in cases.items()}, flush=True)
     keep["kafka"] = {"events": count, "value_bytes": 200, "result_bytes": result_bytes, "trees": TREES, "features": 15,
                      "seconds": {n: [v[0] for v in vs] for n, vs in cases.items()},
-                     "cpu_seconds": {n: [v[1] for v in vs] for n, vs in cases.items()}}
+                     "cpu_seconds": {n: [v[1] for v in vs] for n, vs in cases.items()},
+                     "thread_ns": {n: {t: round(statistics.median(v[2].get(t, 0) for v in vs) / count * 1e9) for t in vs[0][2]} for n, vs in cases.items()
+                                   if vs[0][2]}}
     rate = {n: count / statistics.median(v[0] for v in vs) for n, vs in cases.items()}
     keep["kafka"]["events_per_s"] = rate
-    keep["kafka"]["count_to_floor"] = rate["count"] / rate["consume_floor"]
-    keep["kafka"]["results_to_floor"] = rate["results"] / rate["echo_floor"]
-    print(f"counted: {keep['kafka']['count_to_floor']:.2f} of the bare consume loop (bar 0.70); "
-          f"with results: {keep['kafka']['results_to_floor']:.2f} of the bare loop (bar 0.80)")
+    for mode in modes:
+        counted, results = rate[f"count_{mode}"] / rate["consume_floor"], rate[f"results_{mode}"] / rate["echo_floor"]
+        keep["kafka"][f"count_to_floor_{mode}"], keep["kafka"][f"results_to_floor_{mode}"] = counted, results
+        print(f"{mode}: counted: {counted:.2f} of the bare consume loop (bar 0.70); with results: {results:.2f} of the bare loop (bar 0.80); CPU by thread, "
+              f"ns an event: {keep['kafka']['thread_ns'][f'count_{mode}']} and {keep['kafka']['thread_ns'][f'results_{mode}']}")
 
 
 def check(folder, broker, count):
@@ -252,29 +273,38 @@ def check(folder, broker, count):
     return size // count
 
 
-def http(folder, seconds, rounds, keep):
+def http_service(folder, mode):
+    """A service that is ready: (process, port)."""
     port, admin = free_port(), free_port()
-    (folder / "http.yaml").write_text(f"spec: {SPEC}\nmodel: {folder}/model.json\nhttp: {{listen: \"127.0.0.1:{port}\"}}\n"
-                                      f"admin: {{listen: \"127.0.0.1:{admin}\"}}\nlog: {{level: warn}}\n")
-    process = subprocess.Popen([RIDE, "run", "--config", folder / "http.yaml", "--quiet"])
-    subprocess.run(["cc", "-O3", "-o", folder / "http_floor", TOP / "bench" / "peers" / "http_floor.c", "-lmicrohttpd"], check=True)
-    empty = subprocess.Popen([folder / "http_floor"], stdout=subprocess.PIPE, text=True)
+    path = folder / f"http-{mode}.yaml"
+    path.write_text(f"spec: {SPEC}\nmodel: {folder}/model.json\nhttp: {{listen: \"127.0.0.1:{port}\"}}\nruntime: {{mode: {mode}}}\n"
+                    f"admin: {{listen: \"127.0.0.1:{admin}\"}}\nlog: {{level: warn}}\n")
+    process = subprocess.Popen([RIDE, "run", "--config", path, "--quiet"])
     while counter(admin, "ride_ready") is None:
         time.sleep(0.05)
+    return process, port
+
+
+def http(folder, seconds, rounds, modes, keep):
+    services = {mode: http_service(folder, mode) for mode in modes}
+    subprocess.run(["cc", "-O3", "-o", folder / "http_floor", TOP / "bench" / "peers" / "http_floor.c", "-lmicrohttpd"], check=True)
+    empty = subprocess.Popen([folder / "http_floor"], stdout=subprocess.PIPE, text=True)
     empty_port = re.search(r"listens \S*?(\d+)\b", empty.stdout.readline()).group(1)
-    told = {"empty": [], "one": [], "lines": []}
+    cases = {"empty": ["--port", empty_port]}
+    for mode, (_, port) in services.items():
+        cases.update({f"one_{mode}": ["--port", port], f"lines_{mode}": ["--port", port, "--lines", "1000"]})
+    told = {name: [] for name in cases}
     try:
         for _ in range(rounds):
-            for name, words in (("empty", ["--port", empty_port, "--events", folder / "events.ndjson"]),
-                                ("one", ["--port", port, "--events", folder / "events.ndjson"]),
-                                ("lines", ["--port", port, "--events", folder / "events.ndjson", "--lines", "1000"])):
-                out = subprocess.run([LOAD, "--connections", str(CONNECTIONS), "--seconds", str(seconds), *map(str, words)], check=True,
-                                     capture_output=True, text=True).stdout
+            for name, words in cases.items():
+                out = subprocess.run([LOAD, "--connections", str(CONNECTIONS), "--seconds", str(seconds), "--events", folder / "events.ndjson",
+                                      *map(str, words)], check=True, capture_output=True, text=True).stdout
                 told[name].append(out.strip())
                 print(name, out.strip(), flush=True)
     finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait()
+        for process, _ in services.values():
+            process.send_signal(signal.SIGTERM)
+            process.wait()
         empty.kill()
         empty.wait()
     keep["http"] = told
@@ -286,6 +316,7 @@ def main():
     words.add_argument("--rounds", type=int, default=3)
     words.add_argument("--seconds", type=int, default=5)
     words.add_argument("--parts", default="kafka,http,replay")
+    words.add_argument("--modes", default="auto")
     words.add_argument("--output", type=Path)
     options = words.parse_args()
     keep = {"command": "scripts/python " + " ".join(sys.argv), "machine": machine.describe()}
@@ -294,11 +325,11 @@ def main():
         events(folder / "events.ndjson", options.events)
         model(folder / "model.json")
         if "kafka" in options.parts:
-            kafka(folder, options.events, options.rounds, keep)
+            kafka(folder, options.events, options.rounds, options.modes.split(","), keep)
         if "replay" in options.parts:
             replay(folder, options.events, options.rounds, keep)
         if "http" in options.parts:
-            http(folder, options.seconds, options.rounds, keep)
+            http(folder, options.seconds, options.rounds, options.modes.split(","), keep)
     if options.output:
         options.output.write_text(json.dumps(keep, indent=1) + "\n")
 

@@ -1,5 +1,5 @@
 /* engine/service_phase.c: what the process was at, in a small file that outlives it (state.dir/phase): read by the next start, which tells it in
- * the log, and by who looks into a crash. Words of 64 bits, little-endian: the phase of the batch in hand, then how often each phase
+ * the log, and by who looks into a crash. Words of 64 bits, little-endian: the phase of the batch that moved last, then how often each phase
  * was reached, batches on their way, batches done. Written through a mapping: no call per batch. */
 #include "base/log.h"
 #include "engine/service_internal.h"
