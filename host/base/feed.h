@@ -4,10 +4,9 @@
  * topic; the requests of a server), each an ordered log of messages with offsets; streams come and go (a rebalance); what was worked
  * is stored as the place to go on from. An outlet takes results and tells later which of them have arrived.
  *
- * Threads: a feed belongs to one thread of the engine and an outlet to one, maybe another: it alone calls them, and they call it back from
- * within poll, flush, commit and close only. With one exception: requests (feeds with an answer) are answered and released by the
- * thread of the outlet while the feed's polls others; the engine sees to it that no two threads do the same at once. Threads of
- * their own (librdkafka's, the HTTP server's) wake the engine through the waker that they were opened with.
+ * Threads: the feeds belong to one thread of the engine, the outlet to one, which may be another: it alone calls them, and they call it back
+ * from within poll, flush, commit and close only. Threads of their own (librdkafka's, the HTTP server's) wake it through the waker that
+ * they were opened with.
  *
  * Bounds: a feed holds a bounded number of messages and bytes that were not polled yet; an engine that does not poll is its
  * back-pressure. An outlet that is full says RIDE_FULL and takes nothing. */

@@ -32,7 +32,6 @@ uint64_t service_drain_left_ns(service *s) {
 }
 
 void service_fail(service *s, ride_status status, const ride_error *err) {
-    if (s->pipe != NULL) pipe_stop(s); /* it answers what it drops */
     service_drop(s);
     if (s->failed != RIDE_OK) return;
     s->failed = status;
@@ -252,6 +251,7 @@ static ride_status service_open(service *s, ride_diagnostics *findings, ride_err
     RIDE_TRY(phase_open(s, err));
     RIDE_TRY(open_ports(s, err));
     RIDE_TRY(service_emit_open(s, err));
+    RIDE_TRY(service_answer_open(s, err));
     RIDE_TRY(s->pipe != NULL ? pipe_start(s, err) : shards_bind_caller(&s->p, err));
     service_ready(s, "model", true, NULL);
     service_state_ready(s);
@@ -267,6 +267,7 @@ static void service_close(service *s) {
     for (uint32_t i = s->feeds_count; i-- > 0;) s->feeds[i]->ops->close(s->feeds[i]);
     if (s->outlet != NULL) s->outlet->ops->close(s->outlet);
     service_emit_close(s);
+    service_answer_close(s);
     for (uint32_t i = 0; i < s->inputs_count; i++) {
         ride_decoder_close(s->inputs[i].decoder);
         ride_decoder_close(s->inputs[i].decoder_json);

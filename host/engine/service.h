@@ -5,9 +5,8 @@
  * out in the order of its messages; the order in which streams were met is in the arrival journal before any result of it goes out
  * (state/journal.h), so a restart rebuilds the same window state and repeats unacknowledged results with the same bytes.
  *
- * Threads: the calling thread is the engine. With run.pipelined it has the feeds, and two more compute and send: the outlet is one thread's
- * and the feeds another's, and requests are answered and released by the outlet's (base/feed.h). The bytes are the same. Everything is
- * sized at start; a feed that is not polled is the back-pressure.
+ * Threads: the calling thread is the engine. With run.pipelined it has the feeds, and two more compute and send; the bytes are the same.
+ * Everything is sized at start; a feed that is not polled is the back-pressure.
  *
  * Life: compile, journal, feeds → (streams are assigned) → rebuild from the log, silent → serve → stop: no more messages, what is in
  * hand is finished, deliveries are waited for, offsets stored, groups left. */

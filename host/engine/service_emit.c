@@ -1,5 +1,5 @@
 /* engine/service_emit.c: the rows of a batch → results: a message to each target that wants it, with the event's key and headers that
- * say where it came from and what decided; and the answer of who waits. */
+ * say where it came from and what decided. */
 #include "engine/service_internal.h"
 
 #include <inttypes.h>
@@ -12,21 +12,17 @@ enum { HEADERS = 6, LETTER_HEADERS = 4, HEADER_KEEP = 24 };
 ride_status service_emit_open(service *s, ride_error *err) {
     pipeline *p = &s->p;
     const ride_format format = s->options->targets_format != 0 ? s->options->targets_format : RIDE_FORMAT_NDJSON;
-    bool waits = false;
-    for (uint32_t i = 0; i < s->feeds_count; i++) waits = waits || s->feeds[i]->ops->answer != NULL;
     s->record = malloc(RECORD_BYTES_MAX);
     if (s->record == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a result");
     if (s->options->targets[RIDE_TARGET_DECISIONS] || s->options->targets[RIDE_TARGET_ALERTS])
         RIDE_TRY(outputs_record_encoder(p, false, format, &s->decision_encoder, err));
     if (s->options->targets[RIDE_TARGET_LATE]) RIDE_TRY(outputs_record_encoder(p, true, format, &s->late_encoder, err));
-    if (waits) RIDE_TRY(outputs_record_encoder(p, false, RIDE_FORMAT_NDJSON, &s->answer_encoder, err));
     return RIDE_OK;
 }
 
 void service_emit_close(service *s) {
     ride_encoder_close(s->decision_encoder);
     ride_encoder_close(s->late_encoder);
-    ride_encoder_close(s->answer_encoder);
     free(s->record);
 }
 
@@ -70,16 +66,17 @@ static uint32_t headers_make(const service *s, const pipeline *p, const service_
     return count;
 }
 
-/* Into s->record. */
-static ride_status encode(service *s, ride_encoder *encoder, const ride_encoder_set *sets, uint32_t row, size_t *bytes,
-                          ride_error *err) {
-    ride_status st = ride_encoder_row(encoder, sets, row, s->record, RECORD_BYTES_MAX, bytes);
+ride_status service_encode(ride_encoder *encoder, const pipeline *p, uint32_t row, char *record, size_t *bytes,
+                           ride_error *err) {
+    const ride_encoder_set sets[RIDE_ENCODER_SETS_MAX] = {{p->batch->tiles, p->batch->arena},
+                                                          {p->out_tiles, NULL},
+                                                          {p->verdict_tiles, NULL}};
+    ride_status st = ride_encoder_row(encoder, sets, row, record, RECORD_BYTES_MAX, bytes);
     if (st == RIDE_FULL) st = ride_fail(err, RIDE_E_UNSUPPORTED, "a result of more than %d bytes", RECORD_BYTES_MAX);
     return st;
 }
 
-static ride_status row_send(service *s, const pipeline *p, const service_batch *b, const ride_encoder_set *sets,
-                            uint32_t row, ride_error *err) {
+static ride_status row_send(service *s, const pipeline *p, const service_batch *b, uint32_t row, ride_error *err) {
     const uint32_t flags = *row_flags(p, row);
     const service_row *from = &b->rows[row];
     ride_header headers[HEADERS];
@@ -95,33 +92,17 @@ static ride_status row_send(service *s, const pipeline *p, const service_batch *
                        verdict_u32(p, row, VERDICT_END) != END_DUPLICATE;
     size_t bytes = 0;
     if (s->options->targets[RIDE_TARGET_DECISIONS] || alert)
-        RIDE_TRY(encode(s, s->decision_encoder, sets, row, &bytes, err));
+        RIDE_TRY(service_encode(s->decision_encoder, p, row, s->record, &bytes, err));
     result.value_bytes = (uint32_t)bytes;
     result.target = RIDE_TARGET_DECISIONS;
     if (s->options->targets[RIDE_TARGET_DECISIONS]) RIDE_TRY(window_send(s, &result, err));
     result.target = RIDE_TARGET_ALERTS;
     if (alert) RIDE_TRY(window_send(s, &result, err));
     if (s->late_encoder == NULL || (flags & (RIDE_ROW_SKIP | RIDE_ROW_ENTERS))) return RIDE_OK;
-    RIDE_TRY(encode(s, s->late_encoder, sets, row, &bytes, err));
+    RIDE_TRY(service_encode(s->late_encoder, p, row, s->record, &bytes, err));
     result.value_bytes = (uint32_t)bytes;
     result.target = RIDE_TARGET_LATE;
     return window_send(s, &result, err);
-}
-
-static void answer(service *s, service_batch *b, uint32_t held, const ride_answer *how) {
-    ride_feed *feed = s->feeds[b->held_feed[held]];
-    feed->ops->answer(feed, &b->held[held], how);
-    feed->ops->release(feed, &b->held[held], 1);
-    b->held[held].handle = NULL;
-}
-
-static ride_status row_answer(service *s, service_batch *b, const ride_encoder_set *sets, uint32_t row,
-                              ride_error *err) {
-    size_t bytes = 0;
-    RIDE_TRY(encode(s, s->answer_encoder, sets, row, &bytes, err));
-    const ride_answer how = {.status = RIDE_OK, .text = s->record, .text_bytes = (uint32_t)bytes};
-    answer(s, b, b->rows[row].held, &how);
-    return RIDE_OK;
 }
 
 /* A failed file stays failed, and its next write tells it. */
@@ -133,7 +114,7 @@ static void letter_to_file(ride_sink *sink, const char *text, uint32_t bytes) {
     ride_sink_commit(sink, bytes + 1);
 }
 
-static ride_status letter_send(service *s, const pipeline *p, service_batch *b, const service_letter *letter,
+static ride_status letter_send(service *s, const pipeline *p, const service_batch *b, const service_letter *letter,
                                ride_error *err) {
     const service_stream *stream = &s->streams[letter->stream];
     const char *text = b->letters_text + letter->text_offset, *reason = ride_reject_word(letter->reason);
@@ -152,17 +133,10 @@ static ride_status letter_send(service *s, const pipeline *p, service_batch *b, 
                                 .headers_count = LETTER_HEADERS};
     if (p->outputs[OUTPUT_REJECTS].sink != NULL)
         letter_to_file(p->outputs[OUTPUT_REJECTS].sink, text, letter->text_bytes);
-    if (s->options->targets[RIDE_TARGET_REJECTS]) RIDE_TRY(window_send(s, &result, err));
-    if (letter->held == HELD_NONE) return RIDE_OK;
-    const ride_answer how = {.status = RIDE_E_DATA, .reason = reason, .field = letter->field};
-    answer(s, b, letter->held, &how);
-    return RIDE_OK;
+    return s->options->targets[RIDE_TARGET_REJECTS] ? window_send(s, &result, err) : RIDE_OK;
 }
 
-static ride_status rows_send(service *s, pipeline *p, service_batch *b, ride_error *err) {
-    const ride_encoder_set sets[RIDE_ENCODER_SETS_MAX] = {{p->batch->tiles, p->batch->arena},
-                                                          {p->out_tiles, NULL},
-                                                          {p->verdict_tiles, NULL}};
+static ride_status rows_send(service *s, pipeline *p, const service_batch *b, ride_error *err) {
     const bool sends = s->decision_encoder != NULL || s->late_encoder != NULL;
     const ride_replay *tap = s->options->replay_of;
     uint32_t letter = 0;
@@ -174,43 +148,11 @@ static ride_status rows_send(service *s, pipeline *p, service_batch *b, ride_err
             const service_stream *stream = &s->streams[b->rows[row].stream];
             tap->row(tap->context, p, row, stream->topic, stream->partition, b->rows[row].offset);
         }
-        if (sends) RIDE_TRY(row_send(s, p, b, sets, row, err));
-        if (b->rows[row].held != HELD_NONE) RIDE_TRY(row_answer(s, b, sets, row, err));
+        if (sends) RIDE_TRY(row_send(s, p, b, row, err));
     }
     for (; letter < b->letters_count; letter++) RIDE_TRY(letter_send(s, p, b, &b->letters[letter], err));
-    b->held_count = 0;
     ride_status st = outputs_write(p);
     return st == RIDE_OK ? st : ride_fail(err, st, "the output cannot be written");
-}
-
-/* Rows from `row` on that came to this process at one moment, which messages of one poll and events of one request did. */
-static uint32_t rows_of_one_moment(const pipeline *p, const service_batch *b, uint32_t row) {
-    uint32_t end = row + 1;
-    while (end < p->batch->rows_count && b->rows[end].polled_ns == b->rows[row].polled_ns &&
-           !(*row_flags(p, end) & RIDE_ROW_LABEL))
-        end++;
-    return end - row;
-}
-
-/* Of each row: from its bytes to the batch, in the batch, and then with all of them. The sum is its latency. What a batch waits for
- * the next stage is that stage's. */
-static void observe(const service *s, const pipeline *p, const service_batch *b) {
-    uint64_t rows = 0;
-    for (uint32_t row = 0, count = 1; row < p->batch->rows_count; row += count) {
-        const uint64_t polled_ns = b->rows[row].polled_ns;
-        count = 1;
-        if (polled_ns == 0 || (*row_flags(p, row) & RIDE_ROW_LABEL)) continue;
-        count = rows_of_one_moment(p, b, row);
-        const uint64_t taken_ns = b->first_ns > polled_ns ? b->first_ns : polled_ns;
-        ride_metric_observe_n(s->m.stages[STAGE_QUEUE], taken_ns - polled_ns, count);
-        ride_metric_observe_n(s->m.stages[STAGE_READ], b->begin_ns > taken_ns ? b->begin_ns - taken_ns : 0, count);
-        ride_metric_observe_n(s->m.latency, b->end_ns > polled_ns ? b->end_ns - polled_ns : 0, count);
-        rows += count;
-    }
-    ride_metric_observe_n(s->m.stages[STAGE_JOURNAL], b->journal_ns - b->begin_ns, rows);
-    ride_metric_observe_n(s->m.stages[STAGE_COMPUTE], b->compute_ns - b->journal_ns, rows);
-    ride_metric_observe_n(s->m.stages[STAGE_ENCODE], b->end_ns - b->compute_ns, rows);
-    service_metrics_batch(s, p, b);
 }
 
 ride_status service_emit(service *s, pipeline *p, service_batch *b, ride_error *err) {
@@ -219,6 +161,5 @@ ride_status service_emit(service *s, pipeline *p, service_batch *b, ride_error *
     window_end(s, b, p->batch->rows_count);
     phase_set(s, PHASE_PRODUCED);
     b->end_ns = service_now();
-    observe(s, p, b);
     return RIDE_OK;
 }

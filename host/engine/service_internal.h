@@ -152,8 +152,10 @@ struct service {
     ride_run_summary *kept; /* the counters before a silent batch */
     uint64_t in_flight;     /* events of batches that are on their way through the stages */
     uint64_t told_ns;       /* statistics were */
+    ride_encoder *answer_encoder;
+    char *answer;
     /* results: of who sends */
-    ride_encoder *decision_encoder, *late_encoder, *answer_encoder;
+    ride_encoder *decision_encoder, *late_encoder;
     char *record;
     window_slot *window;
     /* Slots: on their way [first, next), acknowledged and not stored [stored, first). Who sends moves the first two, who reads the last. */
@@ -208,7 +210,7 @@ ride_status service_fill(service *s, ride_error *err);
 ride_status service_take(service *s, const ride_journal_run *run, ride_error *err);
 bool service_batch_full(const service *s);
 ride_status service_poll(service *s, uint32_t feed, uint32_t stream, uint32_t messages_max, ride_error *err);
-/* Requests of the chunk that were not taken are answered: nothing is on its way through the stages then. */
+/* Requests of the chunk that were not taken are answered. */
 void service_release(service *s);
 void service_reject(void *context, const ride_reject *reject); /* of the decoders */
 
@@ -222,13 +224,19 @@ bool service_is_settled(const service *s);
 ride_status service_drain(service *s, uint64_t timeout_ns, ride_error *err);
 /* The middle stage: features, scores, decisions of the batch that p has. */
 ride_status service_compute(service *s, pipeline *p, service_batch *b, ride_error *err);
-/* After the last: its verdicts, its time, its room. */
-void service_done(service *s, service_batch *b);
 
 /* service_emit.c: the last stage: the rows of the batch that p has → results. */
 ride_status service_emit_open(service *s, ride_error *err);
 ride_status service_emit(service *s, pipeline *p, service_batch *b, ride_error *err);
 void service_emit_close(service *s);
+/* A row as a record; at most RECORD_BYTES_MAX of it. */
+ride_status service_encode(ride_encoder *encoder, const pipeline *p, uint32_t row, char *record, size_t *bytes,
+                           ride_error *err);
+
+/* service_answer.c: the batch that s->p has was sent: its requests are answered, it is counted and empty. */
+ride_status service_answer_open(service *s, ride_error *err);
+ride_status service_done(service *s, service_batch *b, ride_error *err);
+void service_answer_close(service *s);
 
 /* service_window.c: results on their way; offsets are stored from here and nowhere else. */
 ride_status window_open(service *s, ride_error *err);

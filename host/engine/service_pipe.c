@@ -170,31 +170,29 @@ static void *send_main(void *context) {
 bool pipe_is_empty(const service_pipe *pipe) { return pipe->passed == pipe->returned; }
 bool pipe_is_free(const service_pipe *pipe) { return pipe->passed - pipe->returned < PIPE_BATCHES_GREEDY; }
 
-/* A batch is done: its verdicts to the ids, its room to the others. */
-static void take_back(service *s, service_batch *b) {
+/* A batch was sent: its verdicts to the ids, its requests their answers, its room to the others. */
+static ride_status take_back(service *s, service_batch *b, ride_error *err) {
     service_pipe *pipe = s->pipe;
-    const uint64_t behind = b->hand.sequence + b->hand.batch->rows_count;
+    const uint64_t behind = b->hand.sequence + b->hand.batch->rows_count, events = batch_taken(b);
+    const hand mine = hand_of(&s->p);
+    hand_take(&s->p, &b->hand);
+    if (s->p.dedup != NULL) verdicts_remember(&s->p);
+    const ride_status st = service_done(s, b, err);
+    b->hand = hand_of(&s->p);
+    hand_take(&s->p, &mine);
     pipe->returned++;
-    s->in_flight -= batch_taken(b);
-    if (s->p.dedup != NULL) {
-        const hand mine = hand_of(&s->p);
-        hand_take(&s->p, &b->hand);
-        verdicts_remember(&s->p);
-        hand_take(&s->p, &mine);
-    }
+    s->in_flight -= events;
     s->p.unanswered_from = pipe_is_empty(pipe) ? UINT64_MAX : behind; /* in order: it was the oldest */
-    service_done(s, b);
-    ride_batch_clear(b->hand.batch);
-    b->hand.duplicates_in_batch = 0;
     pipe->free[pipe->free_count++] = b;
+    return st;
 }
 
 ride_status pipe_collect(service *s, ride_error *err) {
     service_pipe *pipe = s->pipe;
     const uint64_t before = pipe->returned;
     for (service_batch *b; (b = ride_spsc_pop(pipe->back)) != NULL;) {
-        if (!b->asks_drain) take_back(s, b);
-        else b->asks_drain = false;
+        if (b->asks_drain) b->asks_drain = false;
+        else RIDE_TRY(take_back(s, b, err));
     }
     if (pipe->returned != before) ride_metric_set(s->m.in_flight, (double)(s->in_flight + batch_taken(s->b)));
     const uint64_t stored = atomic_load(&s->window_stored);
@@ -348,6 +346,8 @@ static ride_status thread_start(stage *at, void *(*main)(void *), const char *na
 ride_status pipe_start(service *s, ride_error *err) {
     service_pipe *pipe = s->pipe;
     pipe->compute.p = pipe->send.p = s->p;
+    pipe->compute.p.dedup = pipe->compute.p.labels = NULL; /* of who reads, and made anew by a rebuild */
+    pipe->send.p.dedup = pipe->send.p.labels = NULL;
     pipe->send.p.outputs[OUTPUT_DRIFT].sink = NULL; /* who computes writes it, and tells its failure */
     RIDE_TRY(recent_open(s, err));
     RIDE_TRY(thread_start(&pipe->compute, compute_main, "ride-compute", err));

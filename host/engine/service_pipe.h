@@ -2,13 +2,13 @@
  *
  *     reads (the calling thread)  →  computes  →  sends  →  back to who reads
  *
- * Who reads polls the feeds, decodes, stamps, appends to the journal and stores offsets; who computes has the backend (and is the
- * first shard); who sends has the encoders, the outlet, the files and the answers of requests. Batches go from one to the next through
+ * Who reads polls the feeds, decodes, stamps, appends to the journal, stores offsets and answers requests when their batch is back; who
+ * computes has the backend (and is the first shard); who sends has the outlet, what is encoded for it, and the files. Batches go from one to the next through
  * rings, in order, so every stage meets them as inline, and the results are the same bytes. Each stage has a pipeline of its own: a
  * copy, made when everything is open, whose pointers are shared; what a stage may touch of them is:
  *   reads     clocks, ids and labels, counters of events, its batch; the runs of the journal; streams and feeds
  *   computes  window state, drift, alerts, counters of decisions, its batch
- *   sends     outputs, window of results, answers, its batch
+ *   sends     outputs, window of results, its batch
  * When no batch is on its way, who reads has all of it: rebuilds, what is read again, reloads and questions are done then.
  *
  * A verdict for a repeated event: where the first one is of a batch that is still on its way, who stamps leaves how far back it was, and

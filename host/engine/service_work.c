@@ -41,27 +41,26 @@ static void summary_restore(service *s) {
     s->p.summary->labels_unknown = unknown;
 }
 
-/* The batch in hand is empty again. */
-static void again(service *s) {
+/* The batch in hand is empty again: nothing of it is counted. */
+static void empty(service *s) {
+    if (s->b->silent) summary_restore(s);
     s->p.sequence += s->p.batch->rows_count;
     ride_batch_clear(s->p.batch);
     s->p.duplicates_in_batch = 0;
     batch_empty(s->b);
 }
 
-void service_done(service *s, service_batch *b) {
-    observe_batch(&s->p, b->end_ns - b->first_ns, b->end_ns);
-    batch_empty(b);
-}
-
 static ride_status through(service *s, ride_error *err) {
     service_batch *b = s->b;
     RIDE_TRY(service_compute(s, &s->p, b, err));
-    if (b->silent) summary_restore(s);
-    else RIDE_TRY(service_emit(s, &s->p, b, err));
-    if (!b->silent) observe_batch(&s->p, b->end_ns - b->first_ns, b->end_ns);
-    again(s);
-    if (!b->silent) ride_metric_set(s->m.in_flight, 0);
+    if (b->silent) empty(s);
+    else {
+        const uint32_t rows = s->p.batch->rows_count;
+        RIDE_TRY(service_emit(s, &s->p, b, err));
+        RIDE_TRY(service_done(s, b, err));
+        s->p.sequence += rows;
+        ride_metric_set(s->m.in_flight, 0);
+    }
     return s->pipe != NULL ? RIDE_OK : window_advance(s, err);
 }
 
@@ -86,8 +85,7 @@ ride_status service_work(service *s, ride_error *err) {
 void service_drop(service *s) {
     if (s->b->runs_count == 0) return;
     batch_answer_held(s, s->b);
-    if (s->b->silent) summary_restore(s);
-    again(s); /* no progress */
+    empty(s); /* no progress */
 }
 
 bool service_is_settled(const service *s) { return s->pipe == NULL || pipe_is_empty(s->pipe); }

@@ -41,8 +41,8 @@ struct ride_job {
     uint64_t first_offset, began_ns;
     int64_t arrival_us;
     atomic_uint holds; /* events not released, and the request */
-    uint32_t polled;   /* who polls; what follows: who answers */
-    uint32_t unanswered;
+    /* the engine's thread */
+    uint32_t polled, unanswered;
     bool is_in_order; /* the answers were appended in the order of the events */
     uint32_t last_answered;
     char *answers; /* within the job's block, or a block of its own */

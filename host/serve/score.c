@@ -1,8 +1,7 @@
 /* serve/score.c: the feed of HTTP requests: the door, the queue to the engine, the way back. See score.h.
  *
- * Three threads at most: the server's makes jobs and sends replies, one of the engine's polls, and the same or another answers and
- * releases. They share the queue, the count of events in flight and, one after the other, each job; of a job that is polled in part
- * who polls has `polled` and its text, who answers the rest. A close is done between two turns of the server, so no request is
+ * Two threads: the server's makes jobs and sends replies, the engine's polls, answers and releases. They share the queue, the count
+ * of events in flight and, one after the other, each job. A close is done between two turns of the server, so no request is
  * between the two. */
 #include "serve/score_internal.h"
 
