@@ -38,6 +38,10 @@ typedef struct ride_score {
     ride_job *current; /* polled in part */
     uint32_t stream;
     bool is_assigned;
+    uint32_t in_hand, together;   /* events polled and not released; so many came since there was none */
+    uint64_t polled_ns, began_ns; /* the last poll; the first event of those together */
+    bool is_often;                /* that was soon after the one before */
+    bool helps, watches;          /* we serve too; the engine's next wait ends when there is something to serve */
 } ride_score;
 
 /* score_body.c: the events of a request's body, as score->ranges of it, and the form of the answer. false: it was refused and

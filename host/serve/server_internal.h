@@ -107,6 +107,8 @@ struct ride_server {
     bool progress, is_tls; /* this pass of the daemon did something */
     _Atomic(ride_http_request *) woken;
     atomic_bool wake_pending;
+    atomic_bool helped; /* another thread serves in the place of the server's: ride_serve_help */
+    atomic_uint helps;  /* how often it came by */
     void (*after)(void *context);
     void *after_context;
     atomic_bool stops;

@@ -176,9 +176,9 @@ void ride_http_on_end(ride_http_request *r, ride_http_handler ended, void *conte
 }
 
 void ride_http_wake(ride_http_request *r) {
-    ride_server *s = r->server;
+    ride_server *s = r->server; /* r may be over as soon as it is in the list */
     ride_http_request *first = atomic_load_explicit(&s->woken, memory_order_relaxed);
     do r->woken_next = first;
-    while (!atomic_compare_exchange_weak_explicit(&s->woken, &first, r, memory_order_release, memory_order_relaxed));
-    serve_wake(s);
+    while (!atomic_compare_exchange_weak(&s->woken, &first, r));
+    if (!atomic_load(&s->helped)) serve_wake(s); /* who ends the help looks at the list behind that */
 }
