@@ -21,6 +21,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -39,8 +40,33 @@ void serve_wake(ride_server *s) {
     (void)n;
 }
 
+static const char *const known_names[SERVE_KNOWN] = {
+    [SERVE_CONTENT_LENGTH] = MHD_HTTP_HEADER_CONTENT_LENGTH,
+    [SERVE_CONTENT_TYPE] = MHD_HTTP_HEADER_CONTENT_TYPE,
+    [SERVE_CONTENT_ENCODING] = MHD_HTTP_HEADER_CONTENT_ENCODING,
+    [SERVE_TRANSFER_ENCODING] = MHD_HTTP_HEADER_TRANSFER_ENCODING,
+    [SERVE_EXPECT] = MHD_HTTP_HEADER_EXPECT,
+    [SERVE_AUTHORIZATION] = MHD_HTTP_HEADER_AUTHORIZATION,
+    [SERVE_IDEMPOTENCY_KEY] = "Idempotency-Key",
+    [SERVE_CE_SPECVERSION] = "ce-specversion",
+};
+
+static enum MHD_Result on_header(void *request, enum MHD_ValueKind kind, const char *name, const char *value) {
+    ride_http_request *r = request;
+    (void)kind;
+    for (uint32_t i = 0; i < SERVE_KNOWN; i++)
+        if (r->known[i] == NULL && ((name[0] ^ known_names[i][0]) | ' ') == ' ' &&
+            strcasecmp(name, known_names[i]) == 0) {
+            r->known[i] = value;
+            break;
+        }
+    return MHD_YES;
+}
+
 const char *serve_header(const ride_http_request *r, const char *name) {
     if (r->connection == NULL) return NULL; /* it is gone */
+    for (uint32_t i = 0; i < SERVE_KNOWN; i++)
+        if (name[0] == known_names[i][0] && strcmp(name, known_names[i]) == 0) return r->known[i];
     return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
 }
 
@@ -85,8 +111,8 @@ static enum MHD_Result send_answer(ride_http_request *r) {
 
 /* ---- a request's head: what is refused before its body is looked at ---- */
 static bool length_of(ride_http_request *r) {
-    const char *length = serve_header(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
-    const char *coding = serve_header(r, MHD_HTTP_HEADER_TRANSFER_ENCODING);
+    const char *length = r->known[SERVE_CONTENT_LENGTH];
+    const char *coding = r->known[SERVE_TRANSFER_ENCODING];
     r->expected_bytes = coding != NULL   ? UINT64_MAX
                         : length != NULL ? strtoull(length, NULL, 10) /* digits: libmicrohttpd has looked */
                                          : 0;
@@ -124,7 +150,7 @@ static void check_head(ride_http_request *r) {
     if (!length_of(r)) return;
     bool found = serve_route_find(s, r, allow, sizeof allow);
     if (s->tokens != NULL && !(found && r->route->route->is_open)) {
-        const char *authorization = serve_header(r, MHD_HTTP_HEADER_AUTHORIZATION);
+        const char *authorization = r->known[SERVE_AUTHORIZATION];
         if (!ride_tokens_match(s->tokens, authorization)) {
             ride_http_set(r, "WWW-Authenticate",
                           authorization == NULL ? "Bearer realm=\"ride\""
@@ -136,7 +162,7 @@ static void check_head(ride_http_request *r) {
     if (!found) refuse_route(r, allow);
     else if (r->expected_bytes != UINT64_MAX && r->expected_bytes > s->body_bytes_max)
         ride_http_error(r, 413, "body_too_large", NULL, "a body may have %zu bytes", s->body_bytes_max);
-    else if (strcmp(r->method, "POST") == 0 && serve_header(r, MHD_HTTP_HEADER_CONTENT_LENGTH) == NULL &&
+    else if (strcmp(r->method, "POST") == 0 && r->known[SERVE_CONTENT_LENGTH] == NULL &&
              r->expected_bytes != UINT64_MAX)
         ride_http_error(r, 411, "length_required", NULL, "a body and its Content-Length are needed");
 }
@@ -151,10 +177,12 @@ static enum MHD_Result begin_request(ride_http_request *r, const char *url, cons
     r->path = url;
     r->method = method;
     s->busy++;
+    memset(r->known, 0, sizeof r->known);
+    MHD_get_connection_values(r->connection, MHD_HEADER_KIND, on_header, r);
     check_head(r);
     serve_phase_begin(r, SERVE_BODY, now);
     if (r->code == 0 || r->expected_bytes == 0) return MHD_YES;
-    bool asks = serve_header(r, MHD_HTTP_HEADER_EXPECT) != NULL; /* its body will not come */
+    bool asks = r->known[SERVE_EXPECT] != NULL; /* its body will not come */
     bool is_near = r->expected_bytes == UINT64_MAX || r->expected_bytes <= DISCARD_FACTOR * (uint64_t)s->body_bytes_max;
     return is_near && !asks ? MHD_YES : send_answer(r);
 }

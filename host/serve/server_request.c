@@ -67,7 +67,7 @@ const char *ride_http_param(const ride_http_request *r, uint32_t i, size_t *byte
 }
 
 bool ride_http_is_type(const ride_http_request *r, const char *type) {
-    const char *said = serve_header(r, "Content-Type");
+    const char *said = r->connection != NULL ? r->known[SERVE_CONTENT_TYPE] : NULL;
     size_t bytes = strlen(type);
     if (said == NULL || strncasecmp(said, type, bytes) != 0) return false;
     said += bytes;
