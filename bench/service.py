@@ -201,32 +201,55 @@ def check(folder, broker, count):
     return size // count
 
 
-def http(folder, seconds, rounds, keep):
+def http_load(folder, port, seconds, *words):
+    out = subprocess.run([LOAD, "--connections", str(CONNECTIONS), "--seconds", str(seconds), "--port", str(port), "--events", folder / "events.ndjson",
+                          "--date", "TX_DATETIME", *words], check=True, capture_output=True, text=True).stdout
+    return out.strip()
+
+
+def http_ride(folder, seconds, *words):
+    """A service of its own for each: events that come a second time would be late ones."""
     port, admin = free_port(), free_port()
     (folder / "http.yaml").write_text(f"spec: {SPEC}\nmodel: {folder}/model.json\nhttp: {{listen: \"127.0.0.1:{port}\"}}\n"
                                       f"admin: {{listen: \"127.0.0.1:{admin}\"}}\nlog: {{level: warn}}\n")
     process = subprocess.Popen([RIDE, "run", "--config", folder / "http.yaml", "--quiet"])
-    subprocess.run(["cc", "-O3", "-o", folder / "http_floor", TOP / "bench" / "peers" / "http_floor.c", "-lmicrohttpd"], check=True)
-    empty = subprocess.Popen([folder / "http_floor"], stdout=subprocess.PIPE, text=True)
-    while counter(admin, "ride_ready") is None:
-        time.sleep(0.05)
-    empty_port = re.search(r"listens \S*?(\d+)\b", empty.stdout.readline()).group(1)
-    told = {"empty": [], "one": [], "lines": []}
     try:
-        for _ in range(rounds):
-            for name, words in (("empty", ["--port", empty_port, "--events", folder / "events.ndjson"]),
-                                ("one", ["--port", port, "--events", folder / "events.ndjson"]),
-                                ("lines", ["--port", port, "--events", folder / "events.ndjson", "--lines", "1000"])):
-                out = subprocess.run([LOAD, "--connections", str(CONNECTIONS), "--seconds", str(seconds), *map(str, words)], check=True,
-                                     capture_output=True, text=True).stdout
-                told[name].append(out.strip())
-                print(name, out.strip(), flush=True)
+        while not counter(admin, "ride_ready"):
+            time.sleep(0.05)
+        out = http_load(folder, port, seconds, *words)
+        late, worked = counter(admin, "ride_events_late_total"), counter(admin, "ride_events_total")
+        return f"{out} late={late / worked:.4f}"
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait()
-        empty.kill()
-        empty.wait()
+
+
+def http_empty(folder, seconds):
+    process = subprocess.Popen([folder / "http_floor"], stdout=subprocess.PIPE, text=True)
+    try:
+        return http_load(folder, re.search(r"listens \S*?(\d+)\b", process.stdout.readline()).group(1), seconds)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def http(folder, seconds, rounds, keep):
+    subprocess.run(["cc", "-O3", "-o", folder / "http_floor", TOP / "bench" / "peers" / "http_floor.c", "-lmicrohttpd"], check=True)
+    told = {"empty": [], "one": [], "lines": []}
+    for _ in range(rounds):
+        told["empty"].append(http_empty(folder, seconds))
+        told["one"].append(http_ride(folder, seconds))
+        told["lines"].append(http_ride(folder, seconds, "--lines", "1000"))
+        for name, texts in told.items():
+            print(name, texts[-1], flush=True)
+    rate = {name: statistics.median(float(re.search(r"(?:events|requests)_per_s=(\S+)", text if name == "empty" else text.split(" ", 1)[1]).group(1))
+                                    for text in texts) for name, texts in told.items()}
     keep["http"] = told
+    keep["http_events_per_s"] = rate
+    keep["http_one_to_empty"] = rate["one"] / rate["empty"]
+    keep["http_lines_to_one"] = rate["lines"] / rate["one"]
+    print(f"one event a request: {keep['http_one_to_empty']:.2f} of the empty answer (bar 0.60); "
+          f"lines: {keep['http_lines_to_one']:.1f} times that (bar 10)")
 
 
 def main():
