@@ -4,7 +4,11 @@
  *   PLANES_NARROW                the kernel's name
  *   at_or_above(x, t), missing(x)   a bit for each of 64 floats
  *   sums_begin, sums_add, sums_end  the sums of 64 rows */
+#ifndef RIDE_KERNELS_CPU_PLANES_NARROW_H
+#define RIDE_KERNELS_CPU_PLANES_NARROW_H
 #include "kernels/cpu/planes_internal.h"
+
+#ifdef PLANES_NARROW
 
 static void conditions(const ride_planes *p, uint64_t *planes, const float *x) {
     for (uint32_t c = 0; c < p->columns_count; c++) {
@@ -43,3 +47,6 @@ void PLANES_NARROW(const ride_planes *p, uint64_t *planes, const float *x, uint3
     sums_end(&s, out);
     for (uint32_t r = 0; r < rows_count; r++) margins[r] = (double)out[r];
 }
+#endif
+
+#endif
