@@ -168,6 +168,14 @@ static ride_status assign(ride_score *s, ride_error *err) {
     return RIDE_OK;
 }
 
+/* Releases of one job that come one by one are told together: when another's comes, or at the next poll. */
+static void drop_released(ride_score *s) {
+    if (s->released_count == 0) return;
+    atomic_fetch_sub_explicit(&s->in_flight, s->released_count, memory_order_relaxed);
+    ride_job_drop(s->released, s->released_count);
+    s->released_count = 0;
+}
+
 /* While batches are small and come one after the other, handing requests over costs more than working them: then we serve too,
  * before we look into the queue. */
 static ride_served help(ride_score *s) {
@@ -200,6 +208,7 @@ static ride_status score_poll(ride_feed *feed, uint32_t stream, ride_message *me
                               uint32_t *count, ride_error *err) {
     ride_score *s = (ride_score *)(void *)feed;
     *count = 0;
+    drop_released(s);
     if (!s->is_assigned) {
         ride_waker_wake(s->waker); /* requests may be there already: the next poll brings them */
         return assign(s, err);
@@ -236,12 +245,12 @@ static void score_answer(ride_feed *feed, const ride_message *message, const rid
 
 static void score_release(ride_feed *feed, ride_message *messages, uint32_t count) {
     ride_score *s = (ride_score *)(void *)feed;
-    atomic_fetch_sub_explicit(&s->in_flight, count, memory_order_relaxed);
     s->in_hand -= count;
-    for (uint32_t i = 0, n; i < count; i += n) { /* those of one job together */
+    for (uint32_t i = 0; i < count; i++) {
         ride_job *job = ((ride_job_event *)messages[i].handle)->job;
-        for (n = 1; i + n < count && ((ride_job_event *)messages[i + n].handle)->job == job;) n++;
-        ride_job_drop(job, n);
+        if (job != s->released) drop_released(s);
+        s->released = job;
+        s->released_count++;
     }
 }
 
@@ -265,6 +274,7 @@ static void close_door(void *context) {
 static void score_close(ride_feed *feed) {
     ride_score *s = (ride_score *)(void *)feed;
     s->waker->watch = -1;
+    drop_released(s);
     ride_serve_help_end(s->server);
     ride_serve_call(s->server, close_door, s); /* the rest is freed with the server, which may ask us until then */
 }

@@ -35,7 +35,9 @@ typedef struct ride_score {
     /* the engine's thread */
     ride_feed_events events;
     const char *source;
-    ride_job *current; /* polled in part */
+    ride_job *current;  /* polled in part */
+    ride_job *released; /* its last released_count releases are not told yet */
+    uint32_t released_count;
     uint32_t stream;
     bool is_assigned;
     uint32_t in_hand, together;   /* events polled and not released; so many came since there was none */
