@@ -168,7 +168,7 @@ static ride_status assign(ride_score *s, ride_error *err) {
     return RIDE_OK;
 }
 
-/* Releases of one job that come one by one are told together: when another's comes, or at the next poll. */
+/* Releases of one job that come one by one are told together: with its last answers, when another's come, or at the next poll. */
 static void drop_released(ride_score *s) {
     if (s->released_count == 0) return;
     atomic_fetch_sub_explicit(&s->in_flight, s->released_count, memory_order_relaxed);
@@ -237,20 +237,24 @@ static ride_status score_poll(ride_feed *feed, uint32_t stream, ride_message *me
 }
 
 static void score_answer(ride_feed *feed, const ride_message *message, const ride_answer *answer) {
+    ride_score *s = (ride_score *)(void *)feed;
     ride_job_event *event = message->handle;
     ride_http_request *request = event->job->request;
-    (void)feed;
-    if (ride_job_answer(event, answer) && request != NULL) ride_http_wake(request);
+    if (!ride_job_answer(event, answer)) return;
+    drop_released(s); /* who has its answer finds the room that it had */
+    if (request != NULL) ride_http_wake(request);
 }
 
 static void score_release(ride_feed *feed, ride_message *messages, uint32_t count) {
     ride_score *s = (ride_score *)(void *)feed;
     s->in_hand -= count;
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0, n; i < count; i += n) {
         ride_job *job = ((ride_job_event *)messages[i].handle)->job;
+        for (n = 1; i + n < count && ((ride_job_event *)messages[i + n].handle)->job == job;) n++;
         if (job != s->released) drop_released(s);
         s->released = job;
-        s->released_count++;
+        s->released_count += n;
+        if (job->unanswered == 0) drop_released(s);
     }
 }
 

@@ -179,6 +179,38 @@ Test(serve_help, no_request_is_slept_through, .init = start, .fini = stop) {
     ride_waker_close(&waker);
 }
 
+Test(serve_help, who_has_its_answer_finds_the_room_that_it_had, .init = start, .fini = stop) {
+    static const char request[] = "POST /v1/score HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n[{},{},{}]";
+    const ride_answer answer = {.status = RIDE_OK, .text = "1", .text_bytes = 1};
+    const uint64_t patience_ns = UINT64_C(1000000) * PATIENCE_MS;
+    ride_score_options options = {.source = "tx", .queue_events_max = 3, .events = {.assigned = assigned}};
+    ride_message messages[8];
+    ride_waker waker;
+    ride_feed *feed;
+    ride_error err;
+    uint32_t count;
+    uint64_t max;
+    cr_assert_eq(ride_waker_open(&waker, &err), RIDE_OK);
+    cr_assert_eq(ride_score_feed_open(server, &options, &waker, &feed, &err), RIDE_OK);
+    cr_assert_eq(feed->ops->poll(feed, RIDE_STREAM_ANY, messages, 8, &count, &err), RIDE_OK);
+    for (int i = 0; i < 20; i++) {
+        ask(request);
+        for (count = 0; count == 0;) {
+            cr_assert_eq(feed->ops->poll(feed, RIDE_STREAM_ANY, messages, 8, &count, &err), RIDE_OK);
+            if (count == 0) cr_assert(ride_waker_wait(&waker, patience_ns));
+        }
+        cr_assert_eq(count, 3);
+        for (uint32_t m = 0; m < count; m++) { /* one by one, as the engine does */
+            feed->ops->answer(feed, &messages[m], &answer);
+            feed->ops->release(feed, &messages[m], 1);
+        }
+        cr_assert_eq(ride_score_queue(feed, &max), 0);
+        read_answer("[1,1,1]");
+    }
+    feed->ops->close(feed);
+    ride_waker_close(&waker);
+}
+
 Test(waker, what_is_watched_ends_one_wait) {
     ride_waker waker;
     int ends[2];
