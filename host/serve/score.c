@@ -1,7 +1,8 @@
 /* serve/score.c: the feed of HTTP requests: the door, the queue to the engine, the way back. See score.h.
  *
  * Two threads: the server's makes jobs and sends replies, the engine's polls, answers and releases. They share the queue, the count
- * of events in flight and, one after the other, each job. A close is done between two turns of the server, so no request is
+ * of events in flight and, one after the other, each job. While the engine has little to do its thread does the server's work too (help);
+ * the lock of a turn orders the two. A close is done between two turns of the server, so no request is
  * between the two. */
 #include "serve/score_internal.h"
 
@@ -11,7 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- the server's thread ---- */
+enum {
+    HELP_EVENTS_MAX = 256,
+    HELP_NS_MAX = 500000,
+    OFTEN_NS_MAX = 2000000
+}; /* OFTEN: as long as a helper is waited for */
+
+/* ---- the thread that serves ---- */
 static void retry(ride_http_request *request) { ride_http_set(request, "Retry-After", "1"); }
 
 bool score_door(ride_score *s, ride_http_request *request) {
@@ -161,15 +168,53 @@ static ride_status assign(ride_score *s, ride_error *err) {
     return RIDE_OK;
 }
 
+/* Releases of one job that come one by one are told together: with its last answers, when another's come, or at the next poll. */
+static void drop_released(ride_score *s) {
+    if (s->released_count == 0) return;
+    atomic_fetch_sub_explicit(&s->in_flight, s->released_count, memory_order_relaxed);
+    ride_job_drop(s->released, s->released_count);
+    s->released_count = 0;
+}
+
+/* While batches are small and come one after the other, handing requests over costs more than working them: then we serve too,
+ * before we look into the queue. */
+static ride_served help(ride_score *s) {
+    const uint64_t gone_ns = ride_clock_now_ns(s->clock) - s->polled_ns;
+    const bool worked = s->is_often && s->together > 0 && s->together < HELP_EVENTS_MAX && gone_ns < HELP_NS_MAX;
+    const bool waited = s->watches && s->waker->watch < 0 && gone_ns < OFTEN_NS_MAX;
+    return (worked && s->in_hand == 0) || waited ? ride_serve_help(s->server) : RIDE_SERVED_NOT;
+}
+
+/* Who serves until the next poll: we, also when the engine waits, or the server's thread. */
+static void help_on(ride_score *s, ride_served served, uint32_t count) {
+    s->polled_ns = ride_clock_now_ns(s->clock);
+    if (served != RIDE_SERVED_NOT) s->helps = true;
+    if (served == RIDE_SERVED_NOT ? s->in_hand == 0 : served == RIDE_SERVED_MORE && count == 0) {
+        s->helps = false;
+        ride_serve_help_end(s->server);
+    }
+    s->watches = s->helps && count == 0;
+    s->waker->watch = s->watches ? ride_serve_fd(s->server) : -1;
+    if (s->in_hand == 0) s->together = 0;
+    if (s->in_hand == 0 && count > 0) {
+        s->is_often = s->polled_ns - s->began_ns < OFTEN_NS_MAX;
+        s->began_ns = s->polled_ns;
+    }
+    s->together += count;
+    s->in_hand += count;
+}
+
 static ride_status score_poll(ride_feed *feed, uint32_t stream, ride_message *messages, uint32_t messages_max,
                               uint32_t *count, ride_error *err) {
     ride_score *s = (ride_score *)(void *)feed;
     *count = 0;
+    drop_released(s);
     if (!s->is_assigned) {
         ride_waker_wake(s->waker); /* requests may be there already: the next poll brings them */
         return assign(s, err);
     }
     if (stream != RIDE_STREAM_ANY && stream != s->stream) return RIDE_OK;
+    const ride_served served = messages_max > 0 ? help(s) : RIDE_SERVED_NOT;
     while (*count < messages_max) {
         ride_job *job = s->current != NULL ? s->current : ride_spsc_pop(s->queue);
         if (job == NULL) break;
@@ -187,23 +232,29 @@ static ride_status score_poll(ride_feed *feed, uint32_t stream, ride_message *me
         job->polled += n;
         s->current = n < left ? job : NULL;
     }
+    help_on(s, served, *count);
     return RIDE_OK;
 }
 
 static void score_answer(ride_feed *feed, const ride_message *message, const ride_answer *answer) {
+    ride_score *s = (ride_score *)(void *)feed;
     ride_job_event *event = message->handle;
     ride_http_request *request = event->job->request;
-    (void)feed;
-    if (ride_job_answer(event, answer) && request != NULL) ride_http_wake(request);
+    if (!ride_job_answer(event, answer)) return;
+    drop_released(s); /* who has its answer finds the room that it had */
+    if (request != NULL) ride_http_wake(request);
 }
 
 static void score_release(ride_feed *feed, ride_message *messages, uint32_t count) {
     ride_score *s = (ride_score *)(void *)feed;
-    atomic_fetch_sub_explicit(&s->in_flight, count, memory_order_relaxed);
-    for (uint32_t i = 0, n; i < count; i += n) { /* those of one job together */
+    s->in_hand -= count;
+    for (uint32_t i = 0, n; i < count; i += n) {
         ride_job *job = ((ride_job_event *)messages[i].handle)->job;
         for (n = 1; i + n < count && ((ride_job_event *)messages[i + n].handle)->job == job;) n++;
-        ride_job_drop(job, n);
+        if (job != s->released) drop_released(s);
+        s->released = job;
+        s->released_count += n;
+        if (job->unanswered == 0) drop_released(s);
     }
 }
 
@@ -226,6 +277,9 @@ static void close_door(void *context) {
 
 static void score_close(ride_feed *feed) {
     ride_score *s = (ride_score *)(void *)feed;
+    s->waker->watch = -1;
+    drop_released(s);
+    ride_serve_help_end(s->server);
     ride_serve_call(s->server, close_door, s); /* the rest is freed with the server, which may ask us until then */
 }
 
