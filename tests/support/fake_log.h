@@ -64,6 +64,7 @@ typedef struct fake_log {
     uint64_t polls_left;      /* and after so many looks at the outlet *stop is set; 0 = never */
     volatile sig_atomic_t *stop;
     uint64_t calls, rebalances;
+    uint64_t polls_at_end; /* in a row: there was nothing left to be polled */
 } fake_log;
 
 static inline uint64_t fake_random(fake_log *log) {
@@ -180,6 +181,7 @@ static inline ride_status fake_poll(ride_feed *feed, uint32_t stream, ride_messa
     bool all = true;
     for (uint32_t i = 0; i < log->partitions; i++) all = all && f->next[i] == log->counts[i];
     if (all && log->stop_at_end) *log->stop = 1;
+    log->polls_at_end = all ? log->polls_at_end + 1 : 0;
     if (log->burst_max > 0 && max > log->burst_max) max = (uint32_t)(fake_random(log) % log->burst_max) + 1;
     for (; *count < max && left > 0; left--, (*count)++) {
         const fake_message *m = &log->messages[p][f->next[p]];
