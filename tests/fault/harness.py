@@ -57,13 +57,13 @@ def until(what, true, seconds):
 
 
 class Broker:
-    """A real one (tests/services/kafka), with a session timeout that a test can wait for."""
+    """A real one (tests/services/kafka), with a session timeout that a test can wait for. options: more lines of its properties, separated by ;"""
 
-    def __init__(self, folder):
+    def __init__(self, folder, options=""):
         self.script = TOP / "tests/services/kafka/kafka"
         if not self.script.exists() or not Path(TOPIC_TOOL).exists():
             skip("this build has no Kafka")
-        self.env = dict(os.environ, RIDE_SERVICE_DIR=str(folder), KAFKA_OPTS="group.min.session.timeout.ms=500")
+        self.env = dict(os.environ, RIDE_SERVICE_DIR=str(folder), KAFKA_OPTS=f"group.min.session.timeout.ms=500;{options}".rstrip(";"))
         started = subprocess.run([self.script, "start"], env=self.env, capture_output=True, text=True, check=False)
         if started.returncode == 77:
             skip(started.stdout.strip().splitlines()[-1])
