@@ -31,12 +31,12 @@ from harness import BUILD, Broker, Ride, Topics, free_port, until  # noqa: E402
 DRAIN_S, CLIENTS, PAUSE_S = 300, 2, 0.02
 AHEAD = 20000  # messages that wait while the capacity is measured
 STAGES = ("queue", "read", "journal", "compute", "encode", "deliver")
-# Functions that allocate for an answer of the admin listener, which is no event's path.
-ADMIN = {"put": "the text of /metrics", "render": "the text of /metrics", "ride_metrics_render": "the text of /metrics", "readyz": "the text of /readyz", "open_fds": "the folder of descriptors"}
+# What allocates for an answer of the admin listener, which is no event's path: function and file.
+ADMIN = {("put", "metrics_render.c"), ("open_fds", "metrics_process.c")}
 
 
 class Soaked(Ride):
-    """The card-fraud example, whose stream here is a day and more of event time out of order: it comes in that many partitions."""
+    """The card-fraud example. A second is days of event time here, so events that come a moment apart are days out of order."""
 
     def scoring(self):
         text = (TOP / "examples/card-fraud/features.yaml").read_text()
@@ -147,7 +147,8 @@ class Allocations:
         names = self.names(sorted(sites))
         path, admin = collections.Counter(), collections.Counter()
         for site, count in sites.items():
-            (admin if names[site][0] in ADMIN else path)[" ".join(names[site])] += count
+            function, place = names[site]
+            (admin if (function, place.split(":")[0]) in ADMIN else path)[f"{function} {place}"] += count
         return path, admin, after[1] - before[1]
 
 
