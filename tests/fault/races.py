@@ -91,13 +91,13 @@ def score(port):
 
 
 def reload(engines):
-    def work(_):
+    def work(number):
         time.sleep(0.7)
-        for engine in engines:
-            if engine.process is not None and engine.process.poll() is None and engine.phases.batches() > 0:
-                engine.process.send_signal(signal.SIGHUP)
-                return ("reload",)
-        return ()
+        engine = engines[number % len(engines)]
+        if engine.process is None or engine.process.poll() is not None or "metrics and health" not in engine.log_text():
+            return ()  # before it is up, SIGHUP would end it
+        engine.process.send_signal(signal.SIGHUP)
+        return (f"reload_{engine.name}",)
     return work
 
 

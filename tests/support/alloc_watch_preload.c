@@ -1,8 +1,8 @@
-/* support/alloc_watch_preload.c: counts who allocates in a program that this is preloaded into, apart for librdkafka and libmicrohttpd, which allocate as
- * they like, and for all others, which are ours: the program, and what its libraries do for it.
+/* support/alloc_watch_preload.c: counts who allocates in a program that this is preloaded into, mmap included: apart for librdkafka and
+ * libmicrohttpd, which allocate as they like, and for all others, which are ours: the program, and what its libraries do for it.
  *
- * RIDE_ALLOC_WATCH=FILE: the counts, in memory that others may map while the program runs (alloc_watch below, little-endian). A site is the first return
- * address within the program, less its base: what addr2line takes. What the C library allocates is of whom it was called by. */
+ * RIDE_ALLOC_WATCH=FILE: the counts, in memory that others may map while the program runs (alloc_watch below, little-endian). A site is the
+ * first return address within the program, less its base: what addr2line takes. What the C library allocates is of whom it was called by. */
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 extern void *__libc_malloc(size_t bytes);
@@ -148,6 +149,11 @@ void *aligned_alloc(size_t align, size_t bytes) {
 void *memalign(size_t align, size_t bytes) {
     NOTE;
     return __libc_memalign(align, bytes);
+}
+/* Of the C library's own allocator there is nothing here: it calls no function that could be replaced. */
+void *mmap(void *address, size_t bytes, int protection, int flags, int fd, off_t offset) {
+    NOTE;
+    return (void *)syscall(SYS_mmap, address, bytes, protection, flags, fd, offset);
 }
 int posix_memalign(void **out, size_t align, size_t bytes) {
     NOTE;

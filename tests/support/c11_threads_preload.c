@@ -1,7 +1,7 @@
-/* support/c11_threads_preload.c: C11's threads, mutexes and conditions by those of POSIX, as a library to be preloaded into a program that is built
- * with ThreadSanitizer. TSan watches pthread_…; glibc's thrd_create, mtx_… and cnd_… go past it: a thread of librdkafka's then has no place in TSan and
- * crashes in the first function that TSan intercepts, and what librdkafka's mutexes order looks like races. Only what librdkafka calls. With RIDE_PLANTED_RACE in the environment there is a race, which
- * shows that one would be reported. */
+/* support/c11_threads_preload.c: C11's threads, mutexes and conditions by those of POSIX, as a library to be preloaded into a program that is
+ * built with ThreadSanitizer. TSan watches pthread_…; glibc's thrd_create, mtx_… and cnd_… go past it: a thread of librdkafka's then has no
+ * place in TSan and crashes in the first function that TSan intercepts, and what librdkafka's mutexes order looks like races. Only what
+ * librdkafka calls. With RIDE_PLANTED_RACE in the environment there is a race, which shows that one would be reported. */
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
