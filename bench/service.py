@@ -34,15 +34,15 @@ TREES, CONNECTIONS = 100, 16
 SPEC = TOP / "examples" / "handbook" / "features.yaml"
 
 
-def events(path, count):
-    """The handbook's events, made up: 1.5 M a year over 5,000 customers; the same for a count. 200 bytes, 8 fields, 5 of them the spec's."""
+def events(path, count, seconds=20):
+    """The handbook's events, made up: one every 20 seconds over 5,000 customers; the same for a count. 200 bytes, 8 fields, 5 of them the spec's."""
     state = 88172645463325252
     with open(path, "w", encoding="ascii") as out:
         for i in range(count):
             state ^= (state << 13) & 0xFFFFFFFFFFFFFFFF
             state ^= state >> 7
             state ^= (state << 17) & 0xFFFFFFFFFFFFFFFF
-            when = time.gmtime(1522540800 + i * 20)
+            when = time.gmtime(1522540800 + i * seconds)
             line = (f'{{"TRANSACTION_ID":{i},"TX_DATETIME":"{time.strftime("%Y-%m-%d %H:%M:%S", when)}",'
                     f'"CUSTOMER_ID":{state % 5000},"TERMINAL_ID":{(state >> 16) % 10000},'
                     f'"TX_AMOUNT":{(state >> 32) % 20000 / 100},"TX_FRAUD":{"true" if state % 113 == 0 else "false"},'
@@ -153,15 +153,66 @@ def floor(mode, broker, topic, out, count, value_bytes=None):
     return told["seconds"], told["cpu_s"]
 
 
+def produce(folder, broker, name, topic):
+    """The lines of a file to a topic, keyed by customer."""
+    with open(folder / name, encoding="ascii") as lines, open(folder / "keyed", "w", encoding="ascii") as out:
+        for line in lines:
+            out.write(re.search(r'"CUSTOMER_ID":(\d+)', line).group(1) + "\t" + line)
+    subprocess.run([BUILD / "tests" / "kafka_tool", broker.address, "produce", topic, folder / "keyed"], check=True, stdout=subprocess.DEVNULL)
+
+
+def rebuilt(path, group_log):
+    """Starts the service again and ends it when the window state is there: (events, seconds) as it says itself."""
+    with open(group_log, "w", encoding="utf-8") as log:
+        process = subprocess.Popen([RIDE, "run", "--config", path, "--quiet"], stderr=log)
+    told = None
+    while told is None:
+        time.sleep(0.05)
+        if process.poll() is not None:
+            sys.exit(f"ride run ended by itself with {process.returncode}")
+        for line in group_log.read_text().splitlines():
+            if "is rebuilt" in line:
+                told = json.loads(line)
+    process.send_signal(signal.SIGTERM)
+    process.wait()
+    return told["ride.events"], told["ride.seconds"]
+
+
+def replay(folder, count, rounds, keep):
+    """The windows of all events again, from the log and along the journal, beside the features of the same events from a file."""
+    events(folder / "replay.ndjson", count, seconds=1)  # two million within the month that the windows look back
+    cases = {"features": [], "rebuild": []}
+    with Broker(folder / "replay-broker") as broker:
+        broker.topic("replay")
+        produce(folder, broker, "replay.ndjson", "replay")
+        port = free_port()
+        path = config(folder, "replay.yaml", broker, "replay", "replay", None, port)
+        serve(path, port, count)
+        path.write_text(path.read_text().replace("level: warn", "level: info, format: json"))
+        features = folder / "features.yaml"  # no model: features are all that is computed
+        features.write_text(f"spec: {SPEC}\ninputs: {{tx: {{path: {folder}/replay.ndjson, format: ndjson}}}}\n"
+                            "outputs: {decisions: {path: /dev/null, format: binary}}\n")
+        for _ in range(rounds):
+            began = time.monotonic()
+            subprocess.run([RIDE, "run", "--config", features, "--quiet"], check=True)
+            cases["features"].append(time.monotonic() - began)
+            again, seconds = rebuilt(path, folder / "replay.log")
+            if again != count:
+                sys.exit(f"{again} events were rebuilt, not {count}")
+            cases["rebuild"].append(seconds)
+            print({name: f"{count / values[-1] / 1e3:.0f} k/s" for name, values in cases.items()}, flush=True)
+    rate = {name: count / statistics.median(values) for name, values in cases.items()}
+    keep["replay"] = {"events": count, "seconds": cases, "events_per_s": rate, "seconds_per_million": 1e6 / rate["rebuild"],
+                      "rebuild_to_features": rate["rebuild"] / rate["features"]}
+    print(f"rebuild: {keep['replay']['seconds_per_million']:.2f} s a million events, {keep['replay']['rebuild_to_features']:.2f} of the features alone "
+          "(bar 0.80)")
+
+
 def kafka(folder, count, rounds, keep):
     with Broker(folder / "broker") as broker:
         for topic in ("events", "results", "floor"):
             broker.topic(topic)
-        with open(folder / "events.ndjson", encoding="ascii") as lines, open(folder / "events.kv", "w", encoding="ascii") as out:
-            for line in lines:
-                out.write(re.search(r'"CUSTOMER_ID":(\d+)', line).group(1) + "\t" + line)
-        subprocess.run([BUILD / "tests" / "kafka_tool", broker.address, "produce", "events", folder / "events.kv"], check=True,
-                       stdout=subprocess.DEVNULL)
+        produce(folder, broker, "events.ndjson", "events")
         result_bytes = check(folder, broker, count)
         cases = {"consume_floor": [], "count": [], "echo_floor": [], "results": []}
         for r in range(rounds):
@@ -234,7 +285,7 @@ def main():
     words.add_argument("--events", type=int, default=1000000)
     words.add_argument("--rounds", type=int, default=3)
     words.add_argument("--seconds", type=int, default=5)
-    words.add_argument("--parts", default="kafka,http")
+    words.add_argument("--parts", default="kafka,http,replay")
     words.add_argument("--output", type=Path)
     options = words.parse_args()
     keep = {"command": "scripts/python " + " ".join(sys.argv), "machine": machine.describe()}
@@ -244,6 +295,8 @@ def main():
         model(folder / "model.json")
         if "kafka" in options.parts:
             kafka(folder, options.events, options.rounds, keep)
+        if "replay" in options.parts:
+            replay(folder, options.events, options.rounds, keep)
         if "http" in options.parts:
             http(folder, options.seconds, options.rounds, keep)
     if options.output:

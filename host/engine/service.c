@@ -52,17 +52,28 @@ void service_state_ready(service *s) {
 
 /* ---- one batch ---- */
 
+/* Rows from `row` on that came to this process at one moment, which messages of one poll and events of one request did. */
+static uint32_t rows_of_one_moment(const service *s, uint32_t row) {
+    uint32_t end = row + 1;
+    while (end < s->p.batch->rows_count && s->rows[end].polled_ns == s->rows[row].polled_ns &&
+           !(*row_flags(&s->p, end) & RIDE_ROW_LABEL))
+        end++;
+    return end - row;
+}
+
 /* Of each row: from its bytes to the batch, in the batch, and then with all of them. The sum is its latency. */
 static void observe(service *s, uint64_t begin_ns, uint64_t journal_ns, uint64_t compute_ns, uint64_t end_ns) {
     uint64_t rows = 0;
-    for (uint32_t row = 0; row < s->p.batch->rows_count; row++) {
+    for (uint32_t row = 0, count = 1; row < s->p.batch->rows_count; row += count) {
         const uint64_t polled_ns = s->rows[row].polled_ns;
+        count = 1;
         if (polled_ns == 0 || (*row_flags(&s->p, row) & RIDE_ROW_LABEL)) continue;
+        count = rows_of_one_moment(s, row);
         const uint64_t taken_ns = s->first_ns > polled_ns ? s->first_ns : polled_ns;
-        ride_metric_observe(s->m.stages[STAGE_QUEUE], taken_ns - polled_ns);
-        ride_metric_observe(s->m.stages[STAGE_READ], begin_ns > taken_ns ? begin_ns - taken_ns : 0);
-        ride_metric_observe(s->m.latency, end_ns > polled_ns ? end_ns - polled_ns : 0);
-        rows++;
+        ride_metric_observe_n(s->m.stages[STAGE_QUEUE], taken_ns - polled_ns, count);
+        ride_metric_observe_n(s->m.stages[STAGE_READ], begin_ns > taken_ns ? begin_ns - taken_ns : 0, count);
+        ride_metric_observe_n(s->m.latency, end_ns > polled_ns ? end_ns - polled_ns : 0, count);
+        rows += count;
     }
     ride_metric_observe_n(s->m.stages[STAGE_JOURNAL], journal_ns - begin_ns, rows);
     ride_metric_observe_n(s->m.stages[STAGE_COMPUTE], compute_ns - journal_ns, rows);

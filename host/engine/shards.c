@@ -20,6 +20,7 @@
 enum {
     ROWS_TOGETHER_MIN = 32, /* fewer are not worth waking anybody */
     PARTS = 2,              /* ranges of each shard: what a thread that is held up has not begun, others can take */
+    TILES_TOGETHER = 2,     /* of a claim: the rows that the cpu backend scores at once */
     JOBS = INT32_MAX,
 };
 
@@ -109,19 +110,21 @@ static void windows_run(struct shards *s, shard *by, uint32_t job) {
     }
 }
 
-/* Claims a tile; its place from the end, from 1, or 0: there is none. */
-static uint32_t tile_claim(struct shards *s, uint32_t job) {
+/* Claims the first of the tiles that are left. Returns how many were left, 0: none are; *count: how many are the caller's now. */
+static uint32_t tiles_claim(struct shards *s, uint32_t job, uint32_t *count) {
     uint64_t tiles = atomic_load(&s->tiles);
-    while (tiles >> 32 == job && (uint32_t)tiles > 0)
-        if (atomic_compare_exchange_weak(&s->tiles, &tiles, tiles - 1)) return (uint32_t)tiles;
+    while (tiles >> 32 == job && (uint32_t)tiles > 0) {
+        *count = (uint32_t)tiles < TILES_TOGETHER ? (uint32_t)tiles : TILES_TOGETHER;
+        if (atomic_compare_exchange_weak(&s->tiles, &tiles, tiles - *count)) return (uint32_t)tiles;
+    }
     return 0;
 }
 
 static void tiles_run(struct shards *s, const shard *by, uint32_t job) {
-    for (uint32_t left; (left = tile_claim(s, job)) > 0;) {
+    for (uint32_t left, count; (left = tiles_claim(s, job, &count)) > 0;) {
         const uint32_t tile = s->tiles_count - left;
-        if (atomic_load(&s->failure) == RIDE_OK) piece_ends(s, tiles_of(s, by, &s->work, tile, tile + 1));
-        if (atomic_fetch_sub(&s->tiles_left, 1) == 1) ride_gate_set(&s->done, job);
+        if (atomic_load(&s->failure) == RIDE_OK) piece_ends(s, tiles_of(s, by, &s->work, tile, tile + count));
+        if (atomic_fetch_sub(&s->tiles_left, count) == count) ride_gate_set(&s->done, job);
     }
 }
 

@@ -86,13 +86,26 @@ static int64_t clock_with(const pipeline *p, int64_t t) {
     return reached > p->clock_us ? reached : p->clock_us;
 }
 
-static ride_status stamp_row(pipeline *p, uint32_t row, ride_error *err) {
-    int64_t t = *row_time(p, row, RIDE_COLUMN_TIME);
+/* An event's id, read some rows ahead so that its places in the maps are on their way when they are asked for. */
+typedef struct known_id {
     ride_key128 id;
-    bool has_id = (p->dedup != NULL || p->labels != NULL) && event_identity(p, row, &id);
-    if (p->dedup != NULL && has_id) {
+    bool is_there;
+} known_id;
+enum { IDS_AHEAD = 8 };
+
+static known_id id_ahead(const pipeline *p, uint32_t row) {
+    known_id known;
+    known.is_there = event_identity(p, row, &known.id);
+    if (known.is_there && p->dedup != NULL) ride_idmap_prefetch(p->dedup, known.id);
+    if (known.is_there && p->labels != NULL) ride_idmap_prefetch(p->labels, known.id);
+    return known;
+}
+
+static ride_status stamp_row(pipeline *p, uint32_t row, const known_id *id, ride_error *err) {
+    int64_t t = *row_time(p, row, RIDE_COLUMN_TIME);
+    if (p->dedup != NULL && id->is_there) {
         int64_t clock_us = clock_with(p, t);
-        const verdict *known = ride_idmap_find(p->dedup, id, t, clock_us, NULL);
+        const verdict *known = ride_idmap_find(p->dedup, id->id, t, clock_us, NULL);
         if (known != NULL) {
             *row_flags(p, row) = RIDE_ROW_SKIP;
             *row_time(p, row, RIDE_COLUMN_CLOCK) = p->clock_us;
@@ -100,7 +113,7 @@ static ride_status stamp_row(pipeline *p, uint32_t row, ride_error *err) {
             if (p->verdict_tiles != NULL) verdict_repeat(p, row, known);
             return RIDE_OK;
         }
-        verdict *mine = ride_idmap_put(p->dedup, id, t, clock_us);
+        verdict *mine = ride_idmap_put(p->dedup, id->id, t, clock_us);
         if (mine == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for the ids of the dedup horizon");
         if (p->verdict_tiles != NULL) mine->sequence = p->sequence + row;
     }
@@ -149,16 +162,20 @@ static ride_status stamp_rows(pipeline *p, uint32_t first, ride_error *err) {
         p->summary->accepted += end - first;
         return RIDE_OK;
     }
+    known_id ahead[IDS_AHEAD];
+    for (uint32_t row = first; row < end && row < first + IDS_AHEAD; row++) ahead[row % IDS_AHEAD] = id_ahead(p, row);
     for (uint32_t row = first; row < end; row++) {
-        RIDE_TRY(stamp_row(p, row, err));
-        ride_key128 id;
+        const known_id id = ahead[row % IDS_AHEAD];
+        if (row + IDS_AHEAD < end) ahead[row % IDS_AHEAD] = id_ahead(p, row + IDS_AHEAD);
+        RIDE_TRY(stamp_row(p, row, &id, err));
         bool pending = false, value = false;
         int64_t known_us = 0;
-        if (p->labels == NULL || !(*row_flags(p, row) & RIDE_ROW_ENTERS) || !event_identity(p, row, &id)) continue;
-        RIDE_TRY(remember(p, row, id, *row_time(p, row, RIDE_COLUMN_TIME), &pending, &value, &known_us, err));
-        known_event *event = ride_idmap_find(p->labels, id, *row_time(p, row, RIDE_COLUMN_TIME), p->clock_us, NULL);
+        if (p->labels == NULL || !(*row_flags(p, row) & RIDE_ROW_ENTERS) || !id.is_there) continue;
+        RIDE_TRY(remember(p, row, id.id, *row_time(p, row, RIDE_COLUMN_TIME), &pending, &value, &known_us, err));
         if (pending) { /* pipeline_read decodes row by row while labels wait: this one follows its event at once */
             RIDE_ASSERT(row + 1 == end && p->batch->rows_count < ride_batch_rows_count_max(p->batch));
+            const known_event *event =
+                ride_idmap_find(p->labels, id.id, *row_time(p, row, RIDE_COLUMN_TIME), p->clock_us, NULL);
             label_row_write(p, *row_time(p, row, RIDE_COLUMN_TIME), known_us, event, value);
             p->labels_waiting--;
             p->summary->labels_unknown--;

@@ -68,6 +68,10 @@ static uint64_t home_of(const ride_idmap *map, ride_key128 id) {
     return (h ^ h >> 29) & map->mask;
 }
 
+void ride_idmap_prefetch(const ride_idmap *map, ride_key128 id) {
+    __builtin_prefetch(slot_at(map, home_of(map, id)), 1);
+}
+
 static slot *free_slot(const ride_idmap *map, ride_key128 id) {
     for (uint64_t i = home_of(map, id);; i++) {
         slot *s = slot_at(map, i);

@@ -24,6 +24,8 @@ void ride_idmap_destroy(ride_idmap *map); /* NULL is fine */
  * further apart than the horizon: each has its own payload, and the nearest is found (of equally near ones the earlier). Valid until
  * the next put. clock_us: greatest event time so far, this event's included. */
 void *ride_idmap_find(ride_idmap *map, ride_key128 id, int64_t time_us, int64_t clock_us, int64_t *out_time_us);
+/* Asks for the memory where the id would be: some events before it is looked for. */
+void ride_idmap_prefetch(const ride_idmap *map, ride_key128 id);
 /* Puts, or replaces the one that a find gives; returns the payload (zeroed), NULL when memory is out. clock_us: as above. */
 void *ride_idmap_put(ride_idmap *map, ride_key128 id, int64_t time_us, int64_t clock_us);
 /* Several streams with a clock each, and ids of one stream: puts and finds give their stream's clock, and what is swept goes by the least

@@ -126,7 +126,7 @@ static ride_status cpu_program_upload(ride_device *device, const ride_bundle *bu
     ride_plan_layout_out(&program->bundle, &program->out_layout);
     if (program->bundle.sections[RIDE_SECTION_FOREST] != NULL)
         RIDE_TRY_GOTO(st,
-                      ride_cpu_scorer_create(&program->bundle, &program->in_layout, &program->out_layout,
+                      ride_cpu_scorer_create(&program->bundle, &program->in_layout, &program->out_layout, device->isa,
                                              &program->scorer, err),
                       fail);
     if (ride_bundle_has_profile(&program->bundle))
@@ -213,6 +213,34 @@ static void rules_run(ride_queue *queue, const ride_program_dev *program, const 
     }
 }
 
+static uint32_t tile_rows(uint32_t rows_count, uint32_t tile) {
+    const uint32_t left = rows_count - tile * RIDE_TILE_ROWS;
+    return left < RIDE_TILE_ROWS ? left : RIDE_TILE_ROWS;
+}
+
+/* What needs no state, of the rows of one or two tiles: the vector's expressions, the score, the rules, the counts. */
+static void tiles_run(ride_queue *queue, const ride_program_dev *program, const ride_work *work, uint32_t first,
+                      uint32_t rows_count) {
+    const uint32_t in_bytes = program->in_layout.tile_bytes, out_bytes = program->out_layout.tile_bytes;
+    const uint8_t *in_tiles = work->in_tiles + (uint64_t)(first / RIDE_TILE_ROWS) * in_bytes;
+    uint8_t *out_tiles = work->out_tiles + (uint64_t)(first / RIDE_TILE_ROWS) * out_bytes;
+    const uint32_t tiles_count = (rows_count + RIDE_TILE_ROWS - 1) / RIDE_TILE_ROWS;
+    if (work->stages & RIDE_STAGE_EXPRESSIONS)
+        for (uint32_t t = 0; t < tiles_count; t++)
+            expressions_run(queue, program, in_tiles + t * in_bytes, out_tiles + t * out_bytes,
+                            tile_rows(rows_count, t));
+    if ((work->stages & RIDE_STAGE_SCORE) && program->scorer != NULL)
+        ride_cpu_score_tiles(program->scorer, queue->scorer_scratch, in_tiles, out_tiles, rows_count);
+    for (uint32_t t = 0; t < tiles_count; t++) {
+        const uint8_t *in_tile = in_tiles + t * in_bytes;
+        uint8_t *out_tile = out_tiles + t * out_bytes;
+        const uint32_t rows = tile_rows(rows_count, t);
+        if (work->stages & RIDE_STAGE_RULES) rules_run(queue, program, in_tile, out_tile, rows);
+        if (work->stages & RIDE_STAGE_PROFILE)
+            ride_cpu_profile_tile(program->profile, in_tile, out_tile, rows, work->counts->cells);
+    }
+}
+
 static ride_status work_run(ride_queue *queue, const ride_program_dev *program, ride_state *state,
                             const ride_work *work) {
     RIDE_TRY(scratch_make(queue, program));
@@ -222,16 +250,9 @@ static ride_status work_run(ride_queue *queue, const ride_program_dev *program, 
     }
     RIDE_ASSERT(!(work->stages & RIDE_STAGE_PROFILE) || (program->profile != NULL && work->counts != NULL));
     if ((work->stages & ~(uint32_t)RIDE_STAGE_WINDOWS) == 0) return RIDE_OK;
-    for (uint32_t row = 0; row < work->rows_count; row += RIDE_TILE_ROWS) {
-        const uint8_t *in_tile = work->in_tiles + (uint64_t)(row / RIDE_TILE_ROWS) * program->in_layout.tile_bytes;
-        uint8_t *out_tile = work->out_tiles + (uint64_t)(row / RIDE_TILE_ROWS) * program->out_layout.tile_bytes;
-        uint32_t rows_count = work->rows_count - row < RIDE_TILE_ROWS ? work->rows_count - row : RIDE_TILE_ROWS;
-        if (work->stages & RIDE_STAGE_EXPRESSIONS) expressions_run(queue, program, in_tile, out_tile, rows_count);
-        if ((work->stages & RIDE_STAGE_SCORE) && program->scorer != NULL)
-            ride_cpu_score_tile(program->scorer, queue->scorer_scratch, in_tile, out_tile, rows_count);
-        if (work->stages & RIDE_STAGE_RULES) rules_run(queue, program, in_tile, out_tile, rows_count);
-        if (work->stages & RIDE_STAGE_PROFILE)
-            ride_cpu_profile_tile(program->profile, in_tile, out_tile, rows_count, work->counts->cells);
+    for (uint32_t row = 0; row < work->rows_count; row += RIDE_CPU_SCORE_ROWS) {
+        const uint32_t left = work->rows_count - row;
+        tiles_run(queue, program, work, row, left < RIDE_CPU_SCORE_ROWS ? left : RIDE_CPU_SCORE_ROWS);
     }
     return RIDE_OK;
 }

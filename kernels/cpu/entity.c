@@ -86,8 +86,8 @@ static void storage_destroy(ride_cpu_entity *entity) {
 
 static const ride_cpu_form *narrow_form_for(ride_cpu_isa isa) {
 #if defined(__x86_64__)
-    if (isa == RIDE_CPU_AVX512) return &ride_cpu_form_narrow_avx512;
-    if (isa == RIDE_CPU_AVX2) return &ride_cpu_form_narrow_avx2;
+    if (isa >= RIDE_CPU_AVX512) return &ride_cpu_form_narrow_avx512;
+    if (isa >= RIDE_CPU_AVX2) return &ride_cpu_form_narrow_avx2;
 #else
     (void)isa;
 #endif

@@ -1,8 +1,10 @@
-/* kernels/cpu/score.c: one tree at a time over a tile's rows, eight rows abreast. A tree of depth 6 is 2 KB and stays in the
+/* kernels/cpu/score.c: the plain walk: one tree at a time over a block's rows, eight rows abreast. A tree of depth 6 is 2 KB and stays in the
  * nearest cache for the whole tile; a step is a chain of two loads, a comparison and an add, about 15 cycles of waiting in
  * which the other seven rows take theirs. No branch depends on the data but the one that ends a walk. */
 #include "kernels/cpu/score.h"
 
+#include "base/assert.h"
+#include "kernels/cpu/planes.h"
 #include "kernels/row/link.h"
 #include "kernels/row/tree.h"
 #include "kernels/row/vector.h"
@@ -23,12 +25,14 @@ typedef struct source {
 
 struct ride_cpu_scorer {
     ride_forest forest;
+    ride_planes *planes; /* NULL: walked */
+    uint32_t in_tile_bytes, out_tile_bytes;
     uint32_t margin_offset, probability_offset; /* of the output tile */
     source sources[];                           /* inputs_count */
 };
 
 ride_status ride_cpu_scorer_create(const ride_bundle *bundle, const ride_tile_layout *in, const ride_tile_layout *out,
-                                   ride_cpu_scorer **out_scorer, ride_error *err) {
+                                   ride_cpu_isa isa, ride_cpu_scorer **out_scorer, ride_error *err) {
     ride_forest forest;
     *out_scorer = NULL;
     RIDE_TRY(ride_forest_open(bundle, &forest, err));
@@ -41,6 +45,8 @@ ride_status ride_cpu_scorer_create(const ride_bundle *bundle, const ride_tile_la
     ride_cpu_scorer *scorer = calloc(1, sizeof *scorer + inputs_count * sizeof scorer->sources[0]);
     if (scorer == NULL) return ride_fail(err, RIDE_E_MEMORY, "scorer for %u inputs", inputs_count);
     scorer->forest = forest;
+    scorer->in_tile_bytes = in->tile_bytes;
+    scorer->out_tile_bytes = out->tile_bytes;
     scorer->margin_offset = out->columns[plan->features_count + RIDE_OUT_MARGIN].values_offset;
     scorer->probability_offset = out->columns[plan->features_count + RIDE_OUT_PROBABILITY].values_offset;
     const ride_plan_vector *vector = ride_bundle_array(bundle, RIDE_SECTION_VECTOR, ride_plan_vector);
@@ -60,14 +66,34 @@ ride_status ride_cpu_scorer_create(const ride_bundle *bundle, const ride_tile_la
             .divisor = column->type == RIDE_TYPE_DECIMAL ? ride_vector_divisor(columns[entry->index].scale) : 1.0,
         };
     }
+    ride_status st = ride_planes_create(&forest, isa, &scorer->planes, err);
+    if (st != RIDE_OK) {
+        free(scorer);
+        return st;
+    }
     *out_scorer = scorer;
     return RIDE_OK;
 }
 
-void ride_cpu_scorer_destroy(ride_cpu_scorer *scorer) { free(scorer); }
+void ride_cpu_scorer_destroy(ride_cpu_scorer *scorer) {
+    if (scorer == NULL) return;
+    ride_planes_destroy(scorer->planes);
+    free(scorer);
+}
+
+RIDE_STATIC_ASSERT((int)RIDE_CPU_SCORE_ROWS == (int)RIDE_PLANES_ROWS, "a block of planes is one of tiles");
+
+/* x of the planes: floats, a column after the other. */
+static size_t columns_bytes(const ride_cpu_scorer *scorer) {
+    const uint32_t *inputs;
+    return (size_t)ride_planes_inputs(scorer->planes, &inputs) * RIDE_PLANES_ROWS * sizeof(float);
+}
 
 size_t ride_cpu_scorer_scratch_bytes(const ride_cpu_scorer *scorer) {
-    return (size_t)RIDE_TILE_ROWS * scorer->forest.header->inputs_count * sizeof(double);
+    const size_t walk = (size_t)RIDE_TILE_ROWS * scorer->forest.header->inputs_count * sizeof(double);
+    if (scorer->planes == NULL) return walk;
+    const size_t planes = columns_bytes(scorer) + ride_planes_scratch_bytes(scorer->planes);
+    return planes > walk ? planes : walk;
 }
 
 /* Eight rows down one tree without category tests: depth steps for all, a row that has arrived stays where it is. */
@@ -141,19 +167,69 @@ static void gather(const source *from, const uint8_t *tile, uint32_t rows_count,
                                     : missing;
 }
 
-void ride_cpu_score_tile(const ride_cpu_scorer *scorer, void *scratch, const void *in_tile, void *out_tile,
-                         uint32_t rows_count) {
+static void walk_tile(const ride_cpu_scorer *scorer, void *scratch, const uint8_t *in_tile, uint8_t *out_tile,
+                      uint32_t rows_count) {
     const ride_forest_header *h = scorer->forest.header;
     double *x = scratch;
     for (uint32_t i = 0; i < h->inputs_count; i++) {
         const source *from = &scorer->sources[i];
         gather(from, from->is_feature ? out_tile : in_tile, rows_count, h->input_number, x + i, h->inputs_count);
     }
-    double *margins = (void *)((uint8_t *)out_tile + scorer->margin_offset);
-    double *probabilities = (void *)((uint8_t *)out_tile + scorer->probability_offset);
-    ride_cpu_forest_rows(&scorer->forest, x, h->inputs_count, rows_count, margins);
-    for (uint32_t r = 0; r < rows_count; r++) {
-        probabilities[r] = margins[r];
-        ride_link_row(&probabilities[r], 1, h->link, h->sum_number);
+    ride_cpu_forest_rows(&scorer->forest, x, h->inputs_count, rows_count, (void *)(out_tile + scorer->margin_offset));
+}
+
+/* One input of a tile's rows as floats. */
+static void gather_floats(const source *from, const uint8_t *tile, uint32_t rows_count, float *x) {
+    const void *values = tile + from->values_offset;
+    const uint8_t *validity = from->validity_offset != 0 ? tile + from->validity_offset : NULL;
+    if (from->type == RIDE_TYPE_F64 && validity == NULL) {
+        const double *column = values;
+        for (uint32_t r = 0; r < rows_count; r++) x[r] = (float)column[r];
+        return;
+    }
+    for (uint32_t r = 0; r < rows_count; r++)
+        x[r] = ride_valid(validity, r) ? (float)ride_vector_value(values, from->type, r, from->divisor)
+                                       : __builtin_nanf("");
+}
+
+static void planes_tiles(const ride_cpu_scorer *scorer, ride_planes_way way, void *scratch, const uint8_t *in_tiles,
+                         uint8_t *out_tiles, uint32_t rows_count) {
+    double margins[RIDE_PLANES_ROWS];
+    const uint32_t *inputs, inputs_count = ride_planes_inputs(scorer->planes, &inputs);
+    float *x = scratch;
+    for (uint32_t i = 0; i < inputs_count; i++) {
+        const source *from = &scorer->sources[inputs[i]];
+        const uint8_t *tile = from->is_feature ? out_tiles : in_tiles;
+        float *column = x + (size_t)i * RIDE_PLANES_ROWS;
+        for (uint32_t r = 0; r < rows_count; r += RIDE_TILE_ROWS) {
+            gather_floats(from, tile, rows_count - r < RIDE_TILE_ROWS ? rows_count - r : RIDE_TILE_ROWS, column + r);
+            tile += from->is_feature ? scorer->out_tile_bytes : scorer->in_tile_bytes;
+        }
+        for (uint32_t r = rows_count; r % RIDE_PLANES_NARROW_ROWS != 0; r++) column[r] = 0;
+    }
+    ride_planes_rows(scorer->planes, way, (uint8_t *)scratch + columns_bytes(scorer), x, rows_count, margins);
+    for (uint32_t r = 0; r < rows_count; r += RIDE_TILE_ROWS, out_tiles += scorer->out_tile_bytes)
+        memcpy(out_tiles + scorer->margin_offset, margins + r,
+               (rows_count - r < RIDE_TILE_ROWS ? rows_count - r : RIDE_TILE_ROWS) * sizeof *margins);
+}
+
+void ride_cpu_score_tiles(const ride_cpu_scorer *scorer, void *scratch, const uint8_t *in_tiles, uint8_t *out_tiles,
+                          uint32_t rows_count) {
+    RIDE_ASSERT(rows_count <= RIDE_CPU_SCORE_ROWS);
+    const ride_forest_header *h = scorer->forest.header;
+    const ride_planes_way way =
+        scorer->planes != NULL && rows_count > 0 ? ride_planes_choose(scorer->planes, rows_count) : RIDE_PLANES_NONE;
+    if (way != RIDE_PLANES_NONE) planes_tiles(scorer, way, scratch, in_tiles, out_tiles, rows_count);
+    for (uint32_t first = 0; first < rows_count; first += RIDE_TILE_ROWS) {
+        const uint32_t rows = rows_count - first < RIDE_TILE_ROWS ? rows_count - first : RIDE_TILE_ROWS;
+        if (way == RIDE_PLANES_NONE) walk_tile(scorer, scratch, in_tiles, out_tiles, rows);
+        const double *margins = (const void *)(out_tiles + scorer->margin_offset);
+        double *probabilities = (void *)(out_tiles + scorer->probability_offset);
+        for (uint32_t r = 0; r < rows; r++) {
+            probabilities[r] = margins[r];
+            ride_link_row(&probabilities[r], 1, h->link, h->sum_number);
+        }
+        in_tiles += scorer->in_tile_bytes;
+        out_tiles += scorer->out_tile_bytes;
     }
 }

@@ -1,10 +1,11 @@
-/* kernels/cpu/score.h: the CPU's plain scorer: vector out of the tiles, trees over a block of rows, margin and probability into
- * the output tile. Its results are those of kernels/row/tree.h row by row, bit for bit; it only walks several rows of one tree
- * at a time, so that their memory waits overlap. */
+/* kernels/cpu/score.h: the CPU's scorer: vector out of the tiles, trees over a block of rows, margin and probability into the
+ * output tiles. Its results are those of kernels/row/tree.h row by row, bit for bit. Forests that condition planes are for go by
+ * them (planes.h); others are walked, several rows down one tree at a time so that their memory waits overlap. */
 #ifndef RIDE_KERNELS_CPU_SCORE_H
 #define RIDE_KERNELS_CPU_SCORE_H
 #include "base/error.h"
 #include "base/tile.h"
+#include "kernels/cpu/isa.h"
 #include "kernels/layout/forest.h"
 
 typedef struct ride_cpu_scorer ride_cpu_scorer; /* immutable after create: any number of threads */
@@ -13,16 +14,20 @@ typedef struct ride_cpu_scorer ride_cpu_scorer; /* immutable after create: any n
  * The bundle is borrowed and must outlive the scorer; the layouts are copied from. The caller owns *scorer.
  * RIDE_E_MODEL / RIDE_E_CORRUPT / RIDE_E_UNSUPPORTED with what is wrong. */
 ride_status ride_cpu_scorer_create(const ride_bundle *bundle, const ride_tile_layout *in, const ride_tile_layout *out,
-                                   ride_cpu_scorer **scorer, ride_error *err);
+                                   ride_cpu_isa isa, ride_cpu_scorer **scorer, ride_error *err);
 void ride_cpu_scorer_destroy(ride_cpu_scorer *scorer); /* NULL is fine */
 
 /* Bytes of scratch that one thread needs; 64-byte aligned memory of the caller. */
 size_t ride_cpu_scorer_scratch_bytes(const ride_cpu_scorer *scorer);
 
-/* Scores rows 0 … rows_count-1 of one tile: fills the margin and probability columns of out_tile, whose feature columns
- * are read where the vector names features. Every row is scored, also those whose result nobody reads. Allocates nothing. */
-void ride_cpu_score_tile(const ride_cpu_scorer *scorer, void *scratch, const void *in_tile, void *out_tile,
-                         uint32_t rows_count);
+/* Rows that one call takes at most: two tiles. */
+enum { RIDE_CPU_SCORE_ROWS = 2 * RIDE_TILE_ROWS };
+
+/* Scores rows 0 … rows_count-1 of one or two tiles that lie one after the other, each tile_bytes of its layout: fills the margin and
+ * probability columns of the output tiles, whose feature columns are read where the vector names features. Every row is
+ * scored, also those whose result nobody reads. Allocates nothing. */
+void ride_cpu_score_tiles(const ride_cpu_scorer *scorer, void *scratch, const uint8_t *in_tiles, uint8_t *out_tiles,
+                          uint32_t rows_count);
 
 /* The block underneath: margins of rows_count rows, x row-major with `stride` doubles a row, already rounded by
  * ride_forest_input; sums row-major, outputs_count a row. */

@@ -21,7 +21,7 @@ static inline const ride_backend_ops *cpu_avx2(uint32_t abi, const ride_backend_
     return ride_backend_cpu(abi, given, err);
 }
 static inline const ride_backend_ops *cpu_best(uint32_t abi, const ride_backend_services *given, ride_error *err) {
-    ride_cpu_isa_limit(RIDE_CPU_AVX512);
+    ride_cpu_isa_limit(RIDE_CPU_AVX512_BYTES);
     return ride_backend_cpu(abi, given, err);
 }
 

@@ -4,7 +4,7 @@ set -u
 top=${RIDE_SOURCE_DIR:-$(cd "$(dirname "$0")/../.." && pwd)}
 cd "$top" || exit 1
 mkdir -p out/test
-unset RIDE_RANDOM_SPECS RIDE_TEST_KILLS # what a long run asks of its other scripts
+unset RIDE_RANDOM_SPECS RIDE_RANDOM_SERVICE RIDE_TEST_KILLS # what a long run asks of its other scripts
 export RIDE_CONFORMANCE_ROUNDS=15       # more rounds take minutes without optimisation, and reach no other line
 find build/coverage -name '*.gcda' -delete 2>/dev/null
 cmake --preset coverage >out/test/coverage.log 2>&1 && cmake --build build/coverage >>out/test/coverage.log 2>&1 ||

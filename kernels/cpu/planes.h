@@ -1,0 +1,52 @@
+/* kernels/cpu/planes.h: a forest compiled for the CPU's fast scorers. Trees that are trained on histograms ask few different
+ * questions: "is input f at or above t" occurs in many trees, and its answer for a block of rows is one plane of bits, made
+ * once. A tree is then a short list of selections between planes that ends in the six bits of its leaf's place, for all rows of the
+ * block at once, without a branch; the leaves are looked up in a table of 64 and added in tree order.
+ *
+ * Results are those of kernels/row/tree.h, bit for bit, by construction: a plane holds the outcome of the same comparison.
+ *
+ *   wide    512 rows a block, AVX-512 with VBMI and GFNI: values become ranks among their thresholds by searches in registers, ranks
+ *           are cut into bits, and each plane costs one instruction and one store (planes_wide_avx512.c)
+ *   narrow  64 rows a block, AVX2 or AVX-512: a plane is a word, made by comparing 64 values (planes_narrow.h)
+ *
+ * For models of one output with float inputs and sums, no category tests and at most 64 leaves a tree; others are walked (score.c). */
+#ifndef RIDE_KERNELS_CPU_PLANES_H
+#define RIDE_KERNELS_CPU_PLANES_H
+#include "base/error.h"
+#include "kernels/cpu/isa.h"
+#include "kernels/layout/forest.h"
+
+enum {
+    RIDE_PLANES_LEAVES_MAX = 64,
+    RIDE_PLANES_ROWS = 512,       /* of a wide block, and of a column of x */
+    RIDE_PLANES_NARROW_ROWS = 64, /* of a narrow one */
+    RIDE_PLANES_MAX = 12288,      /* conditions: 768 KiB in a wide block, so that they stay in the second cache */
+};
+
+typedef enum ride_planes_way {
+    RIDE_PLANES_NONE = 0, /* walking the trees is faster, or there is no other way on this machine */
+    RIDE_PLANES_NARROW,
+    RIDE_PLANES_WIDE,
+} ride_planes_way;
+
+typedef struct ride_planes ride_planes; /* immutable after create: any number of threads */
+
+/* *out NULL with RIDE_OK: the forest is not of that kind, or the machine (isa) has no variant. The forest is not kept. The caller owns *out. */
+ride_status ride_planes_create(const ride_forest *forest, ride_cpu_isa isa, ride_planes **out, ride_error *err);
+void ride_planes_destroy(ride_planes *planes); /* NULL is fine */
+
+/* The inputs that are tested at all, ascending: the columns of x. */
+uint32_t ride_planes_inputs(const ride_planes *planes, const uint32_t **inputs);
+
+/* Bytes of scratch that one thread needs, 64-byte aligned. */
+size_t ride_planes_scratch_bytes(const ride_planes *planes);
+
+/* The fastest way for so many rows, by counting operations. */
+ride_planes_way ride_planes_choose(const ride_planes *planes, uint32_t rows_count);
+
+/* Margins of 1 … RIDE_PLANES_ROWS rows. x: for each tested input RIDE_PLANES_ROWS floats, 64-byte aligned; what lies behind rows_count
+ * may be anything that was written. The way must be one that the machine has. Allocates nothing. */
+void ride_planes_rows(const ride_planes *planes, ride_planes_way way, void *scratch, const float *x,
+                      uint32_t rows_count, double *margins);
+
+#endif
