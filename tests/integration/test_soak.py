@@ -22,8 +22,32 @@ def computed():
     assert soak.total({'a{x="1"}': 1, "a": 2, "ab": 4}, "a") == 3
 
 
+class Told:
+    """An engine that says what it is given."""
+
+    def __init__(self, **counts):
+        self.counts = {"ride_events_received_total": 12, "ride_events_total": 12, "ride_events_in_flight": 0, "ride_kafka_delivered_total": 12, **counts}
+
+    def metrics(self):
+        return self.counts
+
+
+def accounted():
+    topics, ends = soak.Topics(), soak.ends
+    try:
+        soak.ends = lambda broker, topic: 12
+        assert not soak.account(None, Told(), topics, 10, 2)
+        assert set(soak.account(None, Told(), topics, 11, 2)) == {"lost_or_repeated", "results_missing"}
+        assert set(soak.account(None, Told(ride_events_total=11), topics, 10, 2)) == {"unaccounted"}
+        assert set(soak.account(None, Told(ride_events_total=11, ride_events_in_flight=1), topics, 10, 2)) == {"unaccounted"}
+        assert set(soak.account(None, Told(ride_kafka_delivered_total=13), topics, 10, 2)) == {"delivered_is_not_there"}
+    finally:
+        soak.ends = ends
+
+
 def main():
     computed()
+    accounted()
     done = subprocess.run([sys.executable, TOP / "tests/long/soak.py", "--seconds", "10", "--warm-up", "15", "--capacity-seconds", "6", "--slope", "none",
                            "--p99-ms", "inf"], check=False)
     sys.exit(done.returncode)

@@ -249,7 +249,7 @@ def account(broker, engine, topics, sent, answered):
     if received != sent + answered:
         findings["lost_or_repeated"] = sent + answered - received
     if received != ended + in_flight or in_flight != 0:
-        findings["unaccounted"] = received - ended - in_flight
+        findings["unaccounted"] = received - ended
     if results != sent + answered:
         findings["results_missing"] = sent + answered - results
     if total(metrics, "ride_kafka_delivered_total") != results:
