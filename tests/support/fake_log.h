@@ -1,7 +1,8 @@
 /* support/fake_log.h: a log in memory with a feed over it and an outlet into it, for tests of the service: partitions are met in an order
  * that a seed decides, results are acknowledged late, the outlet is full now and then, streams are revoked and given back, and
- * everything ends at once after a number of calls (a crash), after which the log is as a broker would have it.
- * Feed and outlet may be called by two threads: the outlet has chances of its own, and what both touch is atomic. */
+ * everything ends at once after a number of calls (a crash), after which the log is as a broker would have it. While it serves, it allocates
+ * nothing where its results are not kept. Feed and outlet may be called by two threads: the outlet has chances of its own, and what both
+ * touch is atomic. */
 #ifndef RIDE_TESTS_FAKE_LOG_H
 #define RIDE_TESTS_FAKE_LOG_H
 #include "base/clock.h"
@@ -31,6 +32,8 @@ typedef struct fake_result {
     } headers[FAKE_HEADERS_MAX];
 } fake_result;
 
+typedef enum fake_rebalance { FAKE_STAYS, FAKE_REVOKED, FAKE_LOST } fake_rebalance;
+
 typedef struct fake_log {
     const char *source, *topic;
     fake_message *messages[FAKE_PARTITIONS_MAX];
@@ -39,24 +42,31 @@ typedef struct fake_log {
     uint32_t partitions;
     uint32_t others; /* bit p: partition p is another member's */
     bool in_turn;    /* a partition is read to its end before the next one begins */
+    bool in_step;    /* the one that is furthest behind is read next, so they end together */
     /* From this partition on they are of another topic; 0 = none is. Its source is given with it. */
     uint32_t other_first;
     const char *other_source, *other_topic;
     int64_t committed[FAKE_PARTITIONS_MAX]; /* as the broker has it */
     fake_result *results;                   /* in the order of their arrival */
     uint64_t results_count, results_room;
+    bool forgets; /* results are counted and not kept */
     /* how the next run goes */
+    void (*script)(
+        struct fake_log *log); /* before each poll: may change what follows here, and order a rebalance; may be NULL */
+    fake_rebalance rebalance_next;
     uint64_t random;
     uint64_t crash_after;     /* calls; 0 = never */
     uint32_t full_every;      /* of sends, by chance; 0 = never */
     uint32_t rebalance_every; /* of polls, by chance; 0 = never */
     uint32_t burst_max;       /* messages of one poll, 0 = as many as asked for */
+    uint32_t deliver_max;     /* results acknowledged in one look at the outlet, by chance; 0 = 512 */
     bool stop_at_end;         /* sets *stop when everything was polled */
     bool is_away;             /* nothing is acknowledged any more, */
     uint64_t polls_left;      /* and after so many looks at the outlet *stop is set; 0 = never */
     volatile sig_atomic_t *stop;
     _Atomic uint64_t calls;
     uint64_t rebalances;
+    uint64_t polls_at_end; /* in a row: there was nothing left to be polled */
 } fake_log;
 
 static inline uint64_t fake_random_of(uint64_t *random) {
@@ -141,14 +151,18 @@ static inline ride_status fake_poll(ride_feed *feed, uint32_t stream, ride_messa
     fake_log *log = f->log;
     *count = 0;
     ride_waker_wake(f->waker); /* there may be more at once */
+    if (log->script != NULL) log->script(log);
     if (fake_crashed(log)) return ride_fail(err, RIDE_E_IO, "crash");
     if (!f->assigned) return fake_assign(f, err);
-    if (fake_chance(log, log->rebalance_every)) {
-        bool lost = fake_random(log) % 4 == 0;
+    if (log->rebalance_next == FAKE_STAYS && fake_chance(log, log->rebalance_every))
+        log->rebalance_next = fake_random(log) % 4 == 0 ? FAKE_LOST : FAKE_REVOKED;
+    if (log->rebalance_next != FAKE_STAYS) {
+        const bool lost = log->rebalance_next == FAKE_LOST;
+        log->rebalance_next = FAKE_STAYS;
         f->assigned = false;
         uint32_t mine[FAKE_PARTITIONS_MAX], count_mine = 0;
         for (uint32_t p = 0; p < log->partitions; p++)
-            if (fake_is_mine(log, p)) mine[count_mine++] = f->streams[p];
+            if (f->streams[p] < RIDE_STREAMS_MAX) mine[count_mine++] = f->streams[p];
         f->events->revoked(f->events->context, mine, count_mine, lost);
         if (!lost) fake_commit_now(f);
         log->rebalances++;
@@ -158,6 +172,8 @@ static inline ride_status fake_poll(ride_feed *feed, uint32_t stream, ride_messa
     uint32_t p = (uint32_t)(fake_random(log) % log->partitions);
     for (uint32_t i = log->partitions; i-- > 0 && log->in_turn;)
         if (f->next[i] < log->counts[i]) p = i;
+    for (uint32_t i = 0; i < log->partitions && log->in_step; i++)
+        if (f->next[i] * log->counts[p] < f->next[p] * log->counts[i]) p = i;
     for (uint32_t i = 0; i < log->partitions; i++)
         if (stream != RIDE_STREAM_ANY && f->streams[i] == stream) p = i;
     int64_t left = log->counts[p] - f->next[p];
@@ -168,6 +184,7 @@ static inline ride_status fake_poll(ride_feed *feed, uint32_t stream, ride_messa
     bool all = true;
     for (uint32_t i = 0; i < log->partitions; i++) all = all && f->next[i] == log->counts[i];
     if (all && log->stop_at_end) *log->stop = 1;
+    log->polls_at_end = all ? log->polls_at_end + 1 : 0;
     if (log->burst_max > 0 && max > log->burst_max) max = (uint32_t)(fake_random(log) % log->burst_max) + 1;
     for (; *count < max && left > 0; left--, (*count)++) {
         const fake_message *m = &log->messages[p][f->next[p]];
@@ -249,6 +266,11 @@ static inline ride_status fake_send(ride_outlet *outlet, const ride_result *resu
         ride_waker_wake(o->waker); /* there may be room at once */
         return RIDE_FULL;
     }
+    o->pending[o->pending_next++ % FAKE_PENDING_MAX] = result->ticket;
+    if (log->forgets) {
+        log->results_count++;
+        return RIDE_OK;
+    }
     if (log->results_count == log->results_room) {
         log->results_room = log->results_room == 0 ? 1024 : 2 * log->results_room;
         log->results = realloc(log->results, log->results_room * sizeof *log->results);
@@ -271,7 +293,6 @@ static inline ride_status fake_send(ride_outlet *outlet, const ride_result *resu
     }
     r->partition = (uint32_t)atoi(fake_header(result, "source_partition", text));
     r->offset = atoll(fake_header(result, "source_offset", text));
-    o->pending[o->pending_next++ % FAKE_PENDING_MAX] = result->ticket;
     return RIDE_OK;
 }
 
@@ -285,7 +306,8 @@ static inline void fake_deliver(fake_outlet *o, uint64_t count) {
 static inline ride_status fake_outlet_poll(ride_outlet *outlet, ride_error *err) {
     fake_outlet *o = (fake_outlet *)outlet;
     (void)err;
-    if (!o->log->is_away) fake_deliver(o, fake_random_of(&o->random) % 512);
+    const uint32_t most = o->log->deliver_max != 0 ? o->log->deliver_max : 512;
+    if (!o->log->is_away) fake_deliver(o, fake_random_of(&o->random) % most);
     if (o->log->polls_left > 0 && --o->log->polls_left == 0) __atomic_store_n(o->log->stop, 1, __ATOMIC_RELAXED);
     return RIDE_OK;
 }
@@ -316,7 +338,7 @@ static inline ride_status fake_outlet_open(void *context, const ride_outlet_even
 }
 
 static inline void fake_results_free(fake_log *log) {
-    for (uint64_t i = 0; i < log->results_count; i++) {
+    for (uint64_t i = 0; i < log->results_count && !log->forgets; i++) {
         free(log->results[i].value);
         free(log->results[i].key);
     }
