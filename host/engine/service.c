@@ -145,7 +145,10 @@ ride_status service_work(service *s, ride_error *err) {
         window_end(s);
         phase_set(s, PHASE_PRODUCED);
         observe(s, begin_ns, journal_ns, compute_ns, service_now());
-    } else summary_restore(s);
+    } else {
+        summary_restore(s);
+        service_answer_held(s); /* nobody waits for what is read again; if somebody did, for ever */
+    }
     batch_empty(s);
     return window_advance(s, err);
 }
@@ -220,9 +223,18 @@ static void reload(service *s) {
     batcher_init(s);
 }
 
+/* After a stop: requests of which the log has the event are answered, as long as that is a matter of moments. */
+static bool settles(service *s) {
+    if (s->must_rebuild || s->is_partial || service_drain_left_ns(s) <= s->tuning.drain_timeout_ns / 2) return false;
+    bool more = false;
+    for (uint32_t i = 0; i < s->feeds_count; i++)
+        if (s->feeds[i]->ops->settle != NULL) more = s->feeds[i]->ops->settle(s->feeds[i]) || more;
+    return more;
+}
+
 static ride_status serve(service *s, ride_error *err) {
     uint64_t told_ns = 0;
-    while (!service_stopped(s)) {
+    while (!service_stopped(s) || settles(s)) {
         RIDE_TRY(failed(s, err));
         reload(s);
         service_beat(s);

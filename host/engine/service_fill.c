@@ -21,18 +21,23 @@ ride_status service_poll(service *s, uint32_t feed, uint32_t stream, uint32_t me
     return st;
 }
 
-static void answer(service *s, uint32_t feed, ride_message *message, const ride_answer *how) {
-    s->feeds[feed]->ops->answer(s->feeds[feed], message, how);
-    s->feeds[feed]->ops->release(s->feeds[feed], message, 1);
+static void answer(service *s, uint32_t feed, const ride_message *message, const ride_answer *how) {
+    ride_message copy = *message; /* of the chunk, which is looked at again */
+    s->feeds[feed]->ops->answer(s->feeds[feed], &copy, how);
+    s->feeds[feed]->ops->release(s->feeds[feed], &copy, 1);
 }
 static const ride_answer away = {.status = RIDE_E_UNAVAILABLE, .reason = "stopping"};
 
-/* Those of requests are released one by one, with their answers; what was not worked is answered here. */
+/* Those whose senders wait are released one by one, with their answers; what was not worked is answered here. */
 void service_release(service *s) {
-    ride_feed *feed = s->chunk_count > 0 ? s->feeds[s->chunk_feed] : NULL;
-    if (feed != NULL && feed->ops->answer == NULL) feed->ops->release(feed, s->chunk, s->chunk_count);
-    else
-        for (uint32_t i = s->chunk_at; i < s->chunk_count; i++) answer(s, s->chunk_feed, &s->chunk[i], &away);
+    for (uint32_t i = 0, n = 1; i < s->chunk_count; i += n, n = 1) {
+        if (service_waits(&s->chunk[i])) {
+            if (i >= s->chunk_at) answer(s, s->chunk_feed, &s->chunk[i], &away);
+            continue;
+        }
+        while (i + n < s->chunk_count && !service_waits(&s->chunk[i + n])) n++;
+        s->feeds[s->chunk_feed]->ops->release(s->feeds[s->chunk_feed], &s->chunk[i], n);
+    }
     s->chunk_at = s->chunk_count = 0;
 }
 
@@ -57,8 +62,11 @@ uint64_t service_taken(const service *s) {
 void service_reject(void *context, const ride_reject *reject) {
     service *s = context;
     const service_stream *stream = &s->streams[s->decoding];
-    ride_message *message = (ride_message *)s->decoding_message;
-    if (s->silent) return;
+    const ride_message *message = s->decoding_message;
+    if (s->silent) {
+        if (service_waits(message)) answer(s, stream->feed, message, &away);
+        return;
+    }
     ride_metric_add(s->m.rejected[reject->reason < RIDE_REJECT_COUNT ? reject->reason : RIDE_REJECT_COUNT], 1);
     if (s->p.outputs[OUTPUT_REJECTS].sink != NULL) ride_reject_to_sink(s->p.outputs[OUTPUT_REJECTS].sink, reject);
     if (s->options->targets[RIDE_TARGET_REJECTS]) {
@@ -79,7 +87,7 @@ void service_reject(void *context, const ride_reject *reject) {
             ride_error_text(&err, s->delivery_why, sizeof s->delivery_why);
         }
     }
-    if (s->feeds[stream->feed]->ops->answer == NULL) return;
+    if (!service_waits(message)) return;
     const ride_answer how = {.status = RIDE_E_DATA, .reason = ride_reject_word(reject->reason), .field = reject->field};
     answer(s, stream->feed, message, &how);
 }
@@ -175,7 +183,6 @@ static void refuse(service *s, const service_stream *stream, const ride_message 
 static ride_status take_event(service *s, service_input *in, service_stream *stream, ride_message *message,
                               ride_error *err) {
     pipeline *p = &s->p;
-    const bool waits = s->feeds[stream->feed]->ops->answer != NULL;
     const uint32_t row = p->batch->rows_count;
     const uint32_t key_bytes = message->key != NULL ? message->key_bytes : 0;
     ride_reject_reason reason = RIDE_REJECT_NONE;
@@ -187,7 +194,7 @@ static ride_status take_event(service *s, service_input *in, service_stream *str
     else {
         if (key_bytes > 0) memcpy(p->batch->arena + arena_bytes, message->key, key_bytes);
         p->batch->arena_bytes += key_bytes;
-        ride_decoder *decoder = waits ? in->decoder_json : in->decoder;
+        ride_decoder *decoder = stream->is_json ? in->decoder_json : in->decoder;
         st = ride_decoder_record(decoder, p->batch, message->value, message->value_bytes, (uint64_t)message->offset,
                                  &reason);
     }
@@ -213,7 +220,7 @@ static ride_status take_event(service *s, service_input *in, service_stream *str
                                  .held = HELD_NONE,
                                  .offset = message->offset,
                                  .polled_ns = message->polled_ns};
-    if (!waits) return RIDE_OK;
+    if (!service_waits(message)) return RIDE_OK;
     s->rows[row].held = s->held_count;
     s->held_feed[s->held_count] = stream->feed;
     s->held[s->held_count++] = *message;
@@ -279,6 +286,7 @@ ride_status service_take(service *s, const ride_journal_run *told, ride_error *e
         const uint32_t number = message->stream;
         service_stream *stream = &s->streams[number];
         if (!stream->used) { /* it went away */
+            if (service_waits(message)) answer(s, stream->feed, message, &away);
             s->chunk_at++;
             continue;
         }
