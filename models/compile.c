@@ -196,6 +196,8 @@ static ride_status add_sections(compiler *c, ride_bundle_builder *builder) {
         .input_number = model->input_number,
         .sum_number = model->sum_number,
         .link = model->link,
+        .link_scale = model->link_scale,
+        .mean_of = model->mean_of,
         .depth_max = c->depth_max,
     };
     snprintf(header.format, sizeof header.format, "%s", model->format);

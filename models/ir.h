@@ -46,6 +46,8 @@ typedef struct ride_model {
     uint64_t file_bytes;
     ride_forest_number input_number, sum_number;
     ride_forest_link link;
+    double link_scale; /* as in ride_forest_header */
+    uint32_t mean_of;
     ride_model_input *inputs;
     uint32_t inputs_count;
     bool has_names;

@@ -1,6 +1,7 @@
 /* models/load.c: from a path to a model: read the file, see which format it is, hand it to that parser. The formats say by their
  * first bytes what they are; names of files are not asked. */
 #include "lib/hash.h"
+#include "models/lightgbm.h"
 #include "models/xgboost.h"
 
 #include <errno.h>
@@ -19,6 +20,24 @@ ride_status ride_model_finding(ride_model_reader *reader, const char *advice, co
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     return ride_diagnose(reader->findings, RIDE_E_MODEL, reader->path, 0, 0, advice, "%s", text);
+}
+
+static int compare_names(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+ride_status ride_model_check_names(ride_model_reader *reader, const char *place) {
+    ride_model *model = reader->model;
+    const char **names = malloc(model->inputs_count * sizeof *names);
+    if (names == NULL) return ride_model_finding(reader, NULL, "no memory for %u names", model->inputs_count);
+    for (uint32_t i = 0; i < model->inputs_count; i++) names[i] = model->inputs[i].name;
+    qsort(names, model->inputs_count, sizeof *names, compare_names);
+    ride_status st = RIDE_OK;
+    for (uint32_t i = 1; i < model->inputs_count; i++)
+        if (strcmp(names[i - 1], names[i]) == 0)
+            st = ride_model_finding(reader, NULL, "%s: `%.60s` twice", place, names[i]);
+    free(names);
+    return st;
 }
 
 void ride_model_destroy(ride_model *model) {
@@ -87,12 +106,13 @@ ride_status ride_model_parse(const char *path, const void *data, size_t bytes, c
         return ride_model_finding(&reader, "raise the limit if the model is yours", "%zu bytes, at most %llu", bytes,
                                   (unsigned long long)limits.bytes_max);
     if (bytes == 0) return ride_model_finding(&reader, NULL, "the file is empty");
-    if (!looks_json(data, bytes)) {
+    const bool is_lightgbm = ride_lightgbm_recognises(data, bytes);
+    if (!is_lightgbm && !looks_json(data, bytes)) {
         bool zipped = bytes >= 4 && (memcmp(data, "\x1f\x8b", 2) == 0 || memcmp(data, "\x28\xb5\x2f\xfd", 4) == 0);
         if (zipped) return ride_model_finding(&reader, "unpack it first", "a compressed file");
         return ride_model_finding(
             &reader, "if it is XGBoost's old binary format, load it with XGBoost 1.x to 3.0 and save it as model.json",
-            "neither JSON nor UBJSON");
+            "neither JSON nor UBJSON nor LightGBM's text");
     }
     ride_arena *values = NULL, *arena = NULL;
     ride_error err;
@@ -108,7 +128,8 @@ ride_status ride_model_parse(const char *path, const void *data, size_t bytes, c
         reader.model->best_iteration = -1;
         reader.model->file_bytes = bytes;
         ride_sha256(data, bytes, reader.model->hash);
-        st = parse_document(&reader, data, bytes, values);
+        st = is_lightgbm ? ride_lightgbm_read(&reader, data, bytes, values)
+                         : parse_document(&reader, data, bytes, values);
         if (st == RIDE_OK) st = ride_diagnostics_status(findings);
     }
     ride_arena_destroy(values);

@@ -57,5 +57,5 @@ void ride_model_score_row(ride_model_scorer *scorer, const double *x, bool raw, 
     const ride_forest_header *h = scorer->forest.header;
     for (uint32_t i = 0; i < h->inputs_count; i++) scorer->row[i] = ride_forest_input(x[i], h->input_number);
     ride_forest_row(&scorer->forest, scorer->row, 1, out);
-    if (!raw) ride_link_row(out, h->outputs_count, h->link, h->sum_number);
+    if (!raw) ride_link_row(out, h);
 }

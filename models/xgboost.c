@@ -165,25 +165,6 @@ static ride_status read_outputs(ride_model_reader *reader, const ride_value *par
     return read_base_score(reader, param, kind);
 }
 
-static int compare_names(const void *a, const void *b) {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* Two inputs of one name could not be told apart in the vector. */
-static ride_status check_distinct(ride_model_reader *reader) {
-    ride_model *model = reader->model;
-    const char **names = malloc(model->inputs_count * sizeof *names);
-    if (names == NULL) return ride_model_finding(reader, NULL, "no memory for %u names", model->inputs_count);
-    for (uint32_t i = 0; i < model->inputs_count; i++) names[i] = model->inputs[i].name;
-    qsort(names, model->inputs_count, sizeof *names, compare_names);
-    ride_status st = RIDE_OK;
-    for (uint32_t i = 1; i < model->inputs_count; i++)
-        if (strcmp(names[i - 1], names[i]) == 0)
-            st = ride_model_finding(reader, NULL, "learner.feature_names: `%.60s` twice", names[i]);
-    free(names);
-    return st;
-}
-
 static ride_status read_inputs(ride_model_reader *reader, const ride_value *learner, const ride_value *param) {
     ride_model *model = reader->model;
     int64_t count;
@@ -217,7 +198,7 @@ static ride_status read_inputs(ride_model_reader *reader, const ride_value *lear
         input->is_category = input->type != NULL && strcmp(input->type, "c") == 0;
     }
     model->has_names = lists[0] != NULL && model->inputs_count > 0;
-    return model->has_names ? check_distinct(reader) : RIDE_OK;
+    return model->has_names ? ride_model_check_names(reader, "learner.feature_names") : RIDE_OK;
 }
 
 /* Finds the object with the trees and DART's weights. */

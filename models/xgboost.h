@@ -2,19 +2,7 @@
 #ifndef RIDE_MODELS_XGBOOST_H
 #define RIDE_MODELS_XGBOOST_H
 #include "models/document.h"
-#include "models/ir.h"
-
-/* A load under way. */
-typedef struct ride_model_reader {
-    const char *path;                  /* for messages */
-    const ride_model_options *options; /* defaults filled in */
-    ride_model *model;
-    ride_diagnostics *findings;
-} ride_model_reader;
-
-/* Adds a finding about `place` (a path within the file). Returns RIDE_E_MODEL. */
-ride_status ride_model_finding(ride_model_reader *reader, const char *advice, const char *format, ...)
-    RIDE_PRINTF(3, 4);
+#include "models/reader.h"
 
 /* Is this document an XGBoost model at all? (It has a `learner`.) */
 bool ride_xgboost_recognises(const ride_value *document);

@@ -5,7 +5,7 @@
 const char cli_score_help[] =
     "usage: ride score --model FILE --input FILE|- --output FILE|- [--raw]\n"
     "Scores every row: one line out per row in, no header; several outputs are separated by commas.\n"
-    "  --model FILE     XGBoost model, JSON or UBJSON\n"
+    "  --model FILE     model of XGBoost (JSON, UBJSON) or LightGBM (text)\n"
     "  --input FILE|-   CSV with a header of names, or libsvm: a label, then index:value from index 0 on; absent "
     "values\n"
     "                   are missing. Plain, .gz or .zst\n"

@@ -47,7 +47,7 @@ static bool is_suited(const ride_forest *forest) {
         if (forest->trees[t].nodes_count > 2 * RIDE_PLANES_LEAVES_MAX - 1) return false;
     for (uint32_t i = 0; i < h->nodes_count; i++) {
         const ride_forest_node *node = &forest->nodes[i];
-        if (node->input & RIDE_NODE_SET) return false;
+        if (node->input & (RIDE_NODE_SET | RIDE_NODE_ZERO_MISSING | RIDE_NODE_ONLY_MISSING)) return false;
         if (!is_float((node->input & RIDE_NODE_LEAF) ? node->u.leaf : node->u.threshold)) return false;
     }
     return true;

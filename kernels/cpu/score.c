@@ -96,7 +96,7 @@ size_t ride_cpu_scorer_scratch_bytes(const ride_cpu_scorer *scorer) {
     return planes > walk ? planes : walk;
 }
 
-/* Eight rows down one tree without category tests: depth steps for all, a row that has arrived stays where it is. */
+/* Eight rows down one tree of plain tests: depth steps for all, a row that has arrived stays where it is. */
 static inline void walk_abreast(const ride_forest_node *nodes, uint32_t depth, const double *x, uint32_t stride,
                                 double *leaves) {
     const ride_forest_node *at[ROWS_ABREAST];
@@ -114,10 +114,12 @@ static inline void walk_abreast(const ride_forest_node *nodes, uint32_t depth, c
     for (int i = 0; i < ROWS_ABREAST; i++) leaves[i] = at[i]->u.leaf;
 }
 
-static int has_sets(const ride_forest *forest, const ride_forest_tree *tree) {
-    if (forest->header->category_words_count == 0) return 0;
+/* Tests that walk_abreast has not. */
+static int has_more(const ride_forest *forest, const ride_forest_tree *tree) {
     for (uint32_t i = 0; i < tree->nodes_count; i++)
-        if (forest->nodes[tree->nodes_first + i].input & RIDE_NODE_SET) return 1;
+        if (forest->nodes[tree->nodes_first + i].input &
+            (RIDE_NODE_SET | RIDE_NODE_ZERO_MISSING | RIDE_NODE_ONLY_MISSING))
+            return 1;
     return 0;
 }
 
@@ -132,7 +134,7 @@ void ride_cpu_forest_rows(const ride_forest *forest, const double *x, uint32_t s
         const ride_forest_node *nodes = forest->nodes + tree->nodes_first;
         double *sum = sums + tree->output;
         /* A tree much deeper than its size is a vine: most rows leave it early, so walk it row by row. */
-        int abreast = !has_sets(forest, tree) && tree->depth <= 16;
+        int abreast = !has_more(forest, tree) && tree->depth <= 16;
         uint32_t r = 0;
         for (; abreast && r + ROWS_ABREAST <= rows_count; r += ROWS_ABREAST) {
             double leaves[ROWS_ABREAST];
@@ -227,7 +229,7 @@ void ride_cpu_score_tiles(const ride_cpu_scorer *scorer, void *scratch, const ui
         double *probabilities = (void *)(out_tiles + scorer->probability_offset);
         for (uint32_t r = 0; r < rows; r++) {
             probabilities[r] = margins[r];
-            ride_link_row(&probabilities[r], 1, h->link, h->sum_number);
+            ride_link_row(&probabilities[r], h);
         }
         in_tiles += scorer->in_tile_bytes;
         out_tiles += scorer->out_tile_bytes;

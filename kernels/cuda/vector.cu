@@ -56,7 +56,7 @@ extern "C" __global__ void ride_forest_score(ride_cuda_batch batch) {
     double *sums = batch.sums + (uint64_t)row * forest->header->outputs_count;
     ride_forest_row(forest, batch.inputs + row, batch.rows_max, sums);
     *out_f64(&batch, features + RIDE_OUT_MARGIN, row) = sums[0];
-    ride_link_row(sums, forest->header->outputs_count, forest->header->link, forest->header->sum_number);
+    ride_link_row(sums, forest->header);
     *out_f64(&batch, features + RIDE_OUT_PROBABILITY, row) = sums[0];
 }
 

@@ -28,10 +28,13 @@ static ride_status check_header(const ride_bundle *bundle, const ride_forest_hea
     if ((h->input_number != RIDE_FOREST_F32 && h->input_number != RIDE_FOREST_F64) ||
         (h->sum_number != RIDE_FOREST_F32 && h->sum_number != RIDE_FOREST_F64))
         return ride_fail(err, RIDE_E_CORRUPT, "forest: number types %u, %u", h->input_number, h->sum_number);
-    if (h->link < RIDE_FOREST_LINK_NONE || h->link > RIDE_FOREST_LINK_SOFTMAX || h->flags != 0)
+    if (h->link < RIDE_FOREST_LINK_NONE || h->link >= RIDE_FOREST_LINKS || h->flags != 0)
         return ride_fail(err, RIDE_E_CORRUPT, "forest: link %u, flags %#x", h->link, h->flags);
-    if (h->link == RIDE_FOREST_LINK_SOFTMAX && h->sum_number != RIDE_FOREST_F32)
-        return ride_fail(err, RIDE_E_CORRUPT, "forest: softmax of doubles");
+    if (h->link >= RIDE_FOREST_LINK_LOGISTIC && h->sum_number != RIDE_FOREST_F64)
+        return ride_fail(err, RIDE_E_CORRUPT, "forest: link %u of floats", h->link);
+    const int has_scale = h->link == RIDE_FOREST_LINK_LOGISTIC;
+    if (!isfinite(h->link_scale) || (has_scale ? h->link_scale <= 0.0 : h->link_scale != 0.0))
+        return ride_fail(err, RIDE_E_CORRUPT, "forest: link scale %g", h->link_scale);
     for (size_t i = 0; i < sizeof h->reserved / sizeof h->reserved[0]; i++)
         if (h->reserved[i] != 0) return ride_fail(err, RIDE_E_CORRUPT, "forest: reserved word %zu is set", i);
     if (memchr(h->format, 0, sizeof h->format) == NULL || memchr(h->objective, 0, sizeof h->objective) == NULL)
@@ -54,7 +57,8 @@ static ride_status check_node(const ride_forest *forest, const ride_forest_node 
                               uint32_t node_index, ride_error *err) {
     const ride_forest_header *h = forest->header;
     uint32_t bits = node->input & ~(uint32_t)RIDE_NODE_INPUT_MASK, input = node->input & RIDE_NODE_INPUT_MASK;
-    if (bits & ~(uint32_t)(RIDE_NODE_LEAF | RIDE_NODE_DEFAULT_LEFT | RIDE_NODE_SET | RIDE_NODE_SET_LEFT))
+    if (bits & ~(uint32_t)(RIDE_NODE_LEAF | RIDE_NODE_DEFAULT_LEFT | RIDE_NODE_SET | RIDE_NODE_SET_LEFT |
+                           RIDE_NODE_SET_FROM_MINUS_1 | RIDE_NODE_ZERO_MISSING | RIDE_NODE_ONLY_MISSING))
         return ride_fail(err, RIDE_E_CORRUPT, "forest: tree %u node %u has unknown bits %#x", tree_index, node_index,
                          bits);
     if (bits & RIDE_NODE_LEAF) {
@@ -68,6 +72,8 @@ static ride_status check_node(const ride_forest *forest, const ride_forest_node 
     if (input >= h->inputs_count)
         return ride_fail(err, RIDE_E_CORRUPT, "forest: tree %u node %u reads input %u of %u", tree_index, node_index,
                          input, h->inputs_count);
+    if ((bits & (RIDE_NODE_ZERO_MISSING | RIDE_NODE_ONLY_MISSING)) && (bits & RIDE_NODE_SET))
+        return ride_fail(err, RIDE_E_CORRUPT, "forest: tree %u node %u has a bad test", tree_index, node_index);
     if (bits & RIDE_NODE_SET) {
         ride_forest_set set = node->u.set;
         if (set.words_first > h->category_words_count || set.words_count > h->category_words_count - set.words_first ||
@@ -76,7 +82,7 @@ static ride_status check_node(const ride_forest *forest, const ride_forest_node 
                              node_index);
         return RIDE_OK;
     }
-    if ((bits & RIDE_NODE_SET_LEFT) || isnan(node->u.threshold))
+    if ((bits & (RIDE_NODE_SET_LEFT | RIDE_NODE_SET_FROM_MINUS_1)) || isnan(node->u.threshold))
         return ride_fail(err, RIDE_E_CORRUPT, "forest: tree %u node %u has a bad test", tree_index, node_index);
     return RIDE_OK;
 }

@@ -23,7 +23,7 @@ extern "C" {
 #endif
 
 enum {
-    RIDE_FOREST_VERSION = 1,
+    RIDE_FOREST_VERSION = 2,
     RIDE_FOREST_OUTPUTS_MAX = 1024,
     RIDE_FOREST_DEPTH_MAX = 4096,       /* edges from a root to its deepest leaf */
     RIDE_FOREST_INPUTS_MAX = 1 << 20,   /* an input index has 24 bits */
@@ -38,9 +38,14 @@ typedef enum ride_forest_number {
 
 /* From margin to the answer; arithmetic in the sum type. */
 typedef enum ride_forest_link {
-    RIDE_FOREST_LINK_NONE = 1,    /* the margin itself */
-    RIDE_FOREST_LINK_SIGMOID = 2, /* 1 / (exp(min(-x, 88.7)) + 1 + 1e-16) */
-    RIDE_FOREST_LINK_SOFTMAX = 3, /* over the outputs of a row */
+    RIDE_FOREST_LINK_NONE = 1,          /* the margin itself */
+    RIDE_FOREST_LINK_SIGMOID = 2,       /* 1 / (exp(min(-x, 88.7)) + 1 + 1e-16) */
+    RIDE_FOREST_LINK_SOFTMAX = 3,       /* over the outputs of a row */
+    RIDE_FOREST_LINK_LOGISTIC = 4,      /* of doubles, each output: 1 / (1 + exp(-link_scale * x)) */
+    RIDE_FOREST_LINK_EXP = 5,           /* exp(x) */
+    RIDE_FOREST_LINK_SIGNED_SQUARE = 6, /* x * |x| */
+    RIDE_FOREST_LINK_SOFTPLUS = 7,      /* log(1 + exp(x)) */
+    RIDE_FOREST_LINKS,
 } ride_forest_link;
 
 typedef struct ride_forest_header {
@@ -52,9 +57,12 @@ typedef struct ride_forest_header {
     uint32_t link;         /* ride_forest_link */
     uint32_t depth_max;    /* of the deepest tree; 0 = single leaves */
     uint32_t flags;        /* 0; numeric rules that a later format brings. A flag not known here is refused */
-    uint32_t reserved[5];  /* 0 */
-    char format[16];       /* "xgboost": who trained it, for reports */
-    char objective[48];    /* "binary:logistic", as the model file says */
+    uint32_t
+        mean_of; /* above 1: the answer is of the margin divided by this, in the sum type (an average of so many trees) */
+    double link_scale;    /* of LOGISTIC; else 0 */
+    uint32_t reserved[2]; /* 0 */
+    char format[16];      /* "xgboost": who trained it, for reports */
+    char objective[48];   /* "binary:logistic", as the model file says */
 } ride_forest_header;
 RIDE_STATIC_ASSERT(sizeof(ride_forest_header) == 128, "two lines, then the base margins");
 
@@ -72,6 +80,10 @@ typedef enum ride_forest_node_bits {
     RIDE_NODE_DEFAULT_LEFT = 0x02000000, /* a missing value (NaN) goes left, else right */
     RIDE_NODE_SET = 0x04000000,          /* category test instead of x < threshold */
     RIDE_NODE_SET_LEFT = 0x08000000,     /* with SET: members go left and all others right; without: members go right */
+    RIDE_NODE_SET_FROM_MINUS_1 =
+        0x10000000, /* with SET: what is above -1 and below 0 is truncated to category 0; else it is no member */
+    RIDE_NODE_ZERO_MISSING = 0x20000000, /* without SET: what is within 1e-35f of zero is missing too */
+    RIDE_NODE_ONLY_MISSING = 0x40000000, /* without SET: all that is not missing goes left */
 } ride_forest_node_bits;
 
 /* Members of a category set: category c is bit c % 32 of word c / 32. A value is truncated towards zero first; one that is

@@ -68,7 +68,7 @@ ride_status ref_row_score(const ride_program_dev *program, const uint8_t *in_til
                                           forest->input_number);
         ride_forest_row(&program->forest, inputs, 1, sums);
         *out_f64(program, out_tile, features_count + RIDE_OUT_MARGIN, row) = sums[0];
-        ride_link_row(sums, forest->outputs_count, forest->link, forest->sum_number);
+        ride_link_row(sums, forest);
         *out_f64(program, out_tile, features_count + RIDE_OUT_PROBABILITY, row) = sums[0];
     }
     const ride_status st = inputs != NULL && sums != NULL ? RIDE_OK : RIDE_E_MEMORY;

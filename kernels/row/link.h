@@ -22,23 +22,70 @@ RIDE_HD static inline double ride_sigmoid_f64(double x) {
     return 1.0 / (ride_exp_row(negative) + 1.0 + 1e-16);
 }
 
-/* In place over a row's margins; count 1 for all links but the softmax. A margin that is NaN stays NaN. */
-RIDE_HD static inline void ride_link_row(double *values, uint32_t count, uint32_t link, uint32_t number) {
-    if (link == RIDE_FOREST_LINK_SIGMOID) {
-        for (uint32_t i = 0; i < count; i++)
-            values[i] =
-                number == RIDE_FOREST_F32 ? (double)ride_sigmoid_f32((float)values[i]) : ride_sigmoid_f64(values[i]);
-    } else if (link == RIDE_FOREST_LINK_SOFTMAX) {
-        float greatest = (float)values[0];
-        for (uint32_t i = 1; i < count; i++)
-            if ((float)values[i] > greatest) greatest = (float)values[i];
-        double sum = 0.0;
-        for (uint32_t i = 0; i < count; i++) {
-            values[i] = (double)ride_exp_f32((float)values[i] - greatest);
-            sum += values[i];
+/* LightGBM's: of doubles, without a bound. exp of what is too large is infinity, and the answer 0. */
+RIDE_HD static inline double ride_logistic_f64(double x, double scale) {
+    return 1.0 / (1.0 + ride_exp_row(-scale * x));
+}
+
+/* log(1 + exp(x)); what 1 + e has lost of e is made up for by the ratio. */
+RIDE_HD static inline double ride_softplus_f64(double x) {
+    const double e = ride_exp_row(x), sum = 1.0 + e;
+    if (sum == 1.0) return e;
+    if (sum - sum != 0.0) return x; /* exp(x) is infinite */
+    return ride_log_row(sum) * (e / (sum - 1.0));
+}
+
+RIDE_HD static inline void ride_softmax_f32(double *values, uint32_t count) {
+    float greatest = (float)values[0];
+    for (uint32_t i = 1; i < count; i++)
+        if ((float)values[i] > greatest) greatest = (float)values[i];
+    double sum = 0.0;
+    for (uint32_t i = 0; i < count; i++) {
+        values[i] = (double)ride_exp_f32((float)values[i] - greatest);
+        sum += values[i];
+    }
+    float divisor = (float)sum;
+    for (uint32_t i = 0; i < count; i++) values[i] = (double)((float)values[i] / divisor);
+}
+
+RIDE_HD static inline void ride_softmax_f64(double *values, uint32_t count) {
+    double greatest = values[0], sum = 0.0;
+    for (uint32_t i = 1; i < count; i++)
+        if (values[i] > greatest) greatest = values[i];
+    for (uint32_t i = 0; i < count; i++) {
+        values[i] = ride_exp_row(values[i] - greatest);
+        sum += values[i];
+    }
+    for (uint32_t i = 0; i < count; i++) values[i] /= sum;
+}
+
+RIDE_HD static inline double ride_link_mean(double x, const ride_forest_header *h) {
+    if (h->mean_of <= 1) return x;
+    return h->sum_number == RIDE_FOREST_F32 ? (double)((float)x / (float)h->mean_of) : x / (double)h->mean_of;
+}
+
+/* In place over a row's margins, all outputs of it. A margin that is NaN stays NaN. */
+RIDE_HD static inline void ride_link_row(double *values, const ride_forest_header *h) {
+    const uint32_t count = h->outputs_count;
+    const int is_float = h->sum_number == RIDE_FOREST_F32;
+    if (h->link == RIDE_FOREST_LINK_SOFTMAX) {
+        for (uint32_t i = 0; i < count; i++) values[i] = ride_link_mean(values[i], h);
+        if (is_float) ride_softmax_f32(values, count);
+        else ride_softmax_f64(values, count);
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const double x = values[i] = ride_link_mean(values[i], h);
+        switch (h->link) {
+        case RIDE_FOREST_LINK_SIGMOID:
+            values[i] = is_float ? (double)ride_sigmoid_f32((float)x) : ride_sigmoid_f64(x);
+            break;
+        case RIDE_FOREST_LINK_LOGISTIC: values[i] = ride_logistic_f64(x, h->link_scale); break;
+        case RIDE_FOREST_LINK_EXP: values[i] = ride_exp_row(x); break;
+        case RIDE_FOREST_LINK_SIGNED_SQUARE: values[i] = x < 0.0 ? -(x * x) : x * x; break;
+        case RIDE_FOREST_LINK_SOFTPLUS: values[i] = ride_softplus_f64(x); break;
+        default: break;
         }
-        float divisor = (float)sum;
-        for (uint32_t i = 0; i < count; i++) values[i] = (double)((float)values[i] / divisor);
     }
 }
 

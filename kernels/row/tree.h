@@ -23,8 +23,12 @@ RIDE_HD static inline double ride_forest_add(double sum, double leaf, uint32_t n
     return number == RIDE_FOREST_F32 ? (double)((float)sum + (float)leaf) : sum + leaf;
 }
 
-/* Is x, truncated, a member of the set? NaN, negative and beyond the set: no. */
-RIDE_HD static inline uint32_t ride_forest_member(const uint32_t *words, ride_forest_set set, double x) {
+/* Is x missing at a node where zero is? LightGBM compares a double with this float. */
+RIDE_HD static inline int ride_forest_is_zero(double x) { return x >= -(double)1e-35f && x <= (double)1e-35f; }
+
+/* Is x, truncated, a member of the set? NaN, negative and beyond the set: no. bits: of the node. */
+RIDE_HD static inline uint32_t ride_forest_member(const uint32_t *words, ride_forest_set set, uint32_t bits, double x) {
+    if ((bits & RIDE_NODE_SET_FROM_MINUS_1) && x > -1.0 && x < 0.0) x = 0.0;
     if (!(x >= 0.0 && x < (double)set.words_count * 32.0)) return 0;
     uint32_t category = (uint32_t)x;
     return (words[set.words_first + (category >> 5)] >> (category & 31)) & 1;
@@ -34,9 +38,13 @@ RIDE_HD static inline uint32_t ride_forest_member(const uint32_t *words, ride_fo
 RIDE_HD static inline uint32_t ride_forest_child(const ride_forest_node *node, const uint32_t *category_words,
                                                  double x) {
     uint32_t left;
-    if (x != x) left = (node->input & RIDE_NODE_DEFAULT_LEFT) != 0;
+    const int is_missing = x != x || ((node->input & RIDE_NODE_ZERO_MISSING) != 0 && ride_forest_is_zero(x));
+    if (is_missing) left = (node->input & RIDE_NODE_DEFAULT_LEFT) != 0;
+    else if ((node->input & RIDE_NODE_ONLY_MISSING) != 0) left = 1;
     else if ((node->input & RIDE_NODE_SET) == 0) left = x < node->u.threshold;
-    else left = ride_forest_member(category_words, node->u.set, x) == ((node->input & RIDE_NODE_SET_LEFT) != 0);
+    else
+        left = ride_forest_member(category_words, node->u.set, node->input, x) ==
+               ((node->input & RIDE_NODE_SET_LEFT) != 0);
     return node->left + 1 - left;
 }
 

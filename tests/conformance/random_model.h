@@ -38,8 +38,10 @@ static inline uint32_t model_tree(rnd *r, random_plan *p, uint32_t first, ride_f
         if (rnd_one_in(r, 5)) {
             const uint32_t words = rnd_below(r, 3);
             node->input |= RIDE_NODE_SET | (rnd_one_in(r, 2) ? RIDE_NODE_SET_LEFT : 0);
+            if (rnd_one_in(r, 3)) node->input |= RIDE_NODE_SET_FROM_MINUS_1;
             node->u.set = (ride_forest_set){rnd_below(r, 2), words};
-        }
+        } else if (rnd_one_in(r, 8)) node->input |= RIDE_NODE_ZERO_MISSING;
+        else if (rnd_one_in(r, 16)) node->input |= RIDE_NODE_ONLY_MISSING;
         count += 2;
     }
     tree->nodes_count = count;
@@ -56,6 +58,13 @@ static inline void model_forest(rnd *r, random_plan *p) {
                               .input_number = rnd_one_in(r, 2) ? RIDE_FOREST_F32 : RIDE_FOREST_F64,
                               .sum_number = rnd_one_in(r, 2) ? RIDE_FOREST_F32 : RIDE_FOREST_F64,
                               .link = rnd_one_in(r, 3) ? RIDE_FOREST_LINK_NONE : RIDE_FOREST_LINK_SIGMOID};
+    if (h->sum_number == RIDE_FOREST_F64 && rnd_one_in(r, 2)) {
+        static const ride_forest_link links[] = {RIDE_FOREST_LINK_LOGISTIC, RIDE_FOREST_LINK_EXP,
+                                                 RIDE_FOREST_LINK_SIGNED_SQUARE, RIDE_FOREST_LINK_SOFTPLUS};
+        h->link = RND_PICK(r, links);
+        h->link_scale = h->link == RIDE_FOREST_LINK_LOGISTIC ? 0.5 + rnd_below(r, 4) : 0.0;
+    }
+    if (rnd_one_in(r, 5)) h->mean_of = h->trees_count;
     p->forest.base_margin = model_number(r, h->sum_number);
     for (uint32_t i = 0; i < h->inputs_count; i++) p->forest_inputs[i] = rnd_below(r, p->vector_count);
     for (uint32_t i = 0; i < h->category_words_count; i++) p->category_words[i] = (uint32_t)rnd_next(r);

@@ -99,9 +99,9 @@ told 'interrupted: '
 [ "$(awk -F, '{print NF}' cut.csv | sort -u | wc -l)" = 1 ] || fail "Ctrl-C left rows of other widths"
 told "interrupted: $(($(wc -l <cut.csv) - 1)) events"
 
-# Models: XGBoost's own margins, to the bit (the golden files hold %.9g).
-for model in "$top"/tests/golden/models/*.json; do
-    golden=${model%.json}.csv
+# Models: the trainers' own margins, to the bit (the golden files hold %.9g of floats, %.17g of doubles).
+for model in "$top"/tests/golden/models/*.json "$top"/tests/golden/models/*.txt; do
+    golden=${model%.*}.csv
     code 0 score --model "$model" --input "$golden" --output margins.txt --raw
     first=$(head -1 "$golden" | tr ',' '\n' | grep -n '^margin' | head -1 | cut -d: -f1)
     tail -n +2 "$golden" | cut -d, -f"$first"- >expected.txt

@@ -73,7 +73,9 @@ Test(forest, a_good_one_opens_and_every_damage_is_refused) {
     REFUSED(p.head.header.depth_max = 3);
     REFUSED(p.head.header.link = 9);
     REFUSED(p.head.header.flags = 1);
-    REFUSED(p.head.header.reserved[4] = 1);
+    REFUSED(p.head.header.reserved[1] = 1);
+    REFUSED(p.head.header.link_scale = 1.0);                 /* of no link that has one */
+    REFUSED(p.head.header.link = RIDE_FOREST_LINK_LOGISTIC); /* of floats, and without a scale */
     REFUSED(p.head.header.category_words_count = 0);
     REFUSED(memset(p.head.header.format, 'x', sizeof p.head.header.format));
     REFUSED(p.head.base = NAN);
@@ -90,6 +92,9 @@ Test(forest, a_good_one_opens_and_every_damage_is_refused) {
     REFUSED(p.nodes[0].input = 2);
     REFUSED(p.nodes[0].input |= 0x80000000u);
     REFUSED(p.nodes[0].input |= RIDE_NODE_SET_LEFT);
+    REFUSED(p.nodes[0].input |= RIDE_NODE_SET_FROM_MINUS_1);
+    REFUSED(p.nodes[2].input |= RIDE_NODE_ZERO_MISSING);
+    REFUSED(p.nodes[2].input |= RIDE_NODE_ONLY_MISSING);
     REFUSED(p.nodes[0].u.threshold = NAN);
     REFUSED(p.nodes[1].u.leaf = INFINITY);
     REFUSED(p.nodes[1].left = 1);

@@ -1,0 +1,21 @@
+/* models/reader.h: what the parsers of all formats have in common. Internal to models/. */
+#ifndef RIDE_MODELS_READER_H
+#define RIDE_MODELS_READER_H
+#include "models/ir.h"
+
+/* A load under way. */
+typedef struct ride_model_reader {
+    const char *path;                  /* for messages */
+    const ride_model_options *options; /* defaults filled in */
+    ride_model *model;
+    ride_diagnostics *findings;
+} ride_model_reader;
+
+/* Adds a finding about `place` (a path within the file). Returns RIDE_E_MODEL. */
+ride_status ride_model_finding(ride_model_reader *reader, const char *advice, const char *format, ...)
+    RIDE_PRINTF(3, 4);
+
+/* Two inputs of one name could not be told apart in the vector: a finding that names them, at `place`. */
+ride_status ride_model_check_names(ride_model_reader *reader, const char *place);
+
+#endif
