@@ -56,7 +56,7 @@ void score_push(ride_score *s, ride_job *job, ride_http_request *request) {
     job->arrival_us = ride_clock_wall_us(s->clock);
     s->next_offset += job->events_count;
     atomic_fetch_add_explicit(&s->in_flight, job->events_count, memory_order_relaxed);
-    ride_job_seal(job, job->form == RIDE_JOB_SILENT ? NULL : request);
+    ride_job_seal(job, job->form == RIDE_JOB_SILENT && !s->is_logged ? NULL : request);
     s->pushed = true;
     RIDE_ASSERT(ride_spsc_push(s->queue, job));
 }
@@ -94,9 +94,11 @@ static void reply(void *context, ride_http_request *request) {
     for (uint32_t i = 0; i < job->events_count; i++) away += job->events[i].status == RIDE_E_UNAVAILABLE;
     if (job->form == RIDE_JOB_SINGLE) {
         reply_single(job, request);
-    } else if (away == job->events_count) {
+    } else if (away == job->events_count) { /* for the same reason, mostly */
+        size_t bytes;
+        const char *text = ride_job_record(job, 0, &bytes);
         retry(request);
-        ride_http_error(request, 503, "unavailable", NULL, "the engine is not available");
+        ride_http_reply(request, 503, "application/json", text, bytes);
     } else {
         size_t bytes;
         const char *text = ride_job_text(job, &bytes);
@@ -112,6 +114,33 @@ static void reply(void *context, ride_http_request *request) {
 static void reply_score(void *context, ride_http_request *request) {
     ride_job *job = context;
     reply(job, request);
+    score_once_end(job->owner, request, job->slot);
+}
+
+static void reply_accepted(ride_http_request *request, uint32_t count) {
+    char text[48];
+    int bytes = snprintf(text, sizeof text, "{\"accepted\":%u}", count);
+    ride_http_reply_copy(request, 202, "application/json", text, (size_t)bytes);
+}
+
+/* Of /v1/events, when the log has answered for each. */
+static void reply_logged(void *context, ride_http_request *request) {
+    ride_job *job = context;
+    uint32_t lacks = 0, rejected = UINT32_MAX;
+    for (uint32_t i = 0; i < job->events_count; i++) {
+        lacks += job->events[i].status != RIDE_OK;
+        if (rejected == UINT32_MAX && job->events[i].status == RIDE_E_DATA) rejected = i;
+    }
+    if (lacks == 0) reply_accepted(request, job->events_count);
+    else if (rejected != UINT32_MAX)
+        ride_http_error(request, 422, "too_large", NULL,
+                        "event %u of %u is too large for the log; %u of them are not in it", rejected + 1,
+                        job->events_count, lacks);
+    else {
+        retry(request);
+        ride_http_error(request, 503, "not_logged", NULL, "of %u events, %u were not acknowledged by the log",
+                        job->events_count, lacks);
+    }
     score_once_end(job->owner, request, job->slot);
 }
 
@@ -133,13 +162,11 @@ static bool take(ride_score *s, ride_http_request *request, bool silent, uint32_
     job->slot = slot;
     uint32_t count = job->events_count;
     score_push(s, job, request);
-    if (silent) {
-        char text[48];
-        int bytes = snprintf(text, sizeof text, "{\"accepted\":%u}", count);
-        ride_http_reply_copy(request, 202, "application/json", text, (size_t)bytes);
+    if (silent && !s->is_logged) {
+        reply_accepted(request, count);
         return false;
     }
-    score_wait(job, request, reply_score);
+    score_wait(job, request, silent ? reply_logged : reply_score);
     return true;
 }
 
@@ -156,6 +183,7 @@ static ride_status assign(ride_score *s, ride_error *err) {
     ride_stream_info info = {.source = s->source,
                              .partition = 0,
                              .is_log = false,
+                             .is_json = true,
                              .committed = RIDE_OFFSET_NONE,
                              .log_begin = -1,
                              .log_end = -1,
@@ -219,6 +247,7 @@ static ride_status score_poll(ride_feed *feed, uint32_t stream, ride_message *me
         ride_job *job = s->current != NULL ? s->current : ride_spsc_pop(s->queue);
         if (job == NULL) break;
         uint32_t left = job->events_count - job->polled, room = messages_max - *count, n = left < room ? left : room;
+        const ride_wait wait = job->form == RIDE_JOB_SILENT ? RIDE_WAIT_TAKEN : RIDE_WAIT_RESULT;
         for (uint32_t i = 0; i < n; i++) {
             ride_job_event *event = &job->events[job->polled + i];
             messages[(*count)++] = (ride_message){.value = job->text + event->offset,
@@ -227,6 +256,7 @@ static ride_status score_poll(ride_feed *feed, uint32_t stream, ride_message *me
                                                   .offset = (int64_t)(job->first_offset + job->polled + i),
                                                   .arrival_us = job->arrival_us,
                                                   .polled_ns = job->began_ns,
+                                                  .wait = wait,
                                                   .handle = event};
         }
         job->polled += n;
@@ -333,6 +363,7 @@ ride_status ride_score_feed_open(ride_server *server, const ride_score_options *
     s->events = o->events;
     s->source = o->source;
     s->model = o->model;
+    s->is_logged = o->is_logged;
     s->queue_events_max = o->queue_events_max != 0 ? o->queue_events_max : 65536;
     s->request_events_max = o->request_events_max != 0 ? o->request_events_max : 10000;
     s->answer_bytes_max = o->answer_bytes_max != 0 ? o->answer_bytes_max : 512;

@@ -17,6 +17,7 @@ typedef struct ride_score {
     ride_ready *ready;
     const ride_clock *clock;
     uint32_t queue_events_max, request_events_max, answer_bytes_max;
+    bool is_logged;
     ride_spsc *queue;           /* of jobs; as many as events are allowed, so it is never full */
     _Atomic uint64_t in_flight; /* events accepted and not released */
     /* the server's thread */

@@ -156,6 +156,7 @@ static ride_status requests_poll(ride_feed *feed, uint32_t stream, ride_message 
                                      .offset = r->polled,
                                      .arrival_us = INT64_MIN,
                                      .polled_ns = 1,
+                                     .wait = RIDE_WAIT_RESULT,
                                      .handle = r};
     }
     return RIDE_OK;

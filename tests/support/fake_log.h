@@ -20,6 +20,7 @@ typedef struct fake_message {
     const char *key, *value;
     uint32_t key_bytes, value_bytes;
     int64_t arrival_us;
+    char token[64]; /* its header `ride_request`; "": it has none */
 } fake_message;
 
 typedef struct fake_result {
@@ -46,6 +47,7 @@ typedef struct fake_log {
     /* From this partition on they are of another topic; 0 = none is. Its source is given with it. */
     uint32_t other_first;
     const char *other_source, *other_topic;
+    bool other_is_json;
     int64_t committed[FAKE_PARTITIONS_MAX]; /* as the broker has it */
     fake_result *results;                   /* in the order of their arrival */
     uint64_t results_count, results_room;
@@ -60,7 +62,8 @@ typedef struct fake_log {
     uint32_t rebalance_every; /* of polls, by chance; 0 = never */
     uint32_t burst_max;       /* messages of one poll, 0 = as many as asked for */
     uint32_t deliver_max;     /* results acknowledged in one look at the outlet, by chance; 0 = 512 */
-    bool stop_at_end;         /* sets *stop when everything was polled */
+    bool stop_at_end;         /* sets *stop when everything was polled, */
+    const uint64_t *also;     /* and this is 0; NULL: nothing else */
     bool is_away;             /* nothing is acknowledged any more, */
     uint64_t polls_left;      /* and after so many looks at the outlet *stop is set; 0 = never */
     volatile sig_atomic_t *stop;
@@ -87,7 +90,8 @@ static inline void fake_append(fake_log *log, uint32_t partition, const char *ke
     if ((n & (n - 1)) == 0)
         log->messages[partition] =
             realloc(log->messages[partition], (size_t)(n == 0 ? 1 : 2 * n) * sizeof(fake_message));
-    log->messages[partition][log->counts[partition]++] = (fake_message){key, value, key_bytes, value_bytes, INT64_MIN};
+    log->messages[partition][log->counts[partition]++] = (fake_message){
+        .key = key, .value = value, .key_bytes = key_bytes, .value_bytes = value_bytes, .arrival_us = INT64_MIN};
 }
 
 /* ---- the feed ---- */
@@ -118,6 +122,7 @@ static inline ride_status fake_assign(fake_feed *f, ride_error *err) {
                                    .partition = (int32_t)p,
                                    .partitions_count = other ? log->partitions - log->other_first : events,
                                    .is_log = true,
+                                   .is_json = other && log->other_is_json,
                                    .committed = log->committed[p],
                                    .log_begin = log->begins[p],
                                    .log_end = log->counts[p],
@@ -176,14 +181,14 @@ static inline ride_status fake_poll(ride_feed *feed, uint32_t stream, ride_messa
         if (f->next[i] * log->counts[p] < f->next[p] * log->counts[i]) p = i;
     for (uint32_t i = 0; i < log->partitions; i++)
         if (stream != RIDE_STREAM_ANY && f->streams[i] == stream) p = i;
-    int64_t left = log->counts[p] - f->next[p];
+    int64_t left = fake_is_mine(log, p) ? log->counts[p] - f->next[p] : 0;
     if (left == 0 && !f->end_told[p]) {
         f->end_told[p] = true;
         f->events->at_end(f->events->context, f->streams[p]);
     }
     bool all = true;
-    for (uint32_t i = 0; i < log->partitions; i++) all = all && f->next[i] == log->counts[i];
-    if (all && log->stop_at_end) *log->stop = 1;
+    for (uint32_t i = 0; i < log->partitions; i++) all = all && (!fake_is_mine(log, i) || f->next[i] == log->counts[i]);
+    if (all && log->stop_at_end && (log->also == NULL || *log->also == 0)) *log->stop = 1;
     log->polls_at_end = all ? log->polls_at_end + 1 : 0;
     if (log->burst_max > 0 && max > log->burst_max) max = (uint32_t)(fake_random(log) % log->burst_max) + 1;
     for (; *count < max && left > 0; left--, (*count)++) {
@@ -203,6 +208,18 @@ static inline ride_status fake_poll(ride_feed *feed, uint32_t stream, ride_messa
 static inline void fake_release(ride_feed *feed, ride_message *messages, uint32_t count) {
     (void)feed;
     memset(messages, 0xAA, count * sizeof *messages); /* whoever still uses them finds nothing */
+}
+
+static inline uint32_t fake_headers(ride_feed *feed, const ride_message *message, ride_header *out, uint32_t max) {
+    fake_feed *f = (fake_feed *)feed;
+    for (uint32_t p = 0; p < f->log->partitions; p++) {
+        if (f->streams[p] != message->stream || max == 0) continue;
+        const char *token = f->log->messages[p][message->offset].token;
+        if (token[0] == '\0') return 0;
+        out[0] = (ride_header){"ride_request", token, (uint32_t)strlen(token)};
+        return 1;
+    }
+    return 0;
 }
 
 static inline void fake_store(ride_feed *feed, uint32_t stream, int64_t next) {
@@ -225,6 +242,7 @@ static inline ride_status fake_feed_open(void *context, const ride_feed_events *
     static const ride_feed_ops ops = {.name = "fake",
                                       .poll = fake_poll,
                                       .release = fake_release,
+                                      .headers = fake_headers,
                                       .store = fake_store,
                                       .commit = fake_commit,
                                       .close = fake_feed_close};
