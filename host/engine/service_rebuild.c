@@ -79,14 +79,16 @@ ride_status rebuild_plan(service *s, ride_stream_info *infos, uint32_t count, ri
     for (uint32_t i = 0; i < count && st == RIDE_OK; i++) {
         const service_stream *stream = &s->streams[infos[i].stream];
         if (!infos[i].is_log) continue;
-        const bool told =
-            stream->journal != UINT32_MAX && ride_journal_stream_at(s->journal, stream->journal)->has_runs;
+        const ride_journal_stream *known_as =
+            stream->journal != UINT32_MAX ? ride_journal_stream_at(s->journal, stream->journal) : NULL;
+        const bool told = known_as != NULL && known_as->has_runs;
+        const bool met_none = known_as != NULL && known_as->begun; /* what is stored is where `latest` began */
         journalled = journalled || told;
         if (told)
             committed[stream->journal] = one == NULL ? infos[i].committed /* none: all of it goes out again */
                                          : is_only(one, infos[i].topic, infos[i].partition) ? one->offset
                                                                                             : INT64_MAX;
-        else if (infos[i].committed > 0 && !s->options->partition_keyed && !s->options->replay)
+        else if (infos[i].committed > 0 && !met_none && !s->options->partition_keyed && !s->options->replay)
             st = nothing_known(s, &infos[i], err);
     }
     s->rebuild_place = 0;

@@ -180,3 +180,21 @@ Test(service, a_reload_is_taken_between_two_batches) { a_reload_is_taken_between
 Test(service_pipelined, a_reload_is_taken_between_two_batches) { a_reload_is_taken_between_two_batches(true); }
 Test(service, events_too_long_for_a_result_are_rejected) { events_too_long_for_a_result_are_rejected(false); }
 Test(service_pipelined, events_too_long_for_a_result_are_rejected) { events_too_long_for_a_result_are_rejected(true); }
+
+/* `kafka.start: latest`: the end of the log was stored before anything of the partition came. */
+Test(service, a_partition_of_which_nothing_came_before_a_restart_goes_on) {
+    static log_case c;
+    begin(&c, 2, 900, false);
+    const int64_t all = c.log.counts[1];
+    c.log.begins[1] = c.log.counts[1] = all / 2;
+    cr_assert_eq(log_case_serve(&c, 1, 0), RIDE_INTERRUPTED, "%s", c.run.err.what);
+    c.log.committed[1] = all / 2;
+    c.log.counts[1] = all;
+    cr_assert_eq(log_case_serve(&c, 2, 0), RIDE_INTERRUPTED, "%s", c.run.err.what);
+    cr_assert_eq(c.log.committed[1], all);
+    for (int64_t i = all / 2; i < all; i++) cr_assert_not_null(log_case_first_of(&c.log, 1, i), "%lld", (long long)i);
+    remove(c.journal); /* another journal: what is stored is not its own */
+    cr_assert_eq(log_case_serve(&c, 3, 0), RIDE_E_DATA);
+    cr_assert_eq(log_case_serve(&c, 3, 0), RIDE_E_DATA, "nor is it the second time");
+    log_case_end(&c);
+}
