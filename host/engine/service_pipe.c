@@ -124,7 +124,7 @@ static ride_status send_step(stage *me, service *s, ride_error *err) {
     service_pipe *pipe = me->pipe;
     service_batch *b = ride_spsc_pop(me->in);
     if (b == NULL) {
-        RIDE_TRY(window_advance(s, err));
+        if (s->outlet != NULL) RIDE_TRY(window_advance(s, err));
         bell_wait(&me->bell, stage_has, me, (uint64_t)IDLE_WAIT_MS * 1000000);
         return RIDE_OK;
     }
@@ -139,8 +139,9 @@ static ride_status send_step(stage *me, service *s, ride_error *err) {
         RIDE_TRY(service_emit(s, &me->p, b, err));
         service_beat(s);
     }
+    if (s->outlet == NULL) RIDE_TRY(window_advance(s, err)); /* before: it is the reader's then */
     stage_pass(pipe->back, b, &pipe->reader);
-    return window_advance(s, err);
+    return s->outlet != NULL ? window_advance(s, err) : RIDE_OK;
 }
 
 static ride_status bind_to(const service *s, uint32_t which, const char *who, ride_error *err) {
@@ -168,6 +169,7 @@ static void *send_main(void *context) {
 /* ---- who reads ---- */
 
 bool pipe_is_empty(const service_pipe *pipe) { return pipe->passed == pipe->returned; }
+bool pipe_is_idle(const service *s) { return pipe_is_empty(s->pipe) && s->p.batch->rows_count <= PIPE_ROWS_IDLE; }
 bool pipe_is_free(const service_pipe *pipe) { return pipe->passed - pipe->returned < PIPE_BATCHES_GREEDY; }
 
 /* A batch was sent: its verdicts to the ids, its requests their answers, its room to the others. */
@@ -176,7 +178,7 @@ static ride_status take_back(service *s, service_batch *b, ride_error *err) {
     const uint64_t behind = b->hand.sequence + b->hand.batch->rows_count, events = batch_taken(b);
     const hand mine = hand_of(&s->p);
     hand_take(&s->p, &b->hand);
-    if (s->p.dedup != NULL) verdicts_remember(&s->p);
+    if (s->p.dedup != NULL && !b->is_known) verdicts_remember(&s->p);
     const ride_status st = service_done(s, b, err);
     b->hand = hand_of(&s->p);
     hand_take(&s->p, &mine);
@@ -259,13 +261,18 @@ static ride_status next_in_hand(service *s, ride_error *err) {
 ride_status pipe_pass(service *s, ride_error *err) {
     service_pipe *pipe = s->pipe;
     service_batch *b = s->b;
+    if (pipe_is_idle(s)) {
+        RIDE_TRY(service_compute(s, &s->p, b, err));
+        RIDE_TRY(service_answer(s, b, err));
+        b->is_known = true;
+    } else if (s->p.unanswered_from == UINT64_MAX) s->p.unanswered_from = s->p.sequence;
     b->hand = hand_of(&s->p);
-    if (pipe_is_empty(pipe)) s->p.unanswered_from = b->hand.sequence;
     s->p.sequence += s->p.batch->rows_count;
     s->in_flight += batch_taken(b);
     pipe->passed++;
     s->b = &pipe->blank;
-    stage_pass(pipe->compute.in, b, &pipe->compute.bell);
+    if (b->is_known) stage_pass(pipe->send.in, b, &pipe->send.bell); /* nobody else has anything for it now */
+    else stage_pass(pipe->compute.in, b, &pipe->compute.bell);
     return next_in_hand(s, err);
 }
 
