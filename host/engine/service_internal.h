@@ -84,7 +84,7 @@ typedef struct service_batch {
     uint32_t run_streams[BATCH_RUNS_MAX]; /* the service's number of each run's stream */
     uint32_t runs_count;
     bool silent;                            /* its rows are read again: nothing goes out */
-    bool is_answered, is_known;             /* its requests have their answers; its verdicts are with the ids */
+    bool is_answered;                       /* its requests have their answers */
     int64_t clock_us, reached_us, least_us; /* of the pipeline behind its last row */
     /* when its first message was taken, it was full, was journalled, computed and sent */
     uint64_t first_ns, begin_ns, journal_ns, compute_ns, end_ns;

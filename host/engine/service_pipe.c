@@ -169,17 +169,20 @@ static void *send_main(void *context) {
 /* ---- who reads ---- */
 
 bool pipe_is_empty(const service_pipe *pipe) { return pipe->passed == pipe->returned; }
-bool pipe_is_idle(const service *s) { return pipe_is_empty(s->pipe) && s->p.batch->rows_count <= PIPE_ROWS_IDLE; }
 bool pipe_is_free(const service_pipe *pipe) { return pipe->passed - pipe->returned < PIPE_BATCHES_GREEDY; }
 
-/* A batch was sent: its verdicts to the ids, its requests their answers, its room to the others. */
+/* A batch was sent, and s->p has it: its verdicts to the ids, its requests their answers. */
+static ride_status over(service *s, service_batch *b, ride_error *err) {
+    if (s->p.dedup != NULL) verdicts_remember(&s->p);
+    return service_done(s, b, err);
+}
+
 static ride_status take_back(service *s, service_batch *b, ride_error *err) {
     service_pipe *pipe = s->pipe;
     const uint64_t behind = b->hand.sequence + b->hand.batch->rows_count, events = batch_taken(b);
     const hand mine = hand_of(&s->p);
     hand_take(&s->p, &b->hand);
-    if (s->p.dedup != NULL && !b->is_known) verdicts_remember(&s->p);
-    const ride_status st = service_done(s, b, err);
+    const ride_status st = over(s, b, err);
     b->hand = hand_of(&s->p);
     hand_take(&s->p, &mine);
     pipe->returned++;
@@ -258,20 +261,36 @@ static ride_status next_in_hand(service *s, ride_error *err) {
     return RIDE_OK;
 }
 
+/* Nothing is on its way, so what the other stages have is ours, but for an outlet. */
+static ride_status compute_here(service *s, service_batch *b, ride_error *err) {
+    RIDE_TRY(compute(s, &s->pipe->compute.p, b, err));
+    hand_take(&s->p, &b->hand);
+    return service_answer(s, b, err);
+}
+
+static ride_status send_here(service *s, service_batch *b, ride_error *err) {
+    const uint64_t behind = s->p.sequence + s->p.batch->rows_count;
+    RIDE_TRY(service_emit(s, &s->p, b, err));
+    RIDE_TRY(window_advance(s, err));
+    RIDE_TRY(over(s, b, err));
+    s->p.sequence = behind;
+    ride_metric_set(s->m.in_flight, 0);
+    return RIDE_OK;
+}
+
 ride_status pipe_pass(service *s, ride_error *err) {
     service_pipe *pipe = s->pipe;
     service_batch *b = s->b;
-    if (pipe_is_idle(s)) {
-        RIDE_TRY(service_compute(s, &s->p, b, err));
-        RIDE_TRY(service_answer(s, b, err));
-        b->is_known = true;
-    } else if (s->p.unanswered_from == UINT64_MAX) s->p.unanswered_from = s->p.sequence;
+    const bool here = pipe_is_empty(pipe) && s->p.batch->rows_count <= PIPE_ROWS_HERE;
     b->hand = hand_of(&s->p);
+    if (here) RIDE_TRY(compute_here(s, b, err));
+    if (here && s->outlet == NULL) return send_here(s, b, err);
+    if (pipe_is_empty(pipe)) s->p.unanswered_from = b->hand.sequence;
     s->p.sequence += s->p.batch->rows_count;
     s->in_flight += batch_taken(b);
     pipe->passed++;
     s->b = &pipe->blank;
-    if (b->is_known) stage_pass(pipe->send.in, b, &pipe->send.bell); /* nobody else has anything for it now */
+    if (here) stage_pass(pipe->send.in, b, &pipe->send.bell); /* nobody else has anything for it now */
     else stage_pass(pipe->compute.in, b, &pipe->compute.bell);
     return next_in_hand(s, err);
 }

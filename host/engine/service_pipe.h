@@ -26,7 +26,7 @@
 #include "config/budget.h"
 #include "engine/service_internal.h"
 
-enum { PIPE_BATCHES = RIDE_BUDGET_SERVICE_BATCHES, PIPE_BATCHES_GREEDY = 2, PIPE_ROWS_IDLE = 64 };
+enum { PIPE_BATCHES = RIDE_BUDGET_SERVICE_BATCHES, PIPE_BATCHES_GREEDY = 2, PIPE_ROWS_HERE = 64 };
 
 /* In two steps: the waker of who sends is what the outlet is opened with; the threads begin when everything is open. */
 ride_status pipe_open(service *s, ride_error *err);
@@ -39,10 +39,9 @@ void pipe_answer_held(service *s);
 /* Of who reads: */
 ride_status pipe_pass(service *s, ride_error *err); /* the batch in hand goes on; returns with an empty one */
 bool pipe_is_empty(const service_pipe *pipe);
-bool pipe_is_idle(const service *s);                   /* it is empty, and the batch in hand is small */
-bool pipe_is_free(const service_pipe *pipe);           /* a batch that is not full may go */
-ride_status pipe_collect(service *s, ride_error *err); /* takes back what is done, and stores */
-ride_status pipe_settle(service *s, ride_error *err);  /* waits for all */
+bool pipe_is_free(const service_pipe *pipe);                              /* a batch that is not full may go */
+ride_status pipe_collect(service *s, ride_error *err);                    /* takes back what is done, and stores */
+ride_status pipe_settle(service *s, ride_error *err);                     /* waits for all */
 ride_status pipe_drain(service *s, uint64_t timeout_ns, ride_error *err); /* and for the acknowledgements */
 void pipe_wait(service *s, uint64_t timeout_ns);
 

@@ -62,7 +62,7 @@ static ride_status through(service *s, ride_error *err) {
         s->p.sequence += rows;
         ride_metric_set(s->m.in_flight, 0);
     }
-    return s->pipe != NULL && s->outlet != NULL ? RIDE_OK : window_advance(s, err);
+    return s->pipe != NULL ? RIDE_OK : window_advance(s, err);
 }
 
 ride_status service_work(service *s, ride_error *err) {
@@ -79,7 +79,7 @@ ride_status service_work(service *s, ride_error *err) {
     b->clock_us = s->p.clock_us;
     b->reached_us = s->p.reached_us;
     b->least_us = s->p.least_us;
-    if (s->pipe == NULL || b->silent || (s->outlet == NULL && pipe_is_idle(s))) return through(s, err);
+    if (s->pipe == NULL || b->silent) return through(s, err);
     return pipe_pass(s, err);
 }
 
