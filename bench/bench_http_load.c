@@ -2,10 +2,11 @@
  * the whole answer of the last. One thread over epoll.
  *
  *     bench_http_load [--port N] [--start 'COMMAND'] [--path /v1/score] [--get] [--connections 16] [--seconds 5] [--warmup 1]
- *                     [--events FILE] [--lines 1] [--type TYPE] [--token T]
+ *                     [--events FILE [--date MEMBER]] [--lines 1] [--type TYPE] [--token T]
  *
  * --start: runs the command and ends it by SIGTERM; without --port it prints "listens PORT …" on its first line. --events: NDJSON whose lines are sent in turn
- * (default: events with an id that counts up); --lines: so many in each request, as NDJSON when more than one.
+ * (default: events with an id that counts up), over and over; --date: the member that has their time, "2026-01-31 …", in order: the days go on with each pass,
+ * so that no event is older than the one before; --lines: so many in each request, as NDJSON when more than one.
  * Prints requests and events per second, the latency's quantiles, how many answers were not 200, and beside them the hiccups of this machine: how much
  * longer than asked for a thread slept that wakes every millisecond; with --start also the server's CPU time per request. */
 #include "base/histogram.h"
@@ -46,7 +47,7 @@ typedef struct connection {
 
 static struct options {
     int port;
-    const char *start, *path, *events, *type, *token;
+    const char *start, *path, *events, *date, *type, *token;
     uint32_t connections, lines;
     double seconds, warmup;
     bool get;
@@ -57,6 +58,8 @@ static ride_histogram latency, hiccups;
 static uint64_t answers, events_sent, others, next_id;
 static char *lines_text, **lines;
 static size_t lines_count, lines_next;
+static int64_t days, days_passed; /* --date: of one pass; of the passes before this one */
+enum { DATE_BYTES = 10 };
 static volatile bool done;
 
 static void fail(const char *what) {
@@ -82,12 +85,47 @@ static void *meter(void *unused) {
     return NULL;
 }
 
+/* Where a line has its date. */
+static char *date_of(char *line) {
+    char name[128];
+    int bytes = snprintf(name, sizeof name, "\"%s\":\"", o.date);
+    char *at = strstr(line, name);
+    if (at == NULL || strlen(at) < (size_t)bytes + DATE_BYTES) {
+        fprintf(stderr, "bench_http_load: a line without a date in %s\n", o.date);
+        exit(64);
+    }
+    return at + bytes;
+}
+
+static int64_t day_of(const char *date) {
+    struct tm tm = {.tm_year = atoi(date) - 1900, .tm_mon = atoi(date + 5) - 1, .tm_mday = atoi(date + 8)};
+    return (int64_t)timegm(&tm) / 86400;
+}
+
+/* The date of the first pass → that of this one. Lines of one day come together. */
+static void put_date(char *date) {
+    static char from[DATE_BYTES], to[DATE_BYTES + 1];
+    static int64_t passed;
+    if (memcmp(from, date, DATE_BYTES) != 0 || passed != days_passed) {
+        time_t then = (time_t)(day_of(date) + days_passed) * 86400;
+        struct tm tm;
+        memcpy(from, date, DATE_BYTES);
+        passed = days_passed;
+        strftime(to, sizeof to, "%Y-%m-%d", gmtime_r(&then, &tm));
+    }
+    memcpy(date, to, DATE_BYTES);
+}
+
 static size_t put_event(char *to) {
     if (lines_count > 0) {
-        const char *line = lines[lines_next];
+        char *line = lines[lines_next];
         size_t bytes = strlen(line);
-        lines_next = (lines_next + 1) % lines_count;
         memcpy(to, line, bytes);
+        if (days_passed > 0) put_date(to + (date_of(line) - line));
+        if (++lines_next == lines_count) {
+            lines_next = 0;
+            days_passed += days;
+        }
         return bytes;
     }
     next_id++; /* 200 bytes of 8 fields */
@@ -236,6 +274,8 @@ static void load_lines(const char *path) {
     char *rest = lines_text;
     for (char *line; (line = strsep(&rest, "\n")) != NULL;)
         if (line[0] != '\0') lines[lines_count++] = line;
+    if (lines_count > 0 && o.date != NULL)
+        days = day_of(date_of(lines[lines_count - 1])) - day_of(date_of(lines[0])) + 1;
 }
 
 static void connect_all(int epoll_fd) {
@@ -263,12 +303,19 @@ static void connect_all(int epoll_fd) {
 static double micros(struct timeval t) { return (double)t.tv_sec * 1e6 + (double)t.tv_usec; }
 
 static void read_options(int argc, char **argv) {
-    static const struct option names[] = {{"port", 1, NULL, 'p'},        {"start", 1, NULL, 's'},
-                                          {"path", 1, NULL, 'a'},        {"get", 0, NULL, 'g'},
-                                          {"connections", 1, NULL, 'c'}, {"seconds", 1, NULL, 't'},
-                                          {"warmup", 1, NULL, 'w'},      {"events", 1, NULL, 'e'},
-                                          {"lines", 1, NULL, 'l'},       {"type", 1, NULL, 'y'},
-                                          {"token", 1, NULL, 'k'},       {0}};
+    static const struct option names[] = {{"port", 1, NULL, 'p'},
+                                          {"start", 1, NULL, 's'},
+                                          {"path", 1, NULL, 'a'},
+                                          {"get", 0, NULL, 'g'},
+                                          {"connections", 1, NULL, 'c'},
+                                          {"seconds", 1, NULL, 't'},
+                                          {"warmup", 1, NULL, 'w'},
+                                          {"events", 1, NULL, 'e'},
+                                          {"lines", 1, NULL, 'l'},
+                                          {"type", 1, NULL, 'y'},
+                                          {"token", 1, NULL, 'k'},
+                                          {"date", 1, NULL, 'd'},
+                                          {0}};
     for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) switch (c) {
         case 'p': o.port = atoi(optarg); break;
         case 's': o.start = optarg; break;
@@ -281,6 +328,7 @@ static void read_options(int argc, char **argv) {
         case 'l': o.lines = (uint32_t)atoi(optarg); break;
         case 'y': o.type = optarg; break;
         case 'k': o.token = optarg; break;
+        case 'd': o.date = optarg; break;
         default: exit(64);
         }
     if (o.connections == 0 || o.connections > CONNECTIONS_MAX || o.lines == 0 || (o.port == 0 && o.start == NULL)) {

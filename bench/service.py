@@ -273,41 +273,57 @@ def check(folder, broker, count):
     return size // count
 
 
-def http_service(folder, mode):
-    """A service that is ready: (process, port)."""
+def http_load(folder, port, seconds, *words):
+    out = subprocess.run([LOAD, "--connections", str(CONNECTIONS), "--seconds", str(seconds), "--port", str(port), "--events", folder / "events.ndjson",
+                          "--date", "TX_DATETIME", *words], check=True, capture_output=True, text=True).stdout
+    return out.strip()
+
+
+def http_ride(folder, seconds, mode, *words):
+    """A service of its own for each: events that come a second time would be late ones."""
     port, admin = free_port(), free_port()
-    path = folder / f"http-{mode}.yaml"
-    path.write_text(f"spec: {SPEC}\nmodel: {folder}/model.json\nhttp: {{listen: \"127.0.0.1:{port}\"}}\nruntime: {{mode: {mode}}}\n"
-                    f"admin: {{listen: \"127.0.0.1:{admin}\"}}\nlog: {{level: warn}}\n")
-    process = subprocess.Popen([RIDE, "run", "--config", path, "--quiet"])
-    while counter(admin, "ride_ready") is None:
-        time.sleep(0.05)
-    return process, port
+    (folder / "http.yaml").write_text(f"spec: {SPEC}\nmodel: {folder}/model.json\nhttp: {{listen: \"127.0.0.1:{port}\"}}\nruntime: {{mode: {mode}}}\n"
+                                      f"admin: {{listen: \"127.0.0.1:{admin}\"}}\nlog: {{level: warn}}\n")
+    process = subprocess.Popen([RIDE, "run", "--config", folder / "http.yaml", "--quiet"])
+    try:
+        while not counter(admin, "ride_ready"):
+            time.sleep(0.05)
+        out = http_load(folder, port, seconds, *words)
+        late, worked = counter(admin, "ride_events_late_total"), counter(admin, "ride_events_total")
+        return f"{out} late={late / worked:.4f}"
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait()
+
+
+def http_empty(folder, seconds):
+    process = subprocess.Popen([folder / "http_floor"], stdout=subprocess.PIPE, text=True)
+    try:
+        return http_load(folder, re.search(r"listens \S*?(\d+)\b", process.stdout.readline()).group(1), seconds)
+    finally:
+        process.kill()
+        process.wait()
 
 
 def http(folder, seconds, rounds, modes, keep):
-    services = {mode: http_service(folder, mode) for mode in modes}
     subprocess.run(["cc", "-O3", "-o", folder / "http_floor", TOP / "bench" / "peers" / "http_floor.c", "-lmicrohttpd"], check=True)
-    empty = subprocess.Popen([folder / "http_floor"], stdout=subprocess.PIPE, text=True)
-    empty_port = re.search(r"listens \S*?(\d+)\b", empty.stdout.readline()).group(1)
-    cases = {"empty": ["--port", empty_port]}
-    for mode, (_, port) in services.items():
-        cases.update({f"one_{mode}": ["--port", port], f"lines_{mode}": ["--port", port, "--lines", "1000"]})
-    told = {name: [] for name in cases}
-    try:
-        for _ in range(rounds):
-            for name, words in cases.items():
-                out = subprocess.run([LOAD, "--connections", str(CONNECTIONS), "--seconds", str(seconds), "--events", folder / "events.ndjson",
-                                      *map(str, words)], check=True, capture_output=True, text=True).stdout
-                told[name].append(out.strip())
-                print(name, out.strip(), flush=True)
-    finally:
-        for process, _ in services.values():
-            process.send_signal(signal.SIGTERM)
-            process.wait()
-        empty.kill()
-        empty.wait()
+    told = {"empty": []} | {f"{what}_{mode}": [] for mode in modes for what in ("one", "lines")}
+    for _ in range(rounds):
+        told["empty"].append(http_empty(folder, seconds))
+        for mode in modes:
+            told[f"one_{mode}"].append(http_ride(folder, seconds, mode))
+            told[f"lines_{mode}"].append(http_ride(folder, seconds, mode, "--lines", "1000"))
+        for name, texts in told.items():
+            print(name, texts[-1], flush=True)
+    rate = {name: statistics.median(float(re.search(r"(?:events|requests)_per_s=(\S+)", text if name == "empty" else text.split(" ", 1)[1]).group(1))
+                                    for text in texts) for name, texts in told.items()}
     keep["http"] = told
+    keep["http_events_per_s"] = rate
+    for mode in modes:
+        keep[f"http_one_to_empty_{mode}"] = rate[f"one_{mode}"] / rate["empty"]
+        keep[f"http_lines_to_one_{mode}"] = rate[f"lines_{mode}"] / rate[f"one_{mode}"]
+        print(f"{mode}: one event a request: {keep[f'http_one_to_empty_{mode}']:.2f} of the empty answer (bar 0.60); "
+              f"lines: {keep[f'http_lines_to_one_{mode}']:.1f} times that (bar 10)")
 
 
 def main():

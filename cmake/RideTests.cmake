@@ -5,6 +5,7 @@
 #   tests/stress/*.c                        plain main() programs with threads (run under TSan too)
 #   tests/emu/*.cu                          plain main() programs of kernels/emu, in sanitizer builds too
 #   tests/support/*_main.c                  programs that integration scripts run, build/PRESET/tests/NAME
+#   tests/support/*_preload.c               libraries that scripts preload into a program, build/PRESET/tests/NAME.so
 #   tests/fuzz/fuzz_*.c                     LLVMFuzzerTestOneInput; built with replay_main.c over tests/fuzz/corpus/NAME,
 #                                           and in the fuzz preset (clang) as libFuzzer programs, build/fuzz/fuzz/NAME
 #   tests/kafka/*.c                         programs that tests run against a Kafka broker, where librdkafka is; no tests themselves
@@ -88,7 +89,7 @@ if(NOT RIDE_FUZZ)
   set_target_properties(record_backend PROPERTIES OUTPUT_NAME ride_cuda LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/record)
 endif()
 
-# Programs that integration scripts run: tests/NAME of tests/support/NAME_main.c
+# What scripts run or preload: tests/NAME of tests/support/NAME_main.c, tests/NAME.so of tests/support/NAME_preload.c
 add_custom_target(support_programs)
 file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/*_main.c)
 if(NOT RIDE_FUZZ)
@@ -100,6 +101,18 @@ if(NOT RIDE_FUZZ)
     target_link_libraries(${name} PRIVATE ride_core)
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
     add_dependencies(support_programs ${name})
+  endforeach()
+endif()
+file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/*_preload.c)
+if(NOT RIDE_FUZZ)
+  foreach(source IN LISTS sources)
+    get_filename_component(base ${source} NAME_WE)
+    string(REGEX REPLACE "_preload$" "" name ${base})
+    add_library(${base} MODULE ${source})
+    target_compile_options(${base} PRIVATE ${RIDE_WARNINGS} -fvisibility=default)
+    target_link_libraries(${base} PRIVATE Threads::Threads)
+    set_target_properties(${base} PROPERTIES PREFIX "" OUTPUT_NAME ${name} LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+    add_dependencies(support_programs ${base})
   endforeach()
 endif()
 

@@ -17,28 +17,53 @@ static const char hex_digits[16] = "0123456789abcdef";
 static inline bool csv_special(uint8_t c) { return c == ',' || c == '"' || c == '\n' || c == '\r'; }
 static inline bool json_special(uint8_t c) { return c < 0x20 || c == '"' || c == '\\'; }
 
+/* Eight bytes at once: is there any like that? (Which one cannot be told from it.) */
+#define EACH_BYTE UINT64_C(0x0101010101010101)
+static inline uint64_t any_below(uint64_t eight, uint8_t c) {
+    return (eight - EACH_BYTE * c) & ~eight & EACH_BYTE * 0x80;
+}
+static inline uint64_t any_is(uint64_t eight, uint8_t c) { return any_below(eight ^ EACH_BYTE * c, 1); }
+static inline bool json_any_special(const char *text) {
+    uint64_t eight;
+    memcpy(&eight, text, sizeof eight);
+    return (any_below(eight, 0x20) | any_is(eight, '"') | any_is(eight, '\\')) != 0;
+}
+static inline bool csv_any_special(const char *text) {
+    uint64_t eight;
+    memcpy(&eight, text, sizeof eight);
+    return (any_is(eight, ',') | any_is(eight, '"') | any_is(eight, '\n') | any_is(eight, '\r')) != 0;
+}
+
+static char *json_escape_byte(uint8_t c, char *to) {
+    if (!json_special(c)) {
+        *to++ = (char)c;
+        return to;
+    }
+    *to++ = '\\';
+    switch (c) {
+    case '"':
+    case '\\': *to++ = (char)c; return to;
+    case '\n': *to++ = 'n'; return to;
+    case '\r': *to++ = 'r'; return to;
+    case '\t': *to++ = 't'; return to;
+    default:
+        memcpy(to, "u00", 3);
+        to[3] = hex_digits[c >> 4];
+        to[4] = hex_digits[c & 15];
+        return to + 5;
+    }
+}
+
 /* Text within quotes, as JSON escapes it; without the quotes. */
 static char *json_escape(const char *text, size_t bytes, char *to) {
-    for (size_t i = 0; i < bytes; i++) {
-        uint8_t c = (uint8_t)text[i];
-        if (!json_special(c)) {
-            *to++ = (char)c;
+    for (size_t i = 0; i < bytes;) {
+        if (bytes - i >= 8 && !json_any_special(text + i)) {
+            memcpy(to, text + i, 8);
+            i += 8;
+            to += 8;
             continue;
         }
-        *to++ = '\\';
-        switch (c) {
-        case '"':
-        case '\\': *to++ = (char)c; break;
-        case '\n': *to++ = 'n'; break;
-        case '\r': *to++ = 'r'; break;
-        case '\t': *to++ = 't'; break;
-        default:
-            memcpy(to, "u00", 3);
-            to[3] = hex_digits[c >> 4];
-            to[4] = hex_digits[c & 15];
-            to += 5;
-            break;
-        }
+        for (size_t end = bytes - i < 8 ? bytes : i + 8; i < end; i++) to = json_escape_byte((uint8_t)text[i], to);
     }
     return to;
 }
@@ -50,7 +75,10 @@ static char *csv_escape(const char *text, size_t bytes, char *to) {
     return to;
 }
 static bool csv_needs_quotes(const char *text, size_t bytes) {
-    for (size_t i = 0; i < bytes; i++)
+    size_t i = 0;
+    for (; bytes - i >= 8; i += 8)
+        if (csv_any_special(text + i)) return true;
+    for (; i < bytes; i++)
         if (csv_special((uint8_t)text[i])) return true;
     return bytes == 0; /* nothing at all is null */
 }

@@ -80,6 +80,7 @@ static ride_status open_columns(const ride_encoder_options *options, ride_sink *
     encoder->format = options->format;
     encoder->sink = sink;
     encoder->columns_count = options->columns_count;
+    encoder->tile_index = UINT32_MAX;
     memcpy(encoder->layouts, options->layouts, sizeof encoder->layouts);
     ride_status st = RIDE_OK;
     for (uint32_t i = 0; i < options->columns_count && st == RIDE_OK; i++) {
@@ -149,7 +150,16 @@ void ride_encoder_close(ride_encoder *encoder) {
     free(encoder);
 }
 
+/* Row by row it is mostly the tile of the row before. */
 static void point_at(ride_encoder *encoder, const ride_encoder_set *sets, uint32_t tile_index) {
+    bool same = tile_index == encoder->tile_index;
+    for (uint32_t i = 0; i < RIDE_ENCODER_SETS_MAX; i++)
+        if (encoder->layouts[i] != NULL) {
+            same = same && encoder->sets[i].tiles == sets[i].tiles && encoder->sets[i].arena == sets[i].arena;
+            encoder->sets[i] = sets[i];
+        }
+    if (same) return;
+    encoder->tile_index = tile_index;
     for (uint32_t i = 0; i < encoder->columns_count; i++) {
         ride_out_column *out = &encoder->columns[i];
         if (out->cell == RIDE_CELL_CONSTANT) continue;

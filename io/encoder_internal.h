@@ -59,6 +59,8 @@ struct ride_encoder {
     const ride_tile_layout *layouts[RIDE_ENCODER_SETS_MAX];
     ride_out_column *columns;
     uint32_t columns_count;
+    ride_encoder_set sets[RIDE_ENCODER_SETS_MAX]; /* where the columns point to */
+    uint32_t tile_index;
     size_t row_room; /* what a row takes at most, long strings apart */
     bool has_strings;
     uint32_t wire_row_bytes, wire_validity_bytes;

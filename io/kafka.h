@@ -34,6 +34,8 @@ typedef struct ride_kafka_pair {
 typedef struct ride_kafka_source {
     const char *source; /* of the spec */
     const char *topic;
+    bool is_json;     /* see ride_stream_info */
+    bool is_earliest; /* begun at its begin, whatever start_latest says */
 } ride_kafka_source;
 
 /* All strings are borrowed until close. NULL or 0: the default. */
@@ -54,8 +56,12 @@ typedef struct ride_kafka_options {
     uint64_t queue_bytes;     /* 64 MiB */
     uint64_t outlet_bytes;    /* 64 MiB */
     uint32_t outlet_messages; /* 200,000 */
-    ride_metrics *metrics;    /* may be NULL */
-    ride_waker *waker;        /* may be NULL: somebody who polls without sleeping */
+    /* How long the outlet tries to send a message, which then has failed and may have arrived all the same; 0: without a limit. A
+     * failure is then that message's alone and does not change the outlet's health; without a limit, one that fails is a loss. */
+    uint64_t outlet_timeout_ns;
+    bool outlet_at_once;   /* nothing waits for more to be sent with it */
+    ride_metrics *metrics; /* may be NULL */
+    ride_waker *waker;     /* may be NULL: somebody who polls without sleeping */
 } ride_kafka_options;
 
 /* RIDE_E_CONFIG: an option is wrong; RIDE_E_NO_INPUT: a topic is not there; RIDE_E_UNAVAILABLE: the broker refuses us;

@@ -48,6 +48,7 @@ static ride_status resolve(kafka_feed *feed, rd_kafka_topic_partition_t *part, u
                                .partition = part->partition,
                                .partitions_count = feed->topics[source].partitions,
                                .is_log = true,
+                               .is_json = feed->options.sources[source].is_json,
                                .committed = part->offset >= 0 ? part->offset : RIDE_OFFSET_NONE,
                                .log_begin = -1,
                                .log_end = -1};
@@ -65,7 +66,8 @@ static ride_status resolve(kafka_feed *feed, rd_kafka_topic_partition_t *part, u
         info->start = begin;
         return RIDE_OK;
     }
-    info->start = info->committed != RIDE_OFFSET_NONE ? info->committed : feed->options.start_latest ? end : begin;
+    const bool latest = feed->options.start_latest && !feed->options.sources[source].is_earliest;
+    info->start = info->committed != RIDE_OFFSET_NONE ? info->committed : latest ? end : begin;
     if (info->log_begin >= 0 && info->committed != RIDE_OFFSET_NONE && info->committed < info->log_begin)
         return kafka_client_fail(client, RIDE_E_DATA, "lost for good: set the group's offset to go on",
                                  "%.60s [%" PRId32 "]: offset %" PRId64 " is next, but the log begins at %" PRId64,
@@ -150,8 +152,8 @@ static void open_slot(kafka_feed *feed, const ride_stream_info *info) {
                            .given = info->committed,
                            .sent = info->committed};
     /* with `latest` nothing before the log's end is ours: kept, or what comes before the next assignment would not be met */
-    if (feed->options.start_latest && !feed->options.reader && info->committed == RIDE_OFFSET_NONE &&
-        info->log_end >= 0 && info->start == info->log_end)
+    if (feed->options.start_latest && !feed->options.sources[slot->source].is_earliest && !feed->options.reader &&
+        info->committed == RIDE_OFFSET_NONE && info->log_end >= 0 && info->start == info->log_end)
         slot->stored = info->log_end;
     feed->slot_of[info->stream] = at;
     slot->queue = rd_kafka_queue_get_partition(feed->client.rk, info->topic, info->partition);

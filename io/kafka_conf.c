@@ -150,8 +150,8 @@ static void set_feed(builder *b, const ride_kafka_options *o, uint32_t partition
 static void set_outlet(builder *b, const ride_kafka_options *o) {
     uint64_t kbytes = (o->outlet_bytes != 0 ? o->outlet_bytes : UINT64_C(64) << 20) / 1024;
     set(b, "enable.idempotence", "true"); /* and so acks=all, five requests in flight, in order */
-    set(b, "message.timeout.ms", "0");    /* a broker that is away is waited for: nothing is dropped */
-    set(b, "linger.ms", "5");
+    set_number(b, "message.timeout.ms", o->outlet_timeout_ns / 1000000); /* 0: a broker that is away is waited for */
+    set(b, "linger.ms", o->outlet_at_once ? "0" : "5");
     set(b, "batch.num.messages", "10000");
     set_number(b, "queue.buffering.max.messages", o->outlet_messages != 0 ? o->outlet_messages : 200000);
     set_number(b, "queue.buffering.max.kbytes", kbytes < 1 ? 1 : kbytes > 2147483647 ? 2147483647 : kbytes);

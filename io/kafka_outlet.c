@@ -16,6 +16,7 @@ enum { REFUSED_MAX = 256 };
 typedef struct refused {
     uint64_t ticket;
     uint32_t target;
+    rd_kafka_resp_err_t code;
 } refused;
 
 typedef struct kafka_outlet {
@@ -29,7 +30,7 @@ typedef struct kafka_outlet {
     uint32_t topics_count;
     uint64_t sent, told; /* their difference waits for its report */
     uint64_t waiting_max;
-    refused refused[REFUSED_MAX]; /* too large even to be sent: told by the next poll, as the rule is */
+    refused refused[REFUSED_MAX]; /* without being sent (too large): told by the next poll, as the rule is */
     uint32_t refused_count;
     char trouble[KAFKA_WHY_BYTES]; /* of the last result that failed, or that has no topic now */
     bool is_missing;               /* the latter */
@@ -52,7 +53,8 @@ static void tell(kafka_outlet *outlet, uint64_t ticket, uint32_t target, rd_kafk
     char what[KAFKA_WHY_BYTES], advice[64];
     kafka_words(&outlet->options, code, outlet->names[target], NULL, what, sizeof what, advice, sizeof advice);
     ride_metric_add(outlet->failed[target], 1);
-    snprintf(outlet->trouble, sizeof outlet->trouble, "a result was refused: %.200s", what);
+    if (outlet->options.outlet_timeout_ns == 0)
+        snprintf(outlet->trouble, sizeof outlet->trouble, "a result was refused: %.200s", what);
     ride_status status = code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE || code == RD_KAFKA_RESP_ERR_INVALID_RECORD ||
                                  code == RD_KAFKA_RESP_ERR_INVALID_MSG
                              ? RIDE_E_DATA
@@ -67,6 +69,14 @@ static void on_report(rd_kafka_t *rk, const rd_kafka_message_t *message, void *o
     uint32_t target = target_of(outlet, message->rkt);
     if (message->err == RD_KAFKA_RESP_ERR__FATAL) kafka_client_error(&outlet->client, message->err, NULL, NULL);
     tell(outlet, (uint64_t)(uintptr_t)message->_private, target, message->err);
+}
+
+static ride_status refuse(kafka_outlet *outlet, const ride_result *result, rd_kafka_resp_err_t code) {
+    outlet->sent++;
+    outlet->refused[outlet->refused_count++] =
+        (refused){.ticket = result->ticket, .target = result->target, .code = code};
+    if (outlet->options.waker != NULL) ride_waker_wake(outlet->options.waker);
+    return RIDE_OK;
 }
 
 static ride_status outlet_send(ride_outlet *base, const ride_result *result, ride_error *err) {
@@ -105,15 +115,12 @@ static ride_status outlet_send(ride_outlet *base, const ride_result *result, rid
     case RD_KAFKA_RESP_ERR__QUEUE_FULL: return RIDE_FULL;
     case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART: /* it vanished, or is being made anew: waited for, as a broker is */
+        if (outlet->options.outlet_timeout_ns != 0) return refuse(outlet, result, code);
         snprintf(outlet->trouble, sizeof outlet->trouble, "the topic %.100s is not there",
                  outlet->names[result->target]);
         outlet->is_missing = true;
         return RIDE_FULL;
-    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
-        outlet->sent++;
-        outlet->refused[outlet->refused_count++] = (refused){.ticket = result->ticket, .target = result->target};
-        if (outlet->options.waker != NULL) ride_waker_wake(outlet->options.waker);
-        return RIDE_OK;
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE: return refuse(outlet, result, code);
     case RD_KAFKA_RESP_ERR__FATAL: kafka_client_error(&outlet->client, code, NULL, NULL); break;
     default:
         kafka_client_fail(&outlet->client, RIDE_E_UNAVAILABLE, "", "cannot send to %.60s: %s",
@@ -124,7 +131,7 @@ static ride_status outlet_send(ride_outlet *base, const ride_result *result, rid
 
 static ride_status serve(kafka_outlet *outlet, ride_error *err) {
     for (uint32_t i = 0; i < outlet->refused_count; i++)
-        tell(outlet, outlet->refused[i].ticket, outlet->refused[i].target, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+        tell(outlet, outlet->refused[i].ticket, outlet->refused[i].target, outlet->refused[i].code);
     outlet->refused_count = 0;
     kafka_client_tell(&outlet->client, outlet->trouble, outlet->events.health, outlet->events.context);
     return kafka_client_failure(&outlet->client, err);

@@ -23,6 +23,13 @@ enum { RIDE_STREAMS_MAX = 4096, RIDE_TOPIC_BYTES = 256 };
 typedef struct ride_feed ride_feed;
 typedef struct ride_outlet ride_outlet;
 
+/* What somebody waits for who sent a message. */
+typedef enum ride_wait {
+    RIDE_WAIT_NONE = 0,
+    RIDE_WAIT_TAKEN,  /* that it was taken: nobody asks for its result, the engine answers nothing */
+    RIDE_WAIT_RESULT, /* its result: the engine answers */
+} ride_wait;
+
 /* One message. All pointers are the feed's, until the message is released. */
 typedef struct ride_message {
     const char *value; /* NULL: none, a tombstone */
@@ -32,7 +39,8 @@ typedef struct ride_message {
     int64_t offset;     /* in its stream, ascending, gaps allowed */
     int64_t arrival_us; /* when it was put into the log, by the log; INT64_MIN = not known */
     uint64_t polled_ns; /* monotonic: when its bytes came to this process */
-    void *handle;       /* the feed's own */
+    ride_wait wait;
+    void *handle; /* the feed's own */
 } ride_message;
 
 /* A stream that is assigned to this process. */
@@ -42,6 +50,7 @@ typedef struct ride_stream_info {
     int32_t partition;
     uint32_t partitions_count; /* of the topic, all members' together; 0 = not known */
     bool is_log;               /* has offsets that can be read again; false: requests, which come once */
+    bool is_json;              /* its messages are JSON, whatever format the input has: they are or were requests */
     int64_t committed;         /* next offset by what was stored before, RIDE_OFFSET_NONE = nothing was */
     int64_t
         log_begin; /* the log's first offset and the one behind its last, at the time of the assignment; -1 = not known */
@@ -64,12 +73,13 @@ typedef struct ride_feed_events {
     void (*health)(void *context, bool ready, const char *why);
 } ride_feed_events;
 
-/* How a message ended, for feeds whose messages are requests that wait for an answer. */
+/* How a message ended, for those whose sender waits for the result. */
 typedef struct ride_answer {
     ride_status
         status; /* RIDE_OK: text is the result; RIDE_E_DATA: rejected; RIDE_E_UNAVAILABLE: not ready, or going down */
-    const char *reason; /* of a rejected one: a word ("below_min"), and the field, or NULL */
+    const char *reason; /* of one without a result: a word ("below_min"), and the field, or NULL */
     const char *field;
+    const char *why;  /* that in words of a person; NULL: as the status says */
     const char *text; /* the record of the result in the format of the answers, no line end; borrowed during the call */
     uint32_t text_bytes;
 } ride_answer;
@@ -93,13 +103,15 @@ typedef struct ride_feed_ops {
     /* The headers of a message that is not released, in their order; returns how many there are, headers_max at most. NULL where no message
      * has any. */
     uint32_t (*headers)(ride_feed *feed, const ride_message *message, ride_header *headers, uint32_t headers_max);
-    /* Feeds of requests; NULL where nobody waits. Before release; once for each message. */
+    /* Of messages with RIDE_WAIT_RESULT, before their release, once for each. NULL where there are none. */
     void (*answer)(ride_feed *feed, const ride_message *message, const ride_answer *answer);
     /* Everything before `next` of the stream is done. Told to the log now and then by itself, and by commit at once. NULL where
      * there is no log. */
     void (*store)(ride_feed *feed, uint32_t stream, int64_t next);
     /* Tells the log what was stored and waits for it, at most timeout_ns. */
     ride_status (*commit)(ride_feed *feed, uint64_t timeout_ns, ride_error *err);
+    /* Before a stop: takes no new requests. true: answers of those it took depend on messages that are still to be polled. NULL: none do. */
+    bool (*settle)(ride_feed *feed);
     /* Takes no more: leaves the group, answers waiting requests with RIDE_E_UNAVAILABLE, frees. Messages polled before must
      * have been released. */
     void (*close)(ride_feed *feed);

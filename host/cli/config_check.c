@@ -210,7 +210,8 @@ static void print_state(const check *c) {
     for (uint32_t e = 0; e < c->spec->entities_count; e++) {
         char what[RIDE_NAME_BYTES + 32], note[64], bytes[32];
         snprintf(what, sizeof what, "window state of %s", c->spec->entities[e].name);
-        snprintf(note, sizeof note, "%" PRIu64 " keys", entities[e].expected_keys);
+        snprintf(note, sizeof note, "%" PRIu64 " keys of %" PRIu64 " events", entities[e].expected_keys,
+                 entities[e].events_per_key);
         if (entities[e].expected_keys == 0) put_item(what, 0, "not bounded", "the entity has no expected_keys");
         else put_item(what, 0, ride_budget_text(entities[e].total_bytes_max, bytes, sizeof bytes), note);
     }

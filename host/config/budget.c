@@ -51,7 +51,7 @@ uint64_t ride_budget_of_batches(const ride_budget *budget) {
 }
 
 static void add_service(const ride_config *c, ride_budget *b) {
-    bool topics_in = false;
+    bool topics_in = c->http.log_topic != NULL;
     bool topics_out =
         c->decisions.topic != NULL || c->alerts.topic != NULL || c->rejects_topic != NULL || c->late_topic != NULL;
     for (uint32_t i = 0; i < c->inputs_count; i++) topics_in = topics_in || c->inputs[i].topic != NULL;
@@ -61,6 +61,9 @@ static void add_service(const ride_config *c, ride_budget *b) {
         add(b, "results on their way", "", RIDE_BUDGET_OUTLET_RESULTS, RIDE_BUDGET_OUTLET_MIB * RIDE_BUDGET_MIB, true);
     if (c->http.listen == NULL) return;
     add(b, "HTTP bodies and answers", "http.memory", c->http.queue, c->http.memory, true);
+    if (c->http.log_topic != NULL)
+        add(b, "HTTP events to the log", "http.queue", c->http.queue,
+            sum(RIDE_BUDGET_HTTP_LOG_MIB * RIDE_BUDGET_MIB, times(c->http.queue, RIDE_BUDGET_HTTP_WAIT_BYTES)), true);
     add(b, "HTTP connections", "http.connections_max", 0, times(c->http.connections_max, c->http.header_max), true);
 }
 

@@ -20,6 +20,8 @@ enum {
     RIDE_BUDGET_FETCH_MIB = 64,      /* messages fetched from Kafka and not taken yet */
     RIDE_BUDGET_OUTLET_MIB = 64,     /* results sent to Kafka and not acknowledged */
     RIDE_BUDGET_OUTLET_RESULTS = 200000,
+    RIDE_BUDGET_HTTP_LOG_MIB = 64,     /* HTTP events sent to http.log_topic and not acknowledged */
+    RIDE_BUDGET_HTTP_WAIT_BYTES = 160, /* of one that waits for its answer, beside its body */
 };
 
 /* What the compiled spec says. */

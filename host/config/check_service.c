@@ -104,6 +104,27 @@ static void check_journal(config_builder *b) {
             b->priv->sources[i]);
         return;
     }
+    if (by_key(b, "http.log_topic"))
+        config_fault_at(
+            b, config_setting_by_key(b, "http.log_topic"), "state: FOLDER",
+            "`http.log_topic` needs `state.dir` or `journal.path`: the order of arrival must outlive the process");
+}
+
+/* What is read from it must be what HTTP wrote, or what others write for it. */
+static void check_log_topic(config_builder *b) {
+    const config_setting *log = config_setting_by_key(b, "http.log_topic");
+    char key[CONFIG_KEY_BYTES];
+    if (!given(log)) return;
+    need(b, "http.log_topic", "http.listen");
+    for (uint32_t i = 0; i < b->priv->settings_count; i++) {
+        const config_setting *s = &b->priv->settings[i];
+        if (s == log || s->option->type != CONFIG_TOPIC || !s->value.is_set ||
+            strcmp(s->value.text, log->value.text) != 0)
+            continue;
+        config_key_of(s->option, s->source, key);
+        config_fault_at(b, log, "a topic of its own", "`http.log_topic` is the topic of `%s` too", key);
+        return;
+    }
 }
 
 static void check_scheduler(config_builder *b) {
@@ -156,6 +177,7 @@ void config_check_service(config_builder *b) {
     need(b, "http.certificate", "http.key");
     need(b, "http.key", "http.certificate");
     check_journal(b);
+    check_log_topic(b);
     check_scheduler(b);
     check_partition_keys(b);
     check_runtime(b);

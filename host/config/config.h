@@ -123,6 +123,7 @@ typedef struct ride_config {
     struct {
         const char *listen;                         /* HOST:PORT, NULL = off */
         const char *certificate, *key, *token_file; /* paths, NULL = none */
+        const char *log_topic;                      /* NULL: events are in no log */
         uint64_t body_max, header_max, memory;      /* bytes */
         uint32_t connections_max, queue;            /* queue: events */
         int64_t idle_timeout_us;

@@ -135,8 +135,10 @@ const config_option config_options[] = {
     {"http.token_file", CONFIG_PATH, AT(http.token_file),
      .text = "file of bearer tokens, one a line, of which clients must send one; read again by a reload; not set: none "
              "is asked for"},
-    {"http.log_topic", CONFIG_TOPIC, .unavailable = "HTTP events are volatile until the log topic is supported",
-     .text = "topic that HTTP events are written to before they are answered"},
+    {"http.log_topic", CONFIG_TOPIC, AT(http.log_topic),
+     .text = "topic of Kafka that HTTP events are written to before they are answered, and read from like those of "
+             "`inputs`: they outlive the process; it is begun at its begin, whatever "
+             "`kafka.start` says; not set: they do not"},
     {"http.body_max", CONFIG_SIZE, AT(http.body_max), .min = 1024, .max = UINT64_C(1) << 30, .default_text = "1MiB",
      .text = "longest body; over it: 413"},
     {"http.header_max", CONFIG_SIZE, AT(http.header_max), .min = 1024, .max = 1 << 20, .default_text = "16KiB",

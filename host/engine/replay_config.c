@@ -3,19 +3,21 @@
 
 #include "engine/service_config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct port {
     ride_kafka_options kafka;
-    ride_kafka_source sources[RIDE_SOURCES_MAX];
+    ride_kafka_source sources[RIDE_SOURCES_MAX + 1];
     uint32_t sources_count;
 } port;
 
 typedef struct wiring {
     port inputs, results;
     ride_kafka_pair raw[RIDE_CONFIG_RAW_MAX];
-    ride_service_input service_inputs[RIDE_SOURCES_MAX];
+    ride_service_input service_inputs[RIDE_SOURCES_MAX + 1];
+    char events[RIDE_NAME_BYTES]; /* source of what came by HTTP */
     char journal[RIDE_SERVICE_PATH_BYTES];
 } wiring;
 
@@ -33,8 +35,25 @@ static ride_status refuse(const ride_config *c, const char *advice, const char *
     return RIDE_E_CONFIG;
 }
 
+/* What HTTP wrote is events of the spec's source of events, which may be a topic's too. */
+static ride_status wire_http_log(wiring *w, const ride_config *c, const ride_run_options *run, ride_service_options *o,
+                                 ride_diagnostics *findings) {
+    ride_spec *spec = NULL;
+    if (c->http.log_topic == NULL) return RIDE_OK;
+    RIDE_TRY(ride_spec_load(run->spec_path, &spec, findings));
+    snprintf(w->events, sizeof w->events, "%s", spec->sources[spec->source_events].name);
+    ride_spec_destroy(spec);
+    uint32_t i = 0;
+    while (i < o->inputs_count && strcmp(w->service_inputs[i].source, w->events) != 0) i++;
+    if (i == o->inputs_count)
+        w->service_inputs[o->inputs_count++] = (ride_service_input){w->events, RIDE_FORMAT_NDJSON};
+    w->inputs.sources[w->inputs.sources_count++] =
+        (ride_kafka_source){.source = w->events, .topic = c->http.log_topic, .is_json = true};
+    return RIDE_OK;
+}
+
 static ride_status wire(wiring *w, const ride_config *c, const ride_run_options *run, const char *journal,
-                        ride_waker *waker, ride_service_options *o, ride_error *err) {
+                        ride_waker *waker, ride_service_options *o, ride_diagnostics *findings, ride_error *err) {
     *o = (ride_service_options){.run = *run,
                                 .inputs = w->service_inputs,
                                 .targets_format = c->decisions.format,
@@ -47,8 +66,9 @@ static ride_status wire(wiring *w, const ride_config *c, const ride_run_options 
         w->service_inputs[o->inputs_count++] =
             (ride_service_input){in->source, in->format != 0 ? in->format : RIDE_FORMAT_NDJSON};
         o->partition_keyed = o->partition_keyed || in->partition_key != NULL;
-        w->inputs.sources[w->inputs.sources_count++] = (ride_kafka_source){in->source, in->topic};
+        w->inputs.sources[w->inputs.sources_count++] = (ride_kafka_source){.source = in->source, .topic = in->topic};
     }
+    RIDE_TRY(wire_http_log(w, c, run, o, findings));
     if (w->inputs.sources_count == 0)
         return refuse(c, "inputs: {NAME: {topic: TOPIC}}", "no input is a topic: there is no log to read", err);
     if (o->journal_path == NULL)
@@ -59,7 +79,7 @@ static ride_status wire(wiring *w, const ride_config *c, const ride_run_options 
     o->feeds[0].context = &w->inputs;
     o->feeds_count = 1;
     if (c->decisions.topic != NULL) {
-        w->results.sources[0] = (ride_kafka_source){"decisions", c->decisions.topic};
+        w->results.sources[0] = (ride_kafka_source){.source = "decisions", .topic = c->decisions.topic};
         w->results.sources_count = 1;
     }
     ride_service_kafka(c, w->results.sources, w->results.sources_count, w->raw, &w->results.kafka);
@@ -80,7 +100,7 @@ ride_status ride_verify_config(const ride_config *c, const ride_run_options *run
     wiring *w = calloc(1, sizeof *w);
     memset(report, 0, sizeof *report);
     if (w == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a verification");
-    ride_status st = wire(w, c, run, journal, waker, &options->service, err);
+    ride_status st = wire(w, c, run, journal, waker, &options->service, findings, err);
     if (st == RIDE_OK && c->decisions.topic == NULL)
         st = refuse(c, "outputs: {decisions: {topic: TOPIC}}", "decisions go to no topic: there is nothing to compare",
                     err);
@@ -97,7 +117,7 @@ ride_status ride_replay_config(const ride_config *c, const ride_run_options *run
     wiring *w = calloc(1, sizeof *w);
     memset(answer, 0, sizeof *answer);
     if (w == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a replay");
-    ride_status st = wire(w, c, run, journal, waker, &options->service, err);
+    ride_status st = wire(w, c, run, journal, waker, &options->service, findings, err);
     if (st == RIDE_OK && c->decisions.topic == NULL && options->at == NULL)
         st = refuse(c, "--at TOPIC/PARTITION/OFFSET", "decisions go to no topic: an event id cannot be looked up there",
                     err);

@@ -136,9 +136,18 @@ static ride_status step(service *s, ride_error *err) {
     return RIDE_OK;
 }
 
+/* After a stop: requests of which the log has the event are answered, as long as that is a matter of moments. */
+static bool settles(service *s) {
+    if (s->must_rebuild || s->is_partial || service_drain_left_ns(s) <= s->tuning.drain_timeout_ns / 2) return false;
+    bool more = false;
+    for (uint32_t i = 0; i < s->feeds_count; i++)
+        if (s->feeds[i]->ops->settle != NULL) more = s->feeds[i]->ops->settle(s->feeds[i]) || more;
+    return more;
+}
+
 static ride_status serve(service *s, ride_error *err) {
     uint64_t told_ns = 0;
-    while (!service_stopped(s)) {
+    while (!service_stopped(s) || settles(s)) {
         if (s->failed != RIDE_OK) {
             *err = s->failure;
             return s->failed;

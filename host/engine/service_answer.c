@@ -18,8 +18,8 @@ void service_answer_close(service *s) {
 }
 
 static void answer(service *s, service_batch *b, uint32_t held, const ride_answer *how) {
+    if (held == HELD_NONE) return; /* a message of a log among requests */
     ride_feed *feed = s->feeds[b->held_feed[held]];
-    if (held == HELD_NONE) return;
     feed->ops->answer(feed, &b->held[held], how);
     feed->ops->release(feed, &b->held[held], 1);
     b->held[held].handle = NULL;

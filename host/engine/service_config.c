@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "config/budget.h"
+#include "engine/logged_feed.h"
 #include "engine/service_infer.h"
 #include "engine/state_http.h"
 #include "io/kafka.h"
@@ -30,12 +31,21 @@ typedef struct wiring {
     state_desk *desk;
     _Atomic uint64_t heartbeat_ns;
     ride_kafka_options kafka;
-    ride_kafka_source sources[RIDE_SOURCES_MAX];
+    ride_kafka_source sources[RIDE_SOURCES_MAX + 1];
     uint32_t sources_count;
     const char *topics[RIDE_TARGETS];
     service_infer *infer; /* NULL: no HTTP scores */
     ride_score_options score;
+    ride_kafka_options log; /* of http.log_topic's writer */
+    logged_feed_options logged;
 } wiring;
+
+static void on_ready(void *context, const char *part, bool ready, const char *why) {
+    wiring *w = context;
+    if (!ride_ready_set(w->ready, part, ready, why)) return;
+    if (ready) ride_log_info("ready", ride_log_text("part", part));
+    else ride_log_warn("not ready", ride_log_text("part", part), ride_log_text("why", why));
+}
 
 /* ---- ports ---- */
 
@@ -71,6 +81,7 @@ static ride_status open_http(void *context, const ride_feed_events *events, ride
     RIDE_TRY(ride_serve_start(&serve, &w->http, err));
     w->score = (ride_score_options){.source = service_infer_source(w->infer),
                                     .queue_events_max = c->http.queue,
+                                    .is_logged = c->http.log_topic != NULL,
                                     .ready = w->ready,
                                     .model = service_infer_model(w->infer),
                                     .events = *events};
@@ -78,6 +89,40 @@ static ride_status open_http(void *context, const ride_feed_events *events, ride
     ride_log_info("HTTP scores", ride_log_text("listen", ride_serve_address(w->http)));
     ride_ready_set(w->ready, "http", true, NULL);
     return RIDE_OK;
+}
+
+static ride_status open_log_writer(void *context, const ride_outlet_events *events, ride_waker *waker,
+                                   ride_outlet **out, ride_error *err) {
+    wiring *w = context;
+    w->log = w->kafka;
+    w->log.waker = waker;
+    w->log.outlet_bytes = RIDE_BUDGET_HTTP_LOG_MIB * RIDE_BUDGET_MIB;
+    w->log.outlet_messages = w->config->http.queue;
+    w->log.outlet_timeout_ns = LOGGED_TIMEOUT_NS;
+    w->log.outlet_at_once = true; /* somebody waits */
+    return ride_kafka_outlet_open(&w->log, &w->config->http.log_topic, 1, events, out, err);
+}
+
+static void on_log_health(void *context, bool ready, const char *why) { on_ready(context, "http", ready, why); }
+
+/* Kafka's topics and HTTP as one feed. */
+static ride_status open_logged(void *context, const ride_feed_events *events, ride_waker *waker, ride_feed **out,
+                               ride_error *err) {
+    wiring *w = context;
+    w->logged = (logged_feed_options){.topic = w->config->http.log_topic,
+                                      .key = service_infer_key(w->infer),
+                                      .requests_open = open_http,
+                                      .requests_context = w,
+                                      .log_open = open_kafka_feed,
+                                      .log_context = w,
+                                      .writer_open = open_log_writer,
+                                      .writer_context = w,
+                                      .waiting_max = w->config->http.queue,
+                                      .health = on_log_health,
+                                      .health_context = w};
+    ride_log_info("HTTP events go through a topic", ride_log_text("topic", w->logged.topic),
+                  ride_log_text("key", w->logged.key != NULL ? w->logged.key : ""));
+    return logged_feed_open(&w->logged, events, waker, out, err);
 }
 
 static ride_status open_admin(wiring *w, ride_error *err) {
@@ -98,13 +143,6 @@ static ride_status open_admin(wiring *w, ride_error *err) {
     RIDE_TRY(state_http_open(&w->state, w->desk, w->admin, err));
     ride_log_info("metrics and health", ride_log_text("listen", ride_serve_address(w->admin)));
     return RIDE_OK;
-}
-
-static void on_ready(void *context, const char *part, bool ready, const char *why) {
-    wiring *w = context;
-    if (!ride_ready_set(w->ready, part, ready, why)) return;
-    if (ready) ride_log_info("ready", ride_log_text("part", part));
-    else ride_log_warn("not ready", ride_log_text("part", part), ride_log_text("why", why));
 }
 
 /* ---- reload ---- */
@@ -220,7 +258,8 @@ static ride_status wire_parts(wiring *w, const ride_service_options *o, ride_err
     RIDE_TRY(ride_ready_add(w->ready, "model", true, "it is being loaded", err));
     RIDE_TRY(ride_ready_add(w->ready, "state", true, "no stream is assigned yet", err));
     if (w->sources_count > 0) RIDE_TRY(ride_ready_add(w->ready, "kafka", false, "not connected yet", err));
-    if (w->infer != NULL) RIDE_TRY(ride_ready_add(w->ready, "http", false, "not listening yet", err));
+    if (w->infer != NULL) /* with a log, it is ready when that takes events */
+        RIDE_TRY(ride_ready_add(w->ready, "http", w->config->http.log_topic != NULL, "not listening yet", err));
     return o->outlet_open != NULL ? ride_ready_add(w->ready, "results", true, "not connected yet", err) : RIDE_OK;
 }
 
@@ -257,7 +296,7 @@ static ride_status run(wiring *w, const ride_run_options *given, ride_run_summar
     for (uint32_t i = 0; i < c->inputs_count; i++) {
         const ride_config_input *in = &c->inputs[i];
         inputs[o.inputs_count++] = (ride_service_input){in->source, in->format != 0 ? in->format : RIDE_FORMAT_NDJSON};
-        w->sources[w->sources_count++] = (ride_kafka_source){in->source, in->topic};
+        w->sources[w->sources_count++] = (ride_kafka_source){.source = in->source, .topic = in->topic};
         o.partition_keyed = o.partition_keyed || in->partition_key != NULL; /* it fits the spec: ride_placed_apply */
     }
     ride_status st = RIDE_OK;
@@ -267,6 +306,9 @@ static ride_status run(wiring *w, const ride_run_options *given, ride_run_summar
         uint32_t i = 0;
         while (i < o.inputs_count && strcmp(inputs[i].source, source) != 0) i++;
         if (i == o.inputs_count) inputs[o.inputs_count++] = (ride_service_input){source, RIDE_FORMAT_NDJSON};
+        if (c->http.log_topic != NULL)
+            w->sources[w->sources_count++] =
+                (ride_kafka_source){.source = source, .topic = c->http.log_topic, .is_json = true, .is_earliest = true};
     }
     ride_service_kafka(c, w->sources, w->sources_count, raw, &w->kafka);
     w->kafka.metrics = w->metrics;
@@ -275,8 +317,10 @@ static ride_status run(wiring *w, const ride_run_options *given, ride_run_summar
         o.outlet_open = open_kafka_outlet;
         o.outlet_context = w;
     }
-    if (w->sources_count > 0) wire_feed(&o, open_kafka_feed, w);
-    if (w->infer != NULL) wire_feed(&o, open_http, w);
+    const bool logged = w->infer != NULL && c->http.log_topic != NULL;
+    if (logged) wire_feed(&o, open_logged, w);
+    if (!logged && w->sources_count > 0) wire_feed(&o, open_kafka_feed, w);
+    if (!logged && w->infer != NULL) wire_feed(&o, open_http, w);
     if (c->state_dir != NULL) {
         if (st == RIDE_OK) st = make_folder(c->state_dir, err);
         snprintf(phase, sizeof phase, "%s/phase", c->state_dir);

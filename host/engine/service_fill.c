@@ -19,16 +19,23 @@ ride_status service_poll(service *s, uint32_t feed, uint32_t stream, uint32_t me
     return st;
 }
 
-/* Those of requests are released one by one, with their answers; what was not worked is answered here. */
+static void answer(service *s, uint32_t feed, const ride_message *message, const ride_answer *how) {
+    ride_message copy = *message; /* of the chunk, which is looked at again */
+    s->feeds[feed]->ops->answer(s->feeds[feed], &copy, how);
+    s->feeds[feed]->ops->release(s->feeds[feed], &copy, 1);
+}
+static const ride_answer away = {.status = RIDE_E_UNAVAILABLE, .reason = "stopping"};
+
+/* Those whose senders wait are released one by one, with their answers; what was not worked is answered here. */
 void service_release(service *s) {
-    static const ride_answer away = {.status = RIDE_E_UNAVAILABLE, .reason = "stopping"};
-    ride_feed *feed = s->chunk_count > 0 ? s->feeds[s->chunk_feed] : NULL;
-    if (feed != NULL && feed->ops->answer == NULL) feed->ops->release(feed, s->chunk, s->chunk_count);
-    else
-        for (uint32_t i = s->chunk_at; i < s->chunk_count; i++) {
-            feed->ops->answer(feed, &s->chunk[i], &away);
-            feed->ops->release(feed, &s->chunk[i], 1);
+    for (uint32_t i = 0, n = 1; i < s->chunk_count; i += n, n = 1) {
+        if (service_waits(&s->chunk[i])) {
+            if (i >= s->chunk_at) answer(s, s->chunk_feed, &s->chunk[i], &away);
+            continue;
         }
+        while (i + n < s->chunk_count && !service_waits(&s->chunk[i + n])) n++;
+        s->feeds[s->chunk_feed]->ops->release(s->feeds[s->chunk_feed], &s->chunk[i], n);
+    }
     s->chunk_at = s->chunk_count = 0;
 }
 
@@ -43,9 +50,12 @@ void service_reject(void *context, const ride_reject *reject) {
     service *s = context;
     service_batch *b = s->b;
     const uint32_t feed = s->streams[s->decoding].feed;
-    const bool waits = s->feeds[feed]->ops->answer != NULL,
+    const bool waits = service_waits(s->decoding_message),
                is_written = s->options->targets[RIDE_TARGET_REJECTS] || s->p.outputs[OUTPUT_REJECTS].sink != NULL;
-    if (b->silent) return;
+    if (b->silent) {
+        if (waits) answer(s, feed, s->decoding_message, &away);
+        return;
+    }
     ride_metric_add(s->m.rejected[reject->reason < RIDE_REJECT_COUNT ? reject->reason : RIDE_REJECT_COUNT], 1);
     if (!waits && !is_written) return;
     RIDE_ASSERT(b->letters_count < BATCH_LETTERS_MAX &&
@@ -157,7 +167,6 @@ static void refuse(service *s, const service_stream *stream, const ride_message 
 static ride_status take_event(service *s, service_input *in, service_stream *stream, ride_message *message,
                               ride_error *err) {
     pipeline *p = &s->p;
-    const bool waits = s->feeds[stream->feed]->ops->answer != NULL;
     const uint32_t row = p->batch->rows_count;
     const uint32_t key_bytes = message->key != NULL ? message->key_bytes : 0;
     ride_reject_reason reason = RIDE_REJECT_NONE;
@@ -169,7 +178,7 @@ static ride_status take_event(service *s, service_input *in, service_stream *str
     else {
         if (key_bytes > 0) memcpy(p->batch->arena + arena_bytes, message->key, key_bytes);
         p->batch->arena_bytes += key_bytes;
-        ride_decoder *decoder = waits ? in->decoder_json : in->decoder;
+        ride_decoder *decoder = stream->is_json ? in->decoder_json : in->decoder;
         st = ride_decoder_record(decoder, p->batch, message->value, message->value_bytes, (uint64_t)message->offset,
                                  &reason);
     }
@@ -195,7 +204,7 @@ static ride_status take_event(service *s, service_input *in, service_stream *str
                                     .held = HELD_NONE,
                                     .offset = message->offset,
                                     .polled_ns = message->polled_ns};
-    if (waits) s->b->rows[row].held = hold(s->b, stream->feed, message);
+    if (service_waits(message)) s->b->rows[row].held = hold(s->b, stream->feed, message);
     return RIDE_OK;
 }
 
@@ -259,6 +268,7 @@ ride_status service_take(service *s, const ride_journal_run *told, ride_error *e
         const uint32_t number = message->stream;
         service_stream *stream = &s->streams[number];
         if (!stream->used) { /* it went away */
+            if (service_waits(message)) answer(s, stream->feed, message, &away);
             s->chunk_at++;
             continue;
         }

@@ -122,6 +122,10 @@ void service_infer_destroy(service_infer *infer) {
 }
 
 const ride_infer_model *service_infer_model(const service_infer *infer) { return &infer->model; }
+const char *service_infer_key(const service_infer *infer) {
+    const ride_spec *spec = infer->spec;
+    return spec->entities_count > 0 ? spec->sources[spec->source_events].fields[spec->entities[0].keys[0]].name : NULL;
+}
 const char *service_infer_source(const service_infer *infer) {
     return infer->spec->sources[infer->spec->source_events].name;
 }

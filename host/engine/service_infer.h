@@ -12,6 +12,8 @@ ride_status service_infer_create(const ride_run_options *options, const char *na
                                  ride_diagnostics *findings, ride_error *err);
 void service_infer_destroy(service_infer *infer); /* NULL is fine; after the server's stop */
 const ride_infer_model *service_infer_model(const service_infer *infer);
+/* The field whose value says to which other events one belongs: the first of the first entity's key; NULL: there is no entity. */
+const char *service_infer_key(const service_infer *infer);
 const char *service_infer_source(const service_infer *infer); /* the spec's source of events */
 
 #endif

@@ -24,6 +24,7 @@ enum {
 typedef struct service_stream {
     bool used; /* assigned to this process */
     bool is_log;
+    bool is_json;
     bool active;  /* holds the clock back: assigned, and not at the end of its log */
     bool is_warm; /* window state has all of its events before `next` */
     uint32_t feed, input;
@@ -43,7 +44,7 @@ typedef struct service_stream {
 
 typedef struct service_input {
     const ride_source_spec *spec;
-    ride_decoder *decoder; /* of the log's format; requests are JSON */
+    ride_decoder *decoder; /* of the input's format; what is or was a request is JSON */
     ride_decoder *decoder_json;
     ride_metric *received;
 } service_input;
@@ -210,6 +211,8 @@ ride_status service_fill(service *s, ride_error *err);
  * rebuild, NULL when they are met now. */
 ride_status service_take(service *s, const ride_journal_run *run, ride_error *err);
 bool service_batch_full(const service *s);
+/* Its sender waits for the result. */
+static inline bool service_waits(const ride_message *message) { return message->wait == RIDE_WAIT_RESULT; }
 ride_status service_poll(service *s, uint32_t feed, uint32_t stream, uint32_t messages_max, ride_error *err);
 /* Requests of the chunk that were not taken are answered. */
 void service_release(service *s);

@@ -133,6 +133,7 @@ ride_status streams_assigned(void *context, ride_stream_info *infos, uint32_t co
         const bool goes_on = !info->is_log || (st->is_warm && info->committed == st->next);
         warm = warm && goes_on;
         st->used = true;
+        st->is_json = info->is_json;
         st->active = st->is_log;
         st->partitions_count = info->partitions_count;
         st->emit_from = info->is_log ? info->start : INT64_MIN;

@@ -53,8 +53,10 @@ static void empty(service *s) {
 static ride_status through(service *s, ride_error *err) {
     service_batch *b = s->b;
     RIDE_TRY(service_compute(s, &s->p, b, err));
-    if (b->silent) empty(s);
-    else {
+    if (b->silent) {
+        batch_answer_held(s, b); /* nobody waits for what is read again; if somebody did, for ever */
+        empty(s);
+    } else {
         const uint32_t rows = s->p.batch->rows_count;
         RIDE_TRY(service_answer(s, b, err));
         RIDE_TRY(service_emit(s, &s->p, b, err));

@@ -45,7 +45,7 @@ typedef struct record_reading {
     const ride_infer_model *model;
     infer_row *row;
     uint32_t offset; /* of the record in the texts */
-    char reason[64], field[96];
+    char reason[64], field[96], error[256];
 } record_reading;
 
 static bool is_key(const ride_json_member *member, const char *name) {
@@ -62,6 +62,7 @@ static void on_member(void *context, const ride_json_member *m) {
     else if (is_key(m, "decision")) r->row->decision = raw;
     else if (is_key(m, "rule")) r->row->rule = raw;
     else if (is_key(m, "reason") && scalar) snprintf(r->reason, sizeof r->reason, "%.*s", (int)m->bytes, m->text);
+    else if (is_key(m, "error") && scalar) snprintf(r->error, sizeof r->error, "%.*s", (int)m->bytes, m->text);
     else if (is_key(m, "field") && scalar) snprintf(r->field, sizeof r->field, "%.*s", (int)m->bytes, m->text);
     if (is_key(m, r->model->event_id)) r->row->event_id = raw;
 }
@@ -77,7 +78,8 @@ static bool read_record(infer_call *call, ride_http_request *request, uint32_t i
     if (event->status == RIDE_OK && good) return true;
     if (event->status == RIDE_E_UNAVAILABLE) {
         ride_http_set(request, "Retry-After", "1");
-        ride_http_error(request, 503, "unavailable", NULL, "row %u: the engine is not available", i);
+        ride_http_error(request, 503, reading.reason[0] != '\0' ? reading.reason : "unavailable", NULL, "row %u: %s", i,
+                        reading.error[0] != '\0' ? reading.error : "the engine is not available");
     } else if (event->status == RIDE_E_DATA) {
         ride_http_error(request, 422, reading.reason[0] != '\0' ? reading.reason : "rejected",
                         reading.field[0] != '\0' ? reading.field : NULL, "row %u: the event was rejected", i);

@@ -73,7 +73,8 @@ bool ride_job_answer(ride_job_event *event, const ride_answer *answer) {
         const char *reason = answer->reason != NULL                 ? answer->reason
                              : answer->status == RIDE_E_UNAVAILABLE ? "unavailable"
                                                                     : NULL;
-        const char *what = answer->status == RIDE_E_DATA          ? "the event was rejected"
+        const char *what = answer->why != NULL                    ? answer->why
+                           : answer->status == RIDE_E_DATA        ? "the event was rejected"
                            : answer->status == RIDE_E_UNAVAILABLE ? "the engine is not available"
                                                                   : ride_status_text(answer->status);
         bytes = ride_json_write_error(error, sizeof error, what, reason, answer->field);

@@ -26,7 +26,7 @@ typedef enum ride_job_form {
     RIDE_JOB_SINGLE,
     RIDE_JOB_LINES, /* NDJSON */
     RIDE_JOB_ARRAY,
-    RIDE_JOB_SILENT,  /* nobody waits */
+    RIDE_JOB_SILENT,  /* nobody waits for its records */
     RIDE_JOB_TENSORS, /* records are read again, see infer.h */
 } ride_job_form;
 

@@ -1,7 +1,8 @@
 /* serve/score.c: the feed of HTTP requests: the door, the queue to the engine, the way back. See score.h.
  *
  * Two threads: the server's makes jobs and sends replies, the engine's polls, answers and releases. They share the queue, the count
- * of events in flight and, one after the other, each job. A close is done between two turns of the server, so no request is
+ * of events in flight and, one after the other, each job. While the engine has little to do its thread does the server's work too (help);
+ * the lock of a turn orders the two. A close is done between two turns of the server, so no request is
  * between the two. */
 #include "serve/score_internal.h"
 
@@ -11,7 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- the server's thread ---- */
+enum {
+    HELP_EVENTS_MAX = 256,
+    HELP_NS_MAX = 500000,
+    OFTEN_NS_MAX = 2000000
+}; /* OFTEN: as long as a helper is waited for */
+
+/* ---- the thread that serves ---- */
 static void retry(ride_http_request *request) { ride_http_set(request, "Retry-After", "1"); }
 
 bool score_door(ride_score *s, ride_http_request *request) {
@@ -49,7 +56,7 @@ void score_push(ride_score *s, ride_job *job, ride_http_request *request) {
     job->arrival_us = ride_clock_wall_us(s->clock);
     s->next_offset += job->events_count;
     atomic_fetch_add_explicit(&s->in_flight, job->events_count, memory_order_relaxed);
-    ride_job_seal(job, job->form == RIDE_JOB_SILENT ? NULL : request);
+    ride_job_seal(job, job->form == RIDE_JOB_SILENT && !s->is_logged ? NULL : request);
     s->pushed = true;
     RIDE_ASSERT(ride_spsc_push(s->queue, job));
 }
@@ -87,9 +94,11 @@ static void reply(void *context, ride_http_request *request) {
     for (uint32_t i = 0; i < job->events_count; i++) away += job->events[i].status == RIDE_E_UNAVAILABLE;
     if (job->form == RIDE_JOB_SINGLE) {
         reply_single(job, request);
-    } else if (away == job->events_count) {
+    } else if (away == job->events_count) { /* for the same reason, mostly */
+        size_t bytes;
+        const char *text = ride_job_record(job, 0, &bytes);
         retry(request);
-        ride_http_error(request, 503, "unavailable", NULL, "the engine is not available");
+        ride_http_reply(request, 503, "application/json", text, bytes);
     } else {
         size_t bytes;
         const char *text = ride_job_text(job, &bytes);
@@ -105,6 +114,33 @@ static void reply(void *context, ride_http_request *request) {
 static void reply_score(void *context, ride_http_request *request) {
     ride_job *job = context;
     reply(job, request);
+    score_once_end(job->owner, request, job->slot);
+}
+
+static void reply_accepted(ride_http_request *request, uint32_t count) {
+    char text[48];
+    int bytes = snprintf(text, sizeof text, "{\"accepted\":%u}", count);
+    ride_http_reply_copy(request, 202, "application/json", text, (size_t)bytes);
+}
+
+/* Of /v1/events, when the log has answered for each. */
+static void reply_logged(void *context, ride_http_request *request) {
+    ride_job *job = context;
+    uint32_t lacks = 0, rejected = UINT32_MAX;
+    for (uint32_t i = 0; i < job->events_count; i++) {
+        lacks += job->events[i].status != RIDE_OK;
+        if (rejected == UINT32_MAX && job->events[i].status == RIDE_E_DATA) rejected = i;
+    }
+    if (lacks == 0) reply_accepted(request, job->events_count);
+    else if (rejected != UINT32_MAX)
+        ride_http_error(request, 422, "too_large", NULL,
+                        "event %u of %u is too large for the log; %u of them are not in it", rejected + 1,
+                        job->events_count, lacks);
+    else {
+        retry(request);
+        ride_http_error(request, 503, "not_logged", NULL, "of %u events, %u were not acknowledged by the log",
+                        job->events_count, lacks);
+    }
     score_once_end(job->owner, request, job->slot);
 }
 
@@ -126,13 +162,11 @@ static bool take(ride_score *s, ride_http_request *request, bool silent, uint32_
     job->slot = slot;
     uint32_t count = job->events_count;
     score_push(s, job, request);
-    if (silent) {
-        char text[48];
-        int bytes = snprintf(text, sizeof text, "{\"accepted\":%u}", count);
-        ride_http_reply_copy(request, 202, "application/json", text, (size_t)bytes);
+    if (silent && !s->is_logged) {
+        reply_accepted(request, count);
         return false;
     }
-    score_wait(job, request, reply_score);
+    score_wait(job, request, silent ? reply_logged : reply_score);
     return true;
 }
 
@@ -149,6 +183,7 @@ static ride_status assign(ride_score *s, ride_error *err) {
     ride_stream_info info = {.source = s->source,
                              .partition = 0,
                              .is_log = false,
+                             .is_json = true,
                              .committed = RIDE_OFFSET_NONE,
                              .log_begin = -1,
                              .log_end = -1,
@@ -161,19 +196,58 @@ static ride_status assign(ride_score *s, ride_error *err) {
     return RIDE_OK;
 }
 
+/* Releases of one job that come one by one are told together: with its last answers, when another's come, or at the next poll. */
+static void drop_released(ride_score *s) {
+    if (s->released_count == 0) return;
+    atomic_fetch_sub_explicit(&s->in_flight, s->released_count, memory_order_relaxed);
+    ride_job_drop(s->released, s->released_count);
+    s->released_count = 0;
+}
+
+/* While batches are small and come one after the other, handing requests over costs more than working them: then we serve too,
+ * before we look into the queue. */
+static ride_served help(ride_score *s) {
+    const uint64_t gone_ns = ride_clock_now_ns(s->clock) - s->polled_ns;
+    const bool worked = s->is_often && s->together > 0 && s->together < HELP_EVENTS_MAX && gone_ns < HELP_NS_MAX;
+    const bool waited = s->watches && s->waker->watch < 0 && gone_ns < OFTEN_NS_MAX;
+    return (worked && s->in_hand == 0) || waited ? ride_serve_help(s->server) : RIDE_SERVED_NOT;
+}
+
+/* Who serves until the next poll: we, also when the engine waits, or the server's thread. */
+static void help_on(ride_score *s, ride_served served, uint32_t count) {
+    s->polled_ns = ride_clock_now_ns(s->clock);
+    if (served != RIDE_SERVED_NOT) s->helps = true;
+    if (served == RIDE_SERVED_NOT ? s->in_hand == 0 : served == RIDE_SERVED_MORE && count == 0) {
+        s->helps = false;
+        ride_serve_help_end(s->server);
+    }
+    s->watches = s->helps && count == 0;
+    s->waker->watch = s->watches ? ride_serve_fd(s->server) : -1;
+    if (s->in_hand == 0) s->together = 0;
+    if (s->in_hand == 0 && count > 0) {
+        s->is_often = s->polled_ns - s->began_ns < OFTEN_NS_MAX;
+        s->began_ns = s->polled_ns;
+    }
+    s->together += count;
+    s->in_hand += count;
+}
+
 static ride_status score_poll(ride_feed *feed, uint32_t stream, ride_message *messages, uint32_t messages_max,
                               uint32_t *count, ride_error *err) {
     ride_score *s = (ride_score *)(void *)feed;
     *count = 0;
+    drop_released(s);
     if (!s->is_assigned) {
         ride_waker_wake(s->waker); /* requests may be there already: the next poll brings them */
         return assign(s, err);
     }
     if (stream != RIDE_STREAM_ANY && stream != s->stream) return RIDE_OK;
+    const ride_served served = messages_max > 0 ? help(s) : RIDE_SERVED_NOT;
     while (*count < messages_max) {
         ride_job *job = s->current != NULL ? s->current : ride_spsc_pop(s->queue);
         if (job == NULL) break;
         uint32_t left = job->events_count - job->polled, room = messages_max - *count, n = left < room ? left : room;
+        const ride_wait wait = job->form == RIDE_JOB_SILENT ? RIDE_WAIT_TAKEN : RIDE_WAIT_RESULT;
         for (uint32_t i = 0; i < n; i++) {
             ride_job_event *event = &job->events[job->polled + i];
             messages[(*count)++] = (ride_message){.value = job->text + event->offset,
@@ -182,28 +256,35 @@ static ride_status score_poll(ride_feed *feed, uint32_t stream, ride_message *me
                                                   .offset = (int64_t)(job->first_offset + job->polled + i),
                                                   .arrival_us = job->arrival_us,
                                                   .polled_ns = job->began_ns,
+                                                  .wait = wait,
                                                   .handle = event};
         }
         job->polled += n;
         s->current = n < left ? job : NULL;
     }
+    help_on(s, served, *count);
     return RIDE_OK;
 }
 
 static void score_answer(ride_feed *feed, const ride_message *message, const ride_answer *answer) {
+    ride_score *s = (ride_score *)(void *)feed;
     ride_job_event *event = message->handle;
     ride_http_request *request = event->job->request;
-    (void)feed;
-    if (ride_job_answer(event, answer) && request != NULL) ride_http_wake(request);
+    if (!ride_job_answer(event, answer)) return;
+    drop_released(s); /* who has its answer finds the room that it had */
+    if (request != NULL) ride_http_wake(request);
 }
 
 static void score_release(ride_feed *feed, ride_message *messages, uint32_t count) {
     ride_score *s = (ride_score *)(void *)feed;
-    atomic_fetch_sub_explicit(&s->in_flight, count, memory_order_relaxed);
-    for (uint32_t i = 0, n; i < count; i += n) { /* those of one job together */
+    s->in_hand -= count;
+    for (uint32_t i = 0, n; i < count; i += n) {
         ride_job *job = ((ride_job_event *)messages[i].handle)->job;
         for (n = 1; i + n < count && ((ride_job_event *)messages[i + n].handle)->job == job;) n++;
-        ride_job_drop(job, n);
+        if (job != s->released) drop_released(s);
+        s->released = job;
+        s->released_count += n;
+        if (job->unanswered == 0) drop_released(s);
     }
 }
 
@@ -226,6 +307,9 @@ static void close_door(void *context) {
 
 static void score_close(ride_feed *feed) {
     ride_score *s = (ride_score *)(void *)feed;
+    s->waker->watch = -1;
+    drop_released(s);
+    ride_serve_help_end(s->server);
     ride_serve_call(s->server, close_door, s); /* the rest is freed with the server, which may ask us until then */
 }
 
@@ -279,6 +363,7 @@ ride_status ride_score_feed_open(ride_server *server, const ride_score_options *
     s->events = o->events;
     s->source = o->source;
     s->model = o->model;
+    s->is_logged = o->is_logged;
     s->queue_events_max = o->queue_events_max != 0 ? o->queue_events_max : 65536;
     s->request_events_max = o->request_events_max != 0 ? o->request_events_max : 10000;
     s->answer_bytes_max = o->answer_bytes_max != 0 ? o->answer_bytes_max : 512;

@@ -4,7 +4,8 @@
  *                     (application/cloudevents+json), batch (application/cloudevents-batch+json), binary (ce-* headers).
  *                     200 with the decision records in the form and order of the request. A rejected event: 422 with reason and
  *                     field (400 where it is no JSON) for a single one, an object {"error","reason","field"} in its place else.
- *   POST /v1/events   the same bodies; 202 {"accepted":n} when all are in the queue, nobody waits for the answers
+ *   POST /v1/events   the same bodies; 202 {"accepted":n} when all are in the queue, nobody waits for the answers; with is_logged when
+ *                     each was answered: who polls says with RIDE_OK that the log has it, else 422 or 503
  *   POST /v2/models/NAME[/versions/V]/infer, GET /v2…   see infer.h
  *
  * All or nothing at the door: 429 with Retry-After when the queue has no room for all events of a request (events or bytes), 503
@@ -29,6 +30,7 @@ typedef struct ride_score_options {
         queue_events_max; /* accepted and not released; 0 = 65,536. Their bytes are bounded by the server's memory */
     uint32_t request_events_max;   /* 0 = 10,000 */
     uint32_t answer_bytes_max;     /* what a record's text usually needs; a longer one takes more memory; 0 = 512 */
+    bool is_logged;                /* events of /v1/events are answered too: messages with RIDE_WAIT_TAKEN */
     ride_ready *ready;             /* NULL: always ready */
     uint32_t idempotency_entries;  /* answers kept by key; 0 = 4,096 */
     size_t idempotency_bytes;      /* of all of them; 0 = 8 MiB */

@@ -17,6 +17,7 @@ typedef struct ride_score {
     ride_ready *ready;
     const ride_clock *clock;
     uint32_t queue_events_max, request_events_max, answer_bytes_max;
+    bool is_logged;
     ride_spsc *queue;           /* of jobs; as many as events are allowed, so it is never full */
     _Atomic uint64_t in_flight; /* events accepted and not released */
     /* the server's thread */
@@ -35,9 +36,15 @@ typedef struct ride_score {
     /* the engine's thread */
     ride_feed_events events;
     const char *source;
-    ride_job *current; /* polled in part */
+    ride_job *current;  /* polled in part */
+    ride_job *released; /* its last released_count releases are not told yet */
+    uint32_t released_count;
     uint32_t stream;
     bool is_assigned;
+    uint32_t in_hand, together;   /* events polled and not released; so many came since there was none */
+    uint64_t polled_ns, began_ns; /* the last poll; the first event of those together */
+    bool is_often;                /* that was soon after the one before */
+    bool helps, watches;          /* we serve too; the engine's next wait ends when there is something to serve */
 } ride_score;
 
 /* score_body.c: the events of a request's body, as score->ranges of it, and the form of the answer. false: it was refused and

@@ -6,7 +6,10 @@
  *
  * A waiting request lingers at first: libmicrohttpd asks for its answer in each pass, of which there are few while an engine takes
  * microseconds. After LINGER_NS, or when many wait, its connection is suspended: out of the epoll set, so nothing of it happens until it
- * is woken; that costs three system calls. */
+ * is woken; that costs three system calls.
+ *
+ * A turn needs the lock and no certain thread: the engine's takes turns itself while it has little else to do (ride_serve_help), and our
+ * thread then looks every REST_MS whether it still does. */
 #include "serve/server_internal.h"
 
 #include "base/assert.h"
@@ -15,14 +18,17 @@
 
 #include <errno.h>
 #include <microhttpd.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 enum { DISCARD_FACTOR = 4, CROWD_IDLE_MS = 1000, PASSES_MAX = 4, PROBE_MS = 100 };
 enum { LINGERING_MAX = 32, LINGER_NS = 2000000 };
+enum { REST_MS = 2 }; /* a helper is waited for */
 #define NS_PER_MS UINT64_C(1000000)
 
 static uint64_t now_ns(void) { return ride_clock_now_ns(ride_clock_real()); }
@@ -34,8 +40,33 @@ void serve_wake(ride_server *s) {
     (void)n;
 }
 
+static const char *const known_names[SERVE_KNOWN] = {
+    [SERVE_CONTENT_LENGTH] = MHD_HTTP_HEADER_CONTENT_LENGTH,
+    [SERVE_CONTENT_TYPE] = MHD_HTTP_HEADER_CONTENT_TYPE,
+    [SERVE_CONTENT_ENCODING] = MHD_HTTP_HEADER_CONTENT_ENCODING,
+    [SERVE_TRANSFER_ENCODING] = MHD_HTTP_HEADER_TRANSFER_ENCODING,
+    [SERVE_EXPECT] = MHD_HTTP_HEADER_EXPECT,
+    [SERVE_AUTHORIZATION] = MHD_HTTP_HEADER_AUTHORIZATION,
+    [SERVE_IDEMPOTENCY_KEY] = "Idempotency-Key",
+    [SERVE_CE_SPECVERSION] = "ce-specversion",
+};
+
+static enum MHD_Result on_header(void *request, enum MHD_ValueKind kind, const char *name, const char *value) {
+    ride_http_request *r = request;
+    (void)kind;
+    for (uint32_t i = 0; i < SERVE_KNOWN; i++)
+        if (r->known[i] == NULL && ((name[0] ^ known_names[i][0]) | ' ') == ' ' &&
+            strcasecmp(name, known_names[i]) == 0) {
+            r->known[i] = value;
+            break;
+        }
+    return MHD_YES;
+}
+
 const char *serve_header(const ride_http_request *r, const char *name) {
     if (r->connection == NULL) return NULL; /* it is gone */
+    for (uint32_t i = 0; i < SERVE_KNOWN; i++)
+        if (name[0] == known_names[i][0] && strcmp(name, known_names[i]) == 0) return r->known[i];
     return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
 }
 
@@ -80,8 +111,8 @@ static enum MHD_Result send_answer(ride_http_request *r) {
 
 /* ---- a request's head: what is refused before its body is looked at ---- */
 static bool length_of(ride_http_request *r) {
-    const char *length = serve_header(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
-    const char *coding = serve_header(r, MHD_HTTP_HEADER_TRANSFER_ENCODING);
+    const char *length = r->known[SERVE_CONTENT_LENGTH];
+    const char *coding = r->known[SERVE_TRANSFER_ENCODING];
     r->expected_bytes = coding != NULL   ? UINT64_MAX
                         : length != NULL ? strtoull(length, NULL, 10) /* digits: libmicrohttpd has looked */
                                          : 0;
@@ -119,7 +150,7 @@ static void check_head(ride_http_request *r) {
     if (!length_of(r)) return;
     bool found = serve_route_find(s, r, allow, sizeof allow);
     if (s->tokens != NULL && !(found && r->route->route->is_open)) {
-        const char *authorization = serve_header(r, MHD_HTTP_HEADER_AUTHORIZATION);
+        const char *authorization = r->known[SERVE_AUTHORIZATION];
         if (!ride_tokens_match(s->tokens, authorization)) {
             ride_http_set(r, "WWW-Authenticate",
                           authorization == NULL ? "Bearer realm=\"ride\""
@@ -131,7 +162,7 @@ static void check_head(ride_http_request *r) {
     if (!found) refuse_route(r, allow);
     else if (r->expected_bytes != UINT64_MAX && r->expected_bytes > s->body_bytes_max)
         ride_http_error(r, 413, "body_too_large", NULL, "a body may have %zu bytes", s->body_bytes_max);
-    else if (strcmp(r->method, "POST") == 0 && serve_header(r, MHD_HTTP_HEADER_CONTENT_LENGTH) == NULL &&
+    else if (strcmp(r->method, "POST") == 0 && r->known[SERVE_CONTENT_LENGTH] == NULL &&
              r->expected_bytes != UINT64_MAX)
         ride_http_error(r, 411, "length_required", NULL, "a body and its Content-Length are needed");
 }
@@ -146,10 +177,12 @@ static enum MHD_Result begin_request(ride_http_request *r, const char *url, cons
     r->path = url;
     r->method = method;
     s->busy++;
+    memset(r->known, 0, sizeof r->known);
+    MHD_get_connection_values(r->connection, MHD_HEADER_KIND, on_header, r);
     check_head(r);
     serve_phase_begin(r, SERVE_BODY, now);
     if (r->code == 0 || r->expected_bytes == 0) return MHD_YES;
-    bool asks = serve_header(r, MHD_HTTP_HEADER_EXPECT) != NULL; /* its body will not come */
+    bool asks = r->known[SERVE_EXPECT] != NULL; /* its body will not come */
     bool is_near = r->expected_bytes == UINT64_MAX || r->expected_bytes <= DISCARD_FACTOR * (uint64_t)s->body_bytes_max;
     return is_near && !asks ? MHD_YES : send_answer(r);
 }
@@ -343,7 +376,7 @@ static int wait_ms(ride_server *s) {
 }
 
 static void resume_woken(ride_server *s) {
-    ride_http_request *woken = atomic_exchange_explicit(&s->woken, NULL, memory_order_acquire), *ordered = NULL;
+    ride_http_request *woken = atomic_exchange(&s->woken, NULL), *ordered = NULL;
     while (woken != NULL) { /* the first woken goes first */
         ride_http_request *next = woken->woken_next;
         woken->woken_next = ordered;
@@ -374,13 +407,17 @@ static void cut_late(ride_server *s) {
     }
 }
 
+/* Before looking at what they are for: what comes behind it wakes again. The server's thread only: they are for it. */
+static void wakes_taken(ride_server *s) {
+    uint64_t wakes;
+    if (!atomic_exchange(&s->wake_pending, false)) return;
+    ssize_t n = read(s->wake_fd, &wakes, sizeof wakes);
+    (void)n;
+}
+
 /* Serves what is at hand, with the lock held. An answer that is ready is sent by the pass behind the one that took it. */
-static void turn(ride_server *s) {
-    if (atomic_exchange(&s->wake_pending, false)) { /* before looking: what comes behind it wakes again */
-        uint64_t wakes;
-        ssize_t n = read(s->wake_fd, &wakes, sizeof wakes);
-        (void)n;
-    }
+static void turn(ride_server *s, bool by_helper) {
+    if (!by_helper) wakes_taken(s);
     s->turn_ns = now_ns();
     resume_woken(s);
     for (int pass = 0; pass < PASSES_MAX && (pass == 0 || has_more(s)); pass++) {
@@ -389,7 +426,39 @@ static void turn(ride_server *s) {
     }
     cut_late(s);
     make_room(s);
-    if (s->after != NULL) s->after(s->after_context);
+    if (s->after != NULL && !by_helper) s->after(s->after_context); /* a helper looks for itself */
+}
+
+ride_served ride_serve_help(ride_server *s) {
+    ride_served served = RIDE_SERVED_NOT;
+    if (pthread_mutex_trylock(&s->lock) != 0) return served;
+    if (!atomic_load(&s->stops)) {
+        atomic_fetch_add(&s->helps, 1);
+        if (!atomic_exchange(&s->helped, true)) serve_wake(s); /* to its rest: asleep it would not miss us */
+        turn(s, true);
+        served = has_more(s) ? RIDE_SERVED_MORE : RIDE_SERVED_ALL;
+    }
+    pthread_mutex_unlock(&s->lock);
+    return served;
+}
+
+void ride_serve_help_end(ride_server *s) {
+    if (atomic_exchange(&s->helped, false)) serve_wake(s);
+}
+
+int ride_serve_fd(const ride_server *s) { return s->daemon_fd; }
+
+/* The server's thread while it is helped: until somebody wakes it, or the helper did not come by for some time. */
+static void rest(ride_server *s) {
+    struct pollfd wake = {.fd = s->wake_fd, .events = POLLIN};
+    for (uint32_t seen;;) {
+        wakes_taken(s); /* before looking */
+        if (atomic_load(&s->stops)) atomic_store(&s->helped, false);
+        if (!atomic_load(&s->helped)) return;
+        seen = atomic_load(&s->helps);
+        if (poll(&wake, 1, REST_MS) != 0) continue;
+        if (atomic_load(&s->helps) == seen) atomic_store(&s->helped, false);
+    }
 }
 
 /* Stopping: true when nothing is left to do. With the lock held. */
@@ -409,8 +478,9 @@ void *serve_loop(void *server) {
     for (bool done = false; !done;) {
         struct epoll_event events[2];
         (void)epoll_wait(s->epoll_fd, events, 2, ms);
+        if (atomic_load(&s->helped)) rest(s);
         pthread_mutex_lock(&s->lock);
-        turn(s);
+        turn(s, false);
         ms = wait_ms(s);
         done = is_done(s);
         pthread_mutex_unlock(&s->lock);

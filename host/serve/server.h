@@ -4,7 +4,7 @@
  * step of a request (its head, its body, the taking of the answer) has idle_timeout to be done with, however its bytes drip; the
  * time that an answer waits for other threads does not count. At the limit of connections the one idle longest makes room.
  *
- * A request is met by the first route of its path and method and handled when its body is there, in the server's thread: the handler replies,
+ * A request is met by the first route of its path and method and handled when its body is there, in the thread that serves: the handler replies,
  * or lets it wait for another thread, which wakes it. Memory of bodies and answers comes from one region sized at start (blocks.h).
  * What no route is asked about: 400 (malformed), 401, 404, 405 with Allow, 411, 413, 431; OPTIONS; HEAD as GET without the body. Every
  * answer is counted. libmicrohttpd itself allocates a little per connection and response; nothing else does after start. */
@@ -64,13 +64,28 @@ ride_status ride_serve_routes(ride_server *server, const ride_http_route *routes
 void ride_serve_call(ride_server *server, void (*function)(void *context), void *context);
 /* Runs in the server's thread whenever it has served what was at hand: the place to wake others once for many requests. One per server. */
 void ride_serve_after(ride_server *server, void (*function)(void *context), void *context);
+
+/* Whoever answers requests and comes by often may serve in the place of the server's thread, which rests meanwhile: nothing is handed from one
+ * thread to the other then. Handlers run in the helper's thread, and ride_serve_after's function does not: the helper looks itself. One
+ * helper; one that does not come by for 2 ms is not waited for. */
+typedef enum ride_served {
+    RIDE_SERVED_NOT,  /* the server's thread is at it, or it stops */
+    RIDE_SERVED_MORE, /* there is more to serve at once, of which no descriptor tells */
+    RIDE_SERVED_ALL,
+} ride_served;
+/* Serves what is at hand, with the answers that were woken. Never waits. */
+ride_served ride_serve_help(ride_server *server);
+/* The server's thread serves again. The helper's thread. */
+void ride_serve_help_end(ride_server *server);
+int ride_serve_fd(const ride_server *server); /* can be read when there is something to serve */
+
 ride_blocks *ride_serve_blocks(ride_server *server);
 ride_metrics *ride_serve_metrics(ride_server *server);
 size_t ride_serve_body_bytes_max(const ride_server *server);
 /* Destroys the object when the server has stopped, the last one first: what routes point to. At most RIDE_HTTP_TABLES_MAX. */
 void ride_serve_own(ride_server *server, void (*destroy)(void *object), void *object);
 
-/* ---- a request; in the server's thread only, but for ride_http_wake ---- */
+/* ---- a request; in the thread that serves only, but for ride_http_wake ---- */
 const char *ride_http_method(const ride_http_request *request);
 const char *ride_http_path(const ride_http_request *request);
 /* The segment that the i-th {…} of the route's path took; not terminated. */
@@ -107,9 +122,9 @@ void ride_http_error(ride_http_request *request, uint32_t code, const char *reas
                      const char *format, ...) RIDE_PRINTF(5, 6);
 /* The answer that it has: its code, or 0 when it has none yet. */
 uint32_t ride_http_answer(const ride_http_request *request, const char **type, const char **text, size_t *bytes);
-/* No answer yet: `woken` is called, in the server's thread, after somebody's ride_http_wake, and replies. */
+/* No answer yet: `woken` is called, in the thread that serves, after somebody's ride_http_wake, and replies. */
 void ride_http_wait(ride_http_request *request, ride_http_handler woken, void *context);
-/* Any thread, once for each wait. */
+/* Any thread, once for each wait. A helper takes it along when it comes by next. */
 void ride_http_wake(ride_http_request *request);
 /* Called when the request is over: the answer was taken, or the connection is gone. At most one. */
 void ride_http_on_end(ride_http_request *request, ride_http_handler ended, void *context);

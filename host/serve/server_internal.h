@@ -36,6 +36,19 @@ typedef enum serve_phase {
     SERVE_SEND,
 } serve_phase;
 
+/* Headers that are asked for in every request: found in one pass over all that came (server.c has their names). */
+enum {
+    SERVE_CONTENT_LENGTH,
+    SERVE_CONTENT_TYPE,
+    SERVE_CONTENT_ENCODING,
+    SERVE_TRANSFER_ENCODING,
+    SERVE_EXPECT,
+    SERVE_AUTHORIZATION,
+    SERVE_IDEMPOTENCY_KEY,
+    SERVE_CE_SPECVERSION,
+    SERVE_KNOWN,
+};
+
 typedef struct serve_text {
     const char *name;
     char value[SERVE_HEADER_BYTES];
@@ -53,7 +66,8 @@ struct ride_http_request {
     /* the request */
     bool began, handled;
     const char *method, *path;
-    const serve_route *route; /* NULL: none was found */
+    const char *known[SERVE_KNOWN]; /* values, libmicrohttpd's; NULL: not there */
+    const serve_route *route;       /* NULL: none was found */
     struct {
         const char *text;
         size_t bytes;
@@ -107,6 +121,8 @@ struct ride_server {
     bool progress, is_tls; /* this pass of the daemon did something */
     _Atomic(ride_http_request *) woken;
     atomic_bool wake_pending;
+    atomic_bool helped; /* another thread serves in the place of the server's: ride_serve_help */
+    atomic_uint helps;  /* how often it came by */
     void (*after)(void *context);
     void *after_context;
     atomic_bool stops;

@@ -67,7 +67,7 @@ const char *ride_http_param(const ride_http_request *r, uint32_t i, size_t *byte
 }
 
 bool ride_http_is_type(const ride_http_request *r, const char *type) {
-    const char *said = serve_header(r, "Content-Type");
+    const char *said = r->connection != NULL ? r->known[SERVE_CONTENT_TYPE] : NULL;
     size_t bytes = strlen(type);
     if (said == NULL || strncasecmp(said, type, bytes) != 0) return false;
     said += bytes;
@@ -176,9 +176,9 @@ void ride_http_on_end(ride_http_request *r, ride_http_handler ended, void *conte
 }
 
 void ride_http_wake(ride_http_request *r) {
-    ride_server *s = r->server;
+    ride_server *s = r->server; /* r may be over as soon as it is in the list */
     ride_http_request *first = atomic_load_explicit(&s->woken, memory_order_relaxed);
     do r->woken_next = first;
-    while (!atomic_compare_exchange_weak_explicit(&s->woken, &first, r, memory_order_release, memory_order_relaxed));
-    serve_wake(s);
+    while (!atomic_compare_exchange_weak(&s->woken, &first, r));
+    if (!atomic_load(&s->helped)) serve_wake(s); /* who ends the help looks at the list behind that */
 }

@@ -57,13 +57,13 @@ def until(what, true, seconds):
 
 
 class Broker:
-    """A real one (tests/services/kafka), with a session timeout that a test can wait for."""
+    """A real one (tests/services/kafka), with a session timeout that a test can wait for. options: more lines of its properties, separated by ;"""
 
-    def __init__(self, folder):
+    def __init__(self, folder, options=""):
         self.script = TOP / "tests/services/kafka/kafka"
         if not self.script.exists() or not Path(TOPIC_TOOL).exists():
             skip("this build has no Kafka")
-        self.env = dict(os.environ, RIDE_SERVICE_DIR=str(folder), KAFKA_OPTS="group.min.session.timeout.ms=500")
+        self.env = dict(os.environ, RIDE_SERVICE_DIR=str(folder), KAFKA_OPTS=f"group.min.session.timeout.ms=500;{options}".rstrip(";"))
         started = subprocess.run([self.script, "start"], env=self.env, capture_output=True, text=True, check=False)
         if started.returncode == 77:
             skip(started.stdout.strip().splitlines()[-1])
@@ -124,13 +124,14 @@ class Engine:
         self.folder = Path(folder) / name
         self.folder.mkdir(parents=True, exist_ok=True)
         self.process, self.log, self.starts = None, None, 0
+        self.variables = {}  # of its environment, beside those of the test
         self.phases = Phases(self.phase_path())
 
     def start(self):
         self.starts += 1
         self.log = open(self.folder / f"log-{self.starts}", "wb")  # pylint: disable=consider-using-with
         self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
-                                        start_new_session=True)
+                                        env=dict(os.environ, **self.variables), start_new_session=True)
 
     def log_text(self):
         return (self.folder / f"log-{self.starts}").read_text(errors="replace")
@@ -354,9 +355,9 @@ class Load:
             self.process.wait()
 
 
-def judged(broker, engine, folder, acknowledged, verify=True):
+def judged(broker, engine, folder, acknowledged, verify=True, requests=False):
     """What the oracle says of the engine's topics, and of several partitions what `ride verify` says. What the broker acknowledged and does
-    not have is not the engine's fault, but this test could not see it: an error."""
+    not have is not the engine's fault, but this test could not see it: an error. requests: results of HTTP requests are there too, and left out."""
     folder, topics = Path(folder), engine.topics
     inputs = list(records.read(broker.dump(topics.tx, folder / "tx.records")))
     there = {(record.partition, record.offset) for record in inputs}
@@ -364,6 +365,8 @@ def judged(broker, engine, folder, acknowledged, verify=True):
         raise RuntimeError(f"the broker lost {len(acknowledged - there)} records that it had acknowledged")
     letters = list(records.read(broker.dump(topics.rejects, folder / "rejects.records"))) if engine.has_rejects else ()
     results = list(records.read(broker.dump(topics.decisions, folder / "decisions.records")))
+    if requests:
+        results, letters = ([r for r in some if (oracle.source_of(r) or ("",))[0] != "http"] for some in (results, letters))
     expected = engine.expected(inputs)
     report = oracle.judge(topics.tx, inputs, results, letters, expected, engine.id_field)
     report["compared_with"] = "an independent run" if expected is not None else "nothing"

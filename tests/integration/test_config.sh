@@ -32,7 +32,7 @@ END
 # check: good, from anywhere, with the memory that is bounded.
 code 0 check --config conf/run.yaml
 grep -qx 'the configuration is good' out || fail "not good: $(cat out)"
-grep -Eq 'window state of card .* 20000 keys' out || fail "no window state: $(cat out)"
+grep -Eq 'window state of card .* 20000 keys of 100 events' out || fail "no window state: $(cat out)"
 grep -Eq '^  in all +[0-9.]+ MiB' out || fail "no sum: $(cat out)"
 grep -Eq '^  batches in hand +1280 +[0-9.]+ MiB  scheduler.max_batch$' out || fail "no bound of batches: $(cat out)"
 code 0 check --config conf/run.yaml --set backend.memory=1MiB; grep -q 'less than the keys' out || fail "a bound too small is not told"

@@ -13,6 +13,7 @@ scripts/python tests/fault/kills.py --kills "$kills" --broker-kills "$((kills / 
 scripts/python tests/fault/kills.py --kills "$((kills / 10))" --broker-kills 2 --partitions 1 --seed 2 || failed=$?
 scripts/python tests/fault/rebalance.py --rounds "${RIDE_TEST_REBALANCES:-40}" || failed=$?
 scripts/python tests/fault/overload.py --seconds 60 || failed=$?
+scripts/python tests/fault/overload_http.py --seconds 60 || failed=$?
 echo "figure: kills $kills"
 echo "figure: specs $RIDE_RANDOM_SERVICE"
 exit "$failed"

@@ -5,6 +5,7 @@
 #include "engine/drift.h"
 #include "engine/profile.h"
 #include "tests/support/alloc_count.h"
+#include "tests/support/steady_stream.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,39 +20,8 @@
         }                                                                                                              \
     } while (0)
 
-/* One event a second: of 300,000 the windows, the horizon of the ids and the delay of labels see two hours. */
 enum { EVENTS = 300000, COUNT_FROM = EVENTS / 3, COUNT_TO = EVENTS - EVENTS / 50 };
 static const char *now = "start";
-
-static const char spec_form[] =
-    "version: 1\n"
-    "sources:\n"
-    "  tx:\n"
-    "    format: %s\n"
-    "    event_time: {field: ts, unit: s}\n"
-    "    event_id: id\n"
-    "    dedup: 2h\n"
-    "    %s\n"
-    "    watermark: {bound: 30s, allowed_lateness: 10m}\n"
-    "    fields: {id: u64, ts: {type: timestamp, unit: s}, card: string, shop: u32, amount: {type: decimal, scale: 2, "
-    "min: "
-    "0, max: 100000}, kind: {type: string, category: [chip, web]}, fraud: bool}\n"
-    "%s"
-    "entities:\n"
-    "  card: {keys: [card], horizon: 2h, expected_keys: 2000}\n"
-    "  shop: {keys: [shop], horizon: 2h, expected_keys: 200}\n"
-    "features:\n"
-    "  - {entity: card, column: amount, agg: [count, sum, mean, std, min, max, last], windows: [10m, 1h]}\n"
-    "  - {entity: card, column: shop, agg: [distinct, first_seen], windows: [1h]}\n"
-    "  - {entity: card, agg: [since_last, since_first]}\n"
-    "  - {name: web_1h, entity: card, agg: [count], windows: [1h], where: \"kind == 'web'\"}\n"
-    "  - {entity: shop, agg: [count, risk], windows: [1h], delay: 30m, labels: fixed}\n"
-    "  - {name: ratio, expr: \"amount / coalesce(card_amount_mean_1h, 1)\"}\n";
-static const char labels_form[] = "  backs:\n"
-                                  "    format: csv\n"
-                                  "    event_time: {field: ts, unit: s}\n"
-                                  "    labels: {source: tx, key: id, value: fraud}\n"
-                                  "    fields: {id: u64, fraud: bool}\n";
 
 typedef struct stream {
     const char *name, *format; /* of the events */
@@ -91,37 +61,27 @@ static const stream streams[] = {
      .run = {.record = RIDE_RECORD_DECISION, .shards = 3, .rules = rules, .rules_count = 2}},
 };
 
-static uint32_t random_below(uint32_t below) {
-    static uint64_t state = 1;
-    state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (uint32_t)((state >> 33) % below);
-}
-
 static void write_events(const char *path, bool is_json) {
+    char text[STEADY_EVENT_BYTES];
     FILE *file = fopen(path, "w");
     CHECK(file != NULL);
     if (!is_json) fputs("id,ts,card,shop,amount,kind,fraud\n", file);
-    for (uint32_t i = 0; i < EVENTS; i++) {
-        uint32_t chance = random_below(1000), id = chance < 10 && i > 100 ? i - random_below(100) : i; /* 1 % twice */
-        uint32_t back = chance >= 10 && chance < 30 ? random_below(600) : chance == 30 ? 4000 : 0; /* late, too late */
-        const char *bad = chance == 31 ? "x" : "";                                                 /* no number */
-        uint32_t ts = 1767225600u + i - (back < i ? back : 0), cents = random_below(10000);
-        const char *form = is_json ? "{\"id\":%u,\"ts\":%u,\"card\":\"card-%u\",\"shop\":%u,\"amount\":\"%u.%02u%s\","
-                                     "\"kind\":\"%s\",\"fraud\":%u}\n"
-                                   : "%u,%u,card-%u,%u,%u.%02u%s,%s,%u\n";
-        fprintf(file, form, id, ts, random_below(500), random_below(50), cents / 100, cents % 100, bad,
-                random_below(2) ? "web" : "chip", random_below(50) == 0);
+    for (uint32_t i = 0, card; i < EVENTS; i++) {
+        steady_event(i, is_json, text, &card);
+        fprintf(file, "%s\n", text);
     }
     CHECK(fclose(file) == 0);
 }
 
-/* A label 40 minutes after every twentieth event; some for events that never were, some just before their event. */
 static void write_labels(const char *path) {
+    char text[STEADY_EVENT_BYTES];
     FILE *file = fopen(path, "w");
     CHECK(file != NULL);
     fputs("id,ts,fraud\n", file);
-    for (uint32_t i = 0; i < EVENTS; i += 20)
-        fprintf(file, "%u,%u,%u\n", i % 400 == 0 ? i + EVENTS : i, 1767225600u + i + 2400, i % 3 == 0);
+    for (uint32_t i = 0; i < EVENTS; i += 20) {
+        steady_label(i, EVENTS, false, text);
+        fprintf(file, "%s\n", text);
+    }
     CHECK(fclose(file) == 0);
 }
 
@@ -142,7 +102,7 @@ static ride_run_summary summary;
 static ride_diagnostics findings;
 
 static bool run_stream(const stream *s) {
-    char events[32], command[64], text[4096];
+    char events[32], command[64];
     now = s->name;
     snprintf(events, sizeof events, "events");
     bool is_json = strcmp(s->format, "json") == 0;
@@ -153,9 +113,7 @@ static bool run_stream(const stream *s) {
         snprintf(events, sizeof events, "events%s", strrchr(s->name, '.'));
     }
     if (s->labels) write_labels("labels");
-    snprintf(text, sizeof text, spec_form, s->format, s->labels ? "" : "label: fraud", s->labels ? labels_form : "");
-    FILE *file = fopen("spec.yaml", "w");
-    CHECK(file != NULL && fputs(text, file) >= 0 && fclose(file) == 0);
+    CHECK(steady_spec_write("spec.yaml", s->format, s->labels, true));
     const ride_input_option inputs[] = {{.path = events}, {.name = "backs", .path = "labels"}};
     ride_run_options options = s->run;
     options.spec_path = "spec.yaml";

@@ -1,258 +1,313 @@
-/* The stages of a service on their threads, under ThreadSanitizer too (Criterion does not start there): repeated, rejected and late events,
- * crashes, rebalances, a full outlet and rebuilds, whose results must be inline's; requests, each of which is answered once, also when
- * the service fails; a stop while nothing is acknowledged. */
-#include "../support/log_case.h"
+/* A whole service under threads, for ThreadSanitizer: two shards, reloads by signal, partitions that are revoked, lost and given back by a
+ * script, HTTP scores, questions about the state and /metrics beside it, over a log in memory; again and again for RIDE_SERVICE_STRESS_SECONDS
+ * (default 4), in turn with one clock and HTTP, and with a clock for each partition, which may be another member's for a while. Each time all
+ * is worked and stored.
+ *
+ * Under TSan the program first runs itself with the word `planted`: a thread reads what is the engine's alone, and that must be reported.
+ * ride-test: timeout=900 */
+#include "base/log.h"
+#include "engine/state_desk.h"
+#include "engine/state_http.h"
+#include "serve/admin.h"
+#include "serve/score.h"
+#include "tests/support/steady_service.h"
 
-#define CHECK(condition, ...)                                                                                          \
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define CHECK(condition)                                                                                               \
     do {                                                                                                               \
         if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #condition);                                            \
-            fprintf(stderr, __VA_ARGS__);                                                                              \
-            fputc('\n', stderr);                                                                                       \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                            \
             exit(1);                                                                                                   \
         }                                                                                                              \
     } while (0)
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-enum { EVENTS = 1500, SEEDS = 6, REQUESTS = 3000 };
+#if defined(__SANITIZE_THREAD__)
+enum { TSAN = 1 };
 #else
-enum { EVENTS = 3000, SEEDS = 12, REQUESTS = 20000 };
+enum { TSAN = 0 };
 #endif
+enum { EVENTS = 8000, MOVE_EVENTS = 600, POLLS_AT_END = 20, TSAN_EXIT = 66 };
 
-/* Every fifth event comes again, near enough to be on its way still, or a batch or more later; every fortieth is none. */
-static void spoil(fake_log *log) {
-    fake_message *once = log->messages[0];
-    const int64_t count = log->counts[0];
-    log->messages[0] = NULL;
-    log->counts[0] = 0;
-    for (int64_t i = 0; i < count; i++) {
-        fake_append(log, 0, once[i].key, once[i].key_bytes, once[i].value, once[i].value_bytes);
-        const int64_t back = i % 3 == 0 ? 1 + i % 7 : 1 + i % 90;
-        const fake_message *again = &once[i >= back ? i - back : 0];
-        if (i % 5 == 4) fake_append(log, 0, again->key, again->key_bytes, again->value, again->value_bytes);
-        if (i % 40 == 39) fake_append(log, 0, NULL, 0, "no event", 8);
+/* One life of a service, wired as service_config.c does. */
+typedef struct life {
+    steady_service service;
+    ride_ready *ready;
+    ride_server *http, *admin; /* http NULL: no scores */
+    ride_admin endpoints;
+    state_http state;
+    state_desk *desk;
+    ride_score_options score;
+    _Atomic uint64_t heartbeat_ns;
+    volatile sig_atomic_t reload;
+    uint64_t moved_at, moves; /* of the script */
+    pthread_t engine;
+    atomic_bool over; /* its clients end */
+    bool good;
+} life;
+
+static life *now; /* the only one; the signal handler's */
+static _Atomic uint64_t pages, states, scores, turned_away, reloads;
+static volatile uint64_t planted_sum;
+
+/* ---- the engine's thread ---- */
+
+static ride_status open_http(void *context, const ride_feed_events *events, ride_waker *waker, ride_feed **out,
+                             ride_error *err) {
+    life *l = context;
+    const ride_serve_options serve = {.name = "http", .listen = "127.0.0.1:0", .metrics = l->service.metrics};
+    RIDE_TRY(ride_serve_start(&serve, &l->http, err));
+    l->score = (ride_score_options){.source = "tx", .queue_events_max = 200, .ready = l->ready, .events = *events};
+    return ride_score_feed_open(l->http, &l->score, waker, out, err);
+}
+
+static void on_ready(void *context, const char *part, bool ready, const char *why) {
+    life *l = context;
+    ride_ready_set(l->ready, part, ready, why);
+}
+
+static void on_hangup(int number) {
+    (void)number;
+    now->reload = 1;
+    ride_waker_wake(&now->service.waker);
+}
+
+static void on_reload(void *context, ride_service_tuning *tuning) {
+    life *l = context;
+    static const uint32_t rows[] = {512, 1, 64, 300};
+    const uint64_t turn = atomic_fetch_add(&reloads, 1);
+    tuning->batch_rows_max = rows[turn % 4];
+    tuning->batch_delay_ns = turn % 3 == 0 ? 200000 : 0;
+    CHECK(l->http == NULL || ride_serve_reload(l->http, NULL) == RIDE_OK);
+}
+
+/* All partitions go and come back, some of them to another member and back, some in order and some lost. */
+static void script(fake_log *log) {
+    life *l = now;
+    static const uint32_t others[] = {0, 3, 0, 12, 4, 0};
+    const uint64_t received = l->service.summary.received;
+    const bool waits = log->others != 0 && log->polls_at_end > POLLS_AT_END;
+    if (received < l->moved_at + MOVE_EVENTS && !waits) return;
+    l->moved_at = received;
+    log->polls_at_end = 0;
+    l->moves++;
+    log->rebalance_next = l->moves % 4 == 0 ? FAKE_LOST : FAKE_REVOKED;
+    if (!l->service.keyed) return;
+    log->others = others[l->moves % (sizeof others / sizeof *others)];
+    log->stop_at_end = log->others == 0;
+}
+
+static void *engine(void *context) {
+    life *l = context;
+    l->good = steady_service_run(&l->service);
+    atomic_store(&l->over, true);
+    return NULL;
+}
+
+/* ---- clients ---- */
+
+static int dial(const ride_server *server) {
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)ride_serve_port(server)),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct timeval most = {.tv_sec = 60};
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK(fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most) == 0);
+    CHECK(connect(fd, (struct sockaddr *)&to, sizeof to) == 0);
+    return fd;
+}
+
+/* One request on a connection of its own: the code. */
+static int ask(const ride_server *server, const char *request) {
+    char text[4096];
+    const int fd = dial(server);
+    size_t used = 0;
+    CHECK(send(fd, request, strlen(request), MSG_NOSIGNAL) == (ssize_t)strlen(request));
+    for (ssize_t n; (n = recv(fd, text + (used < 64 ? used : 64), sizeof text - 64, 0)) > 0;) used += (size_t)n;
+    close(fd);
+    CHECK(used > 12);
+    return atoi(text + 9);
+}
+
+static void *watcher(void *context) {
+    life *l = context;
+    static const char *const paths[] = {"/metrics", "/readyz", "/healthz"};
+    for (uint32_t i = 0; !atomic_load(&l->over); i++) {
+        char request[256];
+        snprintf(request, sizeof request, "GET %s HTTP/1.0\r\n\r\n", paths[i % 3]);
+        const int code = ask(l->admin, request);
+        CHECK(code == 200 || (i % 3 == 1 && code == 503));
+        atomic_fetch_add(&pages, 1);
+        snprintf(request, sizeof request, "GET /v1/state?entity=card&key=card-%u HTTP/1.0\r\n\r\n", i % STEADY_CARDS);
+        const int told = ask(l->admin, request);
+        CHECK(told == 200 || told == 404 || told == 429 || told == 503);
+        if (told == 200) atomic_fetch_add(&states, 1);
     }
-    free(once);
+    return NULL;
 }
 
-static void begin(log_case *c) {
-    CHECK(log_case_begin(c, 1, EVENTS), "no memory, or no files");
-    spoil(&c->log);
-}
-
-/* First results of each target in order, and every one as `expected` has it. Returns the repeats. */
-static uint64_t compare(const fake_log *log, const fake_log *expected, const char *what) {
-    const int64_t count = log->counts[0];
-    const fake_result **known = calloc((size_t)count * RIDE_TARGETS, sizeof *known);
-    uint64_t firsts = 0, repeats = 0, wanted = 0;
-    for (uint64_t i = 0; i < expected->results_count; i++, wanted++)
-        known[expected->results[i].offset * RIDE_TARGETS + expected->results[i].target] = &expected->results[i];
-    int64_t last[RIDE_TARGETS] = {-1, -1, -1, -1};
-    bool *seen = calloc((size_t)count * RIDE_TARGETS, sizeof *seen);
-    for (uint64_t i = 0; i < log->results_count; i++) {
-        const fake_result *r = &log->results[i];
-        const int64_t at = r->offset * RIDE_TARGETS + r->target;
-        CHECK(known[at] != NULL && known[at]->bytes == r->bytes && memcmp(known[at]->value, r->value, r->bytes) == 0,
-              "%s: %u of %lld is\n%s\nand was\n%s", what, r->target, (long long)r->offset, r->value,
-              known[at] != NULL ? known[at]->value : "nothing");
-        if (!seen[at]) CHECK(r->offset > last[r->target], "%s: %lld came late", what, (long long)r->offset);
-        if (!seen[at]) last[r->target] = r->offset, firsts++;
-        else repeats++;
-        seen[at] = true;
+static void *scorer(void *context) {
+    life *l = context;
+    for (uint32_t i = 0; !atomic_load(&l->over); i++) {
+        char request[2048], body[1024] = "";
+        size_t used = 0;
+        for (uint32_t e = 0; e <= i % 5; e++)
+            used += (size_t)
+                snprintf(body + used, sizeof body - used,
+                         "{\"id\":%u,\"ts\":%u,\"card\":\"card-%u\",\"shop\":1,\"amount\":\"1.00\",\"kind\":\"web\"}\n",
+                         1u << 30 | (i * 8 + e), (uint32_t)STEADY_BEGIN_S + i, i % STEADY_CARDS);
+        snprintf(request, sizeof request,
+                 "POST %s HTTP/1.0\r\nContent-Type: application/x-ndjson\r\nContent-Length: %zu\r\n\r\n%s",
+                 i % 7 == 6 ? "/v1/events" : "/v1/score", used, body);
+        const int code = ask(l->http, request);
+        CHECK(code == 200 || code == 202 || code == 429 || code == 503);
+        atomic_fetch_add(code < 300 ? &scores : &turned_away, 1);
+        if (code >= 300) usleep(1000);
     }
-    CHECK(firsts == wanted, "%s: %llu results of %llu", what, (unsigned long long)firsts, (unsigned long long)wanted);
-    free(known);
-    free(seen);
-    return repeats;
+    return NULL;
 }
 
-static void anew(log_case *c) {
-    remove(c->journal);
-    c->log.committed[0] = RIDE_OFFSET_NONE;
-    c->log.results = NULL;
-    c->log.results_count = c->log.results_room = 0;
-}
-
-static void results_are_those_of_one_thread(void) {
-    static log_case c;
-    uint64_t repeats = 0, crashes = 0, duplicates = 0;
-    begin(&c);
-    CHECK(log_case_serve(&c, 1, 0) == RIDE_INTERRUPTED, "%s", c.run.err.what);
-    duplicates = c.run.summary.duplicates;
-    CHECK(duplicates > EVENTS / 10, "%llu duplicates", (unsigned long long)duplicates);
-    fake_log expected = c.log;
-    const uint64_t decisions[3] = {c.run.summary.decisions[0], c.run.summary.decisions[1], c.run.summary.decisions[2]};
-    c.options.run.pipelined = true;
-    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
-        char what[32];
-        snprintf(what, sizeof what, "seed %llu", (unsigned long long)seed);
-        anew(&c);
-        c.options.run.batch_rows_max = seed % 3 == 0 ? 5 : seed % 3 == 1 ? 100 : 700;
-        c.options.run.shards = 1 + (uint32_t)(seed % 2);
-        c.log.full_every = 60;
-        c.log.burst_max = seed % 2 == 0 ? 30 : 0;
-        c.log.rebalance_every = seed % 4 == 0 ? 500 : 0; /* rarer than the polls of a rebuild, or it never ends */
-        ride_status st = RIDE_E_IO;
-        for (uint64_t attempt = seed % 2 == 0 ? 0 : 6; st != RIDE_INTERRUPTED;
-             attempt++) { /* every second without a crash */
-            CHECK(attempt < 60, "%s: it does not come to an end", what);
-            st = log_case_serve(&c, seed * 77 + attempt, attempt < 6 ? 30 + seed * 331 * (attempt + 1) % 1900 : 0);
-            CHECK(st == RIDE_INTERRUPTED || strcmp(c.run.err.what, "crash") == 0, "%s: %s", what, c.run.err.what);
-            crashes += st != RIDE_INTERRUPTED;
-        }
-        repeats += compare(&c.log, &expected, what);
-        CHECK(c.log.committed[0] == c.log.counts[0], "%s: everything is stored after a stop", what);
-        if (seed % 2 == 1) {
-            CHECK(c.run.summary.duplicates == duplicates, "%s: %llu duplicates", what,
-                  (unsigned long long)c.run.summary.duplicates);
-            for (int d = 0; d < 3; d++) CHECK(c.run.summary.decisions[d] == decisions[d], "%s: decisions", what);
-        }
-        fake_results_free(&c.log);
+static void *reloader(void *context) {
+    life *l = context;
+    while (!atomic_load(&l->over)) {
+        usleep(7000);
+        pthread_kill(l->engine, SIGHUP);
     }
-    CHECK(crashes > SEEDS && repeats > 50, "%llu crashes, %llu repeats", (unsigned long long)crashes,
-          (unsigned long long)repeats);
-    fake_results_free(&expected);
-    log_case_end(&c);
+    return NULL;
 }
 
-/* ---- requests ---- */
-
-typedef struct requests {
-    ride_feed base;
-    log_case *c;
-    ride_waker *waker;
-    const ride_feed_events *events;
-    uint64_t random;
-    uint32_t stream, polled;
-    bool assigned;
-    bool fails; /* in the end, instead of a stop */
-    _Atomic uint32_t answered, scored, rejected, released;
-    _Atomic uint8_t *answers; /* [REQUESTS] */
-} requests;
-
-static ride_status requests_poll(ride_feed *feed, uint32_t stream, ride_message *out, uint32_t max, uint32_t *count,
-                                 ride_error *err) {
-    requests *r = (requests *)feed;
-    const fake_log *log = &r->c->log;
-    (void)stream;
-    *count = 0;
-    ride_waker_wake(r->waker);
-    if (!r->assigned) {
-        ride_stream_info info = {.source = "tx", .topic = "requests", .committed = RIDE_OFFSET_NONE};
-        RIDE_TRY(r->events->assigned(r->events->context, &info, 1, err));
-        r->stream = info.stream;
-        r->assigned = true;
-        return RIDE_OK;
+/* Reads the engine's own counters without asking it. */
+static void *planted(void *context) {
+    life *l = context;
+    while (!atomic_load(&l->over)) {
+        planted_sum += l->service.summary.received;
+        usleep(100);
     }
-    if (r->polled == REQUESTS && r->fails) return ride_fail(err, RIDE_E_IO, "crash");
-    if (r->polled == REQUESTS) r->c->run.stop = 1;
-    uint32_t wanted = (uint32_t)(fake_random_of(&r->random) % (r->polled % 1000 < 500 ? 10 : 200));
-    if (wanted > max) wanted = max;
-    for (; *count < wanted && r->polled < REQUESTS; (*count)++, r->polled++) {
-        const fake_message *m = &log->messages[0][r->polled % log->counts[0]];
-        out[*count] = (ride_message){.value = m->value,
-                                     .value_bytes = m->value_bytes,
-                                     .stream = r->stream,
-                                     .offset = r->polled,
-                                     .arrival_us = INT64_MIN,
-                                     .polled_ns = 1,
-                                     .handle = r};
+    return NULL;
+}
+
+/* ---- a life ---- */
+
+static void open_life(life *l, bool keyed) {
+    steady_service *s = &l->service;
+    *s = (steady_service){
+        .events = EVENTS, .partitions = 4, .format = RIDE_FORMAT_NDJSON, .labels = !keyed, .keyed = keyed};
+    CHECK(steady_service_begin(s));
+    CHECK(ride_ready_create(s->metrics, &l->ready, NULL) == RIDE_OK);
+    static const char *const parts[] = {"model", "state", "fake", "http", "results"};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        CHECK(ride_ready_add(l->ready, parts[i], i < 2, "not yet", NULL) == RIDE_OK);
+    CHECK(state_desk_create(&s->waker, &l->desk, NULL) == RIDE_OK);
+    const ride_serve_options serve = {.name = "admin", .listen = "127.0.0.1:0", .metrics = s->metrics};
+    const ride_admin_options admin = {.ready = l->ready, .metrics = s->metrics, .heartbeat_ns = &l->heartbeat_ns};
+    CHECK(ride_serve_start(&serve, &l->admin, NULL) == RIDE_OK);
+    CHECK(ride_admin_open(&l->endpoints, &admin, l->admin, NULL) == RIDE_OK);
+    CHECK(state_http_open(&l->state, l->desk, l->admin, NULL) == RIDE_OK);
+    s->log.script = script;
+    s->log.full_every = 3000;
+    s->log.burst_max = 150;
+    s->options.run.shards = 2;
+    s->options.run.batch_rows_max = 512;
+    s->options.reload = &l->reload;
+    s->options.reloaded = on_reload;
+    s->options.reloaded_context = l;
+    s->options.ready = on_ready;
+    s->options.ready_context = l;
+    s->options.desk = l->desk;
+    s->options.heartbeat_ns = &l->heartbeat_ns;
+    if (keyed) return;
+    s->options.feeds[1].open = open_http;
+    s->options.feeds[1].context = l;
+    s->options.feeds_count = 2;
+}
+
+static void close_life(life *l) {
+    ride_serve_stop(l->http, UINT64_C(5000000000));
+    ride_serve_stop(l->admin, 0);
+    state_desk_destroy(l->desk);
+    ride_ready_destroy(l->ready);
+    steady_service_end(&l->service);
+}
+
+static uint64_t live(bool keyed, bool with_planted) {
+    static life l;
+    pthread_t threads[6];
+    uint32_t count = 0;
+    memset(&l, 0, sizeof l);
+    now = &l;
+    open_life(&l, keyed);
+    CHECK(pthread_create(&l.engine, NULL, engine, &l) == 0);
+    while (atomic_load(&l.heartbeat_ns) == 0) usleep(1000); /* it serves: everything is open */
+    CHECK(pthread_create(&threads[count++], NULL, watcher, &l) == 0);
+    CHECK(pthread_create(&threads[count++], NULL, watcher, &l) == 0);
+    CHECK(pthread_create(&threads[count++], NULL, reloader, &l) == 0);
+    if (!keyed) CHECK(pthread_create(&threads[count++], NULL, scorer, &l) == 0);
+    if (!keyed) CHECK(pthread_create(&threads[count++], NULL, scorer, &l) == 0);
+    if (with_planted) CHECK(pthread_create(&threads[count++], NULL, planted, &l) == 0);
+    while (count > 0) pthread_join(threads[--count], NULL);
+    pthread_join(l.engine, NULL);
+    CHECK(l.good && l.moves >= EVENTS / MOVE_EVENTS / 2);
+    CHECK(l.service.summary.received >= EVENTS);
+    const uint64_t moves = l.moves;
+    close_life(&l);
+    return moves;
+}
+
+/* Is the planted race seen? Else nothing that this program does not say means anything. */
+static void check_planted(void) {
+    int fds[2];
+    char text[1 << 16];
+    size_t used = 0;
+    CHECK(pipe(fds) == 0);
+    fflush(NULL);
+    const pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        dup2(fds[1], 2);
+        close(fds[0]);
+        close(fds[1]);
+        setenv("TSAN_OPTIONS", "exitcode=66 halt_on_error=1 log_path=stderr", 1);
+        execl("/proc/self/exe", "service_stress", "planted", (char *)NULL);
+        _exit(127);
     }
-    return RIDE_OK;
-}
-static void requests_answer(ride_feed *feed, const ride_message *message, const ride_answer *answer) {
-    requests *r = (requests *)feed;
-    CHECK(r->answers[message->offset]++ == 0, "%lld was answered twice", (long long)message->offset);
-    r->answered++;
-    r->scored += answer->status == RIDE_OK;
-    r->rejected += answer->status == RIDE_E_DATA;
-}
-static void requests_release(ride_feed *feed, ride_message *messages, uint32_t count) {
-    requests *r = (requests *)feed;
-    for (uint32_t i = 0; i < count; i++)
-        CHECK(r->answers[messages[i].offset] == 1, "%lld is released before its answer", (long long)messages[i].offset);
-    r->released += count;
-}
-static void requests_close(ride_feed *feed) { (void)feed; }
-static ride_status requests_open(void *context, const ride_feed_events *events, ride_waker *waker, ride_feed **out,
-                                 ride_error *err) {
-    static const ride_feed_ops ops = {.name = "requests",
-                                      .poll = requests_poll,
-                                      .release = requests_release,
-                                      .answer = requests_answer,
-                                      .close = requests_close};
-    requests *r = context;
-    (void)err;
-    r->base.ops = &ops;
-    r->events = events;
-    r->waker = waker;
-    *out = &r->base;
-    return RIDE_OK;
+    close(fds[1]);
+    for (ssize_t n; used < sizeof text - 1 && (n = read(fds[0], text + used, sizeof text - 1 - used)) > 0;)
+        used += (size_t)n;
+    text[used] = '\0';
+    close(fds[0]);
+    int status = 0;
+    CHECK(waitpid(child, &status, 0) == child);
+    const bool seen = WIFEXITED(status) && WEXITSTATUS(status) == TSAN_EXIT && strstr(text, "data race") != NULL &&
+                      strstr(text, " planted ") != NULL;
+    if (!seen) fprintf(stderr, "the planted race was not reported, status %d:\n%s\n", status, text);
+    CHECK(seen);
+    puts("a planted race is reported");
 }
 
-/* As log_case_serve, without results by message: nothing but answers. */
-static ride_status serve_without_outlet(log_case *c) {
-    c->run.stop = 0;
-    ride_diagnostics_init(&c->run.findings);
-    return ride_service_run(&c->options, &c->run.summary, &c->run.findings, &c->run.err);
-}
-
-static void every_request_is_answered_once(bool fails, bool has_outlet) {
-    static log_case c;
-    requests r = {.c = &c, .fails = fails, .answers = calloc(REQUESTS, 1)};
-    begin(&c);
-    c.input.format = RIDE_FORMAT_NDJSON;
-    c.options.journal_path = NULL;
-    c.options.run.pipelined = true;
-    c.options.run.batch_rows_max = 100;
-    c.options.feeds[0].open = requests_open;
-    c.options.feeds[0].context = &r;
-    c.log.full_every = 100;
-    for (int64_t i = 0; i < c.log.counts[0]; i++) { /* requests are JSON */
-        fake_message *m = &c.log.messages[0][i];
-        char text[512];
-        const int bytes =
-            i % 40 == 39
-                ? snprintf(text, sizeof text, "{\"tx_id\": ")
-                : snprintf(text, sizeof text,
-                           "{\"tx_id\":%lld,\"ts\":%lld,\"card\":\"c%lld\",\"terminal\":%lld,\"amount\":%lld.50,"
-                           "\"currency\":\"EUR\",\"mcc\":5411,\"channel\":\"pos\",\"country\":\"DE\","
-                           "\"is_fraud\":false}",
-                           (long long)(i - i % 9), 1767225600000 + (long long)i * 1000, (long long)i % 50,
-                           (long long)i % 9, (long long)i % 70);
-        m->value = strdup(text);
-        m->value_bytes = (uint32_t)bytes;
-    }
-    const ride_status st = has_outlet ? log_case_serve(&c, 4, 0) : serve_without_outlet(&c);
-    CHECK(st == (fails ? RIDE_E_IO : RIDE_INTERRUPTED), "%s", c.run.err.what);
-    CHECK(r.answered == r.polled && r.released == r.polled && r.polled == REQUESTS,
-          "%u answered, %u released, %u taken", r.answered, r.released, r.polled);
-    CHECK(r.rejected > REQUESTS / 50, "%u rejected, %u scored", r.rejected, r.scored);
-    CHECK(fails || r.scored + r.rejected == REQUESTS, "%u rejected, %u scored", r.rejected, r.scored);
-    CHECK(r.scored > 0, "none is scored");
-    for (int64_t i = 0; i < c.log.counts[0]; i++) free((char *)(uintptr_t)c.log.messages[0][i].value);
-    free((void *)r.answers);
-    log_case_end(&c);
-}
-
-static void a_stop_ends_although_nothing_is_acknowledged(void) {
-    static log_case c;
-    for (uint32_t batch = 1; batch <= 512; batch *= 512) {
-        begin(&c);
-        c.options.run.pipelined = true;
-        c.options.run.batch_rows_max = batch;
-        c.options.drain_timeout_ns = 50000000;
-        c.log.is_away = true;
-        c.log.polls_left = 50;
-        CHECK(log_case_serve(&c, 5, 0) == RIDE_PENDING, "%s", c.run.err.what);
-        CHECK(c.log.committed[0] == RIDE_OFFSET_NONE, "something is stored");
-        log_case_end(&c);
-    }
-}
-
-int main(void) {
-    results_are_those_of_one_thread();
-    for (int i = 0; i < 4; i++) every_request_is_answered_once(i % 2 == 1, i / 2 == 1);
-    a_stop_ends_although_nothing_is_acknowledged();
+int main(int argc, char **argv) {
+    const bool is_planted = argc > 1 && strcmp(argv[1], "planted") == 0;
+    const char *wish = getenv("RIDE_SERVICE_STRESS_SECONDS");
+    const double seconds = wish != NULL ? atof(wish) : 4;
+    char folder[] = "/tmp/ride_stress_XXXXXX", command[64];
+    ride_log_set_level(RIDE_LOG_ERROR);
+    if (TSAN && !is_planted) check_planted();
+    CHECK(mkdtemp(folder) != NULL && chdir(folder) == 0);
+    struct sigaction action = {.sa_handler = on_hangup, .sa_flags = SA_RESTART};
+    CHECK(sigaction(SIGHUP, &action, NULL) == 0);
+    const uint64_t began_ns = ride_clock_now_ns(ride_clock_real());
+    uint64_t lives = 0, moves = 0;
+    do moves += live(lives % 2 == 1, is_planted);
+    while (++lives < 2 || (double)(ride_clock_now_ns(ride_clock_real()) - began_ns) < seconds * 1e9);
+    CHECK(chdir("/") == 0);
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    if (system(command) != 0) puts("the test's folder stays");
+    printf("%llu lives: %llu rebalances, %llu reloads, %llu pages, %llu states, %llu scores, %llu turned away\n",
+           (unsigned long long)lives, (unsigned long long)moves, (unsigned long long)reloads, (unsigned long long)pages,
+           (unsigned long long)states, (unsigned long long)scores, (unsigned long long)turned_away);
+    CHECK(reloads > 0 && pages > 0 && states > 0 && scores > 0);
     return 0;
 }

@@ -1,7 +1,8 @@
 /* support/fake_log.h: a log in memory with a feed over it and an outlet into it, for tests of the service: partitions are met in an order
  * that a seed decides, results are acknowledged late, the outlet is full now and then, streams are revoked and given back, and
- * everything ends at once after a number of calls (a crash), after which the log is as a broker would have it.
- * Feed and outlet may be called by two threads: the outlet has chances of its own, and what both touch is atomic. */
+ * everything ends at once after a number of calls (a crash), after which the log is as a broker would have it. While it serves, it allocates
+ * nothing where its results are not kept. Feed and outlet may be called by two threads: the outlet has chances of its own, and what both
+ * touch is atomic. */
 #ifndef RIDE_TESTS_FAKE_LOG_H
 #define RIDE_TESTS_FAKE_LOG_H
 #include "base/clock.h"
@@ -19,6 +20,7 @@ typedef struct fake_message {
     const char *key, *value;
     uint32_t key_bytes, value_bytes;
     int64_t arrival_us;
+    char token[64]; /* its header `ride_request`; "": it has none */
 } fake_message;
 
 typedef struct fake_result {
@@ -31,6 +33,8 @@ typedef struct fake_result {
     } headers[FAKE_HEADERS_MAX];
 } fake_result;
 
+typedef enum fake_rebalance { FAKE_STAYS, FAKE_REVOKED, FAKE_LOST } fake_rebalance;
+
 typedef struct fake_log {
     const char *source, *topic;
     fake_message *messages[FAKE_PARTITIONS_MAX];
@@ -39,24 +43,33 @@ typedef struct fake_log {
     uint32_t partitions;
     uint32_t others; /* bit p: partition p is another member's */
     bool in_turn;    /* a partition is read to its end before the next one begins */
+    bool in_step;    /* the one that is furthest behind is read next, so they end together */
     /* From this partition on they are of another topic; 0 = none is. Its source is given with it. */
     uint32_t other_first;
     const char *other_source, *other_topic;
+    bool other_is_json;
     int64_t committed[FAKE_PARTITIONS_MAX]; /* as the broker has it */
     fake_result *results;                   /* in the order of their arrival */
     uint64_t results_count, results_room;
+    bool forgets; /* results are counted and not kept */
     /* how the next run goes */
+    void (*script)(
+        struct fake_log *log); /* before each poll: may change what follows here, and order a rebalance; may be NULL */
+    fake_rebalance rebalance_next;
     uint64_t random;
     uint64_t crash_after;     /* calls; 0 = never */
     uint32_t full_every;      /* of sends, by chance; 0 = never */
     uint32_t rebalance_every; /* of polls, by chance; 0 = never */
     uint32_t burst_max;       /* messages of one poll, 0 = as many as asked for */
-    bool stop_at_end;         /* sets *stop when everything was polled */
+    uint32_t deliver_max;     /* results acknowledged in one look at the outlet, by chance; 0 = 512 */
+    bool stop_at_end;         /* sets *stop when everything was polled, */
+    const uint64_t *also;     /* and this is 0; NULL: nothing else */
     bool is_away;             /* nothing is acknowledged any more, */
     uint64_t polls_left;      /* and after so many looks at the outlet *stop is set; 0 = never */
     volatile sig_atomic_t *stop;
     _Atomic uint64_t calls;
     uint64_t rebalances;
+    uint64_t polls_at_end; /* in a row: there was nothing left to be polled */
 } fake_log;
 
 static inline uint64_t fake_random_of(uint64_t *random) {
@@ -77,7 +90,8 @@ static inline void fake_append(fake_log *log, uint32_t partition, const char *ke
     if ((n & (n - 1)) == 0)
         log->messages[partition] =
             realloc(log->messages[partition], (size_t)(n == 0 ? 1 : 2 * n) * sizeof(fake_message));
-    log->messages[partition][log->counts[partition]++] = (fake_message){key, value, key_bytes, value_bytes, INT64_MIN};
+    log->messages[partition][log->counts[partition]++] = (fake_message){
+        .key = key, .value = value, .key_bytes = key_bytes, .value_bytes = value_bytes, .arrival_us = INT64_MIN};
 }
 
 /* ---- the feed ---- */
@@ -108,6 +122,7 @@ static inline ride_status fake_assign(fake_feed *f, ride_error *err) {
                                    .partition = (int32_t)p,
                                    .partitions_count = other ? log->partitions - log->other_first : events,
                                    .is_log = true,
+                                   .is_json = other && log->other_is_json,
                                    .committed = log->committed[p],
                                    .log_begin = log->begins[p],
                                    .log_end = log->counts[p],
@@ -141,14 +156,18 @@ static inline ride_status fake_poll(ride_feed *feed, uint32_t stream, ride_messa
     fake_log *log = f->log;
     *count = 0;
     ride_waker_wake(f->waker); /* there may be more at once */
+    if (log->script != NULL) log->script(log);
     if (fake_crashed(log)) return ride_fail(err, RIDE_E_IO, "crash");
     if (!f->assigned) return fake_assign(f, err);
-    if (fake_chance(log, log->rebalance_every)) {
-        bool lost = fake_random(log) % 4 == 0;
+    if (log->rebalance_next == FAKE_STAYS && fake_chance(log, log->rebalance_every))
+        log->rebalance_next = fake_random(log) % 4 == 0 ? FAKE_LOST : FAKE_REVOKED;
+    if (log->rebalance_next != FAKE_STAYS) {
+        const bool lost = log->rebalance_next == FAKE_LOST;
+        log->rebalance_next = FAKE_STAYS;
         f->assigned = false;
         uint32_t mine[FAKE_PARTITIONS_MAX], count_mine = 0;
         for (uint32_t p = 0; p < log->partitions; p++)
-            if (fake_is_mine(log, p)) mine[count_mine++] = f->streams[p];
+            if (f->streams[p] < RIDE_STREAMS_MAX) mine[count_mine++] = f->streams[p];
         f->events->revoked(f->events->context, mine, count_mine, lost);
         if (!lost) fake_commit_now(f);
         log->rebalances++;
@@ -158,16 +177,19 @@ static inline ride_status fake_poll(ride_feed *feed, uint32_t stream, ride_messa
     uint32_t p = (uint32_t)(fake_random(log) % log->partitions);
     for (uint32_t i = log->partitions; i-- > 0 && log->in_turn;)
         if (f->next[i] < log->counts[i]) p = i;
+    for (uint32_t i = 0; i < log->partitions && log->in_step; i++)
+        if (f->next[i] * log->counts[p] < f->next[p] * log->counts[i]) p = i;
     for (uint32_t i = 0; i < log->partitions; i++)
         if (stream != RIDE_STREAM_ANY && f->streams[i] == stream) p = i;
-    int64_t left = log->counts[p] - f->next[p];
+    int64_t left = fake_is_mine(log, p) ? log->counts[p] - f->next[p] : 0;
     if (left == 0 && !f->end_told[p]) {
         f->end_told[p] = true;
         f->events->at_end(f->events->context, f->streams[p]);
     }
     bool all = true;
-    for (uint32_t i = 0; i < log->partitions; i++) all = all && f->next[i] == log->counts[i];
-    if (all && log->stop_at_end) *log->stop = 1;
+    for (uint32_t i = 0; i < log->partitions; i++) all = all && (!fake_is_mine(log, i) || f->next[i] == log->counts[i]);
+    if (all && log->stop_at_end && (log->also == NULL || *log->also == 0)) *log->stop = 1;
+    log->polls_at_end = all ? log->polls_at_end + 1 : 0;
     if (log->burst_max > 0 && max > log->burst_max) max = (uint32_t)(fake_random(log) % log->burst_max) + 1;
     for (; *count < max && left > 0; left--, (*count)++) {
         const fake_message *m = &log->messages[p][f->next[p]];
@@ -186,6 +208,18 @@ static inline ride_status fake_poll(ride_feed *feed, uint32_t stream, ride_messa
 static inline void fake_release(ride_feed *feed, ride_message *messages, uint32_t count) {
     (void)feed;
     memset(messages, 0xAA, count * sizeof *messages); /* whoever still uses them finds nothing */
+}
+
+static inline uint32_t fake_headers(ride_feed *feed, const ride_message *message, ride_header *out, uint32_t max) {
+    fake_feed *f = (fake_feed *)feed;
+    for (uint32_t p = 0; p < f->log->partitions; p++) {
+        if (f->streams[p] != message->stream || max == 0) continue;
+        const char *token = f->log->messages[p][message->offset].token;
+        if (token[0] == '\0') return 0;
+        out[0] = (ride_header){"ride_request", token, (uint32_t)strlen(token)};
+        return 1;
+    }
+    return 0;
 }
 
 static inline void fake_store(ride_feed *feed, uint32_t stream, int64_t next) {
@@ -208,6 +242,7 @@ static inline ride_status fake_feed_open(void *context, const ride_feed_events *
     static const ride_feed_ops ops = {.name = "fake",
                                       .poll = fake_poll,
                                       .release = fake_release,
+                                      .headers = fake_headers,
                                       .store = fake_store,
                                       .commit = fake_commit,
                                       .close = fake_feed_close};
@@ -249,6 +284,11 @@ static inline ride_status fake_send(ride_outlet *outlet, const ride_result *resu
         ride_waker_wake(o->waker); /* there may be room at once */
         return RIDE_FULL;
     }
+    o->pending[o->pending_next++ % FAKE_PENDING_MAX] = result->ticket;
+    if (log->forgets) {
+        log->results_count++;
+        return RIDE_OK;
+    }
     if (log->results_count == log->results_room) {
         log->results_room = log->results_room == 0 ? 1024 : 2 * log->results_room;
         log->results = realloc(log->results, log->results_room * sizeof *log->results);
@@ -271,7 +311,6 @@ static inline ride_status fake_send(ride_outlet *outlet, const ride_result *resu
     }
     r->partition = (uint32_t)atoi(fake_header(result, "source_partition", text));
     r->offset = atoll(fake_header(result, "source_offset", text));
-    o->pending[o->pending_next++ % FAKE_PENDING_MAX] = result->ticket;
     return RIDE_OK;
 }
 
@@ -285,7 +324,8 @@ static inline void fake_deliver(fake_outlet *o, uint64_t count) {
 static inline ride_status fake_outlet_poll(ride_outlet *outlet, ride_error *err) {
     fake_outlet *o = (fake_outlet *)outlet;
     (void)err;
-    if (!o->log->is_away) fake_deliver(o, fake_random_of(&o->random) % 512);
+    const uint32_t most = o->log->deliver_max != 0 ? o->log->deliver_max : 512;
+    if (!o->log->is_away) fake_deliver(o, fake_random_of(&o->random) % most);
     if (o->log->polls_left > 0 && --o->log->polls_left == 0) __atomic_store_n(o->log->stop, 1, __ATOMIC_RELAXED);
     return RIDE_OK;
 }
@@ -316,7 +356,7 @@ static inline ride_status fake_outlet_open(void *context, const ride_outlet_even
 }
 
 static inline void fake_results_free(fake_log *log) {
-    for (uint64_t i = 0; i < log->results_count; i++) {
+    for (uint64_t i = 0; i < log->results_count && !log->forgets; i++) {
         free(log->results[i].value);
         free(log->results[i].key);
     }

@@ -98,6 +98,14 @@ Test(budget, a_service_adds_what_is_under_way) {
     ride_config_budget(c, &facts, &b);
     cr_assert_null(item(&b, "messages fetched"));
     cr_assert_null(item(&b, "results on their way"));
+    cr_assert_null(item(&b, "HTTP events to the log"));
+    ride_config_destroy(c);
+    c = load("spec: f\nhttp: {listen: 'h:1', log_topic: l, queue: 1000}\nkafka: b\nstate: s\n");
+    ride_config_budget(c, &facts, &b);
+    cr_assert_eq(item(&b, "messages fetched")->bytes, 128 << 20, "they are read from there");
+    cr_assert_eq(item(&b, "HTTP events to the log")->events, 1000);
+    cr_assert_eq(item(&b, "HTTP events to the log")->bytes, (64 << 20) + 1000 * RIDE_BUDGET_HTTP_WAIT_BYTES);
+    cr_assert_eq(b.bytes, added(&b));
     ride_config_destroy(c);
 }
 

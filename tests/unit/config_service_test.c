@@ -42,7 +42,7 @@ Test(config_service, every_option_reaches_its_field) {
         "  sasl: {mechanism: scram-sha-512, user: u, password_file: pw}\n"
         "  raw: {fetch.wait.max.ms: 5, debug: 'broker,topic', socket.keepalive.enable: true}\n"
         "http: {listen: '0.0.0.0:8080', certificate: hc, key: hk, token_file: tok, body_max: 2MiB, header_max: 8KiB,\n"
-        "       connections_max: 7, idle_timeout: 5s, queue: 99, model_name: fraud}\n"
+        "       connections_max: 7, idle_timeout: 5s, queue: 99, model_name: fraud, log_topic: http}\n"
         "admin: {listen: '[::1]:9090'}\nruntime: {mode: inline, shards: 4, drain_timeout: 3s}\n"
         "journal: {path: j, sync: true}\nscheduler: {policy: fixed, max_delay: 2ms}\n");
     cr_assert(ride_config_is_service(c));
@@ -84,6 +84,7 @@ Test(config_service, every_option_reaches_its_field) {
     cr_assert_eq(c->http.idle_timeout_us, 5000000);
     cr_assert_eq(c->http.queue, 99);
     cr_assert_str_eq(c->http.model_name, "fraud");
+    cr_assert_str_eq(c->http.log_topic, "http");
     cr_assert_str_eq(c->admin.listen, "[::1]:9090");
     cr_assert_eq(c->runtime.mode, RIDE_CONFIG_INLINE);
     cr_assert_eq(c->runtime.shards, 4);
@@ -108,6 +109,7 @@ Test(config_service, defaults_of_a_service) {
     cr_assert_eq(c->http.memory, 64 << 20);
     cr_assert_eq(c->kafka.raw_count, 0);
     cr_assert_null(c->http.listen);
+    cr_assert_null(c->http.log_topic);
     cr_assert_null(c->admin.listen);
     cr_assert_eq(c->http.body_max, 1 << 20);
     cr_assert_eq(c->http.header_max, 16 << 10);
@@ -170,8 +172,25 @@ Test(config_service, what_does_not_go_together_is_told) {
     refuse(SERVICE "scheduler: {policy: greedily}\n", "6:21: `scheduler.policy` must be greedy | fixed, not `greedily`",
            "did you mean `greedy`?");
     refuse(SERVICE "http: {listen: 'h:1', certificate: c}\n", "6:36: `http.certificate` needs `http.key`", "");
-    refuse(SERVICE "http: {listen: 'h:1', log_topic: c}\n", "6:34: `http.log_topic` is not supported yet",
-           "HTTP events are volatile until the log topic is supported");
+}
+
+Test(config_service, the_log_of_http_events_is_a_topic_of_its_own) {
+    ride_config *c = load("spec: f\nhttp: {listen: 'h:1', log_topic: c}\nkafka: b\nstate: s\n"); /* HTTP alone */
+    cr_assert_str_eq(c->http.log_topic, "c");
+    cr_assert(ride_config_is_service(c));
+    ride_config_destroy(c);
+    c = load(SERVICE "http: {listen: 'h:1', log_topic: c}\n");
+    cr_assert_str_eq(c->http.log_topic, "c");
+    ride_config_destroy(c);
+    refuse(SERVICE "http: {log_topic: c}\n", "6:19: `http.log_topic` needs `http.listen`", "");
+    refuse("spec: f\nhttp: {listen: 'h:1', log_topic: c}\nstate: s\n", "2:34: `http.log_topic` needs `kafka.brokers`",
+           "kafka: HOST:PORT");
+    refuse("spec: f\nhttp: {listen: 'h:1', log_topic: c}\nkafka: b\n",
+           "2:34: `http.log_topic` needs `state.dir` or `journal.path`", "state: FOLDER");
+    refuse(SERVICE "http: {listen: 'h:1', log_topic: t}\n",
+           "6:34: `http.log_topic` is the topic of `inputs.tx.topic` too", "a topic of its own");
+    refuse(SERVICE "http: {listen: 'h:1', log_topic: d}\n",
+           "6:34: `http.log_topic` is the topic of `outputs.decisions.topic` too", "a topic of its own");
 }
 
 #define KAFKA(text)                                                                                                    \

@@ -213,3 +213,47 @@ Test(encoder, dead_letters_hide_what_is_sensitive) {
     refuse("{\"card\": \"4111\", \"id\": 1,}\n", RIDE_FORMAT_NDJSON);
     cr_expect(strstr(letters, "\"original\":\"***\"") != NULL, "%s", letters);
 }
+
+/* One byte after the other, as the formats say it. */
+static size_t json_slowly(const char *text, size_t bytes, char *to) {
+    char *at = to;
+    *at++ = '"';
+    for (size_t i = 0; i < bytes; i++) {
+        const uint8_t byte = (uint8_t)text[i];
+        if (byte == '"' || byte == '\\') at += sprintf(at, "\\%c", byte);
+        else if (byte == '\n' || byte == '\r' || byte == '\t')
+            at += sprintf(at, "\\%c", byte == '\n' ? 'n' : byte == '\r' ? 'r' : 't');
+        else if (byte < 0x20) at += sprintf(at, "\\u%04x", byte);
+        else *at++ = (char)byte;
+    }
+    *at++ = '"';
+    return (size_t)(at - to);
+}
+static size_t csv_slowly(const char *text, size_t bytes, char *to) {
+    bool quotes = bytes == 0;
+    char *at = to;
+    for (size_t i = 0; i < bytes; i++) quotes = quotes || strchr(",\"\n\r", text[i] != 0 ? text[i] : 'x') != NULL;
+    if (quotes) *at++ = '"';
+    for (size_t i = 0; i < bytes; i++) {
+        if (text[i] == '"') *at++ = '"';
+        *at++ = text[i];
+    }
+    if (quotes) *at++ = '"';
+    return (size_t)(at - to);
+}
+
+Test(encoder, any_byte_at_any_place_of_a_text_is_escaped_as_it_must_be) {
+    char text[40], quoted[6 * sizeof text + 2], slowly[6 * sizeof text + 8];
+    for (size_t bytes = 0; bytes <= sizeof text; bytes++)
+        for (size_t at = 0; at < (bytes > 0 ? bytes : 1); at++)
+            for (int byte = 0; byte < 256; byte++) {
+                for (size_t i = 0; i < bytes; i++) text[i] = (char)(i % 3 == 0 ? 0x7f + i : 'a' + i % 26);
+                if (bytes > 0) text[at] = (char)byte;
+                size_t n = ride_json_quote(text, bytes, quoted);
+                cr_assert(n == json_slowly(text, bytes, slowly) && memcmp(quoted, slowly, n) == 0, "%zu %zu %d", bytes,
+                          at, byte);
+                n = ride_csv_quote(text, bytes, quoted);
+                cr_assert(n == csv_slowly(text, bytes, slowly) && memcmp(quoted, slowly, n) == 0, "%zu %zu %d", bytes,
+                          at, byte);
+            }
+}
