@@ -1,5 +1,4 @@
-/* engine/service_answer.c: a batch that was sent: the answers of its requests, what is counted of it, and its room again. By who reads, whose the
- * feeds are. */
+/* engine/service_answer.c: the answers of a batch's requests, what is counted of it, and its room again. By who reads, whose the feeds are. */
 #include "engine/service_internal.h"
 
 #include <stdlib.h>
@@ -19,8 +18,8 @@ void service_answer_close(service *s) {
 }
 
 static void answer(service *s, service_batch *b, uint32_t held, const ride_answer *how) {
+    if (held == HELD_NONE) return; /* a message of a log among requests */
     ride_feed *feed = s->feeds[b->held_feed[held]];
-    if (held == HELD_NONE) return;
     feed->ops->answer(feed, &b->held[held], how);
     feed->ops->release(feed, &b->held[held], 1);
     b->held[held].handle = NULL;
@@ -45,7 +44,14 @@ static ride_status answer_all(service *s, const pipeline *p, service_batch *b, r
     }
     for (; letter < b->letters_count; letter++) answer_letter(s, b, &b->letters[letter]);
     b->held_count = 0;
+    return RIDE_OK;
+}
+
+ride_status service_answer(service *s, service_batch *b, ride_error *err) {
+    if (b->held_count == 0) return RIDE_OK;
+    RIDE_TRY(answer_all(s, &s->p, b, err));
     b->end_ns = service_now();
+    b->is_answered = true;
     return RIDE_OK;
 }
 
@@ -81,7 +87,7 @@ static void observe(const service *s, const pipeline *p, const service_batch *b)
 
 ride_status service_done(service *s, service_batch *b, ride_error *err) {
     pipeline *p = &s->p;
-    if (b->held_count > 0) RIDE_TRY(answer_all(s, p, b, err));
+    RIDE_TRY(service_answer(s, b, err));
     observe(s, p, b);
     observe_batch(p, b->end_ns - b->first_ns, b->end_ns);
     batch_empty(b);

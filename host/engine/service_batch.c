@@ -26,6 +26,7 @@ void batch_empty(service_batch *b) {
     b->held_count = 0;
     b->letters_count = b->letters_bytes = 0;
     b->rejected = 0;
+    b->is_answered = false;
     for (uint32_t i = 0; i < RIDE_SOURCES_MAX; i++) b->taken[i] = 0;
 }
 

@@ -160,6 +160,6 @@ ride_status service_emit(service *s, pipeline *p, service_batch *b, ride_error *
     RIDE_TRY(rows_send(s, p, b, err));
     window_end(s, b, p->batch->rows_count);
     phase_set(s, PHASE_PRODUCED);
-    b->end_ns = service_now();
+    if (!b->is_answered) b->end_ns = service_now();
     return RIDE_OK;
 }

@@ -85,6 +85,7 @@ typedef struct service_batch {
     uint32_t run_streams[BATCH_RUNS_MAX]; /* the service's number of each run's stream */
     uint32_t runs_count;
     bool silent;                            /* its rows are read again: nothing goes out */
+    bool is_answered;                       /* its requests have their answers */
     int64_t clock_us, reached_us, least_us; /* of the pipeline behind its last row */
     /* when its first message was taken, it was full, was journalled, computed and sent */
     uint64_t first_ns, begin_ns, journal_ns, compute_ns, end_ns;
@@ -236,8 +237,9 @@ void service_emit_close(service *s);
 ride_status service_encode(ride_encoder *encoder, const pipeline *p, uint32_t row, char *record, size_t *bytes,
                            ride_error *err);
 
-/* service_answer.c: the batch that s->p has was sent: its requests are answered, it is counted and empty. */
+/* service_answer.c: of the batch that s->p has, once it is computed: its requests are answered; and sent: it is counted and empty. */
 ride_status service_answer_open(service *s, ride_error *err);
+ride_status service_answer(service *s, service_batch *b, ride_error *err);
 ride_status service_done(service *s, service_batch *b, ride_error *err);
 void service_answer_close(service *s);
 

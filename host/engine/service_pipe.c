@@ -124,7 +124,7 @@ static ride_status send_step(stage *me, service *s, ride_error *err) {
     service_pipe *pipe = me->pipe;
     service_batch *b = ride_spsc_pop(me->in);
     if (b == NULL) {
-        RIDE_TRY(window_advance(s, err));
+        if (s->outlet != NULL) RIDE_TRY(window_advance(s, err));
         bell_wait(&me->bell, stage_has, me, (uint64_t)IDLE_WAIT_MS * 1000000);
         return RIDE_OK;
     }
@@ -139,8 +139,9 @@ static ride_status send_step(stage *me, service *s, ride_error *err) {
         RIDE_TRY(service_emit(s, &me->p, b, err));
         service_beat(s);
     }
+    if (s->outlet == NULL) RIDE_TRY(window_advance(s, err)); /* before: it is the reader's then */
     stage_pass(pipe->back, b, &pipe->reader);
-    return window_advance(s, err);
+    return s->outlet != NULL ? window_advance(s, err) : RIDE_OK;
 }
 
 static ride_status bind_to(const service *s, uint32_t which, const char *who, ride_error *err) {
@@ -170,14 +171,18 @@ static void *send_main(void *context) {
 bool pipe_is_empty(const service_pipe *pipe) { return pipe->passed == pipe->returned; }
 bool pipe_is_free(const service_pipe *pipe) { return pipe->passed - pipe->returned < PIPE_BATCHES_GREEDY; }
 
-/* A batch was sent: its verdicts to the ids, its requests their answers, its room to the others. */
+/* A batch was sent, and s->p has it: its verdicts to the ids, its requests their answers. */
+static ride_status over(service *s, service_batch *b, ride_error *err) {
+    if (s->p.dedup != NULL) verdicts_remember(&s->p);
+    return service_done(s, b, err);
+}
+
 static ride_status take_back(service *s, service_batch *b, ride_error *err) {
     service_pipe *pipe = s->pipe;
     const uint64_t behind = b->hand.sequence + b->hand.batch->rows_count, events = batch_taken(b);
     const hand mine = hand_of(&s->p);
     hand_take(&s->p, &b->hand);
-    if (s->p.dedup != NULL) verdicts_remember(&s->p);
-    const ride_status st = service_done(s, b, err);
+    const ride_status st = over(s, b, err);
     b->hand = hand_of(&s->p);
     hand_take(&s->p, &mine);
     pipe->returned++;
@@ -256,16 +261,37 @@ static ride_status next_in_hand(service *s, ride_error *err) {
     return RIDE_OK;
 }
 
+/* Nothing is on its way, so what the other stages have is ours, but for an outlet. */
+static ride_status compute_here(service *s, service_batch *b, ride_error *err) {
+    RIDE_TRY(compute(s, &s->pipe->compute.p, b, err));
+    hand_take(&s->p, &b->hand);
+    return service_answer(s, b, err);
+}
+
+static ride_status send_here(service *s, service_batch *b, ride_error *err) {
+    const uint64_t behind = s->p.sequence + s->p.batch->rows_count;
+    RIDE_TRY(service_emit(s, &s->p, b, err));
+    RIDE_TRY(window_advance(s, err));
+    RIDE_TRY(over(s, b, err));
+    s->p.sequence = behind;
+    ride_metric_set(s->m.in_flight, 0);
+    return RIDE_OK;
+}
+
 ride_status pipe_pass(service *s, ride_error *err) {
     service_pipe *pipe = s->pipe;
     service_batch *b = s->b;
+    const bool here = pipe_is_empty(pipe) && s->p.batch->rows_count <= PIPE_ROWS_HERE;
     b->hand = hand_of(&s->p);
+    if (here) RIDE_TRY(compute_here(s, b, err));
+    if (here && s->outlet == NULL) return send_here(s, b, err);
     if (pipe_is_empty(pipe)) s->p.unanswered_from = b->hand.sequence;
     s->p.sequence += s->p.batch->rows_count;
     s->in_flight += batch_taken(b);
     pipe->passed++;
     s->b = &pipe->blank;
-    stage_pass(pipe->compute.in, b, &pipe->compute.bell);
+    if (here) stage_pass(pipe->send.in, b, &pipe->send.bell); /* nobody else has anything for it now */
+    else stage_pass(pipe->compute.in, b, &pipe->compute.bell);
     return next_in_hand(s, err);
 }
 

@@ -9,7 +9,9 @@
  *   reads     clocks, ids and labels, counters of events, its batch; the runs of the journal; streams and feeds
  *   computes  window state, drift, alerts, counters of decisions, its batch
  *   sends     outputs, window of results, its batch
- * When no batch is on its way, who reads has all of it: rebuilds, what is read again, reloads and questions are done then.
+ * When no batch is on its way, who reads has all of it but the outlet and its window: rebuilds, what is read again, reloads and questions are
+ * done then. A batch of a few rows that comes then costs less than handing it over: who reads computes and answers it, and where there
+ * is no outlet it does all. So a service with little to do has the latency of one thread.
  *
  * A verdict for a repeated event: where the first one is of a batch that is still on its way, who stamps leaves how far back it was, and
  * who computes, which has been there, fills it in (pipeline.recent); who stamps puts verdicts with the ids when a batch is back.
@@ -24,7 +26,7 @@
 #include "config/budget.h"
 #include "engine/service_internal.h"
 
-enum { PIPE_BATCHES = RIDE_BUDGET_SERVICE_BATCHES, PIPE_BATCHES_GREEDY = 2 };
+enum { PIPE_BATCHES = RIDE_BUDGET_SERVICE_BATCHES, PIPE_BATCHES_GREEDY = 2, PIPE_ROWS_HERE = 64 };
 
 /* In two steps: the waker of who sends is what the outlet is opened with; the threads begin when everything is open. */
 ride_status pipe_open(service *s, ride_error *err);

@@ -58,6 +58,7 @@ static ride_status through(service *s, ride_error *err) {
         empty(s);
     } else {
         const uint32_t rows = s->p.batch->rows_count;
+        RIDE_TRY(service_answer(s, b, err));
         RIDE_TRY(service_emit(s, &s->p, b, err));
         RIDE_TRY(service_done(s, b, err));
         s->p.sequence += rows;

@@ -1,6 +1,6 @@
 /* After start the data path of a service allocates nothing: poll, decode, journal, windows, rules, results, acknowledgements, stored places,
  * over a log in memory whose keys, ids and labels have reached a steady number, counted from a third of it to nearly its end, all threads and
- * libraries. With a real broker and HTTP beside: tests/long/soak.sh. */
+ * libraries, by one thread and in a pipeline. With a real broker and HTTP beside: tests/long/soak.sh. */
 #include "base/log.h"
 #include "tests/support/alloc_count.h"
 #include "tests/support/steady_service.h"
@@ -59,7 +59,7 @@ static void watch(fake_log *log) {
     }
 }
 
-static bool serve(stream *it) {
+static bool serve(stream *it, bool pipelined) {
     steady_service *s = &it->service;
     const ride_run_summary *told = &s->summary;
     now = it;
@@ -69,6 +69,7 @@ static bool serve(stream *it) {
     s->log.full_every = it->full_every;
     s->log.burst_max = it->burst;
     s->options.run.shards = it->shards;
+    s->options.run.pipelined = pipelined;
     s->options.run.batch_rows_max = it->batch_rows;
     s->options.batch_delay_ns = it->delay_ns;
     counting = 0;
@@ -79,11 +80,12 @@ static bool serve(stream *it) {
     CHECK(!s->labels || (told->labels > EVENTS / 25 && told->labels_unknown > 100));
     steady_service_end(s);
     if (counted.allocations == 0 && counted.maps == 0 && counted.frees == 0) return true;
-    fprintf(stderr,
-            "%s: %llu allocations, %llu maps, %llu frees, %llu bytes in the steady stream (RIDE_ALLOC_TRAP=1 tells the "
-            "first)\n",
-            it->name, (unsigned long long)counted.allocations, (unsigned long long)counted.maps,
-            (unsigned long long)counted.frees, (unsigned long long)counted.bytes);
+    fprintf(
+        stderr,
+        "%s%s: %llu allocations, %llu maps, %llu frees, %llu bytes in the steady stream (RIDE_ALLOC_TRAP=1 tells the "
+        "first)\n",
+        it->name, pipelined ? ", in a pipeline" : "", (unsigned long long)counted.allocations,
+        (unsigned long long)counted.maps, (unsigned long long)counted.frees, (unsigned long long)counted.bytes);
     return false;
 }
 
@@ -97,7 +99,8 @@ int main(void) {
     now = streams;
     CHECK(mkdtemp(folder) != NULL && chdir(folder) == 0);
     bool good = true;
-    for (size_t i = 0; i < sizeof streams / sizeof *streams; i++) good = serve(&streams[i]) && good;
+    for (size_t i = 0; i < sizeof streams / sizeof *streams; i++)
+        for (int mode = 0; mode < 2; mode++) good = serve(&streams[i], mode == 1) && good;
     CHECK(chdir("/") == 0);
     snprintf(command, sizeof command, "rm -rf %s", folder);
     if (system(command) != 0) puts("the test's folder stays");

@@ -192,7 +192,7 @@ static void *planted(void *context) {
 
 /* ---- a life ---- */
 
-static void open_life(life *l, bool keyed) {
+static void open_life(life *l, bool keyed, bool pipelined) {
     steady_service *s = &l->service;
     *s = (steady_service){
         .events = EVENTS, .partitions = 4, .format = RIDE_FORMAT_NDJSON, .labels = !keyed, .keyed = keyed};
@@ -211,6 +211,7 @@ static void open_life(life *l, bool keyed) {
     s->log.full_every = 3000;
     s->log.burst_max = 150;
     s->options.run.shards = 2;
+    s->options.run.pipelined = pipelined;
     s->options.run.batch_rows_max = 512;
     s->options.reload = &l->reload;
     s->options.reloaded = on_reload;
@@ -233,13 +234,13 @@ static void close_life(life *l) {
     steady_service_end(&l->service);
 }
 
-static uint64_t live(bool keyed, bool with_planted) {
+static uint64_t live(bool keyed, bool pipelined, bool with_planted) {
     static life l;
     pthread_t threads[6];
     uint32_t count = 0;
     memset(&l, 0, sizeof l);
     now = &l;
-    open_life(&l, keyed);
+    open_life(&l, keyed, pipelined);
     CHECK(pthread_create(&l.engine, NULL, engine, &l) == 0);
     while (atomic_load(&l.heartbeat_ns) == 0) usleep(1000); /* it serves: everything is open */
     CHECK(pthread_create(&threads[count++], NULL, watcher, &l) == 0);
@@ -300,8 +301,8 @@ int main(int argc, char **argv) {
     CHECK(sigaction(SIGHUP, &action, NULL) == 0);
     const uint64_t began_ns = ride_clock_now_ns(ride_clock_real());
     uint64_t lives = 0, moves = 0;
-    do moves += live(lives % 2 == 1, is_planted);
-    while (++lives < 2 || (double)(ride_clock_now_ns(ride_clock_real()) - began_ns) < seconds * 1e9);
+    do moves += live(lives % 2 == 1, lives / 2 % 2 == 1, is_planted);
+    while (++lives < 4 || (double)(ride_clock_now_ns(ride_clock_real()) - began_ns) < seconds * 1e9);
     CHECK(chdir("/") == 0);
     snprintf(command, sizeof command, "rm -rf %s", folder);
     if (system(command) != 0) puts("the test's folder stays");
