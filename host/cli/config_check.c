@@ -231,11 +231,14 @@ static void print_memory(const check *c) {
         const ride_budget_item *item = &budget.items[i];
         bool ids = !item->is_bounded && item->key[0] == '\0';
         put_item(item->name, item->events,
-                 item->is_bounded ? ride_budget_text(item->bytes, bytes, sizeof bytes) : "not bounded",
-                 ids ? "as many as come within the horizon of the spec" : item->key);
+                 item->is_bounded || item->is_expected ? ride_budget_text(item->bytes, bytes, sizeof bytes)
+                                                       : "not bounded",
+                 ids                 ? "as many as come within the horizon of the spec"
+                 : item->is_expected ? "expected, not bounded: set backend.memory"
+                                     : item->key);
     }
     put_item("in all", 0, ride_budget_text(budget.bytes, bytes, sizeof bytes),
-             budget.is_bounded ? "" : "and what is not bounded");
+             budget.is_bounded ? "" : "and more, where it is not bounded");
     if (c->config->backend_memory != 0 && facts.state_bytes > c->config->backend_memory)
         puts("backend.memory is less than the keys that the spec expects need");
     if (st != RIDE_OK) printf("more than this machine has: %s\n", err.what);

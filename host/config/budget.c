@@ -16,10 +16,16 @@ static void add(ride_budget *b, const char *name, const char *key, uint64_t even
     if (is_bounded) b->bytes = sum(b->bytes, bytes);
     else b->is_bounded = false;
 }
+static void add_expected(ride_budget *b, const char *name, const char *key, uint64_t bytes) {
+    add(b, name, key, 0, bytes, false);
+    b->items[b->count - 1].is_expected = true;
+    b->bytes = sum(b->bytes, bytes);
+}
 
 static void add_state(const ride_config *c, const ride_budget_facts *f, ride_budget *b) {
     if (c->backend_memory != 0) add(b, "window state", "backend.memory", 0, c->backend_memory, true);
-    else add(b, "window state", "backend.memory", 0, f->state_bytes, f->state_is_bounded);
+    else if (f->state_is_expected) add_expected(b, "window state", "backend.memory", f->state_bytes);
+    else add(b, "window state", "backend.memory", 0, 0, false);
     if (f->has_ids) add(b, "event ids", "", 0, 0, false); /* as many as come within the horizon of the spec */
 }
 

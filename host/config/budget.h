@@ -29,7 +29,7 @@ typedef struct ride_budget_facts {
     uint64_t tile_in_bytes, tile_out_bytes; /* of 256 rows */
     uint64_t image_bytes;                   /* spec, rules, model and profile */
     uint64_t state_bytes;                   /* window state of the keys that the spec expects; saturated */
-    bool state_is_bounded;                  /* each entity has expected_keys */
+    bool state_is_expected;                 /* each entity has expected_keys */
     bool has_peers;                         /* ties: peers */
     bool has_ids;                           /* ids are kept, for repeats or for labels */
     uint32_t shards;                        /* as placed; 0 = runtime.shards */
@@ -40,16 +40,17 @@ typedef struct ride_budget_item {
     const char *name;
     uint64_t events; /* bound in events, 0 = in bytes alone */
     uint64_t bytes;
-    bool is_bounded; /* false: `bytes` is nothing to rely on */
-    bool of_batches; /* lies in the pool of the first shard's node */
-    const char *key; /* option that changes it, "" = none */
+    bool is_bounded;  /* it never takes more than `bytes` */
+    bool is_expected; /* else: `bytes` is what the spec expects, and busier keys exceed it; neither: nothing is known */
+    bool of_batches;  /* lies in the pool of the first shard's node */
+    const char *key;  /* option that changes it, "" = none */
 } ride_budget_item;
 
 typedef struct ride_budget {
     ride_budget_item items[RIDE_BUDGET_ITEMS_MAX];
     uint32_t count;
-    uint64_t bytes;  /* sum of the bounded ones; saturated */
-    bool is_bounded; /* all are */
+    uint64_t bytes;  /* sum of the bounded and the expected ones; saturated */
+    bool is_bounded; /* all are bounded: it is never more */
 } ride_budget;
 
 /* Items of nothing are left out. */

@@ -7,9 +7,9 @@
 static void add_state(const ride_spec *spec, ride_budget_facts *out) {
     ride_explain_entity entities[RIDE_ENTITIES_MAX];
     ride_error err = {.status = RIDE_OK};
-    out->state_is_bounded = ride_explain_memory(spec, entities, &err) == RIDE_OK;
-    for (uint32_t e = 0; e < spec->entities_count && out->state_is_bounded; e++) {
-        out->state_is_bounded = entities[e].expected_keys != 0;
+    out->state_is_expected = ride_explain_memory(spec, entities, &err) == RIDE_OK;
+    for (uint32_t e = 0; e < spec->entities_count && out->state_is_expected; e++) {
+        out->state_is_expected = entities[e].expected_keys != 0;
         if (__builtin_add_overflow(out->state_bytes, entities[e].total_bytes_max, &out->state_bytes))
             out->state_bytes = UINT64_MAX;
     }
