@@ -1,6 +1,6 @@
 """Kills the engine, and the broker once, at random moments while HTTP events go through a log, and looks at what became of those that were acknowledged.
 
-    python3 tests/fault/http_kills.py [--kills N] [--clients N] [--partitions N] [--seed N]
+    python3 tests/fault/http_kills.py [--kills N] [--clients N] [--partitions N] [--mode inline|pipeline] [--seed N]
 
 Clients send events of their own, one or some at a time, to /v1/score and /v1/events, and note who got a 200 or 202. Each of these must have a result in the
 decisions topic; all results of a message must have the same bytes, headers and key too; a 200's answer must be the result's value. Events whose client got no
@@ -86,7 +86,7 @@ def judge(kafka, service, answers):
 
 def run(kafka, options, folder):
     chance, name = random.Random(options.seed), f"kills-{options.seed}"
-    service = HttpLog(kafka, folder, name, partitions=options.partitions).start()
+    service = HttpLog(kafka, folder, name, partitions=options.partitions, mode=options.mode).start()
     clients = Clients(service, events_of(folder, EVENTS, seed=options.seed), options.clients, options.seed)
     try:
         for number in range(options.kills):
@@ -107,7 +107,7 @@ def run(kafka, options, folder):
         findings, counts = judge(kafka, service, clients.answers)
         if code != 0:
             findings.append(f"it stopped with {code}")
-        counts |= {"kills": options.kills, "codes": clients.codes, "verify": service.verify()}
+        counts |= {"mode": options.mode, "kills": options.kills, "codes": clients.codes, "verify": service.verify()}
     finally:
         clients.stops = True
         service.close()
@@ -121,6 +121,7 @@ def main(arguments=None):
     options.add_argument("--kills", type=int, default=8)
     options.add_argument("--clients", type=int, default=6)
     options.add_argument("--partitions", type=int, default=2)
+    options.add_argument("--mode", default="inline")
     options.add_argument("--seed", type=int, default=1)
     options = options.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="ride-http-kills-") as folder, Kafka() as kafka:

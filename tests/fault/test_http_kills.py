@@ -1,8 +1,8 @@
 # ride-test: timeout=900
 # ride-test: serial
 # ride-test: release-only (a real broker and many starts; its parts run under sanitizers in unit/logged_feed_test)
-"""kill -9 while HTTP events go through http.log_topic: every event that was acknowledged has a result, repeats have the same bytes; and the judge finds what is
-planted."""
+"""kill -9 while HTTP events go through http.log_topic, half of the kills inline and half in a pipeline: every event that was acknowledged has a result,
+repeats have the same bytes; and the judge finds what is planted."""
 import http_kills
 
 
@@ -39,4 +39,5 @@ def planted():
 
 if __name__ == "__main__":
     planted()
-    http_kills.main([])
+    for number, mode in enumerate(("inline", "pipeline")):
+        http_kills.main(["--kills", "4", "--mode", mode, "--seed", str(1 + number)])

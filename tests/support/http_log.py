@@ -1,6 +1,6 @@
 """`ride run` with http.log_topic beside a real broker: what tests/integration/test_http_log.py and tests/fault/test_http_kills.py share.
 
-    service = HttpLog(kafka, folder, "name")   # topics name-log, name-decisions, name-rejects are there
+    service = HttpLog(kafka, folder, "name")   # topics name-log, name-decisions, name-rejects are there; mode: runtime.mode
     service.start()                            # returns when it is ready
     service.post("/v1/score", event)           # (status, body as JSON, headers); status 0: no answer
 """
@@ -42,7 +42,7 @@ def messages(kafka, topic):
 
 
 class HttpLog:
-    def __init__(self, kafka, folder, name, partitions=2, inputs="", start="earliest"):
+    def __init__(self, kafka, folder, name, partitions=2, inputs="", start="earliest", mode="inline"):
         self.kafka, self.name, self.folder = kafka, name, Path(folder) / name
         (self.folder / "state").mkdir(parents=True)
         spec = self.folder / "spec.yaml"
@@ -55,7 +55,7 @@ class HttpLog:
             f"outputs:\n  decisions: {{topic: {name}-decisions}}\n  rejects: {{topic: {name}-rejects}}\n"
             f"kafka: {{brokers: '{kafka.bootstrap}', group: {name}, start: {start}, {RAW}}}\nstate: {{dir: {self.folder}/state}}\n"
             f"http: {{listen: '127.0.0.1:0', log_topic: {name}-log}}\nadmin: {{listen: '127.0.0.1:0'}}\n"
-            f"log: {{level: info, format: json}}\n")
+            f"runtime: {{mode: {mode}}}\nlog: {{level: info, format: json}}\n")
         self.run, self.log, self.starts, self.address, self.admin = None, None, 0, None, None
 
     def said(self):

@@ -138,6 +138,7 @@ Test(logged_feed, what_was_acknowledged_has_a_result_over_crashes) {
         begin(&l, 1 + (uint32_t)(seed % 2), 1 + (uint32_t)(seed % 3), 600, 1500);
         log_case *c = &l.c;
         c->options.run.batch_rows_max = seed % 3 == 0 ? 1 : seed % 3 == 1 ? 64 : 1024;
+        c->options.run.pipelined = seed / 2 % 2 == 1;
         c->log.full_every = 50;
         c->log.burst_max = 40;
         c->log.rebalance_every = seed % 2 == 0 ? 400 : 0;
