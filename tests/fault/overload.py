@@ -1,6 +1,6 @@
 """Ten times the load that the engine can work: its memory keeps the bound that `ride config check` tells, nothing is lost, and it catches up.
 
-    python3 tests/fault/overload.py [--seconds N] [--rate EVENTS/S] [--partitions N] [--folder DIR]
+    python3 tests/fault/overload.py [--seconds N] [--rate EVENTS/S] [--partitions N] [--mode inline|pipeline] [--folder DIR]
 
 The engine gets a tenth of the time (SIGSTOP, SIGCONT) while the load sends what a whole one could hardly work; its queues are small, so that they are full
 at once. For a while the broker stands still. What counts is the most memory that there ever was (VmHWM)."""
@@ -45,7 +45,7 @@ class Throttle:
 def run(broker, options, topics=Topics()):
     folder = Path(options.folder)
     broker.create(topics, options.partitions)
-    engine = Ride(broker, folder, group=topics.decisions, topics=topics, raw=SMALL)
+    engine = Ride(broker, folder, group=topics.decisions, topics=topics, raw=SMALL, settings=[f"runtime.mode={options.mode}"])
     bound = engine.bound() + ABOVE_BOUND
     with engine, Load(broker, topics.tx, transactions(3), options.rate) as load:
         engine.wait_working()
@@ -75,6 +75,7 @@ def parse(arguments=None):
     options.add_argument("--seconds", type=float, default=10)
     options.add_argument("--partitions", type=int, default=4)
     options.add_argument("--rate", type=float, default=40000)
+    options.add_argument("--mode", default="inline")
     options.add_argument("--folder")
     return options.parse_args(arguments)
 

@@ -1,7 +1,7 @@
 """Ten times the load that the engine can work, over HTTP, with a stream from Kafka beside it: every request is scored or refused at once with 429 and
 Retry-After, memory keeps the bound that `ride config check` tells, every event is counted, and latency is as before within ten seconds.
 
-    python3 tests/fault/overload_http.py [--seconds N] [--partitions N] [--folder DIR]
+    python3 tests/fault/overload_http.py [--seconds N] [--partitions N] [--mode inline|pipeline] [--folder DIR]
 
 The capacity is what a few clients get that always wait for their answer. The load is then open: requests leave at their time, whatever became of
 those before, a thousand events each."""
@@ -147,7 +147,8 @@ def accounted(engine, clients, sent):
 def run(broker, options, topics=Topics()):
     folder, port = Path(options.folder), free_port()
     broker.create(topics, options.partitions)
-    engine = Scorer(broker, folder, group=topics.decisions, topics=topics, settings=[f"http.listen=127.0.0.1:{port}", *SETTINGS])
+    engine = Scorer(broker, folder, group=topics.decisions, topics=topics,
+                    settings=[f"http.listen=127.0.0.1:{port}", f"runtime.mode={options.mode}", *SETTINGS])
     bound = engine.bound() + ABOVE_BOUND
     clients = Clients(port)
     with engine, Load(broker, topics.tx, clients.stream(), STREAM_RATE) as load:
@@ -186,6 +187,7 @@ def parse(arguments=None):
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--seconds", type=float, default=15)
     options.add_argument("--partitions", type=int, default=2)
+    options.add_argument("--mode", default="inline")
     options.add_argument("--folder")
     return options.parse_args(arguments)
 

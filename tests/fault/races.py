@@ -3,8 +3,8 @@
     RIDE_BIN=build/tsan/bin/ride scripts/python tests/fault/races.py [--seconds N] [--rate EVENTS/S] [--seed N] [--planted] [--folder DIR]
 
 First one engine with two shards, HTTP scores, questions about the state, /metrics and reloads beside the load, and a broker that stands still; then two
-engines that share the partitions, of which one leaves and comes back again and again. Every report is a finding but those of races.suppressions, and so
-is a result that is missing. --planted: a race is planted into the engine's process, and must be among the findings.
+engines that share the partitions, of which one, in a pipeline, leaves and comes back again and again. Every report is a finding but those of
+races.suppressions, and so is a result that is missing. --planted: a race is planted into the engine's process, and must be among the findings.
 
 RIDE_BUILD_DIR is the release build, whose tools are used. What is preloaded (tests/support/c11_threads_preload.c) is of the build of RIDE_BIN."""
 import argparse
@@ -165,7 +165,8 @@ def two(broker, options, topics):
     chance = random.Random(options.seed)
     spec = Path(__file__).resolve().with_name("one_entity.yaml")
     engines = [sanitized(Ride(broker, options.folder, name=f"member-{i}", group=topics.decisions, topics=topics, spec=spec,
-                              settings=["runtime.shards=2", "inputs.tx.partition_key=card"]), options) for i in (0, 1)]
+                              settings=["runtime.shards=2", f"runtime.mode={mode}", "inputs.tx.partition_key=card"]), options)
+               for i, mode in enumerate(("inline", "pipeline"))]
     codes, moves = [], 0
     with engines[0], Load(broker, topics.tx, transactions(options.seed, late_rate="0.5%"), options.rate) as load:
         try:
