@@ -15,7 +15,8 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-from http_log import HttpLog, events_of, messages  # noqa: E402
+from http_log import HttpLog, messages  # noqa: E402
+from http_ride import events_of  # noqa: E402
 from kafka_service import Kafka, until  # noqa: E402
 
 EVENTS = 200_000

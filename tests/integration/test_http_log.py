@@ -14,7 +14,8 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-from http_log import RIDE, HttpLog, events_of, messages, ride  # noqa: E402
+from http_log import HttpLog, messages  # noqa: E402
+from http_ride import RIDE, events_of, ride  # noqa: E402
 from kafka_service import Kafka, until  # noqa: E402
 
 BEGAN = time.monotonic()
@@ -41,10 +42,10 @@ def tensors(event):
     return {"inputs": [{"name": name, "shape": [1], "datatype": kinds[name], "data": [value]} for name, value in event.items()]}
 
 
-def the_way(kafka, folder):
+def the_way(kafka, folder, mode):
     """Every kind of request, what is in the topics then, and the same again after a restart."""
-    name, events = "way", events_of(folder, 600)
-    service = HttpLog(kafka, folder, name).start()
+    name, events = f"way-{mode}", events_of(folder, 600)
+    service = HttpLog(kafka, folder, name, mode=mode).start()
     try:
         single = [service.post("/v1/score", event) for event in events[:20]]
         assert all(status == 200 for status, *_ in single), single
@@ -94,7 +95,7 @@ def the_way(kafka, folder):
         assert all(by_id[a["tx_id"]] == a for a in answers), "an answer is not the result"
         letters = messages(kafka, f"{name}-rejects")
         assert len(letters) == 1 and letters[0][4]["source_topic"] == f"{name}-log", letters
-        say(f"{total} requests through the log: results and answers are equal; {service.verify()}")
+        say(f"{mode}: {total} requests through the log: results and answers are equal; {service.verify()}")
         assert service.stop() == 0, service.said()
         before = service.verify()
         told = ride("replay", "--config", service.config, "--event", by_id[answers[50]["tx_id"]]["tx_id"])
@@ -109,7 +110,7 @@ def the_way(kafka, folder):
         assert service.stop() == 0, service.said()
         after = service.verify()
         assert int(after.split()[1].replace(",", "")) == int(before.split()[1].replace(",", "")) + 37, (before, after)
-        say(f"after a restart: {len(rest)} more, {after}")
+        say(f"{mode}, after a restart: {len(rest)} more, {after}")
     finally:
         service.close()
 
@@ -157,10 +158,10 @@ def beside_a_topic(kafka, folder):
         service.close()
 
 
-def a_group_that_begins_at_the_end(kafka, folder):
+def a_group_that_begins_at_the_end(kafka, folder, mode):
     """With `kafka.start: latest` too, what was taken is scored: a kill before the first offset is stored does not skip it."""
-    name, events = "latest", events_of(folder, 100, seed=13)
-    service = HttpLog(kafka, folder, name, start="latest").start()
+    name, events = f"latest-{mode}", events_of(folder, 100, seed=13)
+    service = HttpLog(kafka, folder, name, start="latest", mode=mode).start()
     try:
         status, body, _ = service.post("/v1/events", f"[{','.join(events)}]")
         service.kill()
@@ -170,14 +171,14 @@ def a_group_that_begins_at_the_end(kafka, folder):
         assert service.stop() == 0
         scored = {json.loads(copies[0])["tx_id"] for copies in decisions(kafka, name).values()}
         assert scored == {json.loads(event)["tx_id"] for event in events}, scored
-        say("a group that begins at the end: what was taken before its first offset was stored is there after a kill")
+        say(f"{mode}: a group that begins at the end: what was taken before its first offset was stored is there after a kill")
     finally:
         service.close()
 
 
-def a_broker_that_is_away(kafka, folder):
-    name, events = "away", events_of(folder, 400, seed=10)
-    service = HttpLog(kafka, folder, name).start()
+def a_broker_that_is_away(kafka, folder, mode):
+    name, events = f"away-{mode}", events_of(folder, 400, seed=10)
+    service = HttpLog(kafka, folder, name, mode=mode).start()
     try:
         assert service.post("/v1/score", events[0])[0] == 200
         kafka.service("pause")  # it hangs: requests are taken and not acknowledged
@@ -207,7 +208,7 @@ def a_broker_that_is_away(kafka, folder):
         assert service.stop() == 0, service.said()
         results, log = decisions(kafka, name), messages(kafka, f"{name}-log")
         assert len(results) == len(log), "what is in the log has a result, whatever its client was told"
-        say(f"a broker that hangs: 503 after {seconds:.1f} s; {len(log)} events are in the log; {service.verify()}")
+        say(f"{mode}: a broker that hangs: 503 after {seconds:.1f} s; {len(log)} events are in the log; {service.verify()}")
     finally:
         service.close()
 
@@ -234,10 +235,10 @@ def refusals(kafka, folder):
     say("a missing topic: exit 66; a second process of the group: exit 78, and the first goes on")
 
 
-def a_stop_under_load(kafka, folder):
+def a_stop_under_load(kafka, folder, mode):
     """SIGTERM while requests come: who has a 200 or 202 has a result, and nothing is left to repeat."""
-    name, events = "stop", events_of(folder, 4000, seed=12)
-    service = HttpLog(kafka, folder, name).start()
+    name, events = f"stop-{mode}", events_of(folder, 4000, seed=12)
+    service = HttpLog(kafka, folder, name, mode=mode).start()
     try:
         taken, others, lock = [], [], threading.Lock()
 
@@ -270,7 +271,7 @@ def a_stop_under_load(kafka, folder):
         scored = {json.loads(copies[0])["tx_id"] for copies in results.values()}
         assert all(event_id in scored for *_, event_id in taken), "acknowledged, and no result"
         assert all(len(copies) == 1 for copies in results.values()), "a clean stop leaves nothing to repeat"
-        say(f"a stop under load: {len(taken)} acknowledged, all have a result, {left} of them after the next start; {len(unanswered)} in the log "
+        say(f"{mode}: a stop under load: {len(taken)} acknowledged, all have a result, {left} of them after the next start; {len(unanswered)} in the log "
             f"without an answer; {service.verify()}")
     finally:
         service.close()
@@ -279,9 +280,13 @@ def a_stop_under_load(kafka, folder):
 def main():
     with tempfile.TemporaryDirectory(prefix="ride-http-log-") as temporary, Kafka() as kafka:
         folder = Path(temporary)
-        for case in (the_way, one_partition_is_the_file, beside_a_topic, refusals, a_group_that_begins_at_the_end, a_stop_under_load, a_broker_that_is_away):
+        for case in (one_partition_is_the_file, beside_a_topic, refusals):
             if len(sys.argv) == 1 or case.__name__ in sys.argv[1:]:
                 case(kafka, folder)
+        for case in (the_way, a_group_that_begins_at_the_end, a_stop_under_load, a_broker_that_is_away):  # they stop, kill and start
+            for mode in ("inline", "pipeline"):
+                if len(sys.argv) == 1 or case.__name__ in sys.argv[1:]:
+                    case(kafka, folder, mode)
 
 
 if __name__ == "__main__":
