@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 # ride-test: timeout=400
 """What deploy/ has for Prometheus and Grafana, run by a real Prometheus: promtool's own checks, then a scrape of the real registry with made-up
-traffic, every query of every panel and every rule over it. With RIDE_METRICS_TARGET=HOST:PORT a running engine's admin listener is scraped
-instead; a query is then excused from having a result when a family that it reads has no series there. RIDE_SCRAPES: readings to wait for (15)."""
+traffic, every query of every panel and every rule over it; then the same over a `ride run` that scores events by HTTP, without a broker: there a query is
+excused from having a result when a family that it reads has no series, and those families are the ones of WITHOUT_KAFKA. With RIDE_METRICS_TARGET=HOST:PORT
+a running engine's admin listener is scraped instead, whose families may be any. RIDE_SCRAPES: readings to wait for (15)."""
 import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.parse
 import urllib.request
@@ -16,12 +18,16 @@ from pathlib import Path
 
 TOP = Path(os.environ.get("RIDE_SOURCE_DIR") or Path(__file__).resolve().parents[2])
 sys.path.insert(0, str(TOP / "tests/support"))
+from http_log import EXAMPLE, RULES as DECISIONS  # noqa: E402
+from http_ride import HttpRide, events_of  # noqa: E402
 from metrics_server import Page, Server, Traffic, build_page  # noqa: E402
 
 TARGET, SCRAPES = os.environ.get("RIDE_METRICS_TARGET"), int(os.environ.get("RIDE_SCRAPES", "15"))
 RULES, DASHBOARD = TOP / "deploy/prometheus/rules.yml", json.loads((TOP / "deploy/grafana/ride.json").read_text())
 KNOWN = {m[1]: (m[2], set(re.findall(r"`([a-z_]+)`", m[3]))) for m in
          re.finditer(r"^\| `([a-z_]+)` \| (counter|gauge|histogram) \| (.*?) \|", (TOP / "docs/metrics.md").read_text(), re.M)}
+NOBODY_S = {"ride_queue_bytes", "ride_queue_bytes_max"}  # which are in the list, and no queue tells them
+WITHOUT_KAFKA = {family for family in KNOWN if family.startswith("ride_kafka_")} | NOBODY_S
 SUFFIX = re.compile(r"_(bucket|sum|count)$")
 
 
@@ -124,28 +130,28 @@ class Prometheus:
         subprocess.run([self.script, "stop"], env=self.env, check=True)
 
 
-def check_queries(prometheus, page):
-    """Every query is understood, reads only what there is, and has a result where its families have series."""
+def check_queries(prometheus, page, is_real):
+    """Every query is understood, reads only what there is, and has a result where its families have series, which in a made-up page are all."""
     series, empty, count = check_page(page), [], 0
     for where, query in panels():
         for name in names_in(query):
             assert family_of(name), f"{where}: {name} is not in docs/metrics.md"
         result, count = prometheus.query(query), count + 1
         families = {family_of(name) for name in names_in(query)}
-        if not result and (TARGET is None or families <= series.keys()):
+        if not result and (not is_real or families <= series.keys()):
             # a filter of what is above zero may leave nothing when nothing was met
-            assert re.search(r"> 0\)*$", query) and (TARGET is not None or where == "Start"), f"{where}: no result: {query}"
+            assert re.search(r"> 0\)*$", query) and (is_real or where == "Start"), f"{where}: no result: {query}"
         if not result:
             empty.append(where)
     return count, empty
 
 
-def check_rules(rules, page):
+def check_rules(rules, page, is_real):
     series, alerts = check_page(page), 0
     for rule in rules:
         for name in names_in(rule["query"]):
             assert family_of(name), f"{rule['name']}: {name} is not in docs/metrics.md"
-            if TARGET is None and name != "ride_log_lines_held_total":
+            if not is_real and name != "ride_log_lines_held_total":
                 assert family_of(name) in series, f"{rule['name']}: the page has no {name}"
         alerts += rule["type"] == "alerting"
     told = (TOP / "docs/operations.md").read_text()
@@ -157,36 +163,77 @@ def check_rules(rules, page):
     return alerts
 
 
+def look(folder, target, is_real):
+    """All queries and rules over what Prometheus reads at target. The families that have no series there, and the panels that are empty."""
+    prometheus = Prometheus(folder, target)
+    try:
+        rules = prometheus.wait()
+        text = urllib.request.urlopen(f"http://{target}/metrics", timeout=10).read()
+        missing = KNOWN.keys() - check_page(text).keys()
+        alerts = check_rules(rules, text, is_real)
+        count, empty = check_queries(prometheus, text, is_real)
+    finally:
+        prometheus.stop()
+    print(f"{count} queries of the dashboard, {len(rules)} rules ({alerts} alerts) by Prometheus over {target}")
+    if is_real:
+        print(f"families without series there: {', '.join(sorted(missing)) or 'none'}; empty: {', '.join(empty) or 'none'}")
+    return missing
+
+
+def over_made_up_traffic(scratch):
+    program, why = build_page(scratch)
+    if why == "libride_core.a is not built":
+        print(why)
+        sys.exit(77)
+    assert program, why
+    page = Page(program)
+    server = Server(Traffic(page))
+    try:
+        missing = look(Path(scratch) / "made-up", server.address, is_real=False)
+    finally:
+        server.close()
+        page.close()
+    assert not missing, f"metrics_page.c has no {missing}"
+
+
+def over_a_run(scratch):
+    """Events, repeats and what is no event, as long as it takes."""
+    spec = Path(scratch) / "spec.yaml"
+    spec.write_text((EXAMPLE / "features.yaml").read_text().replace("format: csv", "format: json"))
+    service = HttpRide(scratch, "run", f"spec: {spec}\nmodel: {EXAMPLE}/model/model.json\n{DECISIONS}").start()
+    events, codes, over = events_of(scratch, 20000), {}, threading.Event()
+
+    def client():
+        for number, event in enumerate(events):
+            for body in (event, *(["{"] if number % 10 == 0 else ()), *([event] if number % 10 == 5 else ())):
+                status = service.post("/v1/score", body)[0]
+                codes[status] = codes.get(status, 0) + 1
+            if over.wait(0.005):
+                return
+    thread = threading.Thread(target=client)
+    thread.start()
+    try:
+        missing = look(Path(scratch) / "real", service.admin, is_real=True)
+        assert thread.is_alive(), "the events came to their end"
+    finally:
+        over.set()
+        thread.join()
+        code = service.stop()
+        service.close()
+    assert code == 0, service.said()
+    assert missing == WITHOUT_KAFKA, f"without Kafka there are no series of {missing}, instead of {WITHOUT_KAFKA}"
+    assert set(codes) == {200, 400} and codes[200] > 100, codes
+
+
 def main():
     print(promtool("check", "rules", RULES).strip().splitlines()[-1].strip())
     promtool("test", "rules", "deploy/prometheus/rules_test.yml")
     with tempfile.TemporaryDirectory() as scratch:
-        server = page = None
-        if TARGET is None:
-            program, why = build_page(scratch)
-            if why == "libride_core.a is not built":
-                print(why)
-                sys.exit(77)
-            assert program, why
-            page = Page(program)
-            server = Server(Traffic(page))
-        target = TARGET or server.address
-        prometheus = Prometheus(Path(scratch) / "prometheus", target)
-        try:
-            rules = prometheus.wait()
-            text = urllib.request.urlopen(f"http://{target}/metrics", timeout=10).read()
-            missing = KNOWN.keys() - check_page(text).keys()
-            assert TARGET is not None or not missing, f"metrics_page.c has no {missing}"
-            alerts = check_rules(rules, text)
-            count, empty = check_queries(prometheus, text)
-        finally:
-            prometheus.stop()
-            if server is not None:
-                server.close()
-                page.close()
-    print(f"{count} queries of the dashboard, {len(rules)} rules ({alerts} alerts) by Prometheus over {target}")
-    if TARGET is not None:
-        print(f"families without series there: {', '.join(sorted(missing)) or 'none'}; empty: {', '.join(empty) or 'none'}")
+        if TARGET is not None:
+            look(Path(scratch) / "prometheus", TARGET, is_real=True)
+            return
+        over_made_up_traffic(scratch)
+        over_a_run(scratch)
 
 
 if __name__ == "__main__":
