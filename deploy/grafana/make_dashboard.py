@@ -42,7 +42,7 @@ ROWS = [
     ("Latency", [
         ("To the sink", "lines", "s", 8, "From an event's bytes in the process to its result given to the sink.",
          [(f"p{q}", f"histogram_quantile({float(q) / 100:.10g}, sum by (le) (rate(ride_latency_seconds_bucket{{}}[])))") for q in ("50", "90", "99", "99.9")]),
-        ("Acknowledged", "lines", "s", 8, "From an event's bytes in the process to its result acknowledged by the log.",
+        ("Acknowledged", "lines", "s", 8, "From the bytes of a batch's oldest row in the process to its results acknowledged by the log.",
          [(f"p{q}", f"histogram_quantile({float(q) / 100:.10g}, sum by (le) (rate(ride_delivery_seconds_bucket{{}}[])))") for q in ("50", "90", "99", "99.9")]),
         ("Latency to the sink, all events", "heatmap", "s", 8, "", [("{{le}}", "sum by (le) (increase(ride_latency_seconds_bucket{}[]))")]),
         ("Mean per stage", "stack", "s", 8, "The stages sum to the mean until the result is acknowledged.",

@@ -21,13 +21,13 @@
     X(LABELS, "ride_labels_total", RIDE_COUNTER, "end", "Label rows (chargebacks); end: applied, waiting, rejected")   \
     X(BATCH_ROWS, "ride_batch_rows", RIDE_HISTOGRAM_COUNT, "", "Rows of a batch")                                      \
     X(STAGE_SECONDS, "ride_stage_seconds", RIDE_HISTOGRAM_SECONDS, "stage",                                            \
-      "Time of an event in a stage; stage: queue, read, journal, compute, encode, deliver. Their sums make the sum "   \
-      "of "                                                                                                            \
-      "ride_delivery_seconds, without deliver that of ride_latency_seconds")                                           \
+      "Time of an event in a stage; stage: queue, read, journal, compute, encode, deliver. Their sums without "        \
+      "deliver make the sum of ride_latency_seconds")                                                                  \
     X(LATENCY_SECONDS, "ride_latency_seconds", RIDE_HISTOGRAM_SECONDS, "",                                             \
       "From an event's bytes in this process to its result given to the sink")                                         \
     X(DELIVERY_SECONDS, "ride_delivery_seconds", RIDE_HISTOGRAM_SECONDS, "",                                           \
-      "From an event's bytes in this process to its result acknowledged by the log")                                   \
+      "From the bytes of a batch's oldest row in this process to all of its results acknowledged by the log; each "    \
+      "row counts, labels too")                                                                                        \
     X(QUEUE_ROWS, "ride_queue_rows", RIDE_GAUGE, "queue", "Events in a queue")                                         \
     X(QUEUE_ROWS_MAX, "ride_queue_rows_max", RIDE_GAUGE, "queue", "Events that the queue holds at most")               \
     X(QUEUE_BYTES, "ride_queue_bytes", RIDE_GAUGE, "queue", "Bytes in a queue")                                        \

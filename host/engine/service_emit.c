@@ -158,8 +158,8 @@ static ride_status rows_send(service *s, pipeline *p, const service_batch *b, ri
 ride_status service_emit(service *s, pipeline *p, service_batch *b, ride_error *err) {
     RIDE_TRY(window_begin(s, b, err));
     RIDE_TRY(rows_send(s, p, b, err));
+    if (!b->is_answered) b->end_ns = service_now();
     window_end(s, b, p->batch->rows_count);
     phase_set(s, PHASE_PRODUCED);
-    if (!b->is_answered) b->end_ns = service_now();
     return RIDE_OK;
 }

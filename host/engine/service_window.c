@@ -120,7 +120,7 @@ void window_end(service *s, const service_batch *b, uint32_t rows_count) {
         if (b->rows[row].polled_ns != 0 && b->rows[row].polled_ns < slot->polled_ns)
             slot->polled_ns = b->rows[row].polled_ns;
     slot->rows = rows_count;
-    slot->sent_ns = service_now();
+    slot->sent_ns = b->is_answered ? service_now() : b->end_ns; /* one stage begins where the other ends */
     slot->is_closed = true;
 }
 

@@ -68,11 +68,25 @@ def config(spec, batch, inputs, outputs, more=""):
             f"scheduler: {{max_batch: {batch}}}\nlog: {{level: info, format: json}}\n")
 
 
+def check_stages(page, name, batch):
+    """docs/metrics.md: what events spent in the stages, without deliver, is their latency, but for the rounding of sums of seconds; and with it their delivery, where
+    each is its batch's oldest."""
+    stages, counts = ({re.search('stage="(.*)"', labels)[1]: value for labels, value in page[f"ride_stage_seconds_{what}"].items()} for what in ("sum", "count"))
+    (latency, rows), (delivery, delivered) = ((page[f"ride_{what}_seconds_sum"][""], page[f"ride_{what}_seconds_count"][""]) for what in ("latency", "delivery"))
+    ended = sum(value for labels, value in page["ride_events_total"].items() if "rejected" not in labels)
+    assert counts == {**dict.fromkeys(("queue", "read", "journal", "compute", "encode"), rows), "deliver": delivered}, counts
+    assert rows == ended and delivered == ended + sum(page.get("ride_labels_total", {}).values()), (rows, delivered, ended)
+    whole = sum(stages.values())
+    assert abs(whole - stages["deliver"] - latency) < 1e-6 and latency > 0, f"{name}: {stages} make {whole - stages['deliver']}, not {latency}"
+    assert whole < delivery + 1e-6, f"{name}: {stages} make {whole}, and the delivery is {delivery}"
+    assert batch > 1 or delivered > rows or whole > delivery - 1e-6, f"{name}: {stages} make {whole}, not {delivery}"
+
+
 class Service:
     """`ride run` between topics named after it; its state is in a folder of its own."""
 
     def __init__(self, kafka, folder, name, spec, batch, mode, labels=False, journal=None):
-        self.kafka, self.name, self.folder = kafka, name, folder / name
+        self.kafka, self.name, self.folder, self.batch = kafka, name, folder / name, batch
         (self.folder / "state").mkdir(parents=True)
         if journal:
             shutil.copy(journal, self.journal)
@@ -113,6 +127,7 @@ class Service:
         assert ends["rejected"] == rejected == sum(page["ride_events_rejected_total"].values()), ends
         assert ends["scored"] == sum(page["ride_decisions_total"].values()) and ends["duplicate"] > 0, ends
         assert page["ride_events_in_flight"][""] == 0, page["ride_events_in_flight"]
+        check_stages(page, self.name, self.batch)
         self.run.send_signal(signal.SIGTERM)
         code = self.run.wait(60)
         assert code == 0, f"{self.name}: exit {code}: {self.said()}"
