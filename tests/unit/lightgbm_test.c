@@ -160,6 +160,7 @@ Test(lightgbm, what_is_wrong_is_named) {
     refuse(small, "Tree=0", "threshold=0.5", "threshold=nan", "threshold");
     refuse(small, "Tree=0", "threshold=0.5 0", "threshold=0.5 1", "no set");
     refuse(small, "Tree=0", "threshold=0.5 0", "threshold=0.5 0.5", "no set");
+    refuse(small, "Tree=0", "threshold=0.5 0\ndecision_type=2 1", "threshold=0 0\ndecision_type=1 1", "no set");
     refuse(small, "Tree=0", "type=2 1", "type=12 1", "decision_type");
     refuse(small, "Tree=0", "left_child=1 -1", "left_child=0 -1", "twice");
     refuse(small, "Tree=0", "left_child=1 -1", "left_child=1 -3", "twice");
@@ -194,6 +195,17 @@ static double score(const char *text, double a, double b) {
 }
 
 /* By the rules that the head of lightgbm_trees.c states, not by the program. */
+/* Until 2.2.2 the leaves of an average were answers already, and the file does not say so. */
+Test(lightgbm, an_average_of_a_time_that_is_not_known_is_refused) {
+    char why[256], *old = with(small, "tree", "version=v4", "version=v2\naverage_output");
+    cr_assert_eq(try_bytes(old, strlen(old), why), RIDE_E_MODEL);
+    cr_assert_not_null(strstr(why, "2.2.2"), "%s", why);
+    char *plain = with(old, "tree", "binary sigmoid:1", "regression");
+    cr_assert_eq(try_bytes(plain, strlen(plain), why), RIDE_OK, "%s", why);
+    free(plain);
+    free(old);
+}
+
 Test(lightgbm, what_is_missing_goes_where_the_node_says) {
     const double inf = (double)INFINITY, nan = (double)NAN;
     cr_assert_eq(score(small, 0.5, 0), 1); /* x <= threshold, 0 is a member of 101b */
