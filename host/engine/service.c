@@ -49,6 +49,10 @@ void service_ready(service *s, const char *part, bool ready, const char *why) {
 
 void service_state_ready(service *s) {
     bool ready = !s->must_rebuild && !s->in_rebuild && !s->is_partial;
+    for (uint32_t i = 0; i < s->streams_count; i++) { /* what is read again beyond the end of the journal */
+        const service_stream *stream = &s->streams[i];
+        if (stream->used && stream->is_log && stream->active && stream->next < stream->emit_from) ready = false;
+    }
     for (uint32_t i = 0; i < s->feeds_count; i++)
         ready = ready && (s->feeds[i]->ops->store == NULL || s->feed_assigned[i]);
     if (ready) service_ready(s, "state", true, NULL);

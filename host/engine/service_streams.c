@@ -195,4 +195,5 @@ void streams_revoked(void *context, const uint32_t *streams, uint32_t count, boo
 void streams_at_end(void *context, uint32_t stream) {
     feed_context *c = context;
     c->s->streams[stream].active = false;
+    service_state_ready(c->s);
 }

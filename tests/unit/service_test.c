@@ -207,6 +207,12 @@ static void copy_file(const char *from, const char *to) {
     free(data);
 }
 
+static uint64_t calls_when_ready;
+static void note_ready(void *context, const char *part, bool ready, const char *why) {
+    (void)why;
+    if (ready && strcmp(part, "state") == 0) calls_when_ready = ((log_case *)context)->log.calls;
+}
+
 /* An older copy, which names the partition and has no run of it: what it lacks is read from the topic. */
 Test(service, a_journal_from_before_the_first_event_still_gives_the_windows) {
     static log_case c;
@@ -226,7 +232,10 @@ Test(service, a_journal_from_before_the_first_event_still_gives_the_windows) {
     copy_file(older, c.journal);
     fake_results_free(&c.log);
     c.log.counts[0] = all;
+    c.options.ready = note_ready;
+    c.options.ready_context = &c;
     cr_assert_eq(log_case_serve(&c, 3, 0), RIDE_INTERRUPTED, "%s", c.run.err.what);
+    cr_assert_gt(calls_when_ready, 5, "it is not ready while 1,400 events are read again, in chunks of 256");
     for (int64_t i = 0; i < all; i++, line = strchr(line, '\n') + 1) {
         const fake_result *r = log_case_first_of(&c.log, 0, i);
         cr_assert_eq(r != NULL, i >= all - 100, "%lld", (long long)i);
