@@ -9,7 +9,7 @@ kafka   a topic of N JSON events of 200 bytes and 8 fields, one partition, throu
         with the same headers, and commits (bench/kafka_floor.c). First the results are checked: one for each event, in order, the
         bytes of `ride run` over the same events as a file.
 http    one event a request and 1,000 a request over 16 kept connections, beside libmicrohttpd's empty answer (bench_http_load.c)
-replay  the rebuild of the window state after a stop, beside `ride features run` over the same events as a file
+replay  the rebuild of the window state after a stop, beside `ride run` without a model over the same events as a file
 
 Each of --modes (runtime.mode; as it is by default: auto) is measured in turn, kafka and http. CPU by thread says what more cores than
 are here would give: a pipeline is as fast as its busiest thread. The broker shares the cores. What the machine does besides is printed with every round: a disturbed round is worth nothing."""

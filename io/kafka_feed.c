@@ -173,6 +173,34 @@ static void tell_health(kafka_feed *feed) {
     kafka_client_tell(&feed->client, feed->trouble, feed->events.health, feed->events.context);
 }
 
+/* What topic_health tells of a topic. */
+enum { TOLD_NOTHING = 0, TOLD_READY, TOLD_AWAY, TOLD_MISSING, TOLD_JOINING, TOLD_OTHERS };
+static const char *const told_why[] = {[TOLD_AWAY] = "no broker answers",
+                                       [TOLD_MISSING] = "the topic is not there: create it",
+                                       [TOLD_JOINING] = "its partitions are not given out yet",
+                                       [TOLD_OTHERS] = "other members of the group have its partitions"};
+
+static void tell_topics(kafka_feed *feed) {
+    if (feed->events.topic_health == NULL || feed->client.failed != RIDE_OK) return;
+    if (feed->counted_changes != feed->changes) {
+        feed->counted_changes = feed->changes;
+        for (uint32_t i = 0; i < feed->options.sources_count; i++) feed->topics[i].assigned = 0;
+        for (uint32_t i = 0; i < feed->slots_count; i++) feed->topics[feed->slots[i].source].assigned++;
+    }
+    for (uint32_t i = 0; i < feed->options.sources_count; i++) {
+        struct kafka_topic *topic = &feed->topics[i];
+        const uint8_t now = feed->client.down     ? TOLD_AWAY
+                            : topic->missing      ? TOLD_MISSING
+                            : topic->assigned > 0 ? TOLD_READY
+                            : feed->joined        ? TOLD_OTHERS
+                                                  : TOLD_JOINING;
+        if (topic->told == now) continue;
+        topic->told = now;
+        feed->events.topic_health(feed->events.context, feed->options.sources[i].topic, now == TOLD_READY,
+                                  told_why[now]);
+    }
+}
+
 static void fill(ride_message *out, rd_kafka_message_t *message, uint32_t stream, uint64_t now_ns) {
     rd_kafka_timestamp_type_t type;
     const int64_t ms = rd_kafka_message_timestamp(message, &type);
@@ -247,6 +275,7 @@ static ride_status feed_poll(ride_feed *base, uint32_t stream, ride_message *mes
     }
     tell_lags(feed);
     tell_health(feed);
+    tell_topics(feed);
     if (feed->client.failed == RIDE_OK && messages_max > 0 && feed->changes == changes) {
         if (stream == RIDE_STREAM_ANY) {
             *count = take_any(feed, messages, messages_max, now);

@@ -54,10 +54,13 @@ typedef struct kafka_feed {
     uint64_t given_ns;                        /* when offsets were last given to librdkafka */
     uint64_t stats_count;                     /* of the client, when lags were last told */
     uint64_t commit_count;
-    uint64_t changes; /* of the streams, told to the engine: a poll that told one brings no messages */
+    uint64_t counted_changes; /* when `assigned` was counted */
+    uint64_t changes;         /* of the streams, told to the engine: a poll that told one brings no messages */
     struct kafka_topic {
         bool missing;
         uint32_t partitions; /* 0 = not known */
+        uint32_t assigned;   /* streams of it, as of counted_changes */
+        uint8_t told;        /* what topic_health told last; 0 = nothing yet */
     } * topics;              /* by source */
     char trouble[KAFKA_WHY_BYTES];
     kafka_stream slots[RIDE_STREAMS_MAX];

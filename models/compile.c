@@ -91,10 +91,21 @@ static ride_status match_inputs(compiler *c) {
     return refuse_mismatch(c, why);
 }
 
+/* Then codes are the trainer's, in an order of its own. */
+static bool has_names_of_categories(const ride_model *model) {
+    for (uint32_t i = 0; i < model->inputs_count; i++)
+        if (model->inputs[i].categories != NULL) return true;
+    return false;
+}
+
 /* Translation of one input's category codes from the model's to the vector's. */
 static ride_status match_categories(compiler *c, uint32_t input_index) {
     const ride_model_input *input = &c->model->inputs[input_index];
     const ride_model_source *source = &c->vector[c->inputs[input_index]];
+    if (!input->is_category && source->categories != NULL && has_names_of_categories(c->model))
+        return ride_diagnose(c->findings, RIDE_E_MODEL, NULL, 0, 0, "make it a categorical feature of the model",
+                             "`%.80s` is a category, which the model tests as a number whose codes are not known",
+                             source->name);
     if (!input->is_category || input->categories == NULL || source->categories == NULL) return RIDE_OK;
     uint32_t *codes = malloc(input->categories_count * sizeof *codes);
     if (codes == NULL) return no_memory(c);

@@ -18,26 +18,29 @@ typedef struct objective {
     const char *name;
     ride_forest_link link;
     bool has_sigmoid; /* `sigmoid:` says the scale */
+    bool has_sqrt;    /* `sqrt`: trained on roots */
 } objective;
 
 static const objective objectives[] = {
-    {"regression", RIDE_FOREST_LINK_NONE, false},
-    {"regression_l1", RIDE_FOREST_LINK_NONE, false},
-    {"huber", RIDE_FOREST_LINK_NONE, false},
-    {"fair", RIDE_FOREST_LINK_NONE, false},
-    {"quantile", RIDE_FOREST_LINK_NONE, false},
-    {"mape", RIDE_FOREST_LINK_NONE, false},
-    {"poisson", RIDE_FOREST_LINK_EXP, false},
-    {"gamma", RIDE_FOREST_LINK_EXP, false},
-    {"tweedie", RIDE_FOREST_LINK_EXP, false},
-    {"binary", RIDE_FOREST_LINK_LOGISTIC, true},
-    {"multiclass", RIDE_FOREST_LINK_SOFTMAX, false},
-    {"multiclassova", RIDE_FOREST_LINK_LOGISTIC, true},
-    {"cross_entropy", RIDE_FOREST_LINK_LOGISTIC, true},
-    {"cross_entropy_lambda", RIDE_FOREST_LINK_SOFTPLUS, false},
-    {"lambdarank", RIDE_FOREST_LINK_NONE, false},
-    {"rank_xendcg", RIDE_FOREST_LINK_NONE, false},
-    {"custom", RIDE_FOREST_LINK_NONE, false},
+    {.name = "regression", .link = RIDE_FOREST_LINK_NONE, .has_sqrt = true},
+    {.name = "regression_l1", .link = RIDE_FOREST_LINK_NONE, .has_sqrt = true},
+    {.name = "huber", .link = RIDE_FOREST_LINK_NONE},
+    {.name = "fair", .link = RIDE_FOREST_LINK_NONE, .has_sqrt = true},
+    {.name = "quantile", .link = RIDE_FOREST_LINK_NONE, .has_sqrt = true},
+    {.name = "mape", .link = RIDE_FOREST_LINK_NONE, .has_sqrt = true},
+    {.name = "poisson", .link = RIDE_FOREST_LINK_EXP},
+    {.name = "gamma", .link = RIDE_FOREST_LINK_EXP},
+    {.name = "tweedie", .link = RIDE_FOREST_LINK_EXP},
+    {.name = "binary", .link = RIDE_FOREST_LINK_LOGISTIC, .has_sigmoid = true},
+    {.name = "multiclass", .link = RIDE_FOREST_LINK_SOFTMAX},
+    {.name = "multiclassova", .link = RIDE_FOREST_LINK_LOGISTIC, .has_sigmoid = true},
+    {.name = "cross_entropy", .link = RIDE_FOREST_LINK_LOGISTIC},
+    {.name = "xentropy", .link = RIDE_FOREST_LINK_LOGISTIC},
+    {.name = "cross_entropy_lambda", .link = RIDE_FOREST_LINK_SOFTPLUS},
+    {.name = "xentlambda", .link = RIDE_FOREST_LINK_SOFTPLUS},
+    {.name = "lambdarank", .link = RIDE_FOREST_LINK_NONE},
+    {.name = "rank_xendcg", .link = RIDE_FOREST_LINK_NONE},
+    {.name = "custom", .link = RIDE_FOREST_LINK_NONE},
 };
 
 /* The lines before the trees that are used, and the last one of all. */
@@ -161,7 +164,8 @@ static ride_status read_lines(ride_model_reader *reader, file *f) {
             f->head.categories = (lightgbm_text){line.at + strlen(categories), line.bytes - strlen(categories)};
             f->head.categories_line = f->line;
         } else if (is_tree) RIDE_TRY(tree_begin(reader, f));
-        else if (ride_lightgbm_is(line, "end of trees")) f->has_end = true;
+        else if (ride_lightgbm_is(line, "end of trees") || ride_lightgbm_is(line, "feature importances:"))
+            f->has_end = true; /* the first writers of v2 have only the second */
         else if (f->trees_count > 0) tree_line(&f->trees[f->trees_count - 1], line);
         else head_line(f, line);
     }
@@ -201,8 +205,7 @@ static ride_status read_objective(ride_model_reader *reader, const head *h) {
     snprintf(model->objective, sizeof model->objective, "%s", kind->name);
     while (ride_lightgbm_word(&rest, &word)) {
         static const char sigmoid[] = "sigmoid:";
-        if (ride_lightgbm_is(word, "sqrt") && strcmp(kind->name, "regression") == 0)
-            model->link = RIDE_FOREST_LINK_SIGNED_SQUARE;
+        if (ride_lightgbm_is(word, "sqrt") && kind->has_sqrt) model->link = RIDE_FOREST_LINK_SIGNED_SQUARE;
         if (!kind->has_sigmoid || word.bytes <= strlen(sigmoid) || memcmp(word.at, sigmoid, strlen(sigmoid)) != 0)
             continue;
         if (!ride_text_to_double(word.at + strlen(sigmoid), word.bytes - strlen(sigmoid), &model->link_scale) ||
@@ -226,7 +229,13 @@ static ride_status read_outputs(ride_model_reader *reader, const file *f) {
     if (f->trees_count % model->outputs_count != 0)
         return ride_model_finding(reader, NULL, "%u trees are no whole iterations of %u", f->trees_count,
                                   model->outputs_count);
-    if (f->head.average.bytes > 0) model->mean_of = f->trees_count / model->outputs_count;
+    if (f->head.average.bytes > 0) {
+        if (ride_lightgbm_is(f->head.version, "v2") && model->link != RIDE_FOREST_LINK_NONE)
+            return ride_model_finding(
+                reader, "train it again with LightGBM 2.3 or later",
+                "an average of trees (rf) in a v2 file: its leaves may be answers already, as until 2.2.2, or margins");
+        model->mean_of = f->trees_count / model->outputs_count;
+    }
     model->base_margins = ride_arena_new(model->arena, double, model->outputs_count);
     model->base_scores = ride_arena_new(model->arena, double, model->outputs_count);
     if (model->base_margins == NULL || model->base_scores == NULL)

@@ -20,6 +20,7 @@ typedef struct scratch {
     int64_t *left, *right;
     uint32_t sets_first; /* of the tree, in the model's */
     uint32_t sets_count;
+    uint32_t sets_named; /* by the nodes so far: each set is of one node, in their order */
 } scratch;
 
 static bool next_i64(lightgbm_text *rest, int64_t *out) {
@@ -77,7 +78,7 @@ static ride_status read_sets(ride_model_reader *reader, const lightgbm_tree *t, 
     lightgbm_text boundaries = t->cat_boundaries, words = t->cat_threshold;
     int64_t count = 0, value, word;
     s->sets_first = model->sets_count;
-    s->sets_count = 0;
+    s->sets_count = s->sets_named = 0;
     if (t->num_cat.bytes > 0 && !ride_text_to_i64(t->num_cat.at, t->num_cat.bytes, &count))
         return bad(reader, t, "num_cat is no number");
     if (count == 0) return RIDE_OK;
@@ -104,16 +105,17 @@ static ride_status read_sets(ride_model_reader *reader, const lightgbm_tree *t, 
 
 /* ---- nodes ---- */
 
-static ride_status read_test(ride_model_reader *reader, const lightgbm_tree *t, const scratch *s, int64_t input,
-                             int64_t type, double threshold, ride_model_node *node) {
+static ride_status read_test(ride_model_reader *reader, const lightgbm_tree *t, scratch *s, int64_t input, int64_t type,
+                             double threshold, ride_model_node *node) {
     ride_model *model = reader->model;
     if (input < 0 || input >= model->inputs_count) return bad(reader, t, "split_feature names no feature");
     if (type < 0 || type >> MISSING_SHIFT >= MISSING_KINDS) return bad(reader, t, "decision_type is none");
     const int64_t missing = type >> MISSING_SHIFT;
     node->input = (uint32_t)input;
     if (type & IS_CATEGORY) {
-        if (!(threshold >= 0.0 && threshold < (double)s->sets_count) || threshold != floor(threshold))
+        if (!(threshold >= (double)s->sets_named && threshold < (double)s->sets_count) || threshold != floor(threshold))
             return bad(reader, t, "a node names no set of its categories");
+        s->sets_named = (uint32_t)threshold + 1;
         node->input |= RIDE_NODE_SET | RIDE_NODE_SET_LEFT | RIDE_NODE_SET_FROM_MINUS_1;
         node->set = s->sets_first + (uint32_t)threshold;
         model->inputs[input].is_category = true;

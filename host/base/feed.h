@@ -71,6 +71,8 @@ typedef struct ride_feed_events {
     void (*at_end)(void *context, uint32_t stream);
     /* ready: everything it needs is there. Else `why` in words of a person: "no broker at 127.0.0.1:9092 answers". */
     void (*health)(void *context, bool ready, const char *why);
+    /* The same of one topic of a feed that has several: it is there, and streams of it are assigned. NULL: nobody wants to know. */
+    void (*topic_health)(void *context, const char *topic, bool ready, const char *why);
 } ride_feed_events;
 
 /* How a message ended, for those whose sender waits for the result. */

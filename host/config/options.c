@@ -59,7 +59,9 @@ const config_option config_options[] = {
     {"spec.path", CONFIG_PATH, AT(spec), .required = true, .text = "feature spec (YAML)"},
     {"model.path", CONFIG_PATH, AT(model), .text = "model file; without one there is no `probability`"},
     {"model.best_iteration", CONFIG_BOOL, AT(model_best_iteration), .default_text = "false",
-     .text = "score with the trees up to the file's best iteration only"},
+     .text =
+         "score with the trees up to the file's best iteration only, of XGBoost; refused for LightGBM, whose files do "
+         "not say it"},
     {CONFIG_RULE ".id", CONFIG_NAME, .required = true, .text = "name of the rule, unique; told with each decision"},
     {CONFIG_RULE ".when", CONFIG_TEXT, .required = true,
      .text = "condition over fields, features, `margin` and `probability`"},
@@ -146,13 +148,17 @@ const config_option config_options[] = {
     {"http.memory", CONFIG_SIZE, AT(http.memory), .min = 1 << 20, .max = UINT64_C(1) << 40, .default_text = "64MiB",
      .text = "bodies and answers of all requests together; over it: 429 with Retry-After"},
     {"http.connections_max", CONFIG_COUNT, "connections", 1, 65536, "1024", AT(http.connections_max),
-     .text = "connections at once; over it they are closed"},
+     .text =
+         "connections at once; at the limit the one idle longest, if longer than a second, makes room, else new ones "
+         "wait"},
     {"http.idle_timeout", CONFIG_DURATION, .min = 1000000, .max = UINT64_C(3600000000), .default_text = "60s",
      AT(http.idle_timeout_us), .text = "after which a connection that sends nothing is closed, in whole seconds"},
     {"http.queue", CONFIG_COUNT, "events", 1, 1 << 20, "16384", AT(http.queue),
      .text = "events that wait to be scored; over it: 429 with Retry-After"},
     {"http.model_name", CONFIG_NAME, AT(http.model_name), .default_text = "ride", .text = "name in `/v2/models/NAME`"},
-    {"admin.listen", CONFIG_ADDRESS, AT(admin.listen), .text = "`HOST:PORT` of /metrics, /healthz and /readyz"},
+    {"admin.listen", CONFIG_ADDRESS, AT(admin.listen),
+     .text =
+         "`HOST:PORT` of /metrics, /healthz and /readyz; not set: a service takes 127.0.0.1:9100 when that is free"},
     {"runtime.mode", CONFIG_WORD, AT(runtime.mode), .words = modes, .words_first = RIDE_CONFIG_AUTO,
      .default_text = "auto",
      .text =
@@ -188,7 +194,8 @@ const config_option config_options[] = {
     {"scheduler.buckets", CONFIG_COUNTS, .unit = "rows", .min = 1, .max = 1 << 20,
      .unavailable = "batches are not padded to sizes", .text = "batch sizes that are prepared for"},
     {"scheduler.on_overload", CONFIG_WORD, .words = overloads,
-     .unavailable = "overload always holds the input back (block)", .text = "what happens to events over capacity"},
+     .unavailable = "topics are held back and HTTP is answered 429, nothing else yet",
+     .text = "what happens to events over capacity"},
     {"scheduler.cpu_gpu_split", CONFIG_WORD, .words = splits, .unavailable = "a run uses one backend, backend.name",
      .text = "which device takes which batch"},
     {"log.level", CONFIG_WORD, AT(log_level), .words = levels, .words_first = RIDE_LOG_DEBUG, .default_text = "info",

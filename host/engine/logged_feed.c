@@ -396,6 +396,10 @@ static void log_health(void *context, bool ready, const char *why) {
     logged_feed *f = context;
     f->events.health(f->events.context, ready, why);
 }
+static void log_topic_health(void *context, const char *topic, bool ready, const char *why) {
+    logged_feed *f = context;
+    if (f->events.topic_health != NULL) f->events.topic_health(f->events.context, topic, ready, why);
+}
 /* The engine has no stream of requests: it has the log's. */
 static ride_status requests_assigned(void *context, ride_stream_info *streams, uint32_t count, ride_error *err) {
     (void)context;
@@ -408,7 +412,7 @@ static ride_status open_parts(logged_feed *f, ride_waker *waker, ride_error *err
     const logged_feed_options *o = &f->options;
     const ride_outlet_events writer = {.context = f, .delivered = on_delivered, .health = on_health};
     unsigned char id[ID_BYTES];
-    f->log_events = (ride_feed_events){f, log_assigned, log_revoked, log_at_end, log_health};
+    f->log_events = (ride_feed_events){f, log_assigned, log_revoked, log_at_end, log_health, log_topic_health};
     f->requests_events = (ride_feed_events){.context = f, .assigned = requests_assigned};
     if (getrandom(id, sizeof id, 0) != (ssize_t)sizeof id)
         return ride_fail(err, RIDE_E_INTERNAL, "the system gives no random numbers");

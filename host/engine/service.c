@@ -9,6 +9,7 @@
 #include "engine/shards.h"
 #include "engine/state_desk.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,6 +49,10 @@ void service_ready(service *s, const char *part, bool ready, const char *why) {
 
 void service_state_ready(service *s) {
     bool ready = !s->must_rebuild && !s->in_rebuild && !s->is_partial;
+    for (uint32_t i = 0; i < s->streams_count; i++) { /* what is read again beyond the end of the journal */
+        const service_stream *stream = &s->streams[i];
+        if (stream->used && stream->is_log && stream->active && stream->next < stream->emit_from) ready = false;
+    }
     for (uint32_t i = 0; i < s->feeds_count; i++)
         ready = ready && (s->feeds[i]->ops->store == NULL || s->feed_assigned[i]);
     if (ready) service_ready(s, "state", true, NULL);
@@ -226,6 +231,11 @@ static void feed_health(void *context, bool ready, const char *why) {
     feed_context *c = context;
     service_ready(c->s, c->s->feeds[c->feed] != NULL ? c->s->feeds[c->feed]->ops->name : "source", ready, why);
 }
+static void topic_health(void *context, const char *topic, bool ready, const char *why) {
+    char part[RIDE_TOPIC_BYTES + 8];
+    snprintf(part, sizeof part, SERVICE_TOPIC_PART, topic);
+    service_ready(((feed_context *)context)->s, part, ready, why);
+}
 static void outlet_health(void *context, bool ready, const char *why) { service_ready(context, "results", ready, why); }
 
 static ride_status open_ports(service *s, ride_error *err) {
@@ -238,7 +248,8 @@ static ride_status open_ports(service *s, ride_error *err) {
                                           .assigned = streams_assigned,
                                           .revoked = streams_revoked,
                                           .at_end = streams_at_end,
-                                          .health = feed_health};
+                                          .health = feed_health,
+                                          .topic_health = topic_health};
         RIDE_TRY(o->feeds[i].open(o->feeds[i].context, &s->events[i], o->waker, &s->feeds[i], err));
         s->feeds_count++;
     }

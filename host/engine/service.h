@@ -70,7 +70,9 @@ typedef struct ride_replay {
     uint64_t changed;  /* runs whose events are not what the journal says of them: the log or the journal was changed */
 } ride_replay;
 
-/* Readiness, told whenever it changes: part is "state", a source's name, "kafka", "http" … Any engine thread. */
+/* Readiness, told whenever it changes: part is "model", "state", "kafka", "kafka:TOPIC" of each topic that is read, "http", "results". Any engine
+ * thread. */
+#define SERVICE_TOPIC_PART "kafka:%s"
 typedef void (*ride_ready_fn)(void *context, const char *part, bool ready, const char *why);
 
 /* What may change while it serves. */

@@ -43,6 +43,7 @@ typedef struct wiring {
 static void on_ready(void *context, const char *part, bool ready, const char *why) {
     wiring *w = context;
     if (!ride_ready_set(w->ready, part, ready, why)) return;
+    if (strncmp(part, "kafka:", 6) == 0) return; /* what is wrong is told once, by the part of all topics */
     if (ready) ride_log_info("ready", ride_log_text("part", part));
     else ride_log_warn("not ready", ride_log_text("part", part), ride_log_text("why", why));
 }
@@ -258,6 +259,11 @@ static ride_status wire_parts(wiring *w, const ride_service_options *o, ride_err
     RIDE_TRY(ride_ready_add(w->ready, "model", true, "it is being loaded", err));
     RIDE_TRY(ride_ready_add(w->ready, "state", true, "no stream is assigned yet", err));
     if (w->sources_count > 0) RIDE_TRY(ride_ready_add(w->ready, "kafka", false, "not connected yet", err));
+    for (uint32_t i = 0; i < w->sources_count; i++) {
+        char part[RIDE_READY_NAME_BYTES];
+        snprintf(part, sizeof part, SERVICE_TOPIC_PART, w->sources[i].topic);
+        RIDE_TRY(ride_ready_add(w->ready, part, false, "not connected yet", err));
+    }
     if (w->infer != NULL) /* with a log, it is ready when that takes events */
         RIDE_TRY(ride_ready_add(w->ready, "http", w->config->http.log_topic != NULL, "not listening yet", err));
     return o->outlet_open != NULL ? ride_ready_add(w->ready, "results", true, "not connected yet", err) : RIDE_OK;

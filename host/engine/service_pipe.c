@@ -202,7 +202,9 @@ ride_status pipe_collect(service *s, ride_error *err) {
     if (pipe->returned != before) ride_metric_set(s->m.in_flight, (double)(s->in_flight + batch_taken(s->b)));
     const uint64_t stored = atomic_load(&s->window_stored);
     window_store(s);
-    if (atomic_load(&s->window_stored) != stored) bell_ring(&pipe->send.bell); /* it may wait for the room */
+    /* it may wait for the room, and not at its bell */
+    if (atomic_load(&s->window_stored) != stored && atomic_load(&s->window_next) - stored == WINDOW_SLOTS)
+        ride_waker_wake(&pipe->send.waker);
     const ride_status st = (ride_status)atomic_load(&pipe->failed);
     if (st != RIDE_OK) *err = pipe->failure;
     return st;
@@ -272,6 +274,8 @@ static ride_status send_here(service *s, service_batch *b, ride_error *err) {
     const uint64_t behind = s->p.sequence + s->p.batch->rows_count;
     RIDE_TRY(service_emit(s, &s->p, b, err));
     RIDE_TRY(window_advance(s, err));
+    /* nobody else does before the next poll, and a chunk may be more batches than the window has slots */
+    window_store(s);
     RIDE_TRY(over(s, b, err));
     s->p.sequence = behind;
     ride_metric_set(s->m.in_flight, 0);

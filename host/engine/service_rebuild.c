@@ -82,13 +82,13 @@ ride_status rebuild_plan(service *s, ride_stream_info *infos, uint32_t count, ri
         const ride_journal_stream *known_as =
             stream->journal != UINT32_MAX ? ride_journal_stream_at(s->journal, stream->journal) : NULL;
         const bool told = known_as != NULL && known_as->has_runs;
-        const bool met_none = known_as != NULL && known_as->begun; /* what is stored is where `latest` began */
+        const bool has_begin = known_as != NULL && known_as->begin >= 0;
         journalled = journalled || told;
         if (told)
             committed[stream->journal] = one == NULL ? infos[i].committed /* none: all of it goes out again */
                                          : is_only(one, infos[i].topic, infos[i].partition) ? one->offset
                                                                                             : INT64_MAX;
-        else if (infos[i].committed > 0 && !met_none && !s->options->partition_keyed && !s->options->replay)
+        else if (infos[i].committed > 0 && !has_begin && !s->options->partition_keyed && !s->options->replay)
             st = nothing_known(s, &infos[i], err);
     }
     s->rebuild_place = 0;
@@ -121,6 +121,8 @@ ride_status rebuild_plan(service *s, ride_stream_info *infos, uint32_t count, ri
             if (s->options->replay) info->start = info->log_end;         /* nothing of it was met */
             else if (info->committed > 0 && s->options->partition_keyed) /* nobody says where its windows begin */
                 info->start = info->log_begin >= 0 ? info->log_begin : 0;
+            else if (info->committed > 0 && told != NULL && told->begin >= 0 && told->begin < info->committed)
+                info->start = told->begin; /* what was met of it is not in this journal, which is an older one */
         }
         if (info->log_begin > info->start) {
             ride_log_warn("the log no longer has all events that windows may hold: features are from what is left",

@@ -62,7 +62,8 @@ static ride_status stream_find(service *s, uint32_t feed, const ride_stream_info
     if (s->options->replay) st->journal = journal_number(s, info); /* one that it has not is not read */
     else if (s->journal != NULL)
         RIDE_TRY(ride_journal_stream_number(s->journal, info->source, info->topic, info->partition, info->is_log,
-                                            info->committed == RIDE_OFFSET_NONE, &st->journal, err));
+                                            info->committed == RIDE_OFFSET_NONE ? info->start : RIDE_OFFSET_NONE,
+                                            &st->journal, err));
     *out = s->streams_count++;
     return RIDE_OK;
 }
@@ -194,4 +195,5 @@ void streams_revoked(void *context, const uint32_t *streams, uint32_t count, boo
 void streams_at_end(void *context, uint32_t stream) {
     feed_context *c = context;
     c->s->streams[stream].active = false;
+    service_state_ready(c->s);
 }

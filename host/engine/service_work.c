@@ -56,6 +56,7 @@ static ride_status through(service *s, ride_error *err) {
     if (b->silent) {
         batch_answer_held(s, b); /* nobody waits for what is read again; if somebody did, for ever */
         empty(s);
+        if (!s->in_rebuild) service_state_ready(s);
     } else {
         const uint32_t rows = s->p.batch->rows_count;
         RIDE_TRY(service_answer(s, b, err));

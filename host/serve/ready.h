@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-enum { RIDE_READY_PARTS_MAX = 64, RIDE_READY_NAME_BYTES = 64, RIDE_READY_WHY_BYTES = 192 };
+enum { RIDE_READY_PARTS_MAX = 64, RIDE_READY_NAME_BYTES = 264, RIDE_READY_WHY_BYTES = 192 };
 
 typedef struct ride_ready ride_ready;
 

@@ -456,7 +456,10 @@ static void rest(ride_server *s) {
         if (atomic_load(&s->stops)) atomic_store(&s->helped, false);
         if (!atomic_load(&s->helped)) return;
         seen = atomic_load(&s->helps);
-        if (poll(&wake, 1, REST_MS) != 0) continue;
+        if (poll(&wake, 1, REST_MS) != 0) {
+            atomic_store(&s->wake_pending, true); /* its write may have come behind the last read */
+            continue;
+        }
         if (atomic_load(&s->helps) == seen) atomic_store(&s->helped, false);
     }
 }
@@ -477,7 +480,9 @@ void *serve_loop(void *server) {
     int ms = 0;
     for (bool done = false; !done;) {
         struct epoll_event events[2];
-        (void)epoll_wait(s->epoll_fd, events, 2, ms);
+        const int count = epoll_wait(s->epoll_fd, events, 2, ms);
+        for (int i = 0; i < count; i++)
+            if (events[i].data.fd == s->wake_fd) atomic_store(&s->wake_pending, true); /* as in rest */
         if (atomic_load(&s->helped)) rest(s);
         pthread_mutex_lock(&s->lock);
         turn(s, false);

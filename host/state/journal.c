@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { STREAM_IS_LOG = 1, STREAM_BEGUN = 2 };
+enum { STREAM_IS_LOG = 1, STREAM_HAS_BEGIN = 2 };
 enum {
     JOURNAL_VERSION = 1,
     KIND_STREAM = 1,
@@ -100,8 +100,8 @@ static ride_status record_at(ride_journal *j, uint64_t at, record_head *head, co
     return head->kind == KIND_STREAM ? RIDE_OK : RIDE_E_CORRUPT;
 }
 
-static ride_status stream_add(ride_journal *j, const char *source, const char *topic, int32_t partition, uint32_t flags,
-                              ride_error *err) {
+static ride_status stream_add(ride_journal *j, const char *source, const char *topic, int32_t partition, bool is_log,
+                              int64_t begin, ride_error *err) {
     if (j->streams_count == j->streams_room) {
         uint32_t room = j->streams_room == 0 ? 16 : 2 * j->streams_room;
         ride_journal_stream *grown = room <= STREAMS_MAX ? realloc(j->streams, room * sizeof *grown) : NULL;
@@ -116,8 +116,8 @@ static ride_status stream_add(ride_journal *j, const char *source, const char *t
     j->streams[j->streams_count++] = (ride_journal_stream){.source = names,
                                                            .topic = names + strlen(source) + 1,
                                                            .partition = partition,
-                                                           .is_log = (flags & STREAM_IS_LOG) != 0,
-                                                           .begun = (flags & STREAM_BEGUN) != 0,
+                                                           .is_log = is_log,
+                                                           .begin = begin,
                                                            .stream_us = INT64_MIN};
     return RIDE_OK;
 }
@@ -125,13 +125,19 @@ static ride_status stream_add(ride_journal *j, const char *source, const char *t
 static ride_status stream_read(ride_journal *j, const uint8_t *payload, uint32_t bytes, ride_error *err) {
     int32_t partition;
     uint32_t flags;
+    int64_t begin = -1;
     if (bytes < 10 || payload[bytes - 1] != '\0') return RIDE_E_CORRUPT;
     memcpy(&partition, payload, 4);
     memcpy(&flags, payload + 4, 4);
-    const char *source = (const char *)payload + 8, *topic = source + strlen(source) + 1;
-    if (topic >= (const char *)payload + bytes || topic + strlen(topic) + 1 != (const char *)payload + bytes)
-        return RIDE_E_CORRUPT;
-    return stream_add(j, source, topic, partition, flags, err);
+    const char *source = (const char *)payload + 8, *end = (const char *)payload + bytes;
+    if ((flags & STREAM_HAS_BEGIN) != 0) {
+        if (bytes < 18) return RIDE_E_CORRUPT;
+        memcpy(&begin, source, sizeof begin);
+        source += sizeof begin;
+    }
+    const char *topic = source + strlen(source) + 1;
+    if (topic >= end || topic + strlen(topic) + 1 != end) return RIDE_E_CORRUPT;
+    return stream_add(j, source, topic, partition, (flags & STREAM_IS_LOG) != 0, begin, err);
 }
 
 static ride_status run_seen(ride_journal *j, const ride_journal_run *run) {
@@ -299,7 +305,7 @@ const ride_journal_stream *ride_journal_stream_at(const ride_journal *j, uint32_
 }
 
 ride_status ride_journal_stream_number(ride_journal *j, const char *source, const char *topic, int32_t partition,
-                                       bool is_log, bool begun, uint32_t *out, ride_error *err) {
+                                       bool is_log, int64_t begin, uint32_t *out, ride_error *err) {
     for (uint32_t i = 0; i < j->streams_count; i++) {
         const ride_journal_stream *s = &j->streams[i];
         if (s->partition != partition || s->is_log != is_log || strcmp(s->source, source) != 0 ||
@@ -313,16 +319,21 @@ ride_status ride_journal_stream_number(ride_journal *j, const char *source, cons
         uint8_t payload[STREAM_BYTES_MAX];
     } record = {.head = {.kind = KIND_STREAM}};
     size_t source_bytes = strlen(source) + 1, topic_bytes = strlen(topic) + 1;
-    RIDE_ASSERT(8 + source_bytes + topic_bytes <= STREAM_BYTES_MAX);
-    const uint32_t flags = (is_log ? STREAM_IS_LOG : 0) | (begun ? STREAM_BEGUN : 0);
+    const uint32_t flags = (is_log ? STREAM_IS_LOG : 0) | (begin >= 0 ? STREAM_HAS_BEGIN : 0);
+    size_t at = 8;
+    RIDE_ASSERT(at + sizeof begin + source_bytes + topic_bytes <= STREAM_BYTES_MAX);
     memcpy(record.payload, &partition, 4);
     memcpy(record.payload + 4, &flags, 4);
-    memcpy(record.payload + 8, source, source_bytes);
-    memcpy(record.payload + 8 + source_bytes, topic, topic_bytes);
-    record.head.bytes = (uint32_t)(8 + source_bytes + topic_bytes);
+    if (begin >= 0) {
+        memcpy(record.payload + at, &begin, sizeof begin);
+        at += sizeof begin;
+    }
+    memcpy(record.payload + at, source, source_bytes);
+    memcpy(record.payload + at + source_bytes, topic, topic_bytes);
+    record.head.bytes = (uint32_t)(at + source_bytes + topic_bytes);
     record.head.crc = record_crc(&record.head, record.payload);
     if (j->failed != RIDE_OK) return fail_at(j, j->failed, j->end, err, "the arrival journal has failed before");
-    RIDE_TRY(stream_add(j, source, topic, partition, flags, err));
+    RIDE_TRY(stream_add(j, source, topic, partition, is_log, begin >= 0 ? begin : -1, err));
     *out = j->streams_count - 1;
     return write_all(j, &record, sizeof record.head + padded(record.head.bytes), err);
 }

@@ -11,8 +11,8 @@
  * and idle or new streams need no entries of their own.
  *
  * File, little-endian: header {magic "RIDEJRNL", u32 version, u32 0, spec hash (32)}, then records {u32 kind, u32 bytes, u32 CRC-32C of kind,
- * bytes and payload, u32 0, payload padded to 8}. Kind 1 names a stream {i32 partition, u32 flags: 1 a log, 2
- * begun here, source\0topic\0}, numbered from 0 in order; kind 2 is a run. A record that is cut at the end of the file (a crash within the write) is dropped at open; a damaged one before
+ * bytes and payload, u32 0, payload padded to 8}. Kind 1 names a stream {i32 partition, u32 flags (1 a log, 2
+ * with its begin), i64 begin where the flag says so, source\0topic\0}, numbered from 0 in order; kind 2 is a run. A record that is cut at the end of the file (a crash within the write) is dropped at open; a damaged one before
  * the end is RIDE_E_CORRUPT with its place.
  *
  * Durability: an append is in the operating system when it returns: it outlives the process, and with `sync` also the machine.
@@ -39,8 +39,8 @@ typedef struct ride_journal_run {
 typedef struct ride_journal_stream {
     const char *source, *topic;
     int32_t partition;
-    bool is_log; /* false: requests, which are not there for a replay */
-    bool begun;  /* nothing of it was stored when it was named: without runs, nothing of it was ever met */
+    bool is_log;   /* false: requests, which are not there for a replay */
+    int64_t begin; /* nothing of it was stored when it was named, and it was to be read from here; -1 = not so */
     bool has_runs;
     int64_t offset_first; /* of its first run; 0 without runs */
     int64_t offset_end;   /* behind its last run; 0 without runs */
@@ -58,9 +58,9 @@ uint64_t ride_journal_bytes(const ride_journal *journal); /* of the file */
 
 uint32_t ride_journal_streams(const ride_journal *journal);
 const ride_journal_stream *ride_journal_stream_at(const ride_journal *journal, uint32_t stream);
-/* The number of a stream, named in the journal when it is new; begun: as above, of a new one. */
+/* The number of a stream, named in the journal when it is new; begin: as above, of a new one. */
 ride_status ride_journal_stream_number(ride_journal *journal, const char *source, const char *topic, int32_t partition,
-                                       bool is_log, bool begun, uint32_t *out, ride_error *err);
+                                       bool is_log, int64_t begin, uint32_t *out, ride_error *err);
 
 /* Appends runs in order. After a failure (RIDE_E_IO) nothing more is appended: the journal is at its end. */
 ride_status ride_journal_append(ride_journal *journal, const ride_journal_run *runs, uint32_t count, ride_error *err);

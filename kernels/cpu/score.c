@@ -10,6 +10,7 @@
 #include "kernels/row/vector.h"
 #include "ride/backend.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,10 +27,26 @@ typedef struct source {
 struct ride_cpu_scorer {
     ride_forest forest;
     ride_planes *planes; /* NULL: walked */
+    bool plain;          /* no tree has tests that walk_abreast has not */
     uint32_t in_tile_bytes, out_tile_bytes;
     uint32_t margin_offset, probability_offset; /* of the output tile */
     source sources[];                           /* inputs_count */
 };
+
+/* Tests that walk_abreast has not. Looks at every node. */
+static int has_more(const ride_forest *forest, const ride_forest_tree *tree) {
+    for (uint32_t i = 0; i < tree->nodes_count; i++)
+        if (forest->nodes[tree->nodes_first + i].input &
+            (RIDE_NODE_SET | RIDE_NODE_ZERO_MISSING | RIDE_NODE_ONLY_MISSING))
+            return 1;
+    return 0;
+}
+
+static bool is_plain(const ride_forest *forest) {
+    for (uint32_t t = 0; t < forest->header->trees_count; t++)
+        if (has_more(forest, &forest->trees[t])) return false;
+    return true;
+}
 
 ride_status ride_cpu_scorer_create(const ride_bundle *bundle, const ride_tile_layout *in, const ride_tile_layout *out,
                                    ride_cpu_isa isa, ride_cpu_scorer **out_scorer, ride_error *err) {
@@ -45,6 +62,7 @@ ride_status ride_cpu_scorer_create(const ride_bundle *bundle, const ride_tile_la
     ride_cpu_scorer *scorer = calloc(1, sizeof *scorer + inputs_count * sizeof scorer->sources[0]);
     if (scorer == NULL) return ride_fail(err, RIDE_E_MEMORY, "scorer for %u inputs", inputs_count);
     scorer->forest = forest;
+    scorer->plain = is_plain(&forest);
     scorer->in_tile_bytes = in->tile_bytes;
     scorer->out_tile_bytes = out->tile_bytes;
     scorer->margin_offset = out->columns[plan->features_count + RIDE_OUT_MARGIN].values_offset;
@@ -114,17 +132,9 @@ static inline void walk_abreast(const ride_forest_node *nodes, uint32_t depth, c
     for (int i = 0; i < ROWS_ABREAST; i++) leaves[i] = at[i]->u.leaf;
 }
 
-/* Tests that walk_abreast has not. */
-static int has_more(const ride_forest *forest, const ride_forest_tree *tree) {
-    for (uint32_t i = 0; i < tree->nodes_count; i++)
-        if (forest->nodes[tree->nodes_first + i].input &
-            (RIDE_NODE_SET | RIDE_NODE_ZERO_MISSING | RIDE_NODE_ONLY_MISSING))
-            return 1;
-    return 0;
-}
-
-void ride_cpu_forest_rows(const ride_forest *forest, const double *x, uint32_t stride, uint32_t rows_count,
-                          double *sums) {
+/* plain: no tree has more. */
+static void forest_rows(const ride_forest *forest, bool plain, const double *x, uint32_t stride, uint32_t rows_count,
+                        double *sums) {
     const ride_forest_header *h = forest->header;
     uint32_t outputs = h->outputs_count;
     for (uint32_t r = 0; r < rows_count; r++)
@@ -134,7 +144,7 @@ void ride_cpu_forest_rows(const ride_forest *forest, const double *x, uint32_t s
         const ride_forest_node *nodes = forest->nodes + tree->nodes_first;
         double *sum = sums + tree->output;
         /* A tree much deeper than its size is a vine: most rows leave it early, so walk it row by row. */
-        int abreast = !has_more(forest, tree) && tree->depth <= 16;
+        int abreast = rows_count >= ROWS_ABREAST && tree->depth <= 16 && (plain || !has_more(forest, tree));
         uint32_t r = 0;
         for (; abreast && r + ROWS_ABREAST <= rows_count; r += ROWS_ABREAST) {
             double leaves[ROWS_ABREAST];
@@ -150,6 +160,11 @@ void ride_cpu_forest_rows(const ride_forest *forest, const double *x, uint32_t s
                                  h->sum_number);
         }
     }
+}
+
+void ride_cpu_forest_rows(const ride_forest *forest, const double *x, uint32_t stride, uint32_t rows_count,
+                          double *sums) {
+    forest_rows(forest, false, x, stride, rows_count, sums);
 }
 
 /* Gathers one input of all rows into the row-major block. */
@@ -177,7 +192,8 @@ static void walk_tile(const ride_cpu_scorer *scorer, void *scratch, const uint8_
         const source *from = &scorer->sources[i];
         gather(from, from->is_feature ? out_tile : in_tile, rows_count, h->input_number, x + i, h->inputs_count);
     }
-    ride_cpu_forest_rows(&scorer->forest, x, h->inputs_count, rows_count, (void *)(out_tile + scorer->margin_offset));
+    forest_rows(&scorer->forest, scorer->plain, x, h->inputs_count, rows_count,
+                (void *)(out_tile + scorer->margin_offset));
 }
 
 /* One input of a tile's rows as floats. */

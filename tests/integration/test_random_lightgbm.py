@@ -13,7 +13,7 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[2]
 RIDE = os.environ.get("RIDE_BIN", str(TOP / "build/release/bin/ride"))
 COUNT = int(os.environ.get("RIDE_RANDOM_MODELS", "40"))
-OBJECTIVES = ["binary", "regression", "regression", "sqrt", "regression_l1", "quantile", "poisson", "gamma", "tweedie", "cross_entropy", "cross_entropy_lambda",
+OBJECTIVES = ["binary", "regression", "regression", "sqrt", "regression_l1", "quantile", "huber", "fair", "mape", "poisson", "gamma", "tweedie", "cross_entropy", "cross_entropy_lambda",
               "multiclass", "multiclassova", "lambdarank"]
 ODD = [0.0, -0.0, 1e-36, -1e-36, 1e-35, 1.0000000180025095e-35, 1.1e-35, float("nan"), 1e308, -1e308, -0.5, -0.99, -1.0, -1.5, 1e9, 0.5, 2.7]
 
@@ -41,7 +41,7 @@ def parameters(r, seed, objective):
          "boosting": r.choice(["gbdt", "gbdt", "dart", "rf"]), "max_cat_to_onehot": r.choice([1, 4, 16]), "min_data_per_group": r.choice([1, 10]), "cat_smooth": 1}
     if p["boosting"] == "rf":
         p.update(bagging_freq=1, bagging_fraction=0.7)
-    if objective == "sqrt":
+    if objective == "sqrt" or (objective in ("regression_l1", "quantile", "huber", "fair", "mape") and r.random() < 0.5):
         p["reg_sqrt"] = True
     if objective.startswith("multiclass"):
         p["num_class"] = 3

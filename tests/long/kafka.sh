@@ -4,4 +4,6 @@
 set -u
 top=${RIDE_SOURCE_DIR:-$(cd "$(dirname "$0")/../.." && pwd)}
 cd "$top" || exit 1
-RIDE_KAFKA_EVENTS=${RIDE_KAFKA_EVENTS:-1000000} scripts/python tests/integration/test_service_kafka.py
+export RIDE_KAFKA_EVENTS=${RIDE_KAFKA_EVENTS:-1000000}
+scripts/python tests/integration/test_service_kafka.py || exit
+echo "figure: events $RIDE_KAFKA_EVENTS"

@@ -1,6 +1,7 @@
-"""scripts/test --long: runs tests/long/*.sh, what is too long for every day, and keeps the outcome in
+"""scripts/test --long: runs tests/long/*.sh, what is too long for every day, and keeps the outcome of each in
 tests/long/last.json, which is committed. A script exits 0, 77 (skipped, reason on the last line) or anything else
-(failed); each line `figure: NAME VALUE [UNIT]` that it prints is kept as a figure."""
+(failed); each line `figure: NAME VALUE [UNIT]` that it prints is kept as a figure. With -R those that match are run, and
+the others keep their rows: each says its commit and date."""
 import datetime
 import json
 import os
@@ -23,13 +24,24 @@ def machine():
     return f"{model.group(1) if model else os.uname().machine}, {os.cpu_count()} cores"
 
 
+def rows_kept():
+    """The rows on record, by name."""
+    return {row["name"]: row for row in json.loads(LAST.read_text())["results"]} if LAST.exists() else {}
+
+
+def keep(row):
+    """Puts a row in the place of the one of before; those of scripts that are gone go."""
+    rows = dict(rows_kept(), **{row["name"]: row})
+    there = {script.stem for script in (TOP / "tests" / "long").glob("*.sh")}
+    LAST.write_text(json.dumps({"results": [rows[name] for name in sorted(rows) if name in there]}, indent=1) + "\n")
+
+
 def run(report, pattern=None):
-    """Runs the scripts (those whose name matches) and writes last.json when all were run."""
-    scripts = sorted((TOP / "tests" / "long").glob("*.sh"))
-    chosen = [s for s in scripts if not pattern or re.search(pattern, s.stem)]
-    rows = []
+    """Runs the scripts (those whose name matches) and keeps the outcome of each as soon as it is there."""
+    chosen = [s for s in sorted((TOP / "tests" / "long").glob("*.sh")) if not pattern or re.search(pattern, s.stem)]
     env = dict(os.environ, RIDE_SOURCE_DIR=str(TOP), RIDE_BUILD_DIR=str(TOP / "build/release"),
                RIDE_BIN=str(TOP / "build/release/bin/ride"))
+    commit, dirty = git("rev-parse", "HEAD"), bool(git("status", "--porcelain", "-uno", "--", ":!tests/long/last.json"))
     for script in chosen:
         say(f"== long {script.stem}")
         log = LOGS / f"long-{script.stem}.log"
@@ -41,30 +53,23 @@ def run(report, pattern=None):
         if outcome == "failed":
             say(tail(log))
         figures = {name: {"value": float(value), "unit": unit} for name, value, unit in FIGURE.findall(text)}
-        rows.append({"name": script.stem, "outcome": outcome, "reason": added[0].reason,
-                     "seconds": round(seconds, 1), "figures": figures})
-    if chosen != scripts or not scripts:
-        say("   last.json is left as it is: " + ("not all scripts were run" if scripts else "there is no long test"))
-        return
-    LAST.write_text(json.dumps({
-        "commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain", "-uno")),
-        "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "machine": machine(), "results": rows}, indent=1) + "\n")
-    say(f"   wrote {LAST.relative_to(TOP)}: commit it")
+        keep({"name": script.stem, "outcome": outcome, "reason": added[0].reason, "seconds": round(seconds, 1), "figures": figures,
+              "commit": commit, "dirty": dirty, "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+              "machine": machine()})
+    say(f"   {LAST.relative_to(TOP)} has the outcome: commit it" if chosen else "   no long test has that name")
 
 
 def print_last():
-    """Prints what the last long run gave, and how old it is."""
-    say("== last long run (scripts/test --long)")
-    if not LAST.exists():
+    """Prints what the last long runs gave, and how old each is."""
+    say("== last long runs (scripts/test --long)")
+    rows = rows_kept()
+    if not rows:
         say("   none is on record")
-        return
-    last = json.loads(LAST.read_text())
-    age = datetime.datetime.now(datetime.timezone.utc) - datetime.datetime.fromisoformat(last["date"])
-    behind = git("rev-list", "--count", f"{last['commit']}..HEAD") or "unknown"
-    dirty = ", with uncommitted changes" if last["dirty"] else ""
-    say(f"   {last['date']} ({age.days} days ago, {behind} commits behind{dirty}) on {last['machine']}")
-    for row in last["results"]:
+    for row in rows.values():
+        age = datetime.datetime.now(datetime.timezone.utc) - datetime.datetime.fromisoformat(row["date"])
+        behind = git("rev-list", "--count", f"{row['commit']}..HEAD") or "unknown"
         figures = ", ".join(f"{k} {v['value']:g}{' ' + v['unit'] if v['unit'] else ''}" for k, v in row["figures"].items())
         reason = f" ({row['reason']})" if row["reason"] else ""
-        say(f"   {row['name']:<24} {row['outcome']}{reason}, {row['seconds']:.0f} s{'; ' + figures if figures else ''}")
+        dirty = ", with uncommitted changes" if row["dirty"] else ""
+        say(f"   {row['name']:<24} {row['outcome']}{reason}, {row['seconds']:.0f} s, {age.days} days ago, {behind} commits behind{dirty}"
+            f"{'; ' + figures if figures else ''}")

@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "engine/drift.h"
 #include "engine/profile.h"
-#include "tests/support/alloc_count.h"
+#include "tests/support/steady_alloc.h"
 #include "tests/support/steady_stream.h"
 
 #include <stdio.h>
@@ -20,7 +20,7 @@
         }                                                                                                              \
     } while (0)
 
-enum { EVENTS = 300000, COUNT_FROM = EVENTS / 3, COUNT_TO = EVENTS - EVENTS / 50 };
+enum { EVENTS = STEADY_EVENTS };
 static const char *now = "start";
 
 typedef struct stream {
@@ -31,15 +31,6 @@ typedef struct stream {
     ride_run_options run;      /* what differs: record, rules, output format, model */
 } stream;
 
-static const ride_rule_spec rules[] = {
-    {.id = "much",
-     .when = "amount > 50 and ratio > 2",
-     .decision = RIDE_DECISION_DECLINE,
-     .file = "t",
-     .line = 1,
-     .column = 1},
-    {.id = "web", .when = "web_1h > 3", .decision = RIDE_DECISION_REVIEW, .file = "t", .line = 2, .column = 1},
-};
 static const stream streams[] = {
     {.name = "csv", .format = "csv"},
     {.name = "csv.gz", .format = "csv", .compressor = "gzip -1"},
@@ -48,17 +39,17 @@ static const stream streams[] = {
     {.name = "labels", .format = "csv", .labels = true, .run = {.format = RIDE_FORMAT_BINARY}},
     {.name = "decisions",
      .format = "csv",
-     .run = {.record = RIDE_RECORD_DECISION, .vector = true, .rules = rules, .rules_count = 2}},
+     .run = {.record = RIDE_RECORD_DECISION, .vector = true, .rules = steady_rules, .rules_count = 2}},
     {.name = "decisions and labels",
      .format = "json",
      .labels = true,
-     .run = {.record = RIDE_RECORD_DECISION, .rules = rules, .rules_count = 2}},
+     .run = {.record = RIDE_RECORD_DECISION, .rules = steady_rules, .rules_count = 2}},
     {.name = "drift", .format = "csv", .labels = true, .drift = true, .run = {.record = RIDE_RECORD_DECISION}},
     {.name = "three shards",
      .format = "csv",
      .labels = true,
      .drift = true,
-     .run = {.record = RIDE_RECORD_DECISION, .shards = 3, .rules = rules, .rules_count = 2}},
+     .run = {.record = RIDE_RECORD_DECISION, .shards = 3, .rules = steady_rules, .rules_count = 2}},
 };
 
 static void write_events(const char *path, bool is_json) {
@@ -85,17 +76,9 @@ static void write_labels(const char *path) {
     CHECK(fclose(file) == 0);
 }
 
-static alloc_count counted;
-static int counting; /* 0 not yet, 1 now, 2 done */
 static void watch(void *context, const ride_run_summary *so_far) {
     (void)context;
-    if (counting == 0 && so_far->received >= COUNT_FROM) {
-        counting = 1;
-        alloc_count_begin();
-    } else if (counting == 1 && so_far->received >= COUNT_TO) {
-        counted = alloc_count_end();
-        counting = 2;
-    }
+    steady_alloc_watch(so_far->received);
 }
 
 static ride_run_summary summary;
@@ -137,27 +120,20 @@ static bool run_stream(const stream *s) {
         options.drift_interval_us = INT64_C(3600) * 1000000;
     }
     options.progress = watch;
-    counting = 0;
+    steady_alloc_begin();
     ride_status st = ride_run(&options, &summary, &findings, &err);
     CHECK(st != RIDE_OK || !s->drift || summary.drift->intervals_count == (EVENTS + 3599) / 3600 ||
           summary.drift->intervals_count == (EVENTS + 3599) / 3600 + 1);
     ride_run_summary_free(&summary);
     if (findings.count > 0) fprintf(stderr, "%s\n", findings.items[0].message);
     else if (st != RIDE_OK) fprintf(stderr, "%s\n", err.what);
-    CHECK(st == RIDE_OK && counting == 2);
+    CHECK(st == RIDE_OK && steady_alloc_is_done());
     /* the stream had everything it should have */
     CHECK(summary.received == EVENTS && summary.received == summary.accepted + summary.rejected + summary.duplicates);
     CHECK(summary.rejected > 100 && summary.duplicates > 1000 && summary.late > 2000 && summary.too_late > 100);
 
     CHECK(!s->labels || (summary.labels > EVENTS / 25 && summary.labels_unknown > 100));
-    if (counted.allocations != 0 || counted.maps != 0 || counted.frees != 0) {
-        fprintf(stderr,
-                "%s: %llu allocations, %llu maps, %llu frees, %llu bytes in the steady stream (RIDE_ALLOC_TRAP=1 tells "
-                "the first)\n",
-                s->name, (unsigned long long)counted.allocations, (unsigned long long)counted.maps,
-                (unsigned long long)counted.frees, (unsigned long long)counted.bytes);
-        return false;
-    }
+    if (!steady_alloc_is_nothing(s->name, "")) return false;
     unlink(events);
     return true;
 }

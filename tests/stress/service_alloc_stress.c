@@ -2,7 +2,7 @@
  * over a log in memory whose keys, ids and labels have reached a steady number, counted from a third of it to nearly its end, all threads and
  * libraries, by one thread and in a pipeline. With a real broker and HTTP beside: tests/long/soak.sh. */
 #include "base/log.h"
-#include "tests/support/alloc_count.h"
+#include "tests/support/steady_alloc.h"
 #include "tests/support/steady_service.h"
 
 #include <unistd.h>
@@ -15,7 +15,7 @@
         }                                                                                                              \
     } while (0)
 
-enum { EVENTS = 300000, COUNT_FROM = EVENTS / 3, COUNT_TO = EVENTS - EVENTS / 50 };
+enum { EVENTS = STEADY_EVENTS };
 
 typedef struct stream {
     const char *name;
@@ -44,19 +44,10 @@ static stream streams[] = {
      .delay_ns = 100000},
 };
 static stream *now;
-static alloc_count counted;
-static int counting; /* 0 not yet, 1 now, 2 done */
 
 static void watch(fake_log *log) {
-    const ride_run_summary *so_far = &now->service.summary;
     (void)log;
-    if (counting == 0 && so_far->received >= COUNT_FROM) {
-        counting = 1;
-        alloc_count_begin();
-    } else if (counting == 1 && so_far->received >= COUNT_TO) {
-        counted = alloc_count_end();
-        counting = 2;
-    }
+    steady_alloc_watch(now->service.summary.received);
 }
 
 static bool serve(stream *it, bool pipelined) {
@@ -72,21 +63,14 @@ static bool serve(stream *it, bool pipelined) {
     s->options.run.pipelined = pipelined;
     s->options.run.batch_rows_max = it->batch_rows;
     s->options.batch_delay_ns = it->delay_ns;
-    counting = 0;
-    CHECK(steady_service_run(s) && counting == 2);
+    steady_alloc_begin();
+    CHECK(steady_service_run(s) && steady_alloc_is_done());
     /* the stream had everything it should have, and all of it went through */
     CHECK(told->received == EVENTS && s->log.results_count > EVENTS);
     CHECK(told->rejected > 100 && told->duplicates > 1000 && told->late > 2000 && told->too_late > 100);
     CHECK(!s->labels || (told->labels > EVENTS / 25 && told->labels_unknown > 100));
     steady_service_end(s);
-    if (counted.allocations == 0 && counted.maps == 0 && counted.frees == 0) return true;
-    fprintf(
-        stderr,
-        "%s%s: %llu allocations, %llu maps, %llu frees, %llu bytes in the steady stream (RIDE_ALLOC_TRAP=1 tells the "
-        "first)\n",
-        it->name, pipelined ? ", in a pipeline" : "", (unsigned long long)counted.allocations,
-        (unsigned long long)counted.maps, (unsigned long long)counted.frees, (unsigned long long)counted.bytes);
-    return false;
+    return steady_alloc_is_nothing(it->name, pipelined ? ", in a pipeline" : "");
 }
 
 int main(void) {

@@ -125,7 +125,8 @@ typedef struct requests {
     uint64_t random;
     uint32_t stream, polled;
     bool assigned;
-    bool fails; /* in the end, instead of a stop */
+    uint32_t burst; /* of one poll, at most */
+    bool fails;     /* in the end, instead of a stop */
     _Atomic uint32_t answered, scored, rejected, released;
     _Atomic uint8_t *answers; /* [REQUESTS] */
 } requests;
@@ -202,14 +203,15 @@ static ride_status serve_without_outlet(log_case *c) {
     return ride_service_run(&c->options, &c->run.summary, &c->run.findings, &c->run.err);
 }
 
-static void every_request_is_answered_once(bool fails, bool has_outlet) {
+/* With batches of one row and no outlet, what one poll brings is more batches than may be on their way. */
+static void every_request_is_answered_once(bool fails, bool has_outlet, uint32_t rows) {
     static log_case c;
-    requests r = {.c = &c, .fails = fails, .answers = calloc(REQUESTS, 1)};
+    requests r = {.c = &c, .burst = rows == 1 ? 256 : 40, .fails = fails, .answers = calloc(REQUESTS, 1)};
     begin(&c);
     c.input.format = RIDE_FORMAT_NDJSON;
     c.options.journal_path = NULL;
     c.options.run.pipelined = true;
-    c.options.run.batch_rows_max = 100;
+    c.options.run.batch_rows_max = rows;
     c.options.feeds[0].open = requests_open;
     c.options.feeds[0].context = &r;
     c.log.full_every = 100;
@@ -259,7 +261,8 @@ static void a_stop_ends_although_nothing_is_acknowledged(void) {
 
 int main(void) {
     results_are_those_of_one_thread();
-    for (int i = 0; i < 4; i++) every_request_is_answered_once(i % 2 == 1, i / 2 == 1);
+    for (int i = 0; i < 4; i++) every_request_is_answered_once(i % 2 == 1, i / 2 == 1, 100);
+    every_request_is_answered_once(false, false, 1);
     a_stop_ends_although_nothing_is_acknowledged();
     return 0;
 }

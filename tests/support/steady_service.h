@@ -23,16 +23,6 @@ typedef struct steady_service {
     ride_error err;
 } steady_service;
 
-static const ride_rule_spec steady_rules[] = {
-    {.id = "much",
-     .when = "amount > 50 and ratio > 2",
-     .decision = RIDE_DECISION_DECLINE,
-     .file = "t",
-     .line = 1,
-     .column = 1},
-    {.id = "web", .when = "web_1h > 3", .decision = RIDE_DECISION_REVIEW, .file = "t", .line = 2, .column = 1},
-};
-
 /* Cards are spread over the partitions. All are read in step: the first labels are for events that never were, so that each is behind its event. */
 static inline bool steady_service_fill(steady_service *s) {
     const bool is_json = s->format == RIDE_FORMAT_NDJSON;

@@ -2,6 +2,8 @@
  * second; windows, the horizon of the ids and the delay of labels see two hours of it. Some events come twice, late, too late, or not readable. */
 #ifndef RIDE_TESTS_STEADY_STREAM_H
 #define RIDE_TESTS_STEADY_STREAM_H
+#include "features/spec.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -47,6 +49,16 @@ static const char steady_labels_form[] = "  backs:\n"
 static const char steady_shop_entity[] = "  shop: {keys: [shop], horizon: 2h, expected_keys: 200}\n";
 static const char steady_shop_features[] =
     "  - {entity: shop, agg: [count, risk], windows: [1h], delay: 30m, labels: fixed}\n";
+
+static const ride_rule_spec steady_rules[] = {
+    {.id = "much",
+     .when = "amount > 50 and ratio > 2",
+     .decision = RIDE_DECISION_DECLINE,
+     .file = "t",
+     .line = 1,
+     .column = 1},
+    {.id = "web", .when = "web_1h > 3", .decision = RIDE_DECISION_REVIEW, .file = "t", .line = 2, .column = 1},
+};
 
 /* labels: from a source of their own, else within the event. shops: a second entity, whose risk needs labels. */
 static inline bool steady_spec_write(const char *path, const char *format, bool labels, bool shops) {

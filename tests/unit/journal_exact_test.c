@@ -15,9 +15,9 @@ static void begin(void) {
     snprintf(path, sizeof path, "/tmp/ride_journal_exact_%d", (int)getpid());
     unlink(path);
     cr_assert_eq(ride_journal_open(path, spec, false, false, &journal, &err), RIDE_OK);
-    cr_assert_eq(ride_journal_stream_number(journal, "tx", "tx", 0, true, true, &number, &err), RIDE_OK);
-    cr_assert_eq(ride_journal_stream_number(journal, "tx", "tx", 1, true, true, &number, &err), RIDE_OK);
-    cr_assert_eq(ride_journal_stream_number(journal, "labels", "cb", 0, true, true, &number, &err), RIDE_OK);
+    cr_assert_eq(ride_journal_stream_number(journal, "tx", "tx", 0, true, 0, &number, &err), RIDE_OK);
+    cr_assert_eq(ride_journal_stream_number(journal, "tx", "tx", 1, true, 0, &number, &err), RIDE_OK);
+    cr_assert_eq(ride_journal_stream_number(journal, "labels", "cb", 0, true, 0, &number, &err), RIDE_OK);
 }
 static void end(void) {
     ride_journal_close(journal);

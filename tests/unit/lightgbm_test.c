@@ -1,6 +1,7 @@
 /* LightGBM's text: raw scores that LightGBM 3.3, 4.1 and 4.6 gave (tests/golden/models/make_lightgbm.py), and what damaged files do. */
 #include "kernels/cpu/score.h"
 #include "models/score.h"
+#include "tests/support/slurp.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -11,21 +12,12 @@
 enum { ROWS_MAX = 100, INPUTS = 4, OUTPUTS_MAX = 3 };
 static const char *const versions[] = {"3.3.5", "4.1.0", "4.6.0"};
 
-static char *slurp(const char *version, const char *tag, const char *ending, size_t *bytes) {
+static char *golden(const char *version, const char *tag, const char *ending, size_t *bytes) {
     char path[512];
     const char *top = getenv("RIDE_SOURCE_DIR");
     snprintf(path, sizeof path, "%s/tests/golden/models/lightgbm-%s-%s.%s", top != NULL ? top : ".", version, tag,
              ending);
-    FILE *file = fopen(path, "rb");
-    cr_assert_not_null(file, "%s", path);
-    fseek(file, 0, SEEK_END);
-    *bytes = (size_t)ftell(file);
-    rewind(file);
-    char *data = malloc(*bytes + 1);
-    cr_assert(data != NULL && fread(data, 1, *bytes, file) == *bytes);
-    data[*bytes] = '\0';
-    fclose(file);
-    return data;
+    return slurp(path, bytes);
 }
 
 /* Rows of a golden CSV: inputs (empty = NaN), then margins. */
@@ -48,7 +40,7 @@ static void check_golden(const char *version, const char *tag, uint32_t outputs)
     static double x[ROWS_MAX * INPUTS], want[ROWS_MAX * OUTPUTS_MAX], block[ROWS_MAX * OUTPUTS_MAX];
     double got[OUTPUTS_MAX];
     size_t bytes, csv_bytes;
-    char *text = slurp(version, tag, "txt", &bytes), *csv = slurp(version, tag, "csv", &csv_bytes);
+    char *text = golden(version, tag, "txt", &bytes), *csv = golden(version, tag, "csv", &csv_bytes);
     ride_diagnostics findings;
     ride_model *model = NULL;
     ride_model_scorer *scorer = NULL;
@@ -115,7 +107,7 @@ static ride_status try_bytes(const char *data, size_t bytes, char why[256]) {
 
 Test(lightgbm, every_truncation_before_the_end_of_trees_is_refused) {
     size_t bytes;
-    char why[256], *text = slurp("4.6.0", "zero", "txt", &bytes);
+    char why[256], *text = golden("4.6.0", "zero", "txt", &bytes);
     cr_assert_eq(try_bytes(text, bytes, why), RIDE_OK);
     const size_t end = (size_t)(strstr(text, "end of trees") - text);
     for (size_t n = 0; n < end; n += 1 + n / 200) cr_assert_eq(try_bytes(text, n, why), RIDE_E_MODEL, "%zu bytes", n);
@@ -168,6 +160,7 @@ Test(lightgbm, what_is_wrong_is_named) {
     refuse(small, "Tree=0", "threshold=0.5", "threshold=nan", "threshold");
     refuse(small, "Tree=0", "threshold=0.5 0", "threshold=0.5 1", "no set");
     refuse(small, "Tree=0", "threshold=0.5 0", "threshold=0.5 0.5", "no set");
+    refuse(small, "Tree=0", "threshold=0.5 0\ndecision_type=2 1", "threshold=0 0\ndecision_type=1 1", "no set");
     refuse(small, "Tree=0", "type=2 1", "type=12 1", "decision_type");
     refuse(small, "Tree=0", "left_child=1 -1", "left_child=0 -1", "twice");
     refuse(small, "Tree=0", "left_child=1 -1", "left_child=1 -3", "twice");
@@ -202,6 +195,17 @@ static double score(const char *text, double a, double b) {
 }
 
 /* By the rules that the head of lightgbm_trees.c states, not by the program. */
+/* Until 2.2.2 the leaves of an average were answers already, and the file does not say so. */
+Test(lightgbm, an_average_of_a_time_that_is_not_known_is_refused) {
+    char why[256], *old = with(small, "tree", "version=v4", "version=v2\naverage_output");
+    cr_assert_eq(try_bytes(old, strlen(old), why), RIDE_E_MODEL);
+    cr_assert_not_null(strstr(why, "2.2.2"), "%s", why);
+    char *plain = with(old, "tree", "binary sigmoid:1", "regression");
+    cr_assert_eq(try_bytes(plain, strlen(plain), why), RIDE_OK, "%s", why);
+    free(plain);
+    free(old);
+}
+
 Test(lightgbm, what_is_missing_goes_where_the_node_says) {
     const double inf = (double)INFINITY, nan = (double)NAN;
     cr_assert_eq(score(small, 0.5, 0), 1); /* x <= threshold, 0 is a member of 101b */

@@ -6,6 +6,7 @@
 #include "models/compile.h"
 #include "models/info.h"
 #include "models/score.h"
+#include "tests/support/slurp.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -24,18 +25,6 @@ static const char *golden(const char *version, const char *tag, const char *endi
     snprintf(path[turn], sizeof path[turn], "%s/tests/golden/models/xgboost-%s-%s.%s", top != NULL ? top : ".", version,
              tag, ending);
     return path[turn];
-}
-
-static char *slurp(const char *path, size_t *bytes) {
-    FILE *file = fopen(path, "rb");
-    cr_assert_not_null(file, "%s", path);
-    fseek(file, 0, SEEK_END);
-    *bytes = (size_t)ftell(file);
-    rewind(file);
-    char *data = malloc(*bytes + 1);
-    cr_assert(data != NULL && fread(data, 1, *bytes, file) == *bytes);
-    fclose(file);
-    return data;
 }
 
 /* Rows of a golden CSV: inputs (empty = NaN), then margins. */

@@ -198,3 +198,49 @@ Test(service, a_partition_of_which_nothing_came_before_a_restart_goes_on) {
     cr_assert_eq(log_case_serve(&c, 3, 0), RIDE_E_DATA, "nor is it the second time");
     log_case_end(&c);
 }
+
+static void copy_file(const char *from, const char *to) {
+    size_t bytes = 0;
+    char *data = run_case_file(from, &bytes);
+    FILE *file = fopen(to, "wb");
+    cr_assert(data != NULL && file != NULL && fwrite(data, 1, bytes, file) == bytes && fclose(file) == 0);
+    free(data);
+}
+
+static uint64_t calls_when_ready;
+static void note_ready(void *context, const char *part, bool ready, const char *why) {
+    (void)why;
+    if (ready && strcmp(part, "state") == 0) calls_when_ready = ((log_case *)context)->log.calls;
+}
+
+/* An older copy, which names the partition and has no run of it: what it lacks is read from the topic. */
+Test(service, a_journal_from_before_the_first_event_still_gives_the_windows) {
+    static log_case c;
+    char older[192];
+    size_t bytes = 0;
+    begin(&c, 1, 1500, false);
+    cr_assert_eq(run_case_run(&c.run), RIDE_OK);
+    char *file = run_case_file(c.run.output, &bytes), *line = strchr(file, '\n') + 1;
+    const int64_t all = c.log.counts[0];
+    snprintf(older, sizeof older, "%s.older", c.journal);
+    c.options.run.vector = true;
+    c.log.counts[0] = 0;
+    cr_assert_eq(log_case_serve(&c, 1, 0), RIDE_INTERRUPTED, "%s", c.run.err.what);
+    copy_file(c.journal, older);
+    c.log.counts[0] = all - 100;
+    cr_assert_eq(log_case_serve(&c, 2, 0), RIDE_INTERRUPTED, "%s", c.run.err.what);
+    copy_file(older, c.journal);
+    fake_results_free(&c.log);
+    c.log.counts[0] = all;
+    c.options.ready = note_ready;
+    c.options.ready_context = &c;
+    cr_assert_eq(log_case_serve(&c, 3, 0), RIDE_INTERRUPTED, "%s", c.run.err.what);
+    cr_assert_gt(calls_when_ready, 5, "it is not ready while 1,400 events are read again, in chunks of 256");
+    for (int64_t i = 0; i < all; i++, line = strchr(line, '\n') + 1) {
+        const fake_result *r = log_case_first_of(&c.log, 0, i);
+        cr_assert_eq(r != NULL, i >= all - 100, "%lld", (long long)i);
+        if (r != NULL) cr_assert_eq(strncmp(line, r->value, r->bytes), 0, "%lld:\n%s", (long long)i, r->value);
+    }
+    free(file);
+    log_case_end(&c);
+}
