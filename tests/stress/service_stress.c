@@ -130,6 +130,7 @@ static int ask(const ride_server *server, const char *request) {
     for (ssize_t n; (n = recv(fd, text + (used < 64 ? used : 64), sizeof text - 64, 0)) > 0;) used += (size_t)n;
     close(fd);
     CHECK(used > 12);
+    text[used < 63 ? used : 63] = '\0';
     return atoi(text + 9);
 }
 
