@@ -208,6 +208,10 @@ typedef struct broker_reading {
 static const char *client_label(const kafka_client *client) {
     return client->role == KAFKA_OUTLET ? "producer" : "consumer";
 }
+static const char *queue_label(const kafka_client *client) {
+    if (client->role != KAFKA_OUTLET) return "messages";
+    return client->options->outlet_at_once ? "http_log" : "results";
+}
 
 static void tell_broker(broker_reading *r) {
     kafka_client *client = r->client;
@@ -256,10 +260,31 @@ static void on_member(void *context, unsigned depth, const ride_json_member *m) 
 }
 
 /* Of the statistics only the brokers are read: the rest grows with the partitions, and their figures are at hand here. */
+/* The number behind a member's name; 0: there is none. *rest: what follows, NULL = nothing. */
+static uint64_t number_behind(const char *json, size_t bytes, const char *name, const char **rest) {
+    const char *at = memmem(json, bytes, name, strlen(name));
+    *rest = at != NULL ? at + strlen(name) : NULL;
+    return at != NULL ? strtoull(*rest, NULL, 10) : 0;
+}
+
+/* Bytes that wait in the client: results that are not acknowledged, or messages that are not taken. */
+static void tell_queue(const kafka_client *client, const char *json, size_t bytes) {
+    const char *end = json + bytes, *rest;
+    uint64_t sum = 0;
+    if (client->role == KAFKA_OUTLET) {
+        ride_metric_set(client->metric_queue, (double)number_behind(json, bytes, "\"msg_size\":", &rest));
+        ride_metric_set(client->metric_queue_max, (double)number_behind(json, bytes, "\"msg_size_max\":", &rest));
+        return;
+    }
+    for (rest = json; rest != NULL;) sum += number_behind(rest, (size_t)(end - rest), "\"fetchq_size\":", &rest);
+    ride_metric_set(client->metric_queue, (double)sum);
+}
+
 static int on_stats(rd_kafka_t *rk, char *json, size_t json_bytes, void *opaque) {
     kafka_client *client = opaque;
     (void)rk;
     client->stats_count++;
+    tell_queue(client, json, json_bytes);
     const char *begin = memmem(json, json_bytes, "\"brokers\":{", 11);
     if (begin == NULL) return 0;
     begin += 10;
@@ -315,6 +340,13 @@ ride_status kafka_client_open(kafka_client *client, const ride_kafka_options *op
         rd_kafka_conf_set_stats_cb(conf, on_stats);
         ride_metrics_label(labels, sizeof labels, "client", client_label(client));
         client->metric_up = ride_metrics_series(options->metrics, RIDE_METRIC_BROKERS_UP, labels);
+        labels[0] = '\0';
+        ride_metrics_label(labels, sizeof labels, "queue", queue_label(client));
+        client->metric_queue = ride_metrics_series(options->metrics, RIDE_METRIC_QUEUE_BYTES, labels);
+        client->metric_queue_max = ride_metrics_series(options->metrics, RIDE_METRIC_QUEUE_BYTES_MAX, labels);
+        if (role == KAFKA_FEED)
+            ride_metric_set(client->metric_queue_max,
+                            options->queue_bytes != 0 ? (double)options->queue_bytes : (double)(64 << 20));
     }
     client->rk = rd_kafka_new(role == KAFKA_OUTLET ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, conf, why, sizeof why);
     if (client->rk != NULL) {
@@ -332,7 +364,9 @@ void kafka_client_close(kafka_client *client, int destroy_flags) {
     client->rk = NULL;
     for (uint32_t i = 0; i < client->brokers_count; i++)
         ride_metrics_remove(client->options->metrics, client->brokers[i].rtt);
-    if (client->metric_up != NULL) ride_metrics_remove(client->options->metrics, client->metric_up);
+    ride_metric *const told[] = {client->metric_up, client->metric_queue, client->metric_queue_max};
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++)
+        if (told[i] != NULL) ride_metrics_remove(client->options->metrics, told[i]);
     ride_json_parser_destroy(client->json);
     free(client->stats);
 }

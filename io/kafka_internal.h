@@ -33,7 +33,7 @@ typedef struct kafka_client {
     char *stats;
     size_t stats_bytes_max;
     uint64_t stats_count;
-    ride_metric *metric_up;
+    ride_metric *metric_up, *metric_queue, *metric_queue_max;
     struct {
         char name[128];
         ride_metric *rtt;

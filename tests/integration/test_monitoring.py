@@ -26,8 +26,8 @@ TARGET, SCRAPES = os.environ.get("RIDE_METRICS_TARGET"), int(os.environ.get("RID
 RULES, DASHBOARD = TOP / "deploy/prometheus/rules.yml", json.loads((TOP / "deploy/grafana/ride.json").read_text())
 KNOWN = {m[1]: (m[2], set(re.findall(r"`([a-z_]+)`", m[3]))) for m in
          re.finditer(r"^\| `([a-z_]+)` \| (counter|gauge|histogram) \| (.*?) \|", (TOP / "docs/metrics.md").read_text(), re.M)}
-NOBODY_S = {"ride_queue_bytes", "ride_queue_bytes_max"}  # which are in the list, and no queue tells them
-WITHOUT_KAFKA = {family for family in KNOWN if family.startswith("ride_kafka_")} | NOBODY_S
+QUEUES = {"ride_queue_bytes", "ride_queue_bytes_max"}  # of Kafka's clients
+WITHOUT_KAFKA = {family for family in KNOWN if family.startswith("ride_kafka_")} | QUEUES
 SUFFIX = re.compile(r"_(bucket|sum|count)$")
 
 

@@ -128,6 +128,9 @@ class Service:
         assert ends["scored"] == sum(page["ride_decisions_total"].values()) and ends["duplicate"] > 0, ends
         assert page["ride_events_in_flight"][""] == 0, page["ride_events_in_flight"]
         check_stages(page, self.name, self.batch)
+        for queue in ('queue="messages"', 'queue="results"'):
+            assert page["ride_queue_bytes_max"][queue] > 0, page["ride_queue_bytes_max"]
+        until(lambda: sum(self.metrics()["ride_queue_bytes"].values()) == 0, 30, f"{self.name} has nothing in its queues")
         self.run.send_signal(signal.SIGTERM)
         code = self.run.wait(60)
         assert code == 0, f"{self.name}: exit {code}: {self.said()}"
