@@ -17,6 +17,7 @@ from cases import alone
 from harness import HIT, POISON_TOPIC, Load, Topics, engine_of, judged, transactions, until, with_poison
 
 AIM_S, DRAIN_S = 5, 300
+AIMS_FOR_A_HIT = 8  # a phase is over in microseconds: most aims come late
 
 
 def aim(engine, phase, seconds=AIM_S):
@@ -36,7 +37,7 @@ def kill_engine(engine, chance, wanted):
 def rarest(hits, per_phase, left):
     """The phase to aim at when the kills that are left may not be enough for luck; else None."""
     missing = {phase: per_phase - hits[phase] for phase in HIT if hits[phase] < per_phase}
-    if not missing or left > 2 * sum(missing.values()):
+    if not missing or left > AIMS_FOR_A_HIT * sum(missing.values()):
         return None
     return max(missing, key=missing.get)
 
