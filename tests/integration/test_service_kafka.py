@@ -75,7 +75,8 @@ def check_stages(page, name, batch):
     (latency, rows), (delivery, delivered) = ((page[f"ride_{what}_seconds_sum"][""], page[f"ride_{what}_seconds_count"][""]) for what in ("latency", "delivery"))
     ended = sum(value for labels, value in page["ride_events_total"].items() if "rejected" not in labels)
     assert counts == {**dict.fromkeys(("queue", "read", "journal", "compute", "encode"), rows), "deliver": delivered}, counts
-    assert rows == ended and delivered == ended + sum(page.get("ride_labels_total", {}).values()), (rows, delivered, ended)
+    applied = sum(value for labels, value in page.get("ride_labels_total", {}).items() if "applied" in labels)
+    assert rows == ended and delivered == ended + applied, (rows, delivered, ended, applied)
     whole = sum(stages.values())
     assert abs(whole - stages["deliver"] - latency) < 1e-6 and latency > 0, f"{name}: {stages} make {whole - stages['deliver']}, not {latency}"
     assert whole < delivery + 1e-6, f"{name}: {stages} make {whole}, and the delivery is {delivery}"
