@@ -30,6 +30,7 @@ from harness import BUILD, Broker, Ride, Topics, free_port, until  # noqa: E402
 
 DRAIN_S, CLIENTS, PAUSE_S = 300, 2, 0.02
 AHEAD = 20000  # messages that wait while the capacity is measured
+BURST_S = 3  # then nothing holds the load, so that every queue has been as full as it may be before memory is watched
 STAGES = ("queue", "read", "journal", "compute", "encode", "deliver")
 # What allocates for an answer of the admin listener, which is no event's path: function and file.
 ADMIN = {("put", "metrics_render.c"), ("open_fds", "metrics_process.c")}
@@ -198,6 +199,7 @@ def capacity(engine, sender, seconds):
         after, end_s = hold(time.monotonic() + seconds / 2)
     finally:
         sender.process.send_signal(signal.SIGCONT)
+    time.sleep(BURST_S)
     return (after - before) / (end_s - began_s), sender.finish()
 
 
