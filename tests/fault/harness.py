@@ -3,6 +3,7 @@
 An engine is `ride run` (Ride), or the stand-in of tests/kafka/topic.c (Relay), with which the tests themselves are tested: one that does what
 was promised must pass, one with a planted fault must not. Nothing here looks into an engine but for the file in which it says what it is
 at (host/engine/service_phase.c)."""
+import fcntl
 import json
 import mmap
 import os
@@ -310,11 +311,14 @@ log: {{level: warn}}
 
 
 class Load:
-    """Sends messages (key, value) at a steady rate until it is told to stop, whatever becomes of the broker."""
+    """Sends messages (key, value) at a steady rate until it is told to stop, whatever becomes of the broker. fresh: they are made when they are sent, not
+    a pipe's length before."""
 
-    def __init__(self, broker, topic, messages, rate):
-        self.process = subprocess.Popen([TOPIC_TOOL, "produce", broker.address, topic, str(rate)], stdin=subprocess.PIPE,
+    def __init__(self, broker, topic, messages, rate, fresh=False):
+        self.process = subprocess.Popen([TOPIC_TOOL, "produce", broker.address, topic, str(rate)], bufsize=0 if fresh else -1, stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, start_new_session=True)
+        if fresh:
+            fcntl.fcntl(self.process.stdin, fcntl.F_SETPIPE_SZ, 4096)
         self.acknowledged, self.stopping = set(), False
         self.writer = threading.Thread(target=self.write, args=(messages,), daemon=True)
         self.reader = threading.Thread(target=self.read, daemon=True)
@@ -333,6 +337,8 @@ class Load:
 
     def read(self):
         for line in self.process.stdout:
+            if not line.endswith(b"\n"):
+                break  # cut off by its end
             _, partition, offset = line.split()
             self.acknowledged.add((int(partition), int(offset)))
 
