@@ -158,6 +158,15 @@ class Engine:
         self.log.close()
         return self.phases.now()
 
+    def hold(self):
+        """Stands still, all threads of it, when this returns."""
+        self.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        self.check()
+
+    def go_on(self):
+        self.process.send_signal(signal.SIGCONT)
+
     def stop(self, seconds=60):
         """SIGTERM, as an operator does. The exit code."""
         if self.process is None or self.process.poll() is not None:
