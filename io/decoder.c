@@ -54,6 +54,17 @@ static void build_program(ride_decoder *decoder) {
             add_step(decoder, i, RIDE_FIELD_TIMESTAMP, RIDE_COLUMN_TIME, true);
         decoder->has_sensitive |= field->sensitive;
     }
+    for (uint32_t i = 0; i < decoder->steps_count; i++) {
+        const ride_step *step = &decoder->steps[i];
+        const uint32_t columns[] = {step->column, step->column_also};
+        for (int k = 0; k < 2; k++) {
+            if (columns[k] == RIDE_COLUMN_NONE) continue;
+            decoder->stores[decoder->stores_count].step = i;
+            decoder->stores[decoder->stores_count++].column = columns[k];
+        }
+        if (step->type == RIDE_FIELD_STRING && step->column != RIDE_COLUMN_NONE)
+            decoder->strings[decoder->strings_count++] = i;
+    }
 }
 
 /* A decoder without its source and its format's own. */
@@ -207,27 +218,23 @@ ride_status ride_decoder_resume(ride_decoder *decoder, ride_position position, r
 const ride_decoder_stats *ride_decoder_get_stats(const ride_decoder *decoder) { return &decoder->stats; }
 
 /* Stores one value, of row `at` of the tile (strings: the arena has room). */
-static inline void store(const ride_step *step, ride_batch *batch, void *tile, uint32_t at, const ride_value *value) {
-    uint32_t columns[2] = {step->column, step->column_also};
-    for (int i = 0; i < 2; i++) {
-        uint32_t index = columns[i];
-        if (index == RIDE_COLUMN_NONE) continue;
-        const ride_tile_column *column = &batch->layout->columns[index];
-        void *values = (uint8_t *)tile + column->values_offset;
-        if (column->validity_offset != 0) ride_bit_put((uint8_t *)tile + column->validity_offset, at, !value->is_null);
-        switch (column->type) {
-        case RIDE_TYPE_BOOL: ((uint8_t *)values)[at] = value->is_null ? 0 : (uint8_t)value->i; break;
-        case RIDE_TYPE_F64: ((double *)values)[at] = value->is_null ? 0 : value->f; break;
-        case RIDE_TYPE_U64: ((uint64_t *)values)[at] = value->is_null ? 0 : value->u; break;
-        case RIDE_TYPE_STRING: {
-            ride_slice slice = {batch->arena_bytes, value->is_null ? 0 : value->s.bytes};
-            if (slice.bytes > 0) memcpy(batch->arena + slice.offset, value->s.text, slice.bytes);
-            batch->arena_bytes += slice.bytes;
-            ((ride_slice *)values)[at] = slice;
-            break;
-        }
-        default: ((int64_t *)values)[at] = value->is_null ? 0 : value->i; break;
-        }
+static inline void store(ride_batch *batch, const ride_tile_column *column, uint8_t *tile, uint32_t at,
+                         const ride_value *value) {
+    void *values = tile + column->values_offset;
+    const bool is_null = value->is_null;
+    if (column->validity_offset != 0) ride_bit_put(tile + column->validity_offset, at, !is_null);
+    switch (column->type) {
+    case RIDE_TYPE_BOOL: ((uint8_t *)values)[at] = is_null ? 0 : (uint8_t)value->i; break;
+    case RIDE_TYPE_F64: ((double *)values)[at] = is_null ? 0 : value->f; break;
+    case RIDE_TYPE_U64: ((uint64_t *)values)[at] = is_null ? 0 : value->u; break;
+    case RIDE_TYPE_STRING: {
+        ride_slice slice = {batch->arena_bytes, is_null ? 0 : value->s.bytes};
+        if (slice.bytes > 0) memcpy(batch->arena + slice.offset, value->s.text, slice.bytes);
+        batch->arena_bytes += slice.bytes;
+        ((ride_slice *)values)[at] = slice;
+        break;
+    }
+    default: ((int64_t *)values)[at] = is_null ? 0 : value->i; break;
     }
 }
 
@@ -241,17 +248,18 @@ ride_put ride_decoder_put(ride_decoder *decoder, ride_batch *batch, int64_t time
     }
     bool keep = decoder->options.keep_raw && origins != NULL;
     uint64_t bytes = keep ? raw_bytes : 0;
-    for (uint32_t i = 0; i < decoder->steps_count; i++) {
-        const ride_step *step = &decoder->steps[i];
-        if (step->type == RIDE_FIELD_STRING && step->column != RIDE_COLUMN_NONE && !decoder->values[i].is_null)
-            bytes += decoder->values[i].s.bytes;
+    for (uint32_t i = 0; i < decoder->strings_count; i++) {
+        const ride_value *value = &decoder->values[decoder->strings[i]];
+        if (!value->is_null) bytes += value->s.bytes;
     }
     if (bytes > batch->arena_bytes_max) return RIDE_PUT_REFUSED;
     if (bytes > batch->arena_bytes_max - batch->arena_bytes) return RIDE_PUT_FULL;
     uint32_t row = batch->rows_count;
-    void *tile = ride_batch_tile(batch, row / RIDE_TILE_ROWS);
-    for (uint32_t i = 0; i < decoder->steps_count; i++)
-        store(&decoder->steps[i], batch, tile, row % RIDE_TILE_ROWS, &decoder->values[i]);
+    uint8_t *tile = ride_batch_tile(batch, row / RIDE_TILE_ROWS);
+    const ride_tile_column *columns = batch->layout->columns;
+    for (uint32_t i = 0; i < decoder->stores_count; i++)
+        store(batch, &columns[decoder->stores[i].column], tile, row % RIDE_TILE_ROWS,
+              &decoder->values[decoder->stores[i].step]);
     if (origins != NULL) {
         origins[row] = (ride_row_origin){decoder->line, 0, 0};
         if (keep) {

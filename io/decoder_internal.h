@@ -36,6 +36,12 @@ struct ride_decoder {
     ride_zone_rule zone;
     ride_step steps[RIDE_FIELDS_MAX + 1]; /* one per field, and one for an event time that is not declared as one */
     uint32_t steps_count;
+    struct {
+        uint32_t step, column;
+    } stores[2 * (RIDE_FIELDS_MAX + 1)]; /* the values that are kept, in the order of the steps */
+    uint32_t stores_count;
+    uint32_t strings[RIDE_FIELDS_MAX + 1]; /* the steps whose strings are kept */
+    uint32_t strings_count;
     uint32_t step_time;                     /* the step that gives the event time */
     ride_value values[RIDE_FIELDS_MAX + 1]; /* of the row that is read with care */
     uint64_t line;                          /* of the next record */

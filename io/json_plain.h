@@ -1,9 +1,11 @@
-/* io/json_plain.h: the plain JSON object, which is what nearly every sender sends: members that are numbers, true, false, null, and
- * strings of ASCII without escapes. It is read in one pass and told member by member as lib/json.h would tell it. Of what is not
- * plain nothing is said but that: it may be right or wrong, and lib/json.h knows. Internal to io. */
+/* io/json_plain.h: plain JSON tokens, which are what nearly every sender sends: numbers, true, false, null, and strings without
+ * escapes. Of what is not plain nothing is said but that: it may be right or wrong, and lib/json.h knows. A token is looked for
+ * from `at`; up to 7 bytes behind `end` are read, and one that begins in the text and ends in the padding may be found: the caller
+ * compares. Internal to io. */
 #ifndef RIDE_IO_JSON_PLAIN_H
 #define RIDE_IO_JSON_PLAIN_H
 #include "base/hd.h"
+#include "io/value.h"
 #include "lib/json.h"
 
 #include <string.h>
@@ -15,20 +17,23 @@ static inline const char *ride_plain_skip(const char *at, const char *end) {
 }
 
 /* The quote that ends the string whose first byte is *at, or NULL. Eight bytes at a time: of the bits that tell a quote, a
- * backslash, a control character or a byte that is not ASCII the lowest one is exact. */
+ * backslash or a control character the lowest one is exact. */
 static inline const char *ride_plain_string(const char *at, const char *end) {
     const uint64_t ones = UINT64_C(0x0101010101010101), highs = ones << 7;
+    const char *first = at;
+    uint64_t high = 0; /* bytes that are not ASCII, here or a little behind */
     for (; at < end; at += 8) {
         uint64_t word, quotes, slashes;
-        memcpy(&word, at, sizeof word); /* little-endian; up to 7 bytes of the padding */
+        memcpy(&word, at, sizeof word); /* little-endian */
         quotes = word ^ ones * '"';
         slashes = word ^ ones * '\\';
-        uint64_t found =
-            ((quotes - ones) & ~quotes) | ((slashes - ones) & ~slashes) | ((word - ones * 0x20) & ~word) | word;
+        uint64_t found = ((quotes - ones) & ~quotes) | ((slashes - ones) & ~slashes) | ((word - ones * 0x20) & ~word);
         found &= highs;
+        high |= word & highs;
         if (found == 0) continue;
         at += (unsigned)__builtin_ctzll(found) / 8;
-        return at < end && *at == '"' ? at : NULL;
+        if (at >= end || *at != '"') return NULL;
+        return RIDE_LIKELY(high == 0) || ride_utf8_valid(first, (size_t)(at - first)) ? at : NULL;
     }
     return NULL;
 }
@@ -56,10 +61,15 @@ static inline const char *ride_plain_number(const char *at, const char *end) {
     return at;
 }
 
-/* The end of the value at `at`, of which the member's type, text and place are filled in; NULL when it is not plain. */
-static inline const char *ride_plain_value(const char *text, const char *at, const char *end, ride_json_member *out) {
+typedef struct ride_plain_token {
+    ride_json_type type; /* never NESTED */
+    const char *text;    /* of a string without its quotes */
+    uint32_t bytes;
+} ride_plain_token;
+
+/* The end of the value at `at`, or NULL when it is not plain. */
+static inline const char *ride_plain_value(const char *at, const char *end, ride_plain_token *out) {
     const char *stop = NULL;
-    out->offset = (uint32_t)(at - text);
     out->text = at;
     if (at == end) return NULL;
     switch (*at) {
@@ -69,9 +79,8 @@ static inline const char *ride_plain_value(const char *text, const char *at, con
         if (stop == NULL) return NULL;
         out->text = at + 1;
         out->bytes = (uint32_t)(stop - at) - 1;
-        out->raw_bytes = out->bytes + 2;
         return stop + 1;
-    case 't': /* a word that ends in the padding is found too long by the caller */
+    case 't':
         out->type = RIDE_JSON_BOOL;
         if (memcmp(at, "true", 4) == 0) stop = at + 4;
         break;
@@ -88,35 +97,24 @@ static inline const char *ride_plain_value(const char *text, const char *at, con
         stop = ride_plain_number(at, end);
         break;
     }
-    if (stop != NULL) out->bytes = out->raw_bytes = (uint32_t)(stop - at);
+    if (stop != NULL) out->bytes = (uint32_t)(stop - at);
     return stop;
 }
 
-/* True: the object is plain, right, and told. False: it is not plain; some of it may have been told. guess may know the key that begins
- * at `key` without looking for its end: it returns the quote behind it, or NULL. RIDE_JSON_PADDING bytes behind the text must
- * be readable, as for ride_json_object. */
-RIDE_INLINE bool ride_json_plain(const char *text, size_t bytes,
-                                 const char *(*guess)(void *context, const char *key, const char *end),
-                                 ride_json_member_fn member, void *context) {
-    const char *end = text + bytes, *at = ride_plain_skip(text, end);
-    ride_json_member found;
-    if (at == end || *at != '{') return false;
-    do {
-        at = ride_plain_skip(at + 1, end);
-        if (at == end || *at != '"') return false;
-        const char *quote = guess(context, at + 1, end);
-        if (RIDE_UNLIKELY(quote == NULL)) quote = ride_plain_string(at + 1, end);
-        if (quote == NULL) return false;
-        found.key = at + 1;
-        found.key_bytes = (uint32_t)(quote - at) - 1;
-        at = ride_plain_skip(quote + 1, end);
-        if (at == end || *at != ':') return false;
-        at = ride_plain_value(text, ride_plain_skip(at + 1, end), end, &found);
-        if (at == NULL) return false;
-        member(context, &found);
-        at = ride_plain_skip(at, end);
-    } while (at < end && *at == ',');
-    return at < end && *at == '}' && ride_plain_skip(at + 1, end) == end;
+/* The digits, 1 to 8, at `at`: how many, 0 when it is none, and what they spell. Eight at once: bytes are digits below ten, those behind the first other
+ * byte are shifted out, and neighbours are joined to numbers of two, four, eight digits. */
+static inline unsigned ride_plain_digits(const char *at, uint32_t *out) {
+    uint64_t word;
+    memcpy(&word, at, sizeof word); /* little-endian */
+    word ^= UINT64_C(0x3030303030303030);
+    const uint64_t others = (word | (word + UINT64_C(0x7676767676767676))) & UINT64_C(0x8080808080808080);
+    const unsigned count = others != 0 ? (unsigned)__builtin_ctzll(others) / 8 : 8;
+    if (count == 0) return 0;
+    word <<= 64 - 8 * count;
+    word = (word * 10 + (word >> 8)) & UINT64_C(0x00FF00FF00FF00FF);
+    word = (word * 100 + (word >> 16)) & UINT64_C(0x0000FFFF0000FFFF);
+    *out = (uint32_t)(word * 10000 + (word >> 32));
+    return count;
 }
 
 #endif

@@ -1,94 +1,29 @@
-/* io/ndjson.c: the NDJSON decoder: one object a line, or a message. Members are matched to fields by the order in which they came the
- * last time, else by a small hash table over the names; the values of all fields are collected first and read after the
- * object has proved whole.
- *
- * So there are two readings of an object and of a value, one at a glance (json_plain.h, value_glance.h) that never refuses, and a
- * careful one (lib/json.h, value.h): tests hold them equal. */
-#include "io/decoder_internal.h"
-#include "io/json_plain.h"
-#include "io/value_glance.h"
+/* io/ndjson.c: the NDJSON decoder: one object a line, or a message. There are two readings of an object: one at a glance (ndjson_glance.c), which knows
+ * nothing but what is good, and the careful one here (lib/json.h, value.h), which says what is wrong, and where: the values of all fields are
+ * collected first and read after the object has proved whole. Tests hold the two equal. */
+#include "io/ndjson_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAMES_SLOTS = 1024 }; /* at most a quarter full */
-
-typedef struct ndjson {
-    ride_json_parser *parser;
-    uint16_t slots[NAMES_SLOTS]; /* field index + 1; 0 = empty */
-    ride_json_member found[RIDE_FIELDS_MAX];
-    bool seen[RIDE_FIELDS_MAX];
-    char names[RIDE_FIELDS_MAX][RIDE_NAME_BYTES]; /* of the fields, zeros behind them */
-    uint8_t name_bytes[RIDE_FIELDS_MAX];
-    uint16_t next[RIDE_FIELDS_MAX + 1]; /* the field that came behind a field (behind none: the last) the last time */
-    bool name_plain[RIDE_FIELDS_MAX];   /* in JSON it is written as it is */
-    const char *guessed;                /* the key that was guessed */
-    uint32_t last;                      /* the field that was met last in this object; RIDE_FIELDS_MAX = none */
-    const ride_source_spec *spec;
-    uint32_t twice; /* a field that appeared twice, or RIDE_FIELDS_MAX */
-    uint32_t twice_offset;
-    ride_glance glance;
-    bool has_sensitive, unsure; /* a sensitive value may lie where it cannot be told */
-} ndjson;
-
 static uint32_t slot_of(const char *name, size_t bytes) {
     uint32_t hash = 2166136261u; /* FNV-1a */
     for (size_t i = 0; i < bytes; i++) hash = (hash ^ (uint8_t)name[i]) * 16777619u;
-    return hash % NAMES_SLOTS;
+    return hash % NDJSON_SLOTS;
 }
 
-/* Reads up to 7 bytes behind the name: a member's key has them. */
-static inline bool is_name(const ndjson *state, uint32_t index, const char *name, size_t bytes) {
-    if (state->name_bytes[index] != bytes) return false;
-    const char *declared = state->names[index];
-    uint64_t a, b;
-    size_t at = 0;
-    for (; at + sizeof a <= bytes; at += sizeof a) {
-        memcpy(&a, declared + at, sizeof a);
-        memcpy(&b, name + at, sizeof b);
-        if (a != b) return false;
-    }
-    if (at == bytes) return true;
-    memcpy(&a, declared + at, sizeof a);
-    memcpy(&b, name + at, sizeof b);
-    return (a ^ b) << (64 - 8 * (bytes - at)) == 0; /* little-endian */
-}
-
-/* The field of that name, or RIDE_FIELDS_MAX. */
-static uint32_t find_field(const ndjson *state, const char *name, size_t bytes) {
-    for (uint32_t slot = slot_of(name, bytes);; slot = (slot + 1) % NAMES_SLOTS) {
-        uint32_t index = state->slots[slot];
-        if (index == 0) return RIDE_FIELDS_MAX;
-        if (is_name(state, index - 1, name, bytes)) return index - 1;
+uint32_t ride_ndjson_field(const ndjson *state, const char *name, size_t bytes) {
+    for (uint32_t slot = slot_of(name, bytes);; slot = (slot + 1) % NDJSON_SLOTS) {
+        if (state->slots[slot] == 0) return RIDE_FIELDS_MAX;
+        const uint32_t index = state->slots[slot] - 1u;
+        const char *declared = state->spec->fields[index].name;
+        if (strlen(declared) == bytes && memcmp(declared, name, bytes) == 0) return index;
     }
 }
 
-/* A sender writes its members in the same order again and again: is the key that begins here the one that came here the last time? */
-RIDE_INLINE const char *guess_key(void *context, const char *key, const char *end) {
+static void on_member(void *context, const ride_json_member *member) {
     ndjson *state = context;
-    const uint32_t index = state->next[state->last];
-    const size_t bytes = state->name_bytes[index];
-    if ((size_t)(end - key) <= bytes || key[bytes] != '"' || !state->name_plain[index]) return NULL;
-    if (!is_name(state, index, key, bytes)) return NULL;
-    state->guessed = key;
-    return key + bytes;
-}
-
-/* The field of a member. */
-RIDE_INLINE uint32_t find_next(ndjson *state, const char *name, size_t bytes) {
-    uint32_t index = state->next[state->last];
-    if (name != state->guessed && !is_name(state, index, name, bytes)) {
-        index = find_field(state, name, bytes);
-        if (index == RIDE_FIELDS_MAX) return index;
-        state->next[state->last] = (uint16_t)index;
-    }
-    state->last = index;
-    return index;
-}
-
-RIDE_INLINE void on_member(void *context, const ride_json_member *member) {
-    ndjson *state = context;
-    uint32_t field = find_next(state, member->key, member->key_bytes);
+    uint32_t field = ride_ndjson_field(state, member->key, member->key_bytes);
     state->unsure |= state->has_sensitive && member->type == RIDE_JSON_NESTED; /* {"data":{"card": … */
     if (field == RIDE_FIELDS_MAX) return;
     if (state->seen[field] && state->twice == RIDE_FIELDS_MAX) {
@@ -98,12 +33,6 @@ RIDE_INLINE void on_member(void *context, const ride_json_member *member) {
     state->unsure |= state->spec->fields[field].sensitive && state->seen[field];
     state->seen[field] = true;
     state->found[field] = *member;
-}
-
-static bool is_plain(const char *name) {
-    for (; *name != '\0'; name++)
-        if (*name < ' ' || *name > '~' || *name == '"' || *name == '\\') return false;
-    return true;
 }
 
 static void ndjson_close(ride_decoder *decoder) {
@@ -123,13 +52,10 @@ static ride_status ndjson_open_records(ride_decoder *decoder, ride_error *err) {
     for (uint32_t i = 0; i < decoder->spec->fields_count; i++) {
         const char *name = decoder->spec->fields[i].name;
         uint32_t slot = slot_of(name, strlen(name));
-        state->name_bytes[i] = (uint8_t)strlen(name);
-        memcpy(state->names[i], name, state->name_bytes[i]);
-        state->name_plain[i] = is_plain(name);
-        state->next[i] = (uint16_t)(i + 1 < decoder->spec->fields_count ? i + 1 : 0);
-        while (state->slots[slot] != 0) slot = (slot + 1) % NAMES_SLOTS;
+        while (state->slots[slot] != 0) slot = (slot + 1) % NDJSON_SLOTS;
         state->slots[slot] = (uint16_t)(i + 1);
     }
+    for (uint32_t i = decoder->steps_count; i-- > 0;) state->step_of[decoder->steps[i].position] = i;
     return ride_json_parser_create(source->record_bytes_max, &state->parser, err);
 }
 
@@ -147,8 +73,7 @@ static ride_status ndjson_open(ride_decoder *decoder, ride_error *err) {
     return RIDE_OK;
 }
 
-/* May a value of this JSON type stand for the field's type? */
-static bool fits(const ride_step *step, ride_json_type type) {
+bool ride_ndjson_fits(const ride_step *step, ride_json_type type) {
     bool textual = step->type == RIDE_FIELD_STRING || step->type == RIDE_FIELD_CATEGORY ||
                    (step->type == RIDE_FIELD_TIMESTAMP && step->unit == RIDE_UNIT_ISO8601);
     switch (type) {
@@ -159,16 +84,14 @@ static bool fits(const ride_step *step, ride_json_type type) {
     }
 }
 
-static ride_reject_reason read_step(ndjson *state, const ride_decoder *decoder, const ride_step *step,
+static ride_reject_reason read_step(const ndjson *state, const ride_decoder *decoder, const ride_step *step,
                                     ride_value *value) {
     const ride_json_member *member = &state->found[step->position];
     bool seen = state->seen[step->position];
     value->is_null = !seen || member->type == RIDE_JSON_NULL;
     if (value->is_null)
         return step->nullable ? RIDE_REJECT_NONE : seen ? RIDE_REJECT_MISSING_VALUE : RIDE_REJECT_MISSING_FIELD;
-    if (!fits(step, member->type)) return RIDE_REJECT_WRONG_TYPE;
-    if (!decoder->options.portable_only && ride_value_glance(&state->glance, step, member->text, member->bytes, value))
-        return RIDE_REJECT_NONE;
+    if (!ride_ndjson_fits(step, member->type)) return RIDE_REJECT_WRONG_TYPE;
     return ride_value_read(step, &decoder->zone, member->text, member->bytes, value);
 }
 
@@ -187,8 +110,7 @@ static void mark_sensitive(ride_decoder *decoder) {
 
 static void begin_object(ndjson *state) {
     memset(state->seen, 0, state->spec->fields_count * sizeof state->seen[0]);
-    state->last = state->twice = RIDE_FIELDS_MAX;
-    state->guessed = NULL;
+    state->twice = RIDE_FIELDS_MAX;
     state->unsure = false;
 }
 
@@ -197,13 +119,10 @@ static ride_reject_reason read_object(ride_decoder *decoder, const char *text, s
     ndjson *state = decoder->format_data;
     *whole = false;
     begin_object(state);
-    if (decoder->options.portable_only || !ride_json_plain(text, bytes, guess_key, on_member, state)) {
-        begin_object(state);
-        switch (ride_json_object(state->parser, text, bytes, on_member, state)) {
-        case RIDE_JSON_OK: break;
-        case RIDE_JSON_BAD_UTF8: return RIDE_REJECT_INVALID_UTF8;
-        default: return RIDE_REJECT_BAD_JSON;
-        }
+    switch (ride_json_object(state->parser, text, bytes, on_member, state)) {
+    case RIDE_JSON_OK: break;
+    case RIDE_JSON_BAD_UTF8: return RIDE_REJECT_INVALID_UTF8;
+    default: return RIDE_REJECT_BAD_JSON;
     }
     for (uint32_t i = 0; decoder->has_sensitive && i < decoder->spec->fields_count;
          i++) /* a missing one may be there by another name */
@@ -237,6 +156,10 @@ static ride_put take_object(ride_decoder *decoder, ride_batch *batch, int64_t ti
     uint32_t column = 0;
     const ride_field *field = NULL;
     bool whole;
+    if (!decoder->options.portable_only && ride_ndjson_glance(decoder, decoder->format_data, text, bytes)) {
+        ride_put put = ride_decoder_put(decoder, batch, time_stop_us, origins, text, bytes);
+        if (put != RIDE_PUT_REFUSED) return put;
+    }
     *reason = read_object(decoder, text, bytes, &column, &field, &whole);
     if (*reason == RIDE_REJECT_NONE) {
         ride_put put = ride_decoder_put(decoder, batch, time_stop_us, origins, text, bytes);

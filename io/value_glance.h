@@ -1,14 +1,11 @@
-/* io/value_glance.h: the texts that nearly all fields have, read at a glance: short integers, decimals that need no rounding, times
- * in UTC to the second or finer. Never refuses: of what is not known at a glance, value.h's careful reading says what it
- * is. Internal to io. */
+/* io/value_glance.h: texts that nearly all senders send, read at a glance: times to the second or finer, categories by their name. Never
+ * refuses: of what is not known at a glance, value.h's careful reading says what it is. Internal to io. */
 #ifndef RIDE_IO_VALUE_GLANCE_H
 #define RIDE_IO_VALUE_GLANCE_H
 #include "io/time_text.h"
 #include "io/value.h"
 
 #include <string.h>
-
-enum { RIDE_GLANCE_DIGITS = 18 /* fit into 64 bits, whatever they are */ };
 
 /* The date that was read last: events of one time have the same. */
 typedef struct ride_glance {
@@ -28,36 +25,14 @@ static inline bool ride_glance_digits(const char *text, size_t count, int64_t *o
     return true;
 }
 
-static inline bool ride_glance_integer(const char *text, size_t bytes, int64_t *out) {
-    bool negative = bytes > 0 && *text == '-';
-    text += negative;
-    bytes -= negative;
-    if (bytes == 0 || bytes > RIDE_GLANCE_DIGITS || !ride_glance_digits(text, bytes, out)) return false;
-    if (negative) *out = -*out;
-    return true;
-}
-
-static inline bool ride_glance_decimal(const char *text, size_t bytes, int32_t scale, int64_t *out) {
-    static const int64_t powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000};
-    bool negative = bytes > 0 && *text == '-';
-    text += negative;
-    bytes -= negative;
-    size_t before = 0;
-    int64_t whole, part = 0;
-    while (before < bytes && text[before] != '.') before++;
-    size_t after = before < bytes ? bytes - before - 1 : 0;
-    if (before == 0 || before > RIDE_GLANCE_DIGITS - 6 || scale > 6 || after > (size_t)scale) return false;
-    if (!ride_glance_digits(text, before, &whole)) return false;
-    if (before < bytes && (after == 0 || !ride_glance_digits(text + before + 1, after, &part))) return false;
-    *out = whole * powers[scale] + part * powers[(size_t)scale - after];
-    if (negative) *out = -*out;
-    return true;
-}
-
-/* 2018-04-01T00:00:31Z, with a fraction of up to 6 digits or without. */
-static inline bool ride_glance_time(ride_glance *glance, const char *text, size_t bytes, int64_t *out) {
+/* 2018-04-01T00:00:31Z, with a fraction of up to 6 digits or without; or the same without the Z, in the zone. */
+static inline bool ride_glance_time(ride_glance *glance, const ride_zone_rule *zone, const char *text, size_t bytes,
+                                    int64_t *out) {
     static const int64_t units[] = {0, 100000, 10000, 1000, 100, 10, 1};
-    if (bytes < 20 || bytes > 27 || text[bytes - 1] != 'Z') return false;
+    if (bytes < 19) return false;
+    const bool utc = text[bytes - 1] == 'Z';
+    bytes -= utc;
+    if (bytes < 19 || bytes > 26) return false;
     if (!glance->known || memcmp(glance->date, text, sizeof glance->date) != 0) {
         bool has_offset;
         int64_t offset_us;
@@ -70,12 +45,14 @@ static inline bool ride_glance_time(ride_glance *glance, const char *text, size_
         !ride_glance_digits(text + 11, 2, &hour) || !ride_glance_digits(text + 14, 2, &minute) ||
         !ride_glance_digits(text + 17, 2, &second) || hour > 23 || minute > 59 || second > 59)
         return false;
-    if (bytes > 20) {
-        size_t digits = bytes - 21;
+    if (bytes > 19) {
+        size_t digits = bytes - 20;
         if (text[19] != '.' || digits == 0 || !ride_glance_digits(text + 20, digits, &fraction)) return false;
         fraction *= units[digits];
     }
     *out = glance->date_us + ((hour * 60 + minute) * 60 + second) * INT64_C(1000000) + fraction;
+    if (utc) return true;
+    *out = zone->local_to_utc != NULL ? zone->local_to_utc(zone->zone, *out) : *out - zone->offset_us;
     return true;
 }
 
@@ -87,34 +64,6 @@ static inline bool ride_glance_category(const ride_field *field, const char *tex
         return true;
     }
     return false;
-}
-
-/* True: *out is the value, good for the step. */
-static inline bool ride_value_glance(ride_glance *glance, const ride_step *step, const char *text, size_t bytes,
-                                     ride_value *out) {
-    bool known = false;
-    switch (step->type) {
-    case RIDE_FIELD_U8:
-    case RIDE_FIELD_U16:
-    case RIDE_FIELD_U32:
-    case RIDE_FIELD_U64:
-    case RIDE_FIELD_I8:
-    case RIDE_FIELD_I16:
-    case RIDE_FIELD_I32:
-    case RIDE_FIELD_I64: known = ride_glance_integer(text, bytes, &out->i); break;
-    case RIDE_FIELD_DECIMAL: known = ride_glance_decimal(text, bytes, step->field->scale, &out->i); break;
-    case RIDE_FIELD_TIMESTAMP:
-        if (step->unit == RIDE_UNIT_ISO8601) known = ride_glance_time(glance, text, bytes, &out->i);
-        else if (step->unit == RIDE_UNIT_US) known = ride_glance_integer(text, bytes, &out->i);
-        break;
-    case RIDE_FIELD_BOOL:
-        out->i = *text == 't';
-        known = (bytes == 4 && memcmp(text, "true", 4) == 0) || (bytes == 5 && memcmp(text, "false", 5) == 0);
-        break;
-    case RIDE_FIELD_CATEGORY: known = ride_glance_category(step->field, text, bytes, &out->i); break;
-    default: break;
-    }
-    return known && out->i >= step->lo && out->i <= step->hi;
 }
 
 #endif
