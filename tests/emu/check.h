@@ -3,18 +3,12 @@
 #define RIDE_TESTS_EMU_CHECK_H
 #include "kernels/emu/emu.h"
 #include "kernels/emu/include/cuda_runtime.h"
+#include "tests/support/check_exit.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                            \
-            exit(1);                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 #define OK(call)                                                                                                       \
     do {                                                                                                               \
         cudaError_t error_ = (call);                                                                                   \

@@ -7,20 +7,13 @@
 #include "base/number.h"
 #include "base/ring.h"
 #include "tests/support/alloc_count.h"
+#include "tests/support/check_exit.h"
 
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                            \
-            exit(1);                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 static void *volatile kept; /* so that no compiler drops an allocation */
 

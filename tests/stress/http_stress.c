@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "serve/admin.h"
 #include "serve/score.h"
+#include "tests/support/check_exit.h"
 
 #include <arpa/inet.h>
 #include <pthread.h>
@@ -20,14 +21,6 @@ enum { REQUESTS = 400 };
 enum { REQUESTS = 3000 };
 #endif
 enum { CLIENTS = 5, BATCH = 64 };
-
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                            \
-            exit(1);                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 static ride_server *server, *admin_server;
 static ride_feed *feed;

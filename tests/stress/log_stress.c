@@ -1,5 +1,6 @@
 /* Many threads and few messages: every line is written or counted as held back, and what was held back is told. Run under TSan too. */
 #include "base/log.h"
+#include "tests/support/check_exit.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -8,14 +9,6 @@
 #include <unistd.h>
 
 enum { THREADS = 4, LINES = 5000, MESSAGES = 5, REPEATS_MAX = 20 };
-
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                            \
-            exit(1);                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 static ride_clock_virtual clock_virtual;
 

@@ -1,5 +1,6 @@
 /* Writers, streams that come and go, and a reader at once: nothing lost, every page whole. Run under TSan too. */
 #include "base/metrics.h"
+#include "tests/support/check_exit.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -13,14 +14,6 @@ enum { ROUNDS = 20000 };
 enum { ROUNDS = 200000 };
 #endif
 enum { WRITERS = 3 };
-
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                            \
-            exit(1);                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 static ride_metrics *metrics;
 static _Atomic int writing = WRITERS;

@@ -1,6 +1,7 @@
 /* Rings and the log under threads: nothing lost, nothing twice, order kept, lines whole. Run under TSan too. */
 #include "base/log.h"
 #include "base/ring.h"
+#include "tests/support/check_exit.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -15,14 +16,6 @@ enum { ITEMS = 50000 };
 enum { ITEMS = 500000 };
 #endif
 enum { PUSHERS = 3, LINES = 2000 };
-
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                            \
-            exit(1);                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 typedef struct item {
     uint32_t pusher, number; /* plain memory: its visibility is the ring's promise */

@@ -6,19 +6,13 @@
 #include "engine/profile.h"
 #include "tests/support/steady_alloc.h"
 #include "tests/support/steady_stream.h"
+#define CHECK_NOW now
+#include "tests/support/check_exit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, now, #condition);                                   \
-            exit(1);                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 enum { EVENTS = STEADY_EVENTS };
 static const char *now = "start";

@@ -4,16 +4,10 @@
 #include "base/log.h"
 #include "tests/support/steady_alloc.h"
 #include "tests/support/steady_service.h"
+#define CHECK_NOW now->name
+#include "tests/support/check_exit.h"
 
 #include <unistd.h>
-
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, now->name, #condition);                             \
-            exit(1);                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 enum { EVENTS = STEADY_EVENTS };
 

@@ -10,6 +10,7 @@
 #include "engine/state_http.h"
 #include "serve/admin.h"
 #include "serve/score.h"
+#include "tests/support/check_exit.h"
 #include "tests/support/steady_service.h"
 
 #include <arpa/inet.h>
@@ -17,14 +18,6 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                            \
-            exit(1);                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 #if defined(__SANITIZE_THREAD__)
 enum { TSAN = 1 };

@@ -2,6 +2,7 @@
  * answered once, by the engine's thread, and none after it. */
 #include "base/waker.h"
 #include "engine/state_desk.h"
+#include "tests/support/check_exit.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -9,14 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                            \
-            exit(1);                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 enum { ASKERS = 4, QUESTIONS = 1000 };
 
