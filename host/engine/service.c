@@ -63,8 +63,8 @@ void service_state_ready(service *s) {
 /* Of the window state too where nobody else has it. */
 static void statistics(service *s) {
     if (service_is_settled(s)) service_metrics_state(s, &s->p, &s->told_ns);
-    ride_metric_set_total(s->m.labels[1], s->p.summary->labels_unknown);
-    ride_metric_set_total(s->m.labels[2], s->p.summary->labels_rejected);
+    ride_metric_set_total(s->m.labels[1], s->counted->labels_unknown);
+    ride_metric_set_total(s->m.labels[2], s->counted->labels_rejected);
 }
 
 /* While others of the group have what is needed here: only the group is listened to. */
@@ -217,8 +217,12 @@ static ride_status open_input(service *s, const ride_service_input *option, ride
 
 static ride_status open_rooms(service *s, ride_error *err) {
     s->streams = calloc(RIDE_STREAMS_MAX, sizeof *s->streams);
-    s->kept = calloc(1, sizeof *s->kept);
-    if (s->streams == NULL || s->kept == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a service");
+    for (int i = 0; i < 2; i++) {
+        s->aside[i] = malloc(sizeof *s->aside[i]);
+        if (s->aside[i] != NULL) *s->aside[i] = *s->counted;
+    }
+    if (s->streams == NULL || s->aside[0] == NULL || s->aside[1] == NULL)
+        return ride_fail(err, RIDE_E_MEMORY, "no memory for a service");
     s->outlet_waker = s->options->waker;
     RIDE_TRY(window_open(s, err));
     /* a replay tells of each row, and its reader is one thread */
@@ -301,7 +305,8 @@ static void service_close(service *s) {
         free(s->b);
     }
     free(s->streams);
-    free(s->kept);
+    free(s->aside[0]);
+    free(s->aside[1]);
 }
 
 ride_status ride_service_run(const ride_service_options *given, ride_run_summary *out, ride_diagnostics *findings,
@@ -320,7 +325,7 @@ ride_status ride_service_run(const ride_service_options *given, ride_run_summary
     s->tuning = (ride_service_tuning){options.run.batch_rows_max, options.batch_delay_ns, options.drain_timeout_ns};
     atomic_store(&s->drain_timeout_ns, options.drain_timeout_ns);
     s->p.options = &options.run;
-    s->p.summary = out;
+    s->p.summary = s->counted = out;
     ride_status st = service_open(s, findings, err);
     const bool opened = st == RIDE_OK;
     observe_start(&s->p);

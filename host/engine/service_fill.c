@@ -237,15 +237,12 @@ static ride_status take_label(service *s, service_input *in, service_stream *str
 }
 
 /* What the batch is of: rows that go out, or rows that are read again. */
-static ride_status batch_begin(service *s, bool silent, ride_error *err) {
+static void batch_begin(service *s, bool silent) {
+    service_count_into(s, silent);
     s->b->silent = silent;
     s->b->first_ns = service_now();
     if (s->p.many_clocks) s->p.least_us = streams_least(s);
     if (s->p.many_clocks && s->p.dedup != NULL) ride_idmap_hold(s->p.dedup, s->p.least_us);
-    if (!silent) return RIDE_OK;
-    RIDE_TRY(service_settle(s, err)); /* it is worked here, and what the others count is kept as well */
-    *s->kept = *s->p.summary;
-    return RIDE_OK;
 }
 
 static bool run_goes_on(const service *s, uint32_t number, const ride_journal_run *told) {
@@ -275,7 +272,7 @@ ride_status service_take(service *s, const ride_journal_run *told, ride_error *e
         const bool silent = stream->is_log && message->offset < stream->emit_from;
         if (b->runs_count > 0 && silent != b->silent) break;
         if (service_batch_full(s)) break;
-        if (b->runs_count == 0) RIDE_TRY(batch_begin(s, silent, err));
+        if (b->runs_count == 0) batch_begin(s, silent);
         if (!in_run || s->decoding != number) {
             if (in_run) {
                 RIDE_TRY(stamp(s, first, err));

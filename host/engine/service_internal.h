@@ -19,7 +19,8 @@ enum {
     BATCH_LETTERS_MAX = 1024,     /* rejected messages of a batch that are told, */
     BATCH_LETTERS_BYTES = 1 << 18 /* and their text; a batch without room for one more goes */
 };
-#define HELD_NONE UINT32_MAX
+#define HELD_NONE          UINT32_MAX
+#define SERVICE_REBUILDING "the window state is being rebuilt from the log"
 
 typedef struct service_stream {
     bool used; /* assigned to this process */
@@ -84,7 +85,9 @@ typedef struct service_batch {
     ride_journal_run runs[BATCH_RUNS_MAX];
     uint32_t run_streams[BATCH_RUNS_MAX]; /* the service's number of each run's stream */
     uint32_t runs_count;
-    bool silent;                            /* its rows are read again: nothing goes out */
+    bool silent;                            /* its rows are read again: nothing goes out, */
+    bool is_scored;                         /* but somebody may ask for their verdicts */
+    bool in_rebuild;                        /* before the window state is whole */
     bool is_answered;                       /* its requests have their answers */
     int64_t clock_us, reached_us, least_us; /* of the pipeline behind its last row */
     /* when its first message was taken, it was full, was journalled, computed and sent */
@@ -151,9 +154,10 @@ struct service {
     int64_t newest_us; /* greatest event time of all streams */
     uint32_t decoding; /* stream of the message at hand, for on_reject */
     const ride_message *decoding_message;
-    ride_run_summary *kept; /* the counters before a silent batch */
-    uint64_t in_flight;     /* events of batches that are on their way through the stages */
-    uint64_t told_ns;       /* statistics were */
+    ride_run_summary *counted;  /* what the run counts, */
+    ride_run_summary *aside[2]; /* and where what silent batches count goes: of who reads, of who computes */
+    uint64_t in_flight;         /* events of batches that are on their way through the stages */
+    uint64_t told_ns;           /* statistics were */
     ride_encoder *answer_encoder;
     char *answer;
     /* results: of who sends */
@@ -221,6 +225,10 @@ void service_reject(void *context, const ride_reject *reject); /* of the decoder
 /* service_work.c: the batch in hand through the stages. Inline: one after the other. Else they are begun, and the batch in hand is another. */
 ride_status service_work(service *s, ride_error *err);
 void service_drop(service *s); /* empties it: nothing of it goes out or is stored */
+/* A silent batch is computed: the room is empty again. */
+void service_silent_done(service *s, service_batch *b);
+/* The batch that comes to be filled is silent, or not: what is counted of it. How many labels wait goes on. */
+void service_count_into(service *s, bool silent);
 /* Nothing is on its way through the stages when it returns: who reads has all to itself. */
 ride_status service_settle(service *s, ride_error *err);
 bool service_is_settled(const service *s);

@@ -88,6 +88,7 @@ static ride_status compute(service *s, pipeline *p, service_batch *b, ride_error
     p->clock_us = b->clock_us;
     p->reached_us = b->reached_us;
     p->least_us = b->least_us;
+    p->summary = b->silent ? s->aside[1] : s->counted;
     RIDE_TRY(service_compute(s, p, b, err));
     b->hand = hand_of(p);
     service_beat(s);
@@ -110,7 +111,7 @@ static void *compute_main(void *context) {
         if (!b->asks_drain) {
             st = compute(s, &me->p, b, &err);
             if (st != RIDE_OK) break;
-            state_desk_serve(s->options->desk, &me->p, NULL);
+            state_desk_serve(s->options->desk, b->in_rebuild ? NULL : &me->p, SERVICE_REBUILDING);
             service_metrics_state(s, &me->p, &told_ns);
         }
         stage_pass(pipe->send.in, b, &pipe->send.bell);
@@ -134,7 +135,7 @@ static ride_status send_step(stage *me, service *s, ride_error *err) {
             *err = b->failure;
             return b->drained;
         }
-    } else {
+    } else if (!b->silent) {
         hand_take(&me->p, &b->hand);
         RIDE_TRY(service_emit(s, &me->p, b, err));
         service_beat(s);
@@ -171,18 +172,23 @@ static void *send_main(void *context) {
 bool pipe_is_empty(const service_pipe *pipe) { return pipe->passed == pipe->returned; }
 bool pipe_is_free(const service_pipe *pipe) { return pipe->passed - pipe->returned < PIPE_BATCHES_GREEDY; }
 
-/* A batch was sent, and s->p has it: its verdicts to the ids, its requests their answers. */
+/* A batch was sent, or was silent, and s->p has it: its verdicts to the ids, its requests their answers. */
 static ride_status over(service *s, service_batch *b, ride_error *err) {
     if (s->p.dedup != NULL) verdicts_remember(&s->p);
-    return service_done(s, b, err);
+    if (!b->silent) return service_done(s, b, err);
+    service_silent_done(s, b);
+    return RIDE_OK;
 }
 
 static ride_status take_back(service *s, service_batch *b, ride_error *err) {
     service_pipe *pipe = s->pipe;
-    const uint64_t behind = b->hand.sequence + b->hand.batch->rows_count, events = batch_taken(b);
+    const uint64_t behind = b->hand.sequence + b->hand.batch->rows_count, events = b->silent ? 0 : batch_taken(b);
     const hand mine = hand_of(&s->p);
+    ride_run_summary *summary = s->p.summary;
     hand_take(&s->p, &b->hand);
+    s->p.summary = b->silent ? s->aside[0] : s->counted;
     const ride_status st = over(s, b, err);
+    s->p.summary = summary;
     b->hand = hand_of(&s->p);
     hand_take(&s->p, &mine);
     pipe->returned++;
@@ -267,13 +273,13 @@ static ride_status next_in_hand(service *s, ride_error *err) {
 static ride_status compute_here(service *s, service_batch *b, ride_error *err) {
     RIDE_TRY(compute(s, &s->pipe->compute.p, b, err));
     hand_take(&s->p, &b->hand);
-    return service_answer(s, b, err);
+    return b->silent ? RIDE_OK : service_answer(s, b, err);
 }
 
 static ride_status send_here(service *s, service_batch *b, ride_error *err) {
     const uint64_t behind = s->p.sequence + s->p.batch->rows_count;
-    RIDE_TRY(service_emit(s, &s->p, b, err));
-    RIDE_TRY(window_advance(s, err));
+    if (!b->silent) RIDE_TRY(service_emit(s, &s->p, b, err));
+    if (s->outlet == NULL) RIDE_TRY(window_advance(s, err));
     /* nobody else does before the next poll, and a chunk may be more batches than the window has slots */
     window_store(s);
     RIDE_TRY(over(s, b, err));
@@ -288,10 +294,10 @@ ride_status pipe_pass(service *s, ride_error *err) {
     const bool here = pipe_is_empty(pipe) && s->p.batch->rows_count <= PIPE_ROWS_HERE;
     b->hand = hand_of(&s->p);
     if (here) RIDE_TRY(compute_here(s, b, err));
-    if (here && s->outlet == NULL) return send_here(s, b, err);
+    if (here && (s->outlet == NULL || b->silent)) return send_here(s, b, err);
     if (pipe_is_empty(pipe)) s->p.unanswered_from = b->hand.sequence;
     s->p.sequence += s->p.batch->rows_count;
-    s->in_flight += batch_taken(b);
+    if (!b->silent) s->in_flight += batch_taken(b);
     pipe->passed++;
     s->b = &pipe->blank;
     if (here) stage_pass(pipe->send.in, b, &pipe->send.bell); /* nobody else has anything for it now */

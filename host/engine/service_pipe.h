@@ -9,8 +9,8 @@
  *   reads     clocks, ids and labels, counters of events, its batch; the runs of the journal; streams and feeds
  *   computes  window state, drift, alerts, counters of decisions, its batch
  *   sends     outputs, window of results, its batch
- * When no batch is on its way, who reads has all of it but the outlet and its window: rebuilds, what is read again, reloads and questions are
- * done then. A batch of a few rows that comes then costs less than handing it over: who reads computes and answers it, and where there
+ * When no batch is on its way, who reads has all of it but the outlet and its window: a rebuild begins then, and partitions go. What is read again (silent)
+ * goes the same way, past who sends. A batch of a few rows that comes then costs less than handing it over: who reads computes and answers it, and where there
  * is no outlet it does all. So a service with little to do has the latency of one thread.
  *
  * A verdict for a repeated event: where the first one is of a batch that is still on its way, who stamps leaves how far back it was, and

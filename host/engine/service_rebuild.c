@@ -225,8 +225,7 @@ static ride_status along_journal(service *s, ride_error *err) {
         st = run_again(s, number, &run, err);
         if (st != RIDE_OK) break;
         ride_metric_set(s->m.replay_ratio, (double)(place - first_place) / (double)(end - first_place));
-        if (service_is_settled(s))
-            state_desk_serve(s->options->desk, NULL, "the window state is being rebuilt from the log");
+        if (service_is_settled(s)) state_desk_serve(s->options->desk, NULL, SERVICE_REBUILDING);
         tell_progress(s, (double)(place - first_place) / (double)(end - first_place));
         if (one != NULL && is_only(one, s->streams[number].topic, s->streams[number].partition) &&
             run.offset_last >= one->offset)
@@ -241,6 +240,10 @@ static ride_status along_journal(service *s, ride_error *err) {
     }
     if (st == RIDE_END) st = RIDE_OK;
     if (st == RIDE_OK) st = service_work(s, err);
+    if (st == RIDE_OK || st == RIDE_PENDING) {
+        const ride_status settled = service_settle(s, err);
+        if (settled != RIDE_OK) st = settled;
+    }
     if (s->options->replay_of != NULL) {
         s->options->replay_of->events = s->replayed;
         s->options->replay_of->requests = s->skipped_messages;
@@ -265,7 +268,7 @@ ride_status rebuild_run(service *s, ride_error *err) {
     s->must_rebuild = false;
     s->in_rebuild = true;
     s->replayed = s->skipped_messages = 0;
-    if (s->rebuild_journal) service_ready(s, "state", false, "the window state is being rebuilt from the log");
+    if (s->rebuild_journal) service_ready(s, "state", false, SERVICE_REBUILDING);
     st = rebuild_reset(s, err);
     if (st == RIDE_OK && s->rebuild_journal) st = along_journal(s, err);
     s->in_rebuild = false;

@@ -11,9 +11,8 @@ static ride_status failed(const service *s, ride_error *err) {
 }
 
 /* Read again, and too old for a repeat of any of its events to be answered from it when results go out again. */
-static bool scores_are_idle(const service *s, const service_batch *b) {
+static bool scores_are_idle(const service *s) {
     const pipeline *p = &s->p;
-    if (!b->silent) return false;
     if (p->dedup == NULL) return true;
     if (p->many_clocks) return false; /* the events of a stream that is behind are old too */
     const int64_t keep_us = p->events->dedup_us + p->events->bound_us + p->events->allowed_lateness_us;
@@ -24,7 +23,7 @@ ride_status service_compute(service *s, pipeline *p, service_batch *b, ride_erro
     if (p->batch->rows_count > 0) {
         ride_batch_set_rows(p->batch, p->batch->rows_count, p->sequence);
         p->no_drift = b->silent;
-        p->no_scores = b->silent && scores_are_idle(s, b);
+        p->no_scores = !b->is_scored;
         RIDE_TRY(pipeline_compute(p, err));
         verdicts_make(p);
         if (!b->silent) alerts_batch(p);
@@ -34,38 +33,38 @@ ride_status service_compute(service *s, pipeline *p, service_batch *b, ride_erro
     return RIDE_OK;
 }
 
-/* The counters as before a silent batch; how many labels wait is not one of them. */
-static void summary_restore(service *s) {
-    const uint64_t unknown = s->p.summary->labels_unknown;
-    *s->p.summary = *s->kept;
-    s->p.summary->labels_unknown = unknown;
+void service_count_into(service *s, bool silent) {
+    ride_run_summary *into = silent ? s->aside[0] : s->counted;
+    into->labels_unknown = s->p.summary->labels_unknown;
+    s->p.summary = into;
 }
 
-/* The batch in hand is empty again: nothing of it is counted. */
-static void empty(service *s) {
-    if (s->b->silent) summary_restore(s);
-    s->p.sequence += s->p.batch->rows_count;
+static void empty(service *s, service_batch *b) {
     ride_batch_clear(s->p.batch);
     s->p.duplicates_in_batch = 0;
-    batch_empty(s->b);
+    batch_empty(b);
+}
+
+void service_silent_done(service *s, service_batch *b) {
+    batch_answer_held(s, b); /* nobody waits for what is read again; if somebody did, for ever */
+    empty(s, b);
+    if (!s->in_rebuild) service_state_ready(s);
 }
 
 static ride_status through(service *s, ride_error *err) {
     service_batch *b = s->b;
+    const uint32_t rows = s->p.batch->rows_count;
     RIDE_TRY(service_compute(s, &s->p, b, err));
     if (b->silent) {
-        batch_answer_held(s, b); /* nobody waits for what is read again; if somebody did, for ever */
-        empty(s);
-        if (!s->in_rebuild) service_state_ready(s);
+        service_silent_done(s, b);
     } else {
-        const uint32_t rows = s->p.batch->rows_count;
         RIDE_TRY(service_answer(s, b, err));
         RIDE_TRY(service_emit(s, &s->p, b, err));
         RIDE_TRY(service_done(s, b, err));
-        s->p.sequence += rows;
         ride_metric_set(s->m.in_flight, 0);
     }
-    return s->pipe != NULL ? RIDE_OK : window_advance(s, err);
+    s->p.sequence += rows;
+    return window_advance(s, err);
 }
 
 ride_status service_work(service *s, ride_error *err) {
@@ -82,14 +81,19 @@ ride_status service_work(service *s, ride_error *err) {
     b->clock_us = s->p.clock_us;
     b->reached_us = s->p.reached_us;
     b->least_us = s->p.least_us;
-    if (s->pipe == NULL || b->silent) return through(s, err);
-    return pipe_pass(s, err);
+    b->is_scored = !b->silent || !scores_are_idle(s);
+    b->in_rebuild = s->in_rebuild;
+    const ride_status st = s->pipe == NULL ? through(s, err) : pipe_pass(s, err);
+    service_count_into(s, false);
+    return st;
 }
 
 void service_drop(service *s) {
     if (s->b->runs_count == 0) return;
     batch_answer_held(s, s->b);
-    empty(s); /* no progress */
+    s->p.sequence += s->p.batch->rows_count;
+    empty(s, s->b); /* no progress */
+    service_count_into(s, false);
 }
 
 bool service_is_settled(const service *s) { return s->pipe == NULL || pipe_is_empty(s->pipe); }
