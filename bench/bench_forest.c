@@ -12,6 +12,7 @@
 #include "models/ir.h"
 #include "models/score.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,16 +126,19 @@ int main(int count, char **words) {
     }
     for (int w = 0; w < WAYS; w++) b.margins[w] = need(malloc(doubles * sizeof(double)));
     rows_make(&b);
-    const int ways = b.planes == NULL ? 1 : isa >= RIDE_CPU_AVX512_BYTES ? 3 : 2;
-    for (int w = 0; w < ways; w++) {
+    const bool has[WAYS] = {true, b.planes != NULL && isa >= RIDE_CPU_AVX512,
+                            b.planes != NULL && isa != RIDE_CPU_AVX512};
+    for (int w = 0; w < WAYS; w++) {
+        if (!has[w]) continue;
         run(&b, w, RIDE_PLANES_ROWS);
         if (memcmp(b.margins[w], b.margins[0], doubles * sizeof(double)) != 0) die("the ways differ");
     }
     printf("%u trees, %u nodes, depth %u, %u inputs\n", h->trees_count, h->nodes_count, h->depth_max, h->inputs_count);
-    static const uint32_t batches[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512};
+    static const uint32_t batches[] = {1, 2, 4, 8, 16, 32, 64, 128, 200, 256, 512};
     for (size_t i = 0; i < sizeof batches / sizeof *batches; i++) {
         printf("batch %4u", batches[i]);
-        for (int w = 0; w < ways; w++) printf("  %s %9.1f ns/row", way_names[w], measure(&b, w, batches[i], repeats));
+        for (int w = 0; w < WAYS; w++)
+            if (has[w]) printf("  %s %9.1f ns/row", way_names[w], measure(&b, w, batches[i], repeats));
         printf("  chosen %s\n", way_names[b.planes != NULL ? ride_planes_choose(b.planes, batches[i]) : 0]);
     }
     for (int w = 0; w < WAYS; w++) free(b.margins[w]);

@@ -7,11 +7,7 @@
 #include <string.h>
 
 #if !defined(__x86_64__) /* no machine has them: ride_planes_create says so */
-void planes_narrow_avx2(const ride_planes *p, uint64_t *planes, const float *x, uint32_t rows_count, double *margins) {
-    (void)p, (void)planes, (void)x, (void)rows_count, (void)margins;
-}
-void planes_narrow_avx512(const ride_planes *p, uint64_t *planes, const float *x, uint32_t rows_count,
-                          double *margins) {
+void planes_narrow(const ride_planes *p, uint64_t *planes, const float *x, uint32_t rows_count, double *margins) {
     (void)p, (void)planes, (void)x, (void)rows_count, (void)margins;
 }
 void planes_wide(const ride_planes *p, void *scratch, const float *x, uint32_t rows_count, double *margins) {
@@ -19,9 +15,16 @@ void planes_wide(const ride_planes *p, void *scratch, const float *x, uint32_t r
 }
 size_t planes_wide_scratch_bytes(const ride_planes *p) { return (void)p, 0; }
 void planes_wide_prepare(ride_planes *p) { (void)p; }
+void planes_wide_avx2(const ride_planes *p, void *scratch, const float *x, uint32_t rows_count, double *margins) {
+    (void)p, (void)scratch, (void)x, (void)rows_count, (void)margins;
+}
+size_t planes_wide_avx2_scratch_bytes(const ride_planes *p) { return (void)p, 0; }
+void planes_wide_avx2_prepare(ride_planes *p) { (void)p; }
 #endif
 
-static bool has_wide(const ride_planes *p) { return p->isa >= RIDE_CPU_AVX512_BYTES; }
+static bool has_narrow(const ride_planes *p) { return p->isa >= RIDE_CPU_AVX512; }
+static bool has_wide_avx512(const ride_planes *p) { return p->isa >= RIDE_CPU_AVX512_BYTES; }
+static bool has_wide_avx2(const ride_planes *p) { return p->isa == RIDE_CPU_AVX2; }
 
 /* One inner node. */
 typedef struct condition {
@@ -125,11 +128,12 @@ static ride_status make(ride_planes *p, const ride_forest *forest, ride_error *e
     if (st == RIDE_OK && p->planes_count <= RIDE_PLANES_MAX) {
         p->trees_count = forest->header->trees_count;
         p->leaves = lines(p->trees_count * sizeof *p->leaves);
-        p->pivots = lines((size_t)p->columns_count * 256 * sizeof *p->pivots);
+        p->pivots = lines((size_t)p->columns_count * PLANES_PIVOTS * sizeof *p->pivots);
         if (p->leaves == NULL || p->pivots == NULL)
             st = ride_fail(err, RIDE_E_MEMORY, "no memory for a forest's leaves");
         if (st == RIDE_OK) st = planes_trees_make(p, forest, plane_of, err);
-        if (st == RIDE_OK && has_wide(p)) planes_wide_prepare(p);
+        if (st == RIDE_OK && has_wide_avx512(p)) planes_wide_prepare(p);
+        if (st == RIDE_OK && has_wide_avx2(p)) planes_wide_avx2_prepare(p);
     }
     free(plane_of);
     return st;
@@ -171,41 +175,78 @@ uint32_t ride_planes_inputs(const ride_planes *p, const uint32_t **inputs) {
     return p->inputs_count;
 }
 
-static size_t narrow_bytes(const ride_planes *p) { return (size_t)(p->planes_count + p->ops_most) * sizeof(uint64_t); }
-
 size_t ride_planes_scratch_bytes(const ride_planes *p) {
-    const size_t narrow = narrow_bytes(p), wide = has_wide(p) ? planes_wide_scratch_bytes(p) : 0;
-    return ((narrow > wide ? narrow : wide) + 63) / 64 * 64;
+    size_t most = 0;
+    if (has_narrow(p)) most = (size_t)(p->planes_count + p->ops_most) * sizeof(uint64_t);
+    const size_t wide = has_wide_avx512(p) ? planes_wide_scratch_bytes(p)
+                        : has_wide_avx2(p) ? planes_wide_avx2_scratch_bytes(p)
+                                           : 0;
+    return ((most > wide ? most : wide) + 63) / 64 * 64;
 }
 
-/* Cycles, as measured on Zen 4: bench/bench_forest.c prints them again. */
-ride_planes_way ride_planes_choose(const ride_planes *p, uint32_t rows_count) {
-    const bool has_avx512 = p->isa >= RIDE_CPU_AVX512;
-    const uint64_t conditions = p->planes_count;
+/* ---- costs: cycles, as measured on Zen 4 with AVX-512 and on Zen 3 without; bench/bench_forest.c prints them again ---- */
+
+static uint64_t heaps_of(const ride_planes *p) { return p->heaps_count / (PLANES_HEAP + 1); }
+
+/* Selections of the trees that the wide kernels run as lists. */
+static uint64_t list_ops(const ride_planes *p) {
+    const uint64_t of_heaps = heaps_of(p) * 57;
+    return p->ops_count - (of_heaps < p->ops_count ? of_heaps : p->ops_count);
+}
+
+static uint64_t walk_cost(const ride_planes *p, uint32_t rows_count) {
+    const uint64_t row_steps = (uint64_t)p->walk_steps * rows_count;
+    return row_steps * (rows_count < 8 ? 12 : has_narrow(p) ? 5 : 8);
+}
+
+static uint64_t narrow_cost(const ride_planes *p, uint32_t rows_count) {
     const uint64_t blocks = (rows_count + RIDE_PLANES_NARROW_ROWS - 1) / RIDE_PLANES_NARROW_ROWS;
-    const uint64_t walk =
-        (uint64_t)p->walk_steps * (rows_count < 8 ? 12 * (uint64_t)rows_count : 5 * (uint64_t)rows_count);
-    const uint64_t narrow = blocks * (conditions * (has_avx512 ? 6 : 12) + (uint64_t)p->ops_count * 3 +
-                                      (uint64_t)p->trees_count * (has_avx512 ? 40 : 160));
-    const uint64_t heaps = p->heaps_count / (PLANES_HEAP + 1);
-    uint64_t wide = UINT64_MAX;
-    if (has_wide(p))
-        wide = (uint64_t)p->columns_count * 1000 + conditions * 3 + heaps * 125 + (uint64_t)p->trees_count * 100 +
-               (p->ops_count - (heaps * 57 < p->ops_count ? heaps * 57 : p->ops_count)) * 5;
+    return blocks * ((uint64_t)p->planes_count * 6 + (uint64_t)p->ops_count * 3 + (uint64_t)p->trees_count * 40);
+}
+
+static uint64_t wide_avx512_cost(const ride_planes *p) {
+    return (uint64_t)p->columns_count * 1000 + (uint64_t)p->planes_count * 3 + heaps_of(p) * 125 +
+           (uint64_t)p->trees_count * 100 + list_ops(p) * 5;
+}
+
+/* Ranks and sums are made for the groups of 32 rows that there are, the rest for whole blocks. The more planes, the farther away they lie. */
+static uint64_t wide_avx2_cost(const ride_planes *p, uint32_t rows_count) {
+    const uint64_t blocks = (rows_count + RIDE_PLANES_AVX2_ROWS - 1) / RIDE_PLANES_AVX2_ROWS;
+    const uint64_t block = (uint64_t)p->columns_count * 150 + (uint64_t)p->planes_count * 2 +
+                           heaps_of(p) * (80 + p->planes_count / 128) + (uint64_t)p->trees_count * 25 + list_ops(p) * 4;
+    const uint64_t groups = (rows_count + 31) / 32;
+    return blocks * block + groups * ((uint64_t)p->columns_count * 96 + (uint64_t)p->trees_count * 16);
+}
+
+ride_planes_way ride_planes_choose(const ride_planes *p, uint32_t rows_count) {
+    const uint64_t walk = walk_cost(p, rows_count), narrow = has_narrow(p) ? narrow_cost(p, rows_count) : UINT64_MAX,
+                   wide = has_wide_avx512(p) ? wide_avx512_cost(p)
+                          : has_wide_avx2(p) ? wide_avx2_cost(p, rows_count)
+                                             : UINT64_MAX;
     if (walk <= narrow && walk <= wide) return RIDE_PLANES_NONE;
     return wide < narrow ? RIDE_PLANES_WIDE : RIDE_PLANES_NARROW;
+}
+
+/* ---- rows ---- */
+
+static uint32_t rows_of_block(uint32_t rows_left, uint32_t most) { return rows_left < most ? rows_left : most; }
+
+static void narrow_rows(const ride_planes *p, void *scratch, const float *x, uint32_t rows_count, double *margins) {
+    RIDE_ASSERT(has_narrow(p));
+    for (uint32_t r = 0; r < rows_count; r += RIDE_PLANES_NARROW_ROWS)
+        planes_narrow(p, scratch, x + r, rows_of_block(rows_count - r, RIDE_PLANES_NARROW_ROWS), margins + r);
+}
+
+static void wide_rows(const ride_planes *p, void *scratch, const float *x, uint32_t rows_count, double *margins) {
+    RIDE_ASSERT(has_wide_avx512(p) || has_wide_avx2(p));
+    if (has_wide_avx512(p)) planes_wide(p, scratch, x, rows_count, margins);
+    else
+        for (uint32_t r = 0; r < rows_count; r += RIDE_PLANES_AVX2_ROWS)
+            planes_wide_avx2(p, scratch, x + r, rows_of_block(rows_count - r, RIDE_PLANES_AVX2_ROWS), margins + r);
 }
 
 void ride_planes_rows(const ride_planes *p, ride_planes_way way, void *scratch, const float *x, uint32_t rows_count,
                       double *margins) {
     RIDE_ASSERT(rows_count > 0 && rows_count <= RIDE_PLANES_ROWS && way != RIDE_PLANES_NONE);
-    if (way == RIDE_PLANES_WIDE) {
-        RIDE_ASSERT(has_wide(p));
-        planes_wide(p, scratch, x, rows_count, margins);
-        return;
-    }
-    for (uint32_t r = 0; r < rows_count; r += RIDE_PLANES_NARROW_ROWS) {
-        const uint32_t left = rows_count - r, rows = left < RIDE_PLANES_NARROW_ROWS ? left : RIDE_PLANES_NARROW_ROWS;
-        (p->isa >= RIDE_CPU_AVX512 ? planes_narrow_avx512 : planes_narrow_avx2)(p, scratch, x + r, rows, margins + r);
-    }
+    (way == RIDE_PLANES_WIDE ? wide_rows : narrow_rows)(p, scratch, x, rows_count, margins);
 }

@@ -5,9 +5,11 @@
  *
  * Results are those of kernels/row/tree.h, bit for bit, by construction: a plane holds the outcome of the same comparison.
  *
- *   wide    512 rows a block, AVX-512 with VBMI and GFNI: values become ranks among their thresholds by searches in registers, ranks
- *           are cut into bits, and each plane costs one instruction and one store (planes_wide_avx512.c)
- *   narrow  64 rows a block, AVX2 or AVX-512: a plane is a word, made by comparing 64 values (planes_narrow.h)
+ *   wide    a plane is one register or its cache line: values become ranks among their thresholds by searches in registers, ranks are cut
+ *           into bits, and each plane costs an instruction or two and one store (planes_wide.h)
+ *             AVX-512 with VBMI and GFNI: 512 rows a block (planes_wide_avx512.c)
+ *             AVX2: 256 rows a block, of which groups of 32 that are not there cost less (planes_wide_avx2.c)
+ *   narrow  AVX-512: 64 rows a block, a plane is a word, made by comparing 64 values (planes_narrow_avx512.c)
  *
  * For models of one output with float inputs and sums, no category tests and at most 64 leaves a tree; others are walked (score.c). */
 #ifndef RIDE_KERNELS_CPU_PLANES_H
@@ -18,9 +20,10 @@
 
 enum {
     RIDE_PLANES_LEAVES_MAX = 64,
-    RIDE_PLANES_ROWS = 512,       /* of a wide block, and of a column of x */
+    RIDE_PLANES_ROWS = 512,       /* of a wide block with AVX-512, and of a column of x */
+    RIDE_PLANES_AVX2_ROWS = 256,  /* of a wide block with AVX2 */
     RIDE_PLANES_NARROW_ROWS = 64, /* of a narrow one */
-    RIDE_PLANES_MAX = 12288,      /* conditions: 768 KiB in a wide block, so that they stay in the second cache */
+    RIDE_PLANES_MAX = 12288,      /* conditions: 768 KiB in a block of 512, so that they stay in the second cache */
 };
 
 typedef enum ride_planes_way {

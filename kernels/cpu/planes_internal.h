@@ -15,6 +15,7 @@ enum {
     PLANE_RIGHT = 1, /* every row does */
     PLANE_FIRST = 2, /* of the conditions */
     PLANES_TREES_AT_ONCE = 4,
+    PLANES_PIVOTS = 256 + 32, /* floats of a column at most, for the search of either wide kernel */
 };
 
 /* Up to 255 thresholds of one input, ascending. Plane plane_first + k: x >= threshold k, the bit of "goes right". */
@@ -44,7 +45,12 @@ typedef struct planes_tree {
 
 typedef struct planes_leaves {
     float values[RIDE_PLANES_LEAVES_MAX];
-    uint16_t low[RIDE_PLANES_LEAVES_MAX], high[RIDE_PLANES_LEAVES_MAX]; /* halves of the values */
+    union { /* what the wide kernel looks up */
+        struct {
+            uint16_t low[RIDE_PLANES_LEAVES_MAX], high[RIDE_PLANES_LEAVES_MAX]; /* halves of the values: AVX-512 */
+        };
+        uint8_t bytes[sizeof(float)][RIDE_PLANES_LEAVES_MAX]; /* quarters of the values, the lowest first: AVX2 */
+    };
 } planes_leaves;
 
 struct ride_planes {
@@ -58,23 +64,27 @@ struct ride_planes {
     planes_column *columns;
     planes_other *others;
     float *thresholds;
-    float *
-        pivots; /* of each column 256: its thresholds in the order of the search (planes_wide_avx512.c); 64-byte aligned */
+    float *pivots; /* of each column: its thresholds in the order of the wide kernel's search; 64-byte aligned */
     planes_tree *trees;
     planes_op *ops;
     uint32_t *heaps;                   /* of each full tree 63 planes in heap order, then 0 */
     planes_leaves *leaves;             /* 64-byte aligned */
-    uint16_t row_of[RIDE_PLANES_ROWS]; /* of a sum of the wide kernel */
+    uint16_t row_of[RIDE_PLANES_ROWS]; /* of a sum of the wide kernel with AVX-512 */
 };
 
 /* planes_tree.c: the lists, heaps and leaves of all trees. plane_of: the plane of each node of the forest. */
 ride_status planes_trees_make(ride_planes *p, const ride_forest *forest, const uint32_t *plane_of, ride_error *err);
 
-/* The kernels. planes: scratch, planes_count + ops_most planes of the kernel's width. */
-void planes_narrow_avx2(const ride_planes *p, uint64_t *planes, const float *x, uint32_t rows_count, double *margins);
-void planes_narrow_avx512(const ride_planes *p, uint64_t *planes, const float *x, uint32_t rows_count, double *margins);
+/* The kernels, for the rows of a block at most. planes, scratch: planes_count + ops_most words, or what the kernel says. prepare: what it
+ * needs of a forest besides: pivots, row_of, bytes of leaves. */
+void planes_narrow(const ride_planes *p, uint64_t *planes, const float *x, uint32_t rows_count, double *margins);
+
+void planes_wide_avx2(const ride_planes *p, void *scratch, const float *x, uint32_t rows_count, double *margins);
+size_t planes_wide_avx2_scratch_bytes(const ride_planes *p);
+void planes_wide_avx2_prepare(ride_planes *p);
+
 void planes_wide(const ride_planes *p, void *scratch, const float *x, uint32_t rows_count, double *margins);
 size_t planes_wide_scratch_bytes(const ride_planes *p);
-void planes_wide_prepare(ride_planes *p); /* pivots and row_of */
+void planes_wide_prepare(ride_planes *p);
 
 #endif

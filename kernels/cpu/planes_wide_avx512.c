@@ -152,37 +152,27 @@ static inline void slice(const __m512i bytes[GROUPS], plane bits[8]) {
     }
 }
 
-/* above[i]: digit > i, for a digit of four planes, i = 0 … 14. */
-static inline void thermometer(plane b3, plane b2, plane b1, plane b0, plane above[15]) {
-    const plane some = _mm512_or_si512(b1, b0), both = _mm512_and_si512(b1, b0);
-    const plane seven[7] = {_mm512_or_si512(b2, some),  _mm512_or_si512(b2, b1),  _mm512_or_si512(b2, both), b2,
-                            _mm512_and_si512(b2, some), _mm512_and_si512(b2, b1), _mm512_and_si512(b2, both)};
-    for (int i = 0; i < 7; i++) {
-        above[i] = _mm512_or_si512(b3, seven[i]);
-        above[8 + i] = _mm512_and_si512(b3, seven[i]);
+/* Six planes of the leaf's place → a byte for each row. A group of 8 bytes for turn8 is two bytes that nobody reads, then the planes'. */
+static inline void places_make(const plane b[PLANES_BITS], uint8_t *out) {
+    const __m512i w1[2] = {_mm512_unpacklo_epi8(b[0], b[1]), _mm512_unpackhi_epi8(b[0], b[1])};
+    const __m512i w2[2] = {_mm512_unpacklo_epi8(b[2], b[3]), _mm512_unpackhi_epi8(b[2], b[3])};
+    const __m512i w3[2] = {_mm512_unpacklo_epi8(b[4], b[5]), _mm512_unpackhi_epi8(b[4], b[5])};
+#pragma GCC unroll 2
+    for (int half = 0; half < 2; half++) {
+        const __m512i low01 = _mm512_unpacklo_epi16(w1[half], w1[half]),
+                      high01 = _mm512_unpackhi_epi16(w1[half], w1[half]);
+        const __m512i low23 = _mm512_unpacklo_epi16(w2[half], w3[half]),
+                      high23 = _mm512_unpackhi_epi16(w2[half], w3[half]);
+        uint8_t *to = out + 4 * GROUP * half;
+        _mm512_store_si512(to, turn8(_mm512_unpacklo_epi32(low01, low23)));
+        _mm512_store_si512(to + GROUP, turn8(_mm512_unpackhi_epi32(low01, low23)));
+        _mm512_store_si512(to + 2 * GROUP, turn8(_mm512_unpacklo_epi32(high01, high23)));
+        _mm512_store_si512(to + 3 * GROUP, turn8(_mm512_unpackhi_epi32(high01, high23)));
     }
-    above[7] = b3;
 }
 
-/* out[k]: rank > k, for k < count. */
-static inline void planes_make(const plane bits[8], uint32_t count, plane *out) {
-    plane low[15], high[15];
-    thermometer(bits[3], bits[2], bits[1], bits[0], low);
-    thermometer(bits[7], bits[6], bits[5], bits[4], high);
-    plane at_least = _mm512_set1_epi8(-1);
-    for (uint32_t h = 0; 16 * h < count; h++) {
-        const plane above = h < 15 ? high[h] : _mm512_setzero_si512();
-        const uint32_t left = count - 16 * h;
-        plane *to = out + 16 * (size_t)h;
-        if (left >= 16) {
-#pragma GCC unroll 15
-            for (int l = 0; l < 15; l++) to[l] = or_and(above, at_least, low[l]);
-            to[15] = above;
-        } else
-            for (uint32_t l = 0; l < left; l++) to[l] = or_and(above, at_least, low[l]);
-        at_least = above;
-    }
-}
+#define PLANES_WIDE
+#include "kernels/cpu/planes_wide.h"
 
 static void conditions(const ride_planes *p, plane *planes, const float *x) {
     for (uint32_t c = 0; c < p->columns_count; c++) {
@@ -207,55 +197,7 @@ static void conditions(const ride_planes *p, plane *planes, const float *x) {
     }
 }
 
-/* ---- trees ---- */
-
-/* Six planes of the leaf's place → a byte for each row. A group of 8 bytes for turn8 is two bytes that nobody reads, then the planes'. */
-static inline void places_make(const plane b[PLANES_BITS], uint8_t *out) {
-    const __m512i w1[2] = {_mm512_unpacklo_epi8(b[0], b[1]), _mm512_unpackhi_epi8(b[0], b[1])};
-    const __m512i w2[2] = {_mm512_unpacklo_epi8(b[2], b[3]), _mm512_unpackhi_epi8(b[2], b[3])};
-    const __m512i w3[2] = {_mm512_unpacklo_epi8(b[4], b[5]), _mm512_unpackhi_epi8(b[4], b[5])};
-#pragma GCC unroll 2
-    for (int half = 0; half < 2; half++) {
-        const __m512i low01 = _mm512_unpacklo_epi16(w1[half], w1[half]),
-                      high01 = _mm512_unpackhi_epi16(w1[half], w1[half]);
-        const __m512i low23 = _mm512_unpacklo_epi16(w2[half], w3[half]),
-                      high23 = _mm512_unpackhi_epi16(w2[half], w3[half]);
-        uint8_t *to = out + 4 * GROUP * half;
-        _mm512_store_si512(to, turn8(_mm512_unpacklo_epi32(low01, low23)));
-        _mm512_store_si512(to + GROUP, turn8(_mm512_unpackhi_epi32(low01, low23)));
-        _mm512_store_si512(to + 2 * GROUP, turn8(_mm512_unpacklo_epi32(high01, high23)));
-        _mm512_store_si512(to + 3 * GROUP, turn8(_mm512_unpackhi_epi32(high01, high23)));
-    }
-}
-
-/* The plane that a row meets at a level, among those of a heap's level under node `at`: the bits of the levels above select. */
-#define HEAP_0(at)         planes[heap[at]]
-#define HEAP_1(at, stride) select_plane(b[0], planes[heap[(at) + (stride)]], planes[heap[at]])
-#define HEAP_2(at, stride) select_plane(b[1], HEAP_1((at) + (stride) / 2, stride), HEAP_1(at, stride))
-#define HEAP_3(at, stride) select_plane(b[2], HEAP_2((at) + (stride) / 4, stride), HEAP_2(at, stride))
-#define HEAP_4(at, stride) select_plane(b[3], HEAP_3((at) + (stride) / 8, stride), HEAP_3(at, stride))
-#define HEAP_5(at, stride) select_plane(b[4], HEAP_4((at) + (stride) / 16, stride), HEAP_4(at, stride))
-
-static inline void heap_run(const uint32_t *heap, const plane *planes, uint8_t *out) {
-    plane b[PLANES_BITS];
-    b[0] = HEAP_0(0);
-    b[1] = HEAP_1(1, 1);
-    b[2] = HEAP_2(3, 2);
-    b[3] = HEAP_3(7, 4);
-    b[4] = HEAP_4(15, 8);
-    b[5] = HEAP_5(31, 16);
-    places_make(b, out);
-}
-
-static inline void list_run(const ride_planes *p, const planes_tree *tree, plane *planes, uint8_t *out) {
-    const planes_op *ops = p->ops + tree->ops_first;
-    plane *results = planes + p->planes_count;
-    for (uint32_t i = 0; i < tree->ops_count; i++)
-        results[i] = select_plane(planes[ops[i].test], planes[ops[i].right], planes[ops[i].left]);
-    plane b[PLANES_BITS];
-    for (uint32_t i = 0; i < PLANES_BITS; i++) b[i] = planes[tree->bits[i]];
-    places_make(b, out);
-}
+/* ---- leaves ---- */
 
 /* Adds the leaves of `count` trees to the sums. A place's six low bits are all that the look-up reads, so the bytes of even rows are looked up
  * where they are, those of odd ones after a shift; low and high halves of the leaves are put together again. */

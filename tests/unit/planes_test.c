@@ -126,33 +126,106 @@ static void compare(wood *w, const ride_planes *planes, ride_planes_way way, uin
     free(margins);
 }
 
-static void check(uint64_t seed, const ride_cpu_isa isa, ride_planes_way way) {
+/* Rows that the wood makes, in blocks of the sizes; NULL: of every size. */
+static void check_sizes(wood *w, ride_cpu_isa isa, ride_planes_way way, const uint32_t *sizes, size_t sizes_count) {
     static float rows[RIDE_PLANES_ROWS * INPUTS_MAX];
     static double want[RIDE_PLANES_ROWS];
-    wood *w = plant(seed);
     ride_planes *planes = NULL;
     ride_error err;
     cr_assert_eq(ride_planes_create(&w->forest, isa, &planes, &err), RIDE_OK);
     cr_assert_not_null(planes);
-    const uint32_t sizes[] = {1, 7, 64, 65, 255, 256, 257, 511, RIDE_PLANES_ROWS};
     for (uint32_t r = 0; r < RIDE_PLANES_ROWS; r++) {
         double x[INPUTS_MAX];
         for (uint32_t i = 0; i < w->header.inputs_count; i++) x[i] = (double)(rows[r * INPUTS_MAX + i] = value(w, i));
         ride_forest_row(&w->forest, x, 1, &want[r]);
     }
-    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) compare(w, planes, way, sizes[s], rows, want);
+    for (size_t s = 0; s < (sizes != NULL ? sizes_count : RIDE_PLANES_ROWS); s++)
+        compare(w, planes, way, sizes != NULL ? sizes[s] : (uint32_t)s + 1, rows, want);
     ride_planes_destroy(planes);
-    free(w);
 }
 
-static void check_all(ride_cpu_isa isa, ride_planes_way way, const char *name) {
-    if (ride_cpu_isa_best() < isa) cr_skip_test("this machine has no %s", name);
-    for (uint64_t seed = 1; seed <= 300; seed++) check(seed, isa, way);
+/* A forest over one input that asks for each of `count` thresholds: a full tree searches 63 of them, so that the leaf is the rank.
+ * both: every tree twice, and the second sends missing values the other way. */
+static wood *rank_forest(uint64_t seed, uint32_t count, bool both) {
+    wood *w = calloc(1, sizeof *w);
+    cr_assert_not_null(w);
+    w->random = seed * 2 + 1;
+    for (int i = 0; i < 4; i++) draw(w);
+    const uint32_t spans = (count + 62) / 63, trees = both ? 2 * spans : spans;
+    w->header = (ride_forest_header){.forest_version = RIDE_FOREST_VERSION,
+                                     .trees_count = trees,
+                                     .nodes_count = trees * 127,
+                                     .inputs_count = 1,
+                                     .outputs_count = 1,
+                                     .depth_max = 6,
+                                     .input_number = RIDE_FOREST_F32,
+                                     .sum_number = RIDE_FOREST_F32,
+                                     .link = RIDE_FOREST_LINK_NONE};
+    w->thresholds_count[0] = count;
+    float at = below(w, 2) ? -(float)below(w, 100) : -INFINITY; /* some begin with -infinity, most have a zero */
+    for (uint32_t k = 0; k < count; k++) {
+        w->thresholds[0][k] = at;
+        const float next = at + (float)(1 + below(w, 3)) / 4;
+        at = at == -INFINITY ? -3.4e38f : at == -3.4e38f ? -1e-42f : at < 0 && next > 0 ? 0 : next;
+    }
+    for (uint32_t t = 0; t < trees; t++) {
+        ride_forest_node *nodes = w->nodes + 127 * (size_t)t;
+        const uint32_t first = t % spans * 63;
+        w->trees[t] = (ride_forest_tree){.nodes_first = 127 * t, .nodes_count = 127, .depth = 6};
+        for (uint32_t i = 0, level = 1, depth = 0; i < 127; i++) {
+            if (i == 2 * level - 1) level *= 2, depth++;
+            if (depth == 6) {
+                nodes[i] =
+                    (ride_forest_node){.u.leaf = (double)(float)(t * 64 + i - 63 + 1) / 8, .input = RIDE_NODE_LEAF};
+                continue;
+            }
+            const uint32_t k = first + (2 * (i - (level - 1)) + 1) * (32 / level) - 1;
+            const bool left = (k % 3 == seed % 3) != (t >= spans);
+            nodes[i] = (ride_forest_node){.u.threshold = (double)w->thresholds[0][k < count ? k : count - 1],
+                                          .input = left ? RIDE_NODE_DEFAULT_LEFT : 0,
+                                          .left = 2 * i + 1};
+        }
+    }
+    w->forest = (ride_forest){&w->header, &w->base, w->trees, w->nodes, NULL, NULL};
+    return w;
 }
 
-Test(planes, narrow_avx2) { check_all(RIDE_CPU_AVX2, RIDE_PLANES_NARROW, "AVX2"); }
-Test(planes, narrow_avx512) { check_all(RIDE_CPU_AVX512, RIDE_PLANES_NARROW, "AVX-512"); }
-Test(planes, wide) { check_all(RIDE_CPU_AVX512_BYTES, RIDE_PLANES_WIDE, "AVX-512 with VBMI and GFNI"); }
+typedef struct variant {
+    ride_cpu_isa isa;
+    ride_planes_way way;
+    const char *needs;
+} variant;
+static const variant wide_avx2 = {RIDE_CPU_AVX2, RIDE_PLANES_WIDE, "AVX2"},
+                     narrow_avx512 = {RIDE_CPU_AVX512, RIDE_PLANES_NARROW, "AVX-512"},
+                     wide_avx512 = {RIDE_CPU_AVX512_BYTES, RIDE_PLANES_WIDE, "AVX-512 with VBMI and GFNI"};
+
+static void check_all(variant v) {
+    if (ride_cpu_isa_best() < v.isa) cr_skip_test("this machine has no %s", v.needs);
+    const uint32_t sizes[] = {1, 7, 64, 65, 255, 256, 257, 511, RIDE_PLANES_ROWS};
+    for (uint64_t seed = 1; seed <= 300; seed++) {
+        wood *w = plant(seed);
+        check_sizes(w, v.isa, v.way, sizes, sizeof sizes / sizeof *sizes);
+        free(w);
+    }
+    for (uint64_t seed = 301; seed <= 306; seed++) {
+        wood *w = plant(seed);
+        check_sizes(w, v.isa, v.way, NULL, 0);
+        free(w);
+    }
+    static const uint32_t counts[] = {1,   2,   3,   7,   8,   9,   15,  16,  17,  31,
+                                      32,  33,  40,  63,  64,  65,  96,  127, 128, 129,
+                                      200, 247, 254, 255, 256, 257, 509, 510, 511, THRESHOLDS_MAX};
+    for (size_t c = 0; c < sizeof counts / sizeof *counts; c++)
+        for (uint64_t seed = 0; seed < 6; seed++) {
+            wood *w = rank_forest(seed, counts[c], seed % 2 == 0);
+            for (int again = 0; again < 8; again++) check_sizes(w, v.isa, v.way, &sizes[8], 1);
+            free(w);
+        }
+}
+
+Test(planes, wide_avx2) { check_all(wide_avx2); }
+Test(planes, narrow_avx512) { check_all(narrow_avx512); }
+Test(planes, wide_avx512) { check_all(wide_avx512); }
 
 static void need_avx2(void) {
     if (ride_cpu_isa_best() < RIDE_CPU_AVX2) cr_skip_test("this machine has no AVX2");
