@@ -301,10 +301,10 @@ void planes_wide_avx2(const ride_planes *p, void *scratch, const float *x, uint3
     for (uint32_t t = 0; t < p->trees_count; t += TREES_AT_ONCE) {
         const uint32_t left = p->trees_count - t, count = left < TREES_AT_ONCE ? left : TREES_AT_ONCE;
         for (uint32_t i = 0; i < count; i++) {
-            const planes_tree *tree = &p->trees[t + i];
+            const planes_tree tree = p->trees[t + i]; /* a copy: for the compiler a plane that is written could be it */
             uint8_t *out = places + (size_t)i * RIDE_PLANES_AVX2_ROWS;
-            if (tree->heap_first != UINT32_MAX) heap_run(p->heaps + tree->heap_first, planes, out);
-            else list_run(p, tree, planes, out);
+            if (tree.heap_first != UINT32_MAX) heap_run(p->heaps + tree.heap_first, planes, out);
+            else list_run(p, &tree, planes, out);
         }
         for (uint32_t g = 0; g < groups; g++)
             leaves_add(p->leaves + t, count, places + GROUP * (size_t)g, sums + 4 * (size_t)g);
