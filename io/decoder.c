@@ -54,6 +54,10 @@ static void build_program(ride_decoder *decoder) {
             add_step(decoder, i, RIDE_FIELD_TIMESTAMP, RIDE_COLUMN_TIME, true);
         decoder->has_sensitive |= field->sensitive;
     }
+}
+
+/* What is kept of the steps, which have the order of the open format's fields by now. */
+static void build_stores(ride_decoder *decoder) {
     for (uint32_t i = 0; i < decoder->steps_count; i++) {
         const ride_step *step = &decoder->steps[i];
         const uint32_t columns[] = {step->column, step->column_also};
@@ -99,6 +103,7 @@ ride_status ride_decoder_open(const ride_decoder_options *options, ride_source *
         ride_decoder_close(decoder);
         return st;
     }
+    build_stores(decoder);
     *out = decoder;
     return RIDE_OK;
 }
@@ -136,6 +141,7 @@ ride_status ride_decoder_open_records(const ride_decoder_options *options, const
         ride_decoder_close(decoder);
         return st;
     }
+    build_stores(decoder);
     *out = decoder;
     return RIDE_OK;
 }

@@ -160,7 +160,7 @@ bool ride_ndjson_glance(ride_decoder *decoder, ndjson *state, const char *text, 
         uint32_t field;
         if (number < NDJSON_MEMBERS && member->before_bytes > 0 && is_same(at, member)) {
             field = member->field;
-            at += member->before_bytes;
+            at = ride_plain_skip(at + member->before_bytes, end);
         } else {
             if (at >= end || (at = member_read(state, number, at, end, &field)) == NULL) return false;
         }

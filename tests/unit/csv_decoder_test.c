@@ -44,8 +44,9 @@ Test(csv, takes_crlf_and_a_byte_order_mark_and_blank_lines) {
 }
 Test(csv, takes_fields_in_any_order_and_passes_over_unknown_columns) {
     expect("x,card,level,score,kind,note,fraud,amount,customer,t,id,y\n"
-           "??,4111,-3,1.5,chip,a,0,57.16,596,2018-04-01T00:00:31,1,\n",
-           R1, "");
+           "??,4111,-3,1.5,chip,a,0,57.16,596,2018-04-01T00:00:31,1,\n"
+           "\"?\",\"4111\",\"-3\",\"1.5\",\"chip\",\"a\",\"0\",\"57.16\",\"596\",\"2018-04-01T00:00:31\",\"1\",\n",
+           R1 R1, "");
 }
 Test(csv, empty_is_null_where_it_may_be) {
     expect(HEADER "1,2018-04-01 00:00:31,596,57.16,0,,,,,\n"

@@ -197,6 +197,8 @@ Test(ndjson, the_glance_takes_what_senders_send) {
     static const char *const good[] = {
         "{\"id\":1," REST "}",
         " { \"id\" : 1 , " REST "}\r",
+        "{\"id\":1," REST "}",
+        "{\"id\": 1," REST "}",
         "{" REST
         ",\"id\":1,\"note\":\"\xC3\xBC\",\"kind\":\"chip\",\"score\":1e3,\"level\":-7,\"other\":\"x\",\"card\":null}",
         "{\"id\":\"123456789012345678\"," REST "}",
