@@ -48,7 +48,8 @@ void service_ready(service *s, const char *part, bool ready, const char *why) {
 }
 
 void service_state_ready(service *s) {
-    bool ready = !s->must_rebuild && !s->in_rebuild && !s->is_partial;
+    bool ready = !s->must_rebuild && !s->in_rebuild && !s->is_partial && s->silent_passed == 0;
+    ready = ready && !(s->b->silent && s->b->runs_count > 0);
     for (uint32_t i = 0; i < s->streams_count; i++) { /* what is read again beyond the end of the journal */
         const service_stream *stream = &s->streams[i];
         if (stream->used && stream->is_log && stream->active && stream->next < stream->emit_from) ready = false;
@@ -331,6 +332,7 @@ ride_status ride_service_run(const ride_service_options *given, ride_run_summary
     observe_start(&s->p);
     out->setup_ns = s->p.start_ns - opened_ns;
     if (st == RIDE_OK) st = serve(s, err);
+    service_count_into(s, false); /* an error may have come with a silent batch in hand */
     observe_end(&s->p, service_now());
     if (st == RIDE_INTERRUPTED || (st == RIDE_OK && options.replay)) {
         ride_status drained = drain(s, err);

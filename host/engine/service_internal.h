@@ -157,6 +157,7 @@ struct service {
     ride_run_summary *counted;  /* what the run counts, */
     ride_run_summary *aside[2]; /* and where what silent batches count goes: of who reads, of who computes */
     uint64_t in_flight;         /* events of batches that are on their way through the stages */
+    uint32_t silent_passed;     /* silent batches that are */
     uint64_t told_ns;           /* statistics were */
     ride_encoder *answer_encoder;
     char *answer;

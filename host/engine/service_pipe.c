@@ -187,6 +187,7 @@ static ride_status take_back(service *s, service_batch *b, ride_error *err) {
     ride_run_summary *summary = s->p.summary;
     hand_take(&s->p, &b->hand);
     s->p.summary = b->silent ? s->aside[0] : s->counted;
+    s->silent_passed -= b->silent;
     const ride_status st = over(s, b, err);
     s->p.summary = summary;
     b->hand = hand_of(&s->p);
@@ -205,7 +206,8 @@ ride_status pipe_collect(service *s, ride_error *err) {
         if (b->asks_drain) b->asks_drain = false;
         else RIDE_TRY(take_back(s, b, err));
     }
-    if (pipe->returned != before) ride_metric_set(s->m.in_flight, (double)(s->in_flight + batch_taken(s->b)));
+    if (pipe->returned != before)
+        ride_metric_set(s->m.in_flight, (double)(s->in_flight + (s->b->silent ? 0 : batch_taken(s->b))));
     const uint64_t stored = atomic_load(&s->window_stored);
     window_store(s);
     /* it may wait for the room, and not at its bell */
@@ -298,6 +300,7 @@ ride_status pipe_pass(service *s, ride_error *err) {
     if (pipe_is_empty(pipe)) s->p.unanswered_from = b->hand.sequence;
     s->p.sequence += s->p.batch->rows_count;
     if (!b->silent) s->in_flight += batch_taken(b);
+    s->silent_passed += b->silent;
     pipe->passed++;
     s->b = &pipe->blank;
     if (here) stage_pass(pipe->send.in, b, &pipe->send.bell); /* nobody else has anything for it now */

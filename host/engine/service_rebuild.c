@@ -145,7 +145,8 @@ ride_status rebuild_reset(service *s, ride_error *err) {
     p->clock_us = p->stream_us = INT64_MIN / 2;
     s->newest_us = INT64_MIN;
     for (uint32_t i = 0; i < s->streams_count; i++) s->streams[i].own_clock_us = INT64_MIN / 2;
-    if (p->sequence == 0) return RIDE_OK; /* nothing has entered it */
+    if (p->sequence == 0) return RIDE_OK;            /* nothing has entered it */
+    p->summary->labels_unknown -= p->labels_waiting; /* they are read again */
     p->labels_waiting = 0;
     return pipeline_reset_state(p, err);
 }
