@@ -73,7 +73,9 @@ class Broker:
         self.address = dict(line.split("=", 1) for line in started.stdout.splitlines() if "=" in line)["bootstrap"]
 
     def do(self, command):
-        subprocess.run([self.script, command], env=self.env, check=True, capture_output=True)
+        done = subprocess.run([self.script, command], env=self.env, check=False, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise RuntimeError(f"the broker does not {command}: {done.stdout}{done.stderr}")
 
     def create(self, topics, partitions, *options):
         for name in topics:
