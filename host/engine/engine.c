@@ -112,9 +112,7 @@ ride_status ride_run(const ride_run_options *given, ride_run_summary *out, ride_
     p->options = &options;
     p->summary = out;
     uint64_t opened_ns = ride_clock_now_ns(ride_clock_real());
-    ride_status st = options.rules_count <= RIDE_RULES_MAX
-                         ? pipeline_open(p, findings, err)
-                         : ride_fail(err, RIDE_E_CONFIG, "more than %d rules", RIDE_RULES_MAX);
+    ride_status st = pipeline_open(p, findings, err);
     if (st == RIDE_OK && options.shards > 1 && !options.one_batch) st = overlap_open(p, err);
     if (st == RIDE_OK) st = shards_bind_caller(p, err);
     const bool opened =

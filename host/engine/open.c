@@ -37,6 +37,7 @@ static void label_layout_make(pipeline *p, const ride_source_spec *source) {
 }
 
 static ride_status open_label_batch(pipeline *p, const ride_source_spec *source, ride_error *err) {
+    if (p->label_batch != NULL) return RIDE_OK; /* several inputs of the one source of labels */
     label_layout_make(p, source);
     return ride_batch_create(&p->label_layout, RIDE_TILE_ROWS, ARENA_BYTES / 4, &p->label_batch, err);
 }
@@ -173,6 +174,8 @@ ride_status pipeline_open(pipeline *p, ride_diagnostics *findings, ride_error *e
     p->outputs[OUTPUT_REJECTS].path = p->options->rejects_path;
     p->outputs[OUTPUT_DRIFT].path = p->options->drift_path;
     p->outputs[OUTPUT_ALERTS].path = p->options->alerts_path;
+    if (p->options->rules_count > RIDE_RULES_MAX)
+        return ride_fail(err, RIDE_E_CONFIG, "more than %d rules", RIDE_RULES_MAX);
     RIDE_TRY(compile(p, findings, err));
     if (p->options->admit != NULL)
         RIDE_TRY(p->options->admit(p->options->admit_context, p->spec, &p->bundle, findings, err));

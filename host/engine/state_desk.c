@@ -117,6 +117,22 @@ static void put_time(FILE *to, const char *name, int64_t us) {
     else fprintf(to, "\"%s\":\"%.*s\"", name, (int)ride_time_to_iso8601(us, text), text);
 }
 
+/* Is it told of an event: its label, or what a stored column of it is? */
+static bool is_told(const ride_plan_lane *lane) {
+    if (lane->kind == RIDE_LANE_LABEL) return true;
+    return lane->condition < 0 && lane->column >= 0 && (lane->kind == RIDE_LANE_SUM || lane->kind == RIDE_LANE_VALUE);
+}
+
+/* By a lane before it. */
+static bool is_told_already(const ride_plan_lane *lanes, uint32_t lane) {
+    const bool label = lanes[lane].kind == RIDE_LANE_LABEL;
+    for (uint32_t i = 0; i < lane; i++)
+        if (is_told(&lanes[i]) && (lanes[i].kind == RIDE_LANE_LABEL) == label &&
+            (label || lanes[i].column == lanes[lane].column))
+            return true;
+    return false;
+}
+
 /* What an event adds, in the column's own unit, for each stored column once. */
 static void put_event(FILE *to, const pipeline *p, const state_view *v, uint32_t index, int64_t as_of_us) {
     const ride_plan_entity *entity = &ride_bundle_array(&p->bundle, RIDE_SECTION_ENTITIES, ride_plan_entity)[v->entity];
@@ -126,22 +142,16 @@ static void put_event(FILE *to, const pipeline *p, const state_view *v, uint32_t
     const char *strings = ride_bundle_array(&p->bundle, RIDE_SECTION_STRINGS, char);
     const ride_state_layout *layout = &v->layouts[v->entity];
     const int64_t *entry = state_view_entry(v, index), *added = entry + 1, *own = added + layout->cumulative_words;
-    uint64_t shown = 0; /* columns below 64 that are there */
     fputs("{", to);
     put_time(to, "time", entry[0]);
     for (uint32_t l = 0; l < layout->lanes_count; l++) {
         const ride_plan_lane *lane = &lanes[l];
         char text[RIDE_NUMBER_BYTES];
+        if (!is_told(lane) || is_told_already(lanes, l)) continue;
         if (lane->kind == RIDE_LANE_LABEL) {
-            if (shown >> 63 & 1) continue;
-            shown |= UINT64_C(1) << 63;
             fprintf(to, ",\"label\":%" PRId64, state_view_label(v, index, l, as_of_us));
             continue;
         }
-        if (lane->condition >= 0 || lane->column < 0 || lane->column >= 63 || (shown >> lane->column & 1) ||
-            (lane->kind != RIDE_LANE_SUM && lane->kind != RIDE_LANE_VALUE))
-            continue;
-        shown |= UINT64_C(1) << lane->column;
         const bool is_value = lane->kind == RIDE_LANE_VALUE;
         if (is_value && !((uint64_t)own[layout->presence_word] >> l & 1)) continue;
         const int64_t value = is_value ? own[layout->lane_word[l]] : added[layout->lane_word[l]];
