@@ -20,12 +20,16 @@ AIM_S, DRAIN_S = 5, 300
 AIMS_FOR_A_HIT = 3  # a phase is over in microseconds: some aims come late
 
 
-def aim(engine, phase, seconds=AIM_S):
-    """Kills when the engine is at the phase: holds it when it says so, and lets it go on when it was beyond it by then. What was hit is what its file
-    says afterwards."""
-    end = time.monotonic() + seconds
+def aim(engine, phase, chance):
+    """Kills when the engine is at the phase: holds it some moments after it says so, and lets it go on when it was beyond it by then; the moments
+    are fewer each time. What was hit is what its file says afterwards."""
+    end, moments_s = time.monotonic() + AIM_S, 0.002
     while time.monotonic() < end:
         if engine.phases.now() == phase:
+            at = time.perf_counter() + chance.random() * moments_s
+            moments_s *= 0.8
+            while time.perf_counter() < at:
+                pass
             engine.hold()
             if engine.phases.now() == phase:
                 break
@@ -36,7 +40,7 @@ def aim(engine, phase, seconds=AIM_S):
 def kill_engine(engine, chance, wanted):
     """At a random moment, or at a phase. (phase hit, was it aimed at)"""
     time.sleep(chance.random() * 0.7)
-    return (aim(engine, wanted), True) if wanted is not None else (engine.kill(), False)
+    return (aim(engine, wanted, chance), True) if wanted is not None else (engine.kill(), False)
 
 
 def rarest(hits, per_phase, left):

@@ -15,7 +15,7 @@ if __name__ == "__main__":
     cases.main([
         (kills.run, kills.parse, [*KILLS, "--engine", "relay"], set(), NO_HIT),
         (kills.run, kills.parse, [*KILLS, "--engine", "relay:early"], {"lost"}, NO_HIT),
-        (kills.run, kills.parse, [*KILLS, "--engine", "relay:state"], {"changed", "wrong"}, NO_HIT),
+        (kills.run, kills.parse, [*KILLS, "--kills", "8", "--engine", "relay:state"], {"changed", "wrong"}, NO_HIT),
         (kills.run, kills.parse, [*KILLS, "--engine", "relay:twist"], {"wrong"}, NO_HIT),
         (rebalance.run, rebalance.parse, [*REBALANCES, "--engine", "relay"], set(), set()),
         (rebalance.run, rebalance.parse, [*REBALANCES, "--engine", "relay:skip"], {"lost"}, set()),
