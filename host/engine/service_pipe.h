@@ -9,9 +9,10 @@
  *   reads     clocks, ids and labels, counters of events, its batch; the runs of the journal; streams and feeds
  *   computes  window state, drift, alerts, counters of decisions, its batch
  *   sends     outputs, window of results, its batch
- * When no batch is on its way, who reads has all of it but the outlet and its window: a rebuild begins then, and partitions go. What is read again (silent)
- * goes the same way, past who sends. A batch of a few rows that comes then costs less than handing it over: who reads computes and answers it, and where there
- * is no outlet it does all. So a service with little to do has the latency of one thread.
+ * When no batch is on its way, who reads has all of it but the outlet and its window: a rebuild begins then, and partitions go. A batch of a few rows
+ * that comes then costs less than handing it over: who reads computes and answers it, and where there
+ * is no outlet it does all. So a service with little to do has the latency of one thread. What is read again (silent) goes the same way as the rest, past
+ * who sends; what it counts goes aside.
  *
  * A verdict for a repeated event: where the first one is of a batch that is still on its way, who stamps leaves how far back it was, and
  * who computes, which has been there, fills it in (pipeline.recent); who stamps puts verdicts with the ids when a batch is back.

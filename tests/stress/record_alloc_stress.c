@@ -1,17 +1,13 @@
 /* Single messages allocate nothing after open, good or bad, and neither do the rows that are encoded one by one. */
 #include "tests/support/alloc_count.h"
 #include "tests/support/io_case.h"
-
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: format %d: %s\n", __FILE__, __LINE__, format, #condition);                         \
-            exit(1);                                                                                                   \
-        }                                                                                                              \
-    } while (0)
+#define CHECK_NOW format_words[format]
+#include "tests/support/check_exit.h"
 
 enum { ROWS = 800, TURNS = 20, RECORD_BYTES_MAX = 4096 };
 
+static const char *const format_words[] = {
+    [RIDE_FORMAT_CSV] = "csv", [RIDE_FORMAT_NDJSON] = "ndjson", [RIDE_FORMAT_BINARY] = "binary"};
 static io_case c;
 static char messages[ROWS][RECORD_BYTES_MAX];
 static size_t messages_bytes[ROWS];
