@@ -10,7 +10,10 @@
 
 /* One node of a tree, in the file's own numbering of the tree. */
 typedef struct ride_model_node {
-    double value;         /* threshold (x < value goes left), or a leaf's value before its tree's weight */
+    double value; /* threshold (x < value goes left), or a leaf's value before its tree's weight */
+    double
+        cover; /* weight of the training rows that came here, for explanations: XGBoost's sum_hessian, LightGBM's counts,
+                           * scikit-learn's weighted_n_node_samples. 0 in all nodes of a tree whose file does not say */
     uint32_t input;       /* of the test; bits as in ride_forest_node.input */
     uint32_t left, right; /* of the tree's nodes; 0 in a leaf */
     uint32_t set;         /* with RIDE_NODE_SET: index into sets */
@@ -27,6 +30,37 @@ typedef struct ride_model_tree {
     uint32_t output;
     double weight; /* of its leaves: 1, or DART's */
 } ride_model_tree;
+
+/* What is done to a whole row before the trees see it, or in place of trees: scalers, imputers, the layers of a network. All arithmetic
+ * is in the step's number, one operation after the other as written here, so that all backends have the same bits. */
+typedef enum ride_step_kind {
+    RIDE_STEP_IMPUTE = 1,    /* a[i] where x[i] is NaN (or equals b[0], when b is there) */
+    RIDE_STEP_SHIFT_SCALE,   /* (x[i] - a[i]) * b[i] */
+    RIDE_STEP_SHIFT_DIVIDE,  /* (x[i] - a[i]) / b[i] */
+    RIDE_STEP_SCALE_SHIFT,   /* x[i] * a[i] + b[i], rounded twice */
+    RIDE_STEP_NORMALIZE_MAX, /* x / max |x[i]|; a row of zeros stays */
+    RIDE_STEP_NORMALIZE_L1,  /* x / sum |x[i]| */
+    RIDE_STEP_NORMALIZE_L2,  /* x / sqrt(sum x[i]^2) */
+    RIDE_STEP_DENSE, /* y[o] = b[o], then fma(a[o * inputs + i], x[i], y[o]) for i = 0, 1, …; b NULL = 0; then the activation */
+    RIDE_STEP_SELECT, /* y[o] = x[columns[o]] */
+} ride_step_kind;
+
+typedef enum ride_activation {
+    RIDE_ACTIVATION_NONE = 0,
+    RIDE_ACTIVATION_RELU,
+    RIDE_ACTIVATION_SIGMOID,
+    RIDE_ACTIVATION_TANH,
+    RIDE_ACTIVATION_SOFTMAX, /* over the row */
+} ride_activation;
+
+typedef struct ride_model_step {
+    ride_step_kind kind;
+    ride_forest_number number;
+    ride_activation activation; /* of DENSE */
+    uint32_t inputs, outputs;   /* equal but for DENSE and SELECT */
+    const double *a, *b;        /* as the kind says; a float is held exactly */
+    const uint32_t *columns;    /* of SELECT, outputs of them */
+} ride_model_step;
 
 typedef struct ride_model_input {
     const char *name;              /* NULL when the file has no names */
@@ -48,6 +82,11 @@ typedef struct ride_model {
     ride_forest_link link;
     double link_scale; /* as in ride_forest_header */
     uint32_t mean_of;
+    ride_forest_aggregate aggregate; /* of a row's leaves; 0 = SUM */
+    bool base_last;                  /* the base margin is added after the trees (ONNX), not before */
+    const ride_model_step
+        *steps; /* in order; the trees' inputs are the last one's outputs. Without trees, so are the margins */
+    uint32_t steps_count;
     ride_model_input *inputs;
     uint32_t inputs_count;
     bool has_names;

@@ -45,8 +45,19 @@ typedef enum ride_forest_link {
     RIDE_FOREST_LINK_EXP = 5,           /* exp(x) */
     RIDE_FOREST_LINK_SIGNED_SQUARE = 6, /* x * |x| */
     RIDE_FOREST_LINK_SOFTPLUS = 7,      /* log(1 + exp(x)) */
+    RIDE_FOREST_LINK_ISOLATION =
+        8, /* 2^(-x / link_scale): x the mean path length, link_scale that of a random search tree */
+    RIDE_FOREST_LINK_SOFTMAX_ZERO = 9, /* softmax over the outputs that are not zero; zeros stay (ONNX) */
+    RIDE_FOREST_LINK_PROBIT = 10,      /* the normal quantile, as ONNX Runtime computes it */
     RIDE_FOREST_LINKS,
 } ride_forest_link;
+
+/* How the leaves of a row become its margin. */
+typedef enum ride_forest_aggregate {
+    RIDE_FOREST_SUM = 0,
+    RIDE_FOREST_MIN = 1, /* the least leaf; no trees: 0 */
+    RIDE_FOREST_MAX = 2,
+} ride_forest_aggregate;
 
 typedef struct ride_forest_header {
     uint32_t forest_version; /* RIDE_FOREST_VERSION */
