@@ -11,7 +11,7 @@ kafka   a topic of N JSON events of 200 bytes and 8 fields, one partition, throu
 http    one event a request and 1,000 a request over 16 kept connections, beside libmicrohttpd's empty answer (bench_http_load.c)
 replay  the rebuild of the window state after a stop, beside `ride run` without a model over the same events as a file
 
-Each of --modes (runtime.mode; as it is by default: auto) is measured in turn, kafka and http. CPU by thread says what more cores than
+Each of --modes (runtime.mode; as it is by default: auto) is measured in turn. CPU by thread says what more cores than
 are here would give: a pipeline is as fast as its busiest thread. The broker shares the cores. What the machine does besides is printed with every round: a disturbed round is worth nothing."""
 import argparse
 import json
@@ -192,17 +192,15 @@ def rebuilt(path, group_log):
     return told["ride.events"], told["ride.seconds"]
 
 
-def replay(folder, count, rounds, keep):
+def replay(folder, count, rounds, modes, keep):
     """The windows of all events again, from the log and along the journal, beside the features of the same events from a file."""
     events(folder / "replay.ndjson", count, seconds=1)  # two million within the month that the windows look back
-    cases = {"features": [], "rebuild": []}
+    cases = {"features": []} | {f"rebuild_{mode}": [] for mode in modes}
     with Broker(folder / "replay-broker") as broker:
         broker.topic("replay")
         produce(folder, broker, "replay.ndjson", "replay")
         port = free_port()
-        path = config(folder, "replay.yaml", broker, "replay", "replay", None, port)
-        serve(path, port, count)
-        path.write_text(path.read_text().replace("level: warn", "level: info, format: json"))
+        serve(config(folder, "replay.yaml", broker, "replay", "replay", None, port), port, count)
         features = folder / "features.yaml"  # no model: features are all that is computed
         features.write_text(f"spec: {SPEC}\ninputs: {{tx: {{path: {folder}/replay.ndjson, format: ndjson}}}}\n"
                             "outputs: {decisions: {path: /dev/null, format: binary}}\n")
@@ -210,16 +208,20 @@ def replay(folder, count, rounds, keep):
             began = time.monotonic()
             subprocess.run([RIDE, "run", "--config", features, "--quiet"], check=True)
             cases["features"].append(time.monotonic() - began)
-            again, seconds = rebuilt(path, folder / "replay.log")
-            if again != count:
-                sys.exit(f"{again} events were rebuilt, not {count}")
-            cases["rebuild"].append(seconds)
+            for mode in modes:
+                path = config(folder, "replay.yaml", broker, "replay", "replay", None, port, mode)
+                path.write_text(path.read_text().replace("level: warn", "level: info, format: json"))
+                again, seconds = rebuilt(path, folder / "replay.log")
+                if again != count:
+                    sys.exit(f"{again} events were rebuilt, not {count}")
+                cases[f"rebuild_{mode}"].append(seconds)
             print({name: f"{count / values[-1] / 1e3:.0f} k/s" for name, values in cases.items()}, flush=True)
     rate = {name: count / statistics.median(values) for name, values in cases.items()}
-    keep["replay"] = {"events": count, "seconds": cases, "events_per_s": rate, "seconds_per_million": 1e6 / rate["rebuild"],
-                      "rebuild_to_features": rate["rebuild"] / rate["features"]}
-    print(f"rebuild: {keep['replay']['seconds_per_million']:.2f} s a million events, {keep['replay']['rebuild_to_features']:.2f} of the features alone "
-          "(bar 0.80)")
+    keep["replay"] = {"events": count, "seconds": cases, "events_per_s": rate}
+    for mode in modes:
+        seconds, share = 1e6 / rate[f"rebuild_{mode}"], rate[f"rebuild_{mode}"] / rate["features"]
+        keep["replay"][f"seconds_per_million_{mode}"], keep["replay"][f"rebuild_to_features_{mode}"] = seconds, share
+        print(f"{mode}: rebuild: {seconds:.2f} s a million events, {share:.2f} of the features alone (bar 0.80)")
 
 
 def kafka(folder, count, rounds, modes, keep):
@@ -343,7 +345,7 @@ def main():
         if "kafka" in options.parts:
             kafka(folder, options.events, options.rounds, options.modes.split(","), keep)
         if "replay" in options.parts:
-            replay(folder, options.events, options.rounds, keep)
+            replay(folder, options.events, options.rounds, options.modes.split(","), keep)
         if "http" in options.parts:
             http(folder, options.seconds, options.rounds, options.modes.split(","), keep)
     if options.output:

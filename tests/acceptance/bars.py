@@ -43,7 +43,7 @@ BARS = (
     ("Kafka, with results, of a bare loop", "service.json", by_mode("results_to_floor", "kafka"), MORE, 0.80, "{:.2f}"),
     ("HTTP, one event a request, of an empty answer", "service.json", by_mode("http_one_to_empty"), MORE, 0.60, "{:.2f}"),
     ("HTTP, lines of 1,000, of that", "service.json", by_mode("http_lines_to_one"), MORE, 10, "{:.1f}"),
-    ("rebuild after a stop, of the features alone", "service.json", at("replay", "rebuild_to_features"), MORE, 0.80, "{:.2f}"),
+    ("rebuild after a stop, of the features alone", "service.json", by_mode("rebuild_to_features", "replay"), MORE, 0.80, "{:.2f}"),
     ("JSON message to a row", "json-message.json", nanoseconds, LESS, 250, "{:.0f} ns"),
     ("two shards against one", "shards.json", speedup, MORE, 1.7, "{:.2f}"),
     ("start", "service-idle.json", at("start_s", "median"), LESS, 1, "{:.2f} s"),
