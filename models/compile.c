@@ -19,6 +19,8 @@ typedef struct compiler {
     ride_forest_tree *trees;
     ride_forest_node *nodes;
     uint32_t nodes_count;
+    double *covers; /* of nodes */
+    bool has_covers;
     uint32_t *words;
     uint32_t words_count, words_count_max;
     uint32_t *queue;  /* old index of each new node of a tree */
@@ -159,6 +161,17 @@ static ride_status add_set(compiler *c, const ride_model_node *node, ride_forest
     return RIDE_OK;
 }
 
+/* Is it said of all trees that test anything how much came to each node? */
+static bool has_covers(const ride_model *model) {
+    for (uint32_t t = 0; t < model->trees_count; t++) {
+        const ride_model_node *nodes = &model->nodes[model->trees[t].nodes_first];
+        if ((nodes[0].input & RIDE_NODE_LEAF) == 0 && !(nodes[0].cover > 0.0)) return false;
+        for (uint32_t i = 0; i < model->trees[t].nodes_count; i++)
+            if (!(nodes[i].cover >= 0.0) || !isfinite(nodes[i].cover)) return false;
+    }
+    return true;
+}
+
 static ride_status lay_tree(compiler *c, uint32_t tree_index) {
     const ride_model_tree *tree = &c->model->trees[tree_index];
     const ride_model_node *old_nodes = &c->model->nodes[tree->nodes_first];
@@ -172,6 +185,7 @@ static ride_status lay_tree(compiler *c, uint32_t tree_index) {
         }
         const ride_model_node *old = &old_nodes[c->queue[i]];
         nodes[i] = (ride_forest_node){.input = old->input};
+        c->covers[c->nodes_count + i] = old->cover;
         if (old->input & RIDE_NODE_LEAF) {
             nodes[i].u.leaf = c->model->sum_number == RIDE_FOREST_F32
                                   ? (double)((float)old->value * (float)tree->weight)
@@ -227,6 +241,9 @@ static ride_status add_sections(compiler *c, ride_bundle_builder *builder) {
     if (st == RIDE_OK && c->words_count > 0)
         st = ride_bundle_builder_add(builder, RIDE_SECTION_FOREST_CATEGORIES, c->words,
                                      c->words_count * sizeof *c->words, &err);
+    if (st == RIDE_OK && c->has_covers)
+        st = ride_bundle_builder_add(builder, RIDE_SECTION_FOREST_COVERS, c->covers, c->nodes_count * sizeof *c->covers,
+                                     &err);
     if (st == RIDE_OK && c->vector != NULL && model->inputs_count > 0)
         st = ride_bundle_builder_add(builder, RIDE_SECTION_FOREST_INPUTS, c->inputs,
                                      model->inputs_count * sizeof *c->inputs, &err);
@@ -261,15 +278,18 @@ ride_status ride_model_to_bundle(const ride_model *model, const ride_model_sourc
     c.codes = vector != NULL ? calloc(model->inputs_count + 1, sizeof *c.codes) : NULL;
     c.trees = calloc(model->trees_count + 1, sizeof *c.trees);
     c.nodes = calloc(model->nodes_count + 1, sizeof *c.nodes);
+    c.covers = calloc(model->nodes_count + 1, sizeof *c.covers);
+    c.has_covers = has_covers(model);
     c.queue = calloc((size_t)nodes_most + 2, sizeof *c.queue);
     bool ok = c.inputs != NULL && (vector == NULL || c.codes != NULL) && c.trees != NULL && c.nodes != NULL &&
-              c.queue != NULL;
+              c.covers != NULL && c.queue != NULL;
     ride_status st = ok ? compile(&c, builder) : no_memory(&c);
     for (uint32_t i = 0; c.codes != NULL && i < model->inputs_count; i++) free(c.codes[i]);
     free(c.codes);
     free(c.inputs);
     free(c.trees);
     free(c.nodes);
+    free(c.covers);
     free(c.queue);
     free(c.words);
     return st;

@@ -122,17 +122,13 @@ static void tree_line(lightgbm_tree *t, lightgbm_text line) {
     const struct {
         const char *key;
         lightgbm_text *to;
-    } keys[] = {{"num_leaves", &t->num_leaves},
-                {"num_cat", &t->num_cat},
-                {"split_feature", &t->split_feature},
-                {"threshold", &t->threshold},
-                {"decision_type", &t->decision_type},
-                {"left_child", &t->left_child},
-                {"right_child", &t->right_child},
-                {"leaf_value", &t->leaf_value},
-                {"cat_boundaries", &t->cat_boundaries},
-                {"cat_threshold", &t->cat_threshold},
-                {"is_linear", &t->is_linear}};
+    } keys[] = {{"num_leaves", &t->num_leaves},         {"num_cat", &t->num_cat},
+                {"split_feature", &t->split_feature},   {"threshold", &t->threshold},
+                {"decision_type", &t->decision_type},   {"left_child", &t->left_child},
+                {"right_child", &t->right_child},       {"leaf_value", &t->leaf_value},
+                {"cat_boundaries", &t->cat_boundaries}, {"cat_threshold", &t->cat_threshold},
+                {"is_linear", &t->is_linear},           {"internal_count", &t->internal_count},
+                {"leaf_count", &t->leaf_count}};
     lightgbm_text key, value;
     if (!cut(line, &key, &value)) return;
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)

@@ -159,6 +159,20 @@ static ride_status read_leaves(ride_model_reader *reader, const lightgbm_tree *t
     return RIDE_OK;
 }
 
+/* How many training rows came to each node; a file may leave it out. */
+static ride_status read_covers(ride_model_reader *reader, const lightgbm_tree *t, uint32_t leaves,
+                               ride_model_node *nodes) {
+    lightgbm_text of_inner = t->internal_count, of_leaves = t->leaf_count;
+    if (leaves == 1 || of_inner.bytes == 0 || of_leaves.bytes == 0) return RIDE_OK;
+    for (uint32_t i = 0; i < 2 * leaves - 1; i++) {
+        int64_t count;
+        if (!next_i64(i < leaves - 1 ? &of_inner : &of_leaves, &count) || count < 0)
+            return bad(reader, t, "internal_count or leaf_count is cut short, or no number of rows");
+        nodes[i].cover = (double)count;
+    }
+    return is_done(of_inner) && is_done(of_leaves) ? RIDE_OK : bad(reader, t, "a list is longer than the tree");
+}
+
 /* Breadth first from the root: every node at most once, so cycles and shared subtrees end it; all must be met. */
 static ride_status walk(ride_model_reader *reader, const lightgbm_tree *t, uint32_t leaves, scratch *s,
                         ride_model_node *nodes) {
@@ -197,6 +211,7 @@ static ride_status read_tree(ride_model_reader *reader, const lightgbm_tree *t, 
     RIDE_TRY(read_sets(reader, t, s));
     RIDE_TRY(read_inner(reader, t, leaves - 1, s, nodes));
     RIDE_TRY(read_leaves(reader, t, leaves, nodes + leaves - 1));
+    RIDE_TRY(read_covers(reader, t, leaves, nodes));
     RIDE_TRY(walk(reader, t, leaves, s, nodes));
     model->nodes_count += tree->nodes_count;
     return RIDE_OK;

@@ -15,7 +15,7 @@ static const uint32_t none = UINT32_MAX;
 /* The arrays of one tree, and scratch for its walk. */
 typedef struct tree_arrays {
     char place[96];
-    const ride_value *left, *right, *conditions, *indices, *default_left, *split_type;
+    const ride_value *left, *right, *conditions, *indices, *default_left, *split_type, *hessians;
     uint32_t nodes_count;
     uint32_t *set_of_node; /* index into the model's sets, or none */
     uint32_t *queue, *depth;
@@ -153,6 +153,17 @@ static ride_status walk(ride_model_reader *reader, tree_arrays *t, ride_model_no
     return RIDE_OK;
 }
 
+/* What is no weight (a loss of one's own may have negative second derivatives) leaves the tree without covers. */
+static void read_covers(const tree_arrays *t, ride_model_node *nodes) {
+    bool ok = t->hessians != NULL;
+    for (uint32_t i = 0; ok && i < t->nodes_count; i++) {
+        float cover;
+        ok = !t->reached[i] || (ride_value_float_at(t->hessians, i, &cover) && cover >= 0.0f && isfinite(cover));
+        if (ok && t->reached[i]) nodes[i].cover = cover;
+    }
+    for (uint32_t i = 0; !ok && i < t->nodes_count; i++) nodes[i].cover = 0.0;
+}
+
 static ride_status read_tree(ride_model_reader *reader, const ride_value *tree, tree_arrays *t,
                              ride_model_node *nodes) {
     const ride_value *param = ride_value_get(tree, "tree_param"), *size = ride_value_get(param, "size_leaf_vector");
@@ -167,12 +178,15 @@ static ride_status read_tree(ride_model_reader *reader, const ride_value *tree, 
     RIDE_TRY(find_array(reader, tree, t, "split_indices", false, &t->indices));
     RIDE_TRY(find_array(reader, tree, t, "default_left", false, &t->default_left));
     RIDE_TRY(find_array(reader, tree, t, "split_type", true, &t->split_type));
+    RIDE_TRY(find_array(reader, tree, t, "sum_hessian", true, &t->hessians));
     for (uint32_t i = 0; i < t->nodes_count; i++) {
         t->set_of_node[i] = none;
         t->reached[i] = false;
     }
     RIDE_TRY(read_sets(reader, tree, t));
-    return walk(reader, t, nodes);
+    RIDE_TRY(walk(reader, t, nodes));
+    read_covers(t, nodes);
+    return RIDE_OK;
 }
 
 /* First pass: how much there is, so that every array of the model is allocated once. */

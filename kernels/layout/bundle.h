@@ -41,6 +41,7 @@ typedef enum ride_section {
     RIDE_SECTION_PROFILE_EDGES = 28,
     RIDE_SECTION_PROFILE_COARSE = 29,
     RIDE_SECTION_PROFILE_COUNTS = 30,
+    RIDE_SECTION_FOREST_COVERS = 31, /* double per node */
     RIDE_SECTION_LIMIT = 32,
 } ride_section;
 

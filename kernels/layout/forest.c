@@ -44,6 +44,8 @@ static ride_status check_header(const ride_bundle *bundle, const ride_forest_hea
     RIDE_TRY(check_section(bundle, RIDE_SECTION_FOREST_CATEGORIES, "categories", h->category_words_count,
                            sizeof(uint32_t), err));
     RIDE_TRY(check_section(bundle, RIDE_SECTION_FOREST_LEAVES, "leaves", 0, 1, err));
+    if (bundle->sections[RIDE_SECTION_FOREST_COVERS] != NULL)
+        RIDE_TRY(check_section(bundle, RIDE_SECTION_FOREST_COVERS, "covers", h->nodes_count, sizeof(double), err));
     return check_section(bundle, RIDE_SECTION_FOREST_INPUTS, "inputs", bundle->plan != NULL ? h->inputs_count : 0,
                          sizeof(uint32_t), err);
 }
@@ -137,6 +139,7 @@ ride_status ride_forest_open(const ride_bundle *bundle, ride_forest *out, ride_e
         .nodes = bundle->sections[RIDE_SECTION_FOREST_NODES],
         .category_words = bundle->sections[RIDE_SECTION_FOREST_CATEGORIES],
         .inputs = bundle->sections[RIDE_SECTION_FOREST_INPUTS],
+        .covers = bundle->sections[RIDE_SECTION_FOREST_COVERS],
     };
     for (uint32_t i = 0; i < h->outputs_count; i++)
         if (!is_number(forest.base_margins[i], h->sum_number))
@@ -145,6 +148,9 @@ ride_status ride_forest_open(const ride_bundle *bundle, ride_forest *out, ride_e
         if (forest.inputs[i] >= bundle->plan->vector_count)
             return ride_fail(err, RIDE_E_CORRUPT, "forest: input %u reads vector entry %u of %u", i, forest.inputs[i],
                              bundle->plan->vector_count);
+    for (uint32_t i = 0; forest.covers != NULL && i < h->nodes_count; i++)
+        if (!(forest.covers[i] >= 0.0) || !isfinite(forest.covers[i]))
+            return ride_fail(err, RIDE_E_CORRUPT, "forest: cover %u is %g", i, forest.covers[i]);
     uint32_t nodes_first = 0, depth_max = 0;
     for (uint32_t i = 0; i < h->trees_count; i++) {
         RIDE_TRY(check_tree(&forest, i, nodes_first, err));

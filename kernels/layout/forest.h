@@ -9,7 +9,8 @@
  * Sections: FOREST = ride_forest_header, then double base_margin[outputs_count]; FOREST_TREES = ride_forest_tree[];
  * FOREST_NODES = ride_forest_node[]; FOREST_CATEGORIES = uint32_t words of category sets (absent when there are none);
  * FOREST_INPUTS = uint32_t[inputs_count], which entry of the plan's vector feeds each input (absent in a bundle
- * without a plan: input i is column i of the rows).
+ * without a plan: input i is column i of the rows); FOREST_COVERS = double[nodes_count], the weight of the training rows that came
+ * to each node, for explanations (absent where a model's file does not say it of all trees).
  *
  * Nodes of a tree are in breadth-first order: the root first, siblings side by side, so the children of the k-th inner
  * node of a tree are its nodes 2k+1 and 2k+2. `left` says it explicitly for the scorer; the check insists on it, which makes
@@ -123,6 +124,7 @@ typedef struct ride_forest {
     const ride_forest_node *nodes;
     const uint32_t *category_words; /* NULL = none */
     const uint32_t *inputs;         /* NULL = no plan: identity */
+    const double *covers;           /* of each node, 0 or more; NULL = not known: nothing can be explained */
 } ride_forest;
 
 /* Checks the forest of an opened bundle and gives the view. Everything a scorer relies on is checked here, so that scoring

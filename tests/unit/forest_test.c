@@ -13,6 +13,8 @@ typedef struct parts {
     ride_forest_tree tree;
     ride_forest_node nodes[5];
     uint32_t words[1];
+    double covers[5];
+    uint64_t covers_bytes; /* 0: there are none */
 } parts;
 
 /* 0 tests input 1; 1 is a leaf; 2 tests a category set; 3 and 4 are leaves. */
@@ -35,6 +37,9 @@ static parts good(void) {
     p.nodes[1] = (ride_forest_node){.u.leaf = 0.25, .input = RIDE_NODE_LEAF};
     p.nodes[2] = (ride_forest_node){.u.set = {0, 1}, .input = RIDE_NODE_SET, .left = 3};
     p.nodes[3] = p.nodes[4] = p.nodes[1];
+    p.covers[0] = 3.5;
+    p.covers[1] = 1.5;
+    p.covers_bytes = sizeof p.covers;
     return p;
 }
 
@@ -51,7 +56,11 @@ static ride_status open_parts(const parts *p) {
     bundle.sections_bytes[RIDE_SECTION_FOREST_NODES] = sizeof p->nodes;
     bundle.sections[RIDE_SECTION_FOREST_CATEGORIES] = p->words;
     bundle.sections_bytes[RIDE_SECTION_FOREST_CATEGORIES] = sizeof p->words;
-    return ride_forest_open(&bundle, &forest, &err);
+    bundle.sections[RIDE_SECTION_FOREST_COVERS] = p->covers_bytes > 0 ? p->covers : NULL;
+    bundle.sections_bytes[RIDE_SECTION_FOREST_COVERS] = p->covers_bytes;
+    const ride_status st = ride_forest_open(&bundle, &forest, &err);
+    if (st == RIDE_OK) cr_assert_eq(forest.covers, p->covers_bytes > 0 ? p->covers : NULL);
+    return st;
 }
 
 #define REFUSED(change)                                                                                                \
@@ -63,6 +72,8 @@ static ride_status open_parts(const parts *p) {
 
 Test(forest, a_good_one_opens_and_every_damage_is_refused) {
     parts fine = good();
+    cr_assert_eq(open_parts(&fine), RIDE_OK);
+    fine.covers_bytes = 0;
     cr_assert_eq(open_parts(&fine), RIDE_OK);
     fine.head.header.forest_version++;
     cr_assert_eq(open_parts(&fine), RIDE_E_VERSION);
@@ -100,4 +111,8 @@ Test(forest, a_good_one_opens_and_every_damage_is_refused) {
     REFUSED(p.nodes[1].left = 1);
     REFUSED(p.nodes[2].u.set.words_count = 2);
     REFUSED(p.nodes[2].u.set.words_first = UINT32_MAX);
+    REFUSED(p.covers_bytes -= sizeof(double));
+    REFUSED(p.covers[4] = -1.0);
+    REFUSED(p.covers[4] = NAN);
+    REFUSED(p.covers[0] = INFINITY);
 }

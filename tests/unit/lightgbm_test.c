@@ -80,6 +80,47 @@ Test(lightgbm, raw_scores_are_those_of_lightgbm_bit_for_bit) {
     }
 }
 
+/* Each node's rows are those of its children; `count` came to the first root. */
+static void check_covers(const ride_model *model, double count) {
+    ride_diagnostics findings;
+    ride_model_scorer *scorer = NULL;
+    ride_diagnostics_init(&findings);
+    cr_assert_eq(ride_model_scorer_create(model, &scorer, &findings), RIDE_OK);
+    const ride_forest *forest = ride_model_scorer_forest(scorer);
+    cr_assert_not_null(forest->covers);
+    cr_assert_eq(forest->covers[0], count);
+    for (uint32_t t = 0; t < forest->header->trees_count; t++) {
+        const double *covers = forest->covers + forest->trees[t].nodes_first;
+        for (uint32_t i = 0; i < forest->trees[t].nodes_count; i++) {
+            const ride_forest_node *node = &forest->nodes[forest->trees[t].nodes_first + i];
+            if ((node->input & RIDE_NODE_LEAF) == 0)
+                cr_assert_eq(covers[i], covers[node->left] + covers[node->left + 1]);
+        }
+    }
+    ride_model_scorer_destroy(scorer);
+}
+
+Test(lightgbm, covers_are_the_training_rows_of_each_node) {
+    size_t bytes;
+    char *text = golden("4.6.0", "binary", "txt", &bytes);
+    for (int turn = 0; turn < 2; turn++) {
+        ride_diagnostics findings;
+        ride_model *model = NULL;
+        ride_diagnostics_init(&findings);
+        cr_assert_eq(ride_model_parse("m", text, bytes, NULL, &model, &findings), RIDE_OK);
+        if (turn == 0) check_covers(model, 800.0);
+        else {
+            ride_model_scorer *scorer = NULL;
+            cr_assert_eq(ride_model_scorer_create(model, &scorer, &findings), RIDE_OK);
+            cr_assert_null(ride_model_scorer_forest(scorer)->covers, "one tree does not say");
+            ride_model_scorer_destroy(scorer);
+        }
+        ride_model_destroy(model);
+        memcpy(strstr(strstr(text, "Tree=2"), "leaf_count"), "leaf_other", 10);
+    }
+    free(text);
+}
+
 /* Exact-size copy, so that a sanitizer sees a read past the end. The first finding goes to `why`. */
 static ride_status try_bytes(const char *data, size_t bytes, char why[256]) {
     ride_diagnostics findings;

@@ -110,6 +110,30 @@ static ride_status try_bytes(const char *data, size_t bytes) {
     return st;
 }
 
+Test(model, covers_are_the_sums_of_second_derivatives) {
+    for (size_t v = 0; v < sizeof versions / sizeof *versions; v++) {
+        ride_diagnostics findings;
+        ride_model *model = NULL;
+        ride_model_scorer *scorer = NULL;
+        ride_diagnostics_init(&findings);
+        cr_assert_eq(ride_model_load(golden(versions[v], "plain", "json"), NULL, &model, &findings), RIDE_OK);
+        cr_assert_eq(ride_model_scorer_create(model, &scorer, &findings), RIDE_OK);
+        const ride_forest *forest = ride_model_scorer_forest(scorer);
+        cr_assert_not_null(forest->covers);
+        for (uint32_t t = 0; t < forest->header->trees_count; t++) {
+            const double *covers = forest->covers + forest->trees[t].nodes_first;
+            for (uint32_t i = 0; i < forest->trees[t].nodes_count; i++) {
+                const ride_forest_node *node = &forest->nodes[forest->trees[t].nodes_first + i];
+                cr_assert_gt(covers[i], 0.0);
+                if ((node->input & RIDE_NODE_LEAF) == 0)
+                    cr_assert_float_eq(covers[i], covers[node->left] + covers[node->left + 1], 1e-5 * covers[i]);
+            }
+        }
+        ride_model_scorer_destroy(scorer);
+        ride_model_destroy(model);
+    }
+}
+
 Test(model, every_truncation_is_refused) {
     static const char *const endings[] = {"json", "ubj"};
     for (int e = 0; e < 2; e++) {
