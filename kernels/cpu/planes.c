@@ -7,16 +7,19 @@
 #include <string.h>
 
 #if !defined(__x86_64__) /* no machine has them: ride_planes_create says so */
-void planes_narrow(const ride_planes *p, uint64_t *planes, const float *x, uint32_t rows_count, double *margins) {
-    (void)p, (void)planes, (void)x, (void)rows_count, (void)margins;
+void planes_narrow(const ride_planes *p, uint64_t *planes, const float *x, uint32_t stride, uint32_t rows_count,
+                   double *margins) {
+    (void)p, (void)planes, (void)x, (void)stride, (void)rows_count, (void)margins;
 }
-void planes_wide(const ride_planes *p, void *scratch, const float *x, uint32_t rows_count, double *margins) {
-    (void)p, (void)scratch, (void)x, (void)rows_count, (void)margins;
+void planes_wide(const ride_planes *p, void *scratch, const float *x, uint32_t stride, uint32_t rows_count,
+                 double *margins) {
+    (void)p, (void)scratch, (void)x, (void)stride, (void)rows_count, (void)margins;
 }
 size_t planes_wide_scratch_bytes(const ride_planes *p) { return (void)p, 0; }
 void planes_wide_prepare(ride_planes *p) { (void)p; }
-void planes_wide_avx2(const ride_planes *p, void *scratch, const float *x, uint32_t rows_count, double *margins) {
-    (void)p, (void)scratch, (void)x, (void)rows_count, (void)margins;
+void planes_wide_avx2(const ride_planes *p, void *scratch, const float *x, uint32_t stride, uint32_t rows_count,
+                      double *margins) {
+    (void)p, (void)scratch, (void)x, (void)stride, (void)rows_count, (void)margins;
 }
 size_t planes_wide_avx2_scratch_bytes(const ride_planes *p) { return (void)p, 0; }
 void planes_wide_avx2_prepare(ride_planes *p) { (void)p; }
@@ -25,6 +28,11 @@ void planes_wide_avx2_prepare(ride_planes *p) { (void)p; }
 static bool has_narrow(const ride_planes *p) { return p->isa >= RIDE_CPU_AVX512; }
 static bool has_wide_avx512(const ride_planes *p) { return p->isa >= RIDE_CPU_AVX512_BYTES; }
 static bool has_wide_avx2(const ride_planes *p) { return p->isa == RIDE_CPU_AVX2; }
+
+bool ride_planes_has(const ride_planes *p, ride_planes_way way) {
+    return way == RIDE_PLANES_WIDE ? has_wide_avx512(p) || has_wide_avx2(p)
+                                   : way == RIDE_PLANES_NARROW && has_narrow(p);
+}
 
 /* One inner node. */
 typedef struct condition {
@@ -231,22 +239,25 @@ ride_planes_way ride_planes_choose(const ride_planes *p, uint32_t rows_count) {
 
 static uint32_t rows_of_block(uint32_t rows_left, uint32_t most) { return rows_left < most ? rows_left : most; }
 
-static void narrow_rows(const ride_planes *p, void *scratch, const float *x, uint32_t rows_count, double *margins) {
+static void narrow_rows(const ride_planes *p, void *scratch, const float *x, uint32_t stride, uint32_t rows_count,
+                        double *margins) {
     RIDE_ASSERT(has_narrow(p));
     for (uint32_t r = 0; r < rows_count; r += RIDE_PLANES_NARROW_ROWS)
-        planes_narrow(p, scratch, x + r, rows_of_block(rows_count - r, RIDE_PLANES_NARROW_ROWS), margins + r);
+        planes_narrow(p, scratch, x + r, stride, rows_of_block(rows_count - r, RIDE_PLANES_NARROW_ROWS), margins + r);
 }
 
-static void wide_rows(const ride_planes *p, void *scratch, const float *x, uint32_t rows_count, double *margins) {
+static void wide_rows(const ride_planes *p, void *scratch, const float *x, uint32_t stride, uint32_t rows_count,
+                      double *margins) {
     RIDE_ASSERT(has_wide_avx512(p) || has_wide_avx2(p));
-    if (has_wide_avx512(p)) planes_wide(p, scratch, x, rows_count, margins);
+    if (has_wide_avx512(p)) planes_wide(p, scratch, x, stride, rows_count, margins);
     else
         for (uint32_t r = 0; r < rows_count; r += RIDE_PLANES_AVX2_ROWS)
-            planes_wide_avx2(p, scratch, x + r, rows_of_block(rows_count - r, RIDE_PLANES_AVX2_ROWS), margins + r);
+            planes_wide_avx2(p, scratch, x + r, stride, rows_of_block(rows_count - r, RIDE_PLANES_AVX2_ROWS),
+                             margins + r);
 }
 
-void ride_planes_rows(const ride_planes *p, ride_planes_way way, void *scratch, const float *x, uint32_t rows_count,
-                      double *margins) {
+void ride_planes_rows(const ride_planes *p, ride_planes_way way, void *scratch, const float *x, uint32_t stride,
+                      uint32_t rows_count, double *margins) {
     RIDE_ASSERT(rows_count > 0 && rows_count <= RIDE_PLANES_ROWS && way != RIDE_PLANES_NONE);
-    (way == RIDE_PLANES_WIDE ? wide_rows : narrow_rows)(p, scratch, x, rows_count, margins);
+    (way == RIDE_PLANES_WIDE ? wide_rows : narrow_rows)(p, scratch, x, stride, rows_count, margins);
 }

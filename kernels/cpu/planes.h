@@ -18,6 +18,8 @@
 #include "kernels/cpu/isa.h"
 #include "kernels/layout/forest.h"
 
+#include <stdbool.h>
+
 enum {
     RIDE_PLANES_LEAVES_MAX = 64,
     RIDE_PLANES_ROWS = 512,       /* of a wide block with AVX-512, and of a column of x */
@@ -44,12 +46,14 @@ uint32_t ride_planes_inputs(const ride_planes *planes, const uint32_t **inputs);
 /* Bytes of scratch that one thread needs, 64-byte aligned. */
 size_t ride_planes_scratch_bytes(const ride_planes *planes);
 
+bool ride_planes_has(const ride_planes *planes, ride_planes_way way);
+
 /* The fastest way for so many rows, by counting operations. */
 ride_planes_way ride_planes_choose(const ride_planes *planes, uint32_t rows_count);
 
-/* Margins of 1 … RIDE_PLANES_ROWS rows. x: for each tested input RIDE_PLANES_ROWS floats, 64-byte aligned; what lies behind rows_count
- * may be anything that was written. The way must be one that the machine has. Allocates nothing. */
-void ride_planes_rows(const ride_planes *planes, ride_planes_way way, void *scratch, const float *x,
+/* Margins of 1 … RIDE_PLANES_ROWS rows. x: for each tested input `stride` floats, 64-byte aligned; stride is a multiple of 64, and what lies
+ * behind rows_count, up to such a multiple, may be anything that was written. The way must be one that the machine has. Allocates nothing. */
+void ride_planes_rows(const ride_planes *planes, ride_planes_way way, void *scratch, const float *x, uint32_t stride,
                       uint32_t rows_count, double *margins);
 
 #endif

@@ -77,13 +77,16 @@ ride_status planes_trees_make(ride_planes *p, const ride_forest *forest, const u
 
 /* The kernels, for the rows of a block at most. planes, scratch: planes_count + ops_most words, or what the kernel says. prepare: what it
  * needs of a forest besides: pivots, row_of, bytes of leaves. */
-void planes_narrow(const ride_planes *p, uint64_t *planes, const float *x, uint32_t rows_count, double *margins);
+void planes_narrow(const ride_planes *p, uint64_t *planes, const float *x, uint32_t stride, uint32_t rows_count,
+                   double *margins);
 
-void planes_wide_avx2(const ride_planes *p, void *scratch, const float *x, uint32_t rows_count, double *margins);
+void planes_wide_avx2(const ride_planes *p, void *scratch, const float *x, uint32_t stride, uint32_t rows_count,
+                      double *margins);
 size_t planes_wide_avx2_scratch_bytes(const ride_planes *p);
 void planes_wide_avx2_prepare(ride_planes *p);
 
-void planes_wide(const ride_planes *p, void *scratch, const float *x, uint32_t rows_count, double *margins);
+void planes_wide(const ride_planes *p, void *scratch, const float *x, uint32_t stride, uint32_t rows_count,
+                 double *margins);
 size_t planes_wide_scratch_bytes(const ride_planes *p);
 void planes_wide_prepare(ride_planes *p);
 

@@ -55,10 +55,10 @@ static inline void sums_end(const sums *s, float *out) {
 
 /* ---- the kernel ---- */
 
-static void conditions(const ride_planes *p, uint64_t *planes, const float *x) {
+static void conditions(const ride_planes *p, uint64_t *planes, const float *x, uint32_t stride) {
     for (uint32_t c = 0; c < p->columns_count; c++) {
         const planes_column *column = &p->columns[c];
-        const float *values = x + (size_t)column->x * RIDE_PLANES_ROWS;
+        const float *values = x + (size_t)column->x * stride;
         const float *thresholds = p->thresholds + column->thresholds_first;
         const uint64_t nan = missing(values), right = column->nan_right ? nan : 0;
         uint64_t *out = planes + column->plane_first;
@@ -70,10 +70,11 @@ static void conditions(const ride_planes *p, uint64_t *planes, const float *x) {
     }
 }
 
-void planes_narrow(const ride_planes *p, uint64_t *planes, const float *x, uint32_t rows_count, double *margins) {
+void planes_narrow(const ride_planes *p, uint64_t *planes, const float *x, uint32_t stride, uint32_t rows_count,
+                   double *margins) {
     planes[PLANE_LEFT] = 0;
     planes[PLANE_RIGHT] = UINT64_MAX;
-    conditions(p, planes, x);
+    conditions(p, planes, x, stride);
     uint64_t *results = planes + p->planes_count;
     sums s;
     sums_begin(&s, p->base);

@@ -219,10 +219,10 @@ static inline void places_make(const plane b[PLANES_BITS], uint8_t *out) {
 #define PLANES_WIDE
 #include "kernels/cpu/planes_wide.h"
 
-static void conditions(const ride_planes *p, plane *planes, const float *x, uint32_t groups) {
+static void conditions(const ride_planes *p, plane *planes, const float *x, uint32_t stride, uint32_t groups) {
     for (uint32_t c = 0; c < p->columns_count; c++) {
         const planes_column *column = &p->columns[c];
-        const float *values = x + (size_t)column->x * RIDE_PLANES_ROWS;
+        const float *values = x + (size_t)column->x * stride;
         plane bits[GROUPS], *out = planes + column->plane_first, nan = _mm256_setzero_si256();
         for (uint32_t g = groups; g < GROUPS; g++) bits[g] = _mm256_setzero_si256();
         ranks_make(p->pivots + (size_t)c * PIVOTS, column->thresholds_count, values, groups, bits);
@@ -289,14 +289,15 @@ static void margins_write(const __m256 sums[SUMS], uint32_t rows_count, double *
     }
 }
 
-void planes_wide_avx2(const ride_planes *p, void *scratch, const float *x, uint32_t rows_count, double *margins) {
+void planes_wide_avx2(const ride_planes *p, void *scratch, const float *x, uint32_t stride, uint32_t rows_count,
+                      double *margins) {
     const uint32_t groups = (rows_count + GROUP - 1) / GROUP;
     uint8_t *places = scratch;
     plane *planes = (void *)(places + PLACES_BYTES);
     __m256 sums[SUMS];
     planes[PLANE_LEFT] = _mm256_setzero_si256();
     planes[PLANE_RIGHT] = _mm256_set1_epi8(-1);
-    conditions(p, planes, x, groups);
+    conditions(p, planes, x, stride, groups);
     for (uint32_t i = 0; i < SUMS; i++) sums[i] = _mm256_set1_ps(p->base);
     for (uint32_t t = 0; t < p->trees_count; t += TREES_AT_ONCE) {
         const uint32_t left = p->trees_count - t, count = left < TREES_AT_ONCE ? left : TREES_AT_ONCE;

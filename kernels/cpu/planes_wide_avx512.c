@@ -91,12 +91,13 @@ static inline __m512i pack(__m512i a, __m512i b, __m512i c, __m512i d) {
 }
 
 /* Ranks of a column, missing values as told; *nans: bits of the missing ones, in the order of pack as far as a register goes. */
-static inline __mmask16 ranks_make(const float *pivots, const float *x, bool nan_right, __m512i ranks[GROUPS]) {
+static inline __mmask16 ranks_make(const float *pivots, const float *x, uint32_t groups, bool nan_right,
+                                   __m512i ranks[GROUPS]) {
     searcher s;
     searcher_load(&s, pivots);
     const __m512i nan_rank = _mm512_set1_epi32(nan_right ? PLANES_RANKS : 0);
     __mmask16 any = 0;
-    for (uint32_t g = 0; g < GROUPS; g++) {
+    for (uint32_t g = 0; g < groups; g++) {
         __m512i of[4];
         for (uint32_t i = 0; i < 4; i++) {
             const __m512 v = _mm512_load_ps(x + GROUP * (size_t)g + LANES * (size_t)i);
@@ -109,8 +110,8 @@ static inline __mmask16 ranks_make(const float *pivots, const float *x, bool nan
     return any;
 }
 
-static inline void nans_make(const float *x, __m512i nans[GROUPS]) {
-    for (uint32_t g = 0; g < GROUPS; g++) {
+static inline void nans_make(const float *x, uint32_t groups, __m512i nans[GROUPS]) {
+    for (uint32_t g = 0; g < groups; g++) {
         __m512i of[4];
         for (uint32_t i = 0; i < 4; i++) {
             const __m512 v = _mm512_load_ps(x + GROUP * (size_t)g + LANES * (size_t)i);
@@ -174,19 +175,20 @@ static inline void places_make(const plane b[PLANES_BITS], uint8_t *out) {
 #define PLANES_WIDE
 #include "kernels/cpu/planes_wide.h"
 
-static void conditions(const ride_planes *p, plane *planes, const float *x) {
+static void conditions(const ride_planes *p, plane *planes, const float *x, uint32_t stride, uint32_t groups) {
+    __m512i bytes[GROUPS];
+    for (uint32_t g = groups; g < GROUPS; g++) bytes[g] = _mm512_setzero_si512();
     for (uint32_t c = 0; c < p->columns_count; c++) {
         const planes_column *column = &p->columns[c];
-        const float *values = x + (size_t)column->x * RIDE_PLANES_ROWS;
-        __m512i bytes[GROUPS];
+        const float *values = x + (size_t)column->x * stride;
         plane bits[8], *out = planes + column->plane_first;
-        const __mmask16 any = ranks_make(p->pivots + (size_t)c * PIVOTS, values, column->nan_right, bytes);
+        const __mmask16 any = ranks_make(p->pivots + (size_t)c * PIVOTS, values, groups, column->nan_right, bytes);
         slice(bytes, bits);
         planes_make(bits, column->thresholds_count, out);
         if (column->others_count == 0) continue;
         plane nan = _mm512_setzero_si512();
         if (any) {
-            nans_make(values, bytes);
+            nans_make(values, groups, bytes);
             slice(bytes, bits);
             nan = bits[0];
         }
@@ -236,13 +238,14 @@ size_t planes_wide_scratch_bytes(const ride_planes *p) {
     return PLACES_BYTES + SUMS_BYTES + (size_t)(p->planes_count + p->ops_most) * PLANE_BYTES;
 }
 
-void planes_wide(const ride_planes *p, void *scratch, const float *x, uint32_t rows_count, double *margins) {
+void planes_wide(const ride_planes *p, void *scratch, const float *x, uint32_t stride, uint32_t rows_count,
+                 double *margins) {
     uint8_t *places = scratch;
     float *sums = (void *)(places + PLACES_BYTES);
     plane *planes = (void *)(places + PLACES_BYTES + SUMS_BYTES);
     planes[PLANE_LEFT] = _mm512_setzero_si512();
     planes[PLANE_RIGHT] = _mm512_set1_epi8(-1);
-    conditions(p, planes, x);
+    conditions(p, planes, x, stride, (rows_count + GROUP - 1) / GROUP);
     for (uint32_t i = 0; i < RIDE_PLANES_ROWS; i++) sums[i] = p->base;
     for (uint32_t t = 0; t < p->trees_count; t += PLANES_TREES_AT_ONCE) {
         const uint32_t left = p->trees_count - t, count = left < PLANES_TREES_AT_ONCE ? left : PLANES_TREES_AT_ONCE;

@@ -1,20 +1,15 @@
-/* kernels/cpu/score.c: the plain walk: one tree at a time over a block's rows, eight rows abreast. A tree of depth 6 is 2 KB and stays in the
- * nearest cache for the whole tile; a step is a chain of two loads, a comparison and an add, about 15 cycles of waiting in
- * which the other seven rows take theirs. No branch depends on the data but the one that ends a walk. */
+/* kernels/cpu/score.c: the vector's columns gathered from one or two tiles, the forest engine over them, and the answer of each row. */
 #include "kernels/cpu/score.h"
 
 #include "base/assert.h"
-#include "kernels/cpu/planes.h"
+#include "kernels/cpu/forest.h"
 #include "kernels/row/link.h"
-#include "kernels/row/tree.h"
 #include "kernels/row/vector.h"
 #include "ride/backend.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { ROWS_ABREAST = 8 };
 
 /* Where one input comes from. */
 typedef struct source {
@@ -26,27 +21,11 @@ typedef struct source {
 
 struct ride_cpu_scorer {
     ride_forest forest;
-    ride_planes *planes; /* NULL: walked */
-    bool plain;          /* no tree has tests that walk_abreast has not */
+    ride_cpu_forest *engine;
     uint32_t in_tile_bytes, out_tile_bytes;
     uint32_t margin_offset, probability_offset; /* of the output tile */
     source sources[];                           /* inputs_count */
 };
-
-/* Tests that walk_abreast has not. Looks at every node. */
-static int has_more(const ride_forest *forest, const ride_forest_tree *tree) {
-    for (uint32_t i = 0; i < tree->nodes_count; i++)
-        if (forest->nodes[tree->nodes_first + i].input &
-            (RIDE_NODE_SET | RIDE_NODE_ZERO_MISSING | RIDE_NODE_ONLY_MISSING))
-            return 1;
-    return 0;
-}
-
-static bool is_plain(const ride_forest *forest) {
-    for (uint32_t t = 0; t < forest->header->trees_count; t++)
-        if (has_more(forest, &forest->trees[t])) return false;
-    return true;
-}
 
 ride_status ride_cpu_scorer_create(const ride_bundle *bundle, const ride_tile_layout *in, const ride_tile_layout *out,
                                    ride_cpu_isa isa, ride_cpu_scorer **out_scorer, ride_error *err) {
@@ -62,7 +41,6 @@ ride_status ride_cpu_scorer_create(const ride_bundle *bundle, const ride_tile_la
     ride_cpu_scorer *scorer = calloc(1, sizeof *scorer + inputs_count * sizeof scorer->sources[0]);
     if (scorer == NULL) return ride_fail(err, RIDE_E_MEMORY, "scorer for %u inputs", inputs_count);
     scorer->forest = forest;
-    scorer->plain = is_plain(&forest);
     scorer->in_tile_bytes = in->tile_bytes;
     scorer->out_tile_bytes = out->tile_bytes;
     scorer->margin_offset = out->columns[plan->features_count + RIDE_OUT_MARGIN].values_offset;
@@ -84,7 +62,7 @@ ride_status ride_cpu_scorer_create(const ride_bundle *bundle, const ride_tile_la
             .divisor = column->type == RIDE_TYPE_DECIMAL ? ride_vector_divisor(columns[entry->index].scale) : 1.0,
         };
     }
-    ride_status st = ride_planes_create(&forest, isa, &scorer->planes, err);
+    ride_status st = ride_cpu_forest_create(&forest, isa, &scorer->engine, err);
     if (st != RIDE_OK) {
         free(scorer);
         return st;
@@ -95,159 +73,72 @@ ride_status ride_cpu_scorer_create(const ride_bundle *bundle, const ride_tile_la
 
 void ride_cpu_scorer_destroy(ride_cpu_scorer *scorer) {
     if (scorer == NULL) return;
-    ride_planes_destroy(scorer->planes);
+    ride_cpu_forest_destroy(scorer->engine);
     free(scorer);
 }
 
-RIDE_STATIC_ASSERT((int)RIDE_CPU_SCORE_ROWS == (int)RIDE_PLANES_ROWS, "a block of planes is one of tiles");
+RIDE_STATIC_ASSERT((int)RIDE_CPU_SCORE_ROWS == (int)RIDE_CPU_FOREST_ROWS, "a call of the engine is two tiles");
 
-/* x of the planes: floats, a column after the other. */
+/* Scratch: the columns, then the engine's. */
 static size_t columns_bytes(const ride_cpu_scorer *scorer) {
     const uint32_t *inputs;
-    return (size_t)ride_planes_inputs(scorer->planes, &inputs) * RIDE_PLANES_ROWS * sizeof(float);
+    const size_t value = scorer->forest.header->input_number == RIDE_FOREST_F32 ? sizeof(float) : sizeof(double);
+    return (size_t)ride_cpu_forest_inputs(scorer->engine, &inputs) * RIDE_CPU_SCORE_ROWS * value;
 }
 
 size_t ride_cpu_scorer_scratch_bytes(const ride_cpu_scorer *scorer) {
-    const size_t walk = (size_t)RIDE_TILE_ROWS * scorer->forest.header->inputs_count * sizeof(double);
-    if (scorer->planes == NULL) return walk;
-    const size_t planes = columns_bytes(scorer) + ride_planes_scratch_bytes(scorer->planes);
-    return planes > walk ? planes : walk;
+    return columns_bytes(scorer) + ride_cpu_forest_scratch_bytes(scorer->engine);
 }
 
-/* Eight rows down one tree of plain tests: depth steps for all, a row that has arrived stays where it is. */
-static inline void walk_abreast(const ride_forest_node *nodes, uint32_t depth, const double *x, uint32_t stride,
-                                double *leaves) {
-    const ride_forest_node *at[ROWS_ABREAST];
-    for (int i = 0; i < ROWS_ABREAST; i++) at[i] = nodes;
-    for (uint32_t level = 0; level < depth; level++) {
-        for (int i = 0; i < ROWS_ABREAST; i++) {
-            const ride_forest_node *node = at[i];
-            double value = x[(size_t)i * stride + (node->input & RIDE_NODE_INPUT_MASK)];
-            uint32_t left = (uint32_t)(value < node->u.threshold) |
-                            ((uint32_t)(value != value) & ((node->input / RIDE_NODE_DEFAULT_LEFT) & 1));
-            const ride_forest_node *child = nodes + node->left + 1 - left;
-            at[i] = (node->input & RIDE_NODE_LEAF) ? node : child;
-        }
-    }
-    for (int i = 0; i < ROWS_ABREAST; i++) leaves[i] = at[i]->u.leaf;
-}
-
-/* plain: no tree has more. */
-static void forest_rows(const ride_forest *forest, bool plain, const double *x, uint32_t stride, uint32_t rows_count,
-                        double *sums) {
-    const ride_forest_header *h = forest->header;
-    uint32_t outputs = h->outputs_count;
-    for (uint32_t r = 0; r < rows_count; r++)
-        memcpy(sums + (size_t)r * outputs, forest->base_margins, outputs * sizeof *sums);
-    for (uint32_t t = 0; t < h->trees_count; t++) {
-        const ride_forest_tree *tree = &forest->trees[t];
-        const ride_forest_node *nodes = forest->nodes + tree->nodes_first;
-        double *sum = sums + tree->output;
-        /* A tree much deeper than its size is a vine: most rows leave it early, so walk it row by row. */
-        int abreast = rows_count >= ROWS_ABREAST && tree->depth <= 16 && (plain || !has_more(forest, tree));
-        uint32_t r = 0;
-        for (; abreast && r + ROWS_ABREAST <= rows_count; r += ROWS_ABREAST) {
-            double leaves[ROWS_ABREAST];
-            walk_abreast(nodes, tree->depth, x + (size_t)r * stride, stride, leaves);
-            for (uint32_t i = 0; i < ROWS_ABREAST; i++) {
-                double *s = &sum[(size_t)(r + i) * outputs];
-                *s = ride_forest_add(*s, leaves[i], h->sum_number);
-            }
-        }
-        for (; r < rows_count; r++) {
-            double *s = &sum[(size_t)r * outputs];
-            *s = ride_forest_add(*s, ride_tree_row(nodes, forest->category_words, x + (size_t)r * stride, 1),
-                                 h->sum_number);
-        }
-    }
-}
-
-void ride_cpu_forest_rows(const ride_forest *forest, const double *x, uint32_t stride, uint32_t rows_count,
-                          double *sums) {
-    forest_rows(forest, false, x, stride, rows_count, sums);
-}
-
-/* Gathers one input of all rows into the row-major block. */
-static void gather(const source *from, const uint8_t *tile, uint32_t rows_count, uint32_t number, double *x,
-                   uint32_t stride) {
+/* One input of a tile's rows as the forest's number. */
+static void gather(const source *from, const uint8_t *tile, uint32_t rows_count, bool is_float, void *x) {
     const void *values = tile + from->values_offset;
     const uint8_t *validity = from->validity_offset != 0 ? tile + from->validity_offset : NULL;
-    const double missing = (double)__builtin_nanf("");
+    float *floats = x;
+    double *doubles = x;
     if (from->type == RIDE_TYPE_F64 && validity == NULL) { /* every feature */
         const double *column = values;
-        for (uint32_t r = 0; r < rows_count; r++) x[(size_t)r * stride] = ride_forest_input(column[r], number);
+        if (!is_float) memcpy(doubles, column, rows_count * sizeof *doubles);
+        else
+            for (uint32_t r = 0; r < rows_count; r++) floats[r] = (float)column[r];
         return;
     }
-    for (uint32_t r = 0; r < rows_count; r++)
-        x[(size_t)r * stride] = ride_valid(validity, r)
-                                    ? ride_forest_input(ride_vector_value(values, from->type, r, from->divisor), number)
-                                    : missing;
-}
-
-static void walk_tile(const ride_cpu_scorer *scorer, void *scratch, const uint8_t *in_tile, uint8_t *out_tile,
-                      uint32_t rows_count) {
-    const ride_forest_header *h = scorer->forest.header;
-    double *x = scratch;
-    for (uint32_t i = 0; i < h->inputs_count; i++) {
-        const source *from = &scorer->sources[i];
-        gather(from, from->is_feature ? out_tile : in_tile, rows_count, h->input_number, x + i, h->inputs_count);
+    for (uint32_t r = 0; r < rows_count; r++) {
+        const double value = ride_valid(validity, r) ? ride_vector_value(values, from->type, r, from->divisor)
+                                                     : (double)__builtin_nanf("");
+        if (is_float) floats[r] = (float)value;
+        else doubles[r] = value;
     }
-    forest_rows(&scorer->forest, scorer->plain, x, h->inputs_count, rows_count,
-                (void *)(out_tile + scorer->margin_offset));
-}
-
-/* One input of a tile's rows as floats. */
-static void gather_floats(const source *from, const uint8_t *tile, uint32_t rows_count, float *x) {
-    const void *values = tile + from->values_offset;
-    const uint8_t *validity = from->validity_offset != 0 ? tile + from->validity_offset : NULL;
-    if (from->type == RIDE_TYPE_F64 && validity == NULL) {
-        const double *column = values;
-        for (uint32_t r = 0; r < rows_count; r++) x[r] = (float)column[r];
-        return;
-    }
-    for (uint32_t r = 0; r < rows_count; r++)
-        x[r] = ride_valid(validity, r) ? (float)ride_vector_value(values, from->type, r, from->divisor)
-                                       : __builtin_nanf("");
-}
-
-static void planes_tiles(const ride_cpu_scorer *scorer, ride_planes_way way, void *scratch, const uint8_t *in_tiles,
-                         uint8_t *out_tiles, uint32_t rows_count) {
-    double margins[RIDE_PLANES_ROWS];
-    const uint32_t *inputs, inputs_count = ride_planes_inputs(scorer->planes, &inputs);
-    float *x = scratch;
-    for (uint32_t i = 0; i < inputs_count; i++) {
-        const source *from = &scorer->sources[inputs[i]];
-        const uint8_t *tile = from->is_feature ? out_tiles : in_tiles;
-        float *column = x + (size_t)i * RIDE_PLANES_ROWS;
-        for (uint32_t r = 0; r < rows_count; r += RIDE_TILE_ROWS) {
-            gather_floats(from, tile, rows_count - r < RIDE_TILE_ROWS ? rows_count - r : RIDE_TILE_ROWS, column + r);
-            tile += from->is_feature ? scorer->out_tile_bytes : scorer->in_tile_bytes;
-        }
-        for (uint32_t r = rows_count; r % RIDE_PLANES_NARROW_ROWS != 0; r++) column[r] = 0;
-    }
-    ride_planes_rows(scorer->planes, way, (uint8_t *)scratch + columns_bytes(scorer), x, rows_count, margins);
-    for (uint32_t r = 0; r < rows_count; r += RIDE_TILE_ROWS, out_tiles += scorer->out_tile_bytes)
-        memcpy(out_tiles + scorer->margin_offset, margins + r,
-               (rows_count - r < RIDE_TILE_ROWS ? rows_count - r : RIDE_TILE_ROWS) * sizeof *margins);
 }
 
 void ride_cpu_score_tiles(const ride_cpu_scorer *scorer, void *scratch, const uint8_t *in_tiles, uint8_t *out_tiles,
                           uint32_t rows_count) {
     RIDE_ASSERT(rows_count <= RIDE_CPU_SCORE_ROWS);
+    if (rows_count == 0) return;
     const ride_forest_header *h = scorer->forest.header;
-    const ride_planes_way way =
-        scorer->planes != NULL && rows_count > 0 ? ride_planes_choose(scorer->planes, rows_count) : RIDE_PLANES_NONE;
-    if (way != RIDE_PLANES_NONE) planes_tiles(scorer, way, scratch, in_tiles, out_tiles, rows_count);
-    for (uint32_t first = 0; first < rows_count; first += RIDE_TILE_ROWS) {
-        const uint32_t rows = rows_count - first < RIDE_TILE_ROWS ? rows_count - first : RIDE_TILE_ROWS;
-        if (way == RIDE_PLANES_NONE) walk_tile(scorer, scratch, in_tiles, out_tiles, rows);
-        const double *margins = (const void *)(out_tiles + scorer->margin_offset);
-        double *probabilities = (void *)(out_tiles + scorer->probability_offset);
-        for (uint32_t r = 0; r < rows; r++) {
-            probabilities[r] = margins[r];
-            ride_link_row(&probabilities[r], h);
+    const uint32_t *inputs, inputs_count = ride_cpu_forest_inputs(scorer->engine, &inputs);
+    const uint32_t stride = (rows_count + RIDE_CPU_FOREST_STRIDE - 1) / RIDE_CPU_FOREST_STRIDE * RIDE_CPU_FOREST_STRIDE;
+    const bool is_float = h->input_number == RIDE_FOREST_F32;
+    const size_t value = is_float ? sizeof(float) : sizeof(double);
+    double all[RIDE_CPU_SCORE_ROWS];
+    for (uint32_t i = 0; i < inputs_count; i++) {
+        const source *from = &scorer->sources[inputs[i]];
+        const uint8_t *tile = from->is_feature ? out_tiles : in_tiles;
+        uint8_t *column = (uint8_t *)scratch + (size_t)i * stride * value;
+        for (uint32_t r = 0; r < rows_count; r += RIDE_TILE_ROWS) {
+            const uint32_t rows = rows_count - r < RIDE_TILE_ROWS ? rows_count - r : RIDE_TILE_ROWS;
+            gather(from, tile, rows, is_float, column + r * value);
+            tile += from->is_feature ? scorer->out_tile_bytes : scorer->in_tile_bytes;
         }
-        in_tiles += scorer->in_tile_bytes;
-        out_tiles += scorer->out_tile_bytes;
+        memset(column + rows_count * value, 0, (stride - rows_count) * value);
+    }
+    const ride_cpu_columns columns = {scratch, is_float ? RIDE_FOREST_F32 : RIDE_FOREST_F64, stride};
+    ride_cpu_forest_columns(scorer->engine, (uint8_t *)scratch + columns_bytes(scorer), &columns, rows_count, all);
+    for (uint32_t first = 0; first < rows_count; first += RIDE_TILE_ROWS, out_tiles += scorer->out_tile_bytes) {
+        const uint32_t rows = rows_count - first < RIDE_TILE_ROWS ? rows_count - first : RIDE_TILE_ROWS;
+        double *probabilities = (void *)(out_tiles + scorer->probability_offset);
+        memcpy(out_tiles + scorer->margin_offset, all + first, rows * sizeof *all);
+        memcpy(probabilities, all + first, rows * sizeof *all);
+        for (uint32_t r = 0; r < rows; r++) ride_link_row(&probabilities[r], h);
     }
 }

@@ -1,6 +1,5 @@
-/* kernels/cpu/score.h: the CPU's scorer: vector out of the tiles, trees over a block of rows, margin and probability into the
- * output tiles. Its results are those of kernels/row/tree.h row by row, bit for bit. Forests that condition planes are for go by
- * them (planes.h); others are walked, several rows down one tree at a time so that their memory waits overlap. */
+/* kernels/cpu/score.h: the CPU's scorer: vector out of the tiles, the forest engine (forest.h) over a block of rows, margin and
+ * probability into the output tiles. */
 #ifndef RIDE_KERNELS_CPU_SCORE_H
 #define RIDE_KERNELS_CPU_SCORE_H
 #include "base/error.h"
@@ -28,10 +27,5 @@ enum { RIDE_CPU_SCORE_ROWS = 2 * RIDE_TILE_ROWS };
  * scored, also those whose result nobody reads. Allocates nothing. */
 void ride_cpu_score_tiles(const ride_cpu_scorer *scorer, void *scratch, const uint8_t *in_tiles, uint8_t *out_tiles,
                           uint32_t rows_count);
-
-/* The block underneath: margins of rows_count rows, x row-major with `stride` doubles a row, already rounded by
- * ride_forest_input; sums row-major, outputs_count a row. */
-void ride_cpu_forest_rows(const ride_forest *forest, const double *x, uint32_t stride, uint32_t rows_count,
-                          double *sums);
 
 #endif

@@ -1,5 +1,5 @@
 /* LightGBM's text: raw scores that LightGBM 3.3, 4.1 and 4.6 gave (tests/golden/models/make_lightgbm.py), and what damaged files do. */
-#include "kernels/cpu/score.h"
+#include "kernels/cpu/forest.h"
 #include "models/score.h"
 #include "tests/support/slurp.h"
 
@@ -59,10 +59,18 @@ static void check_golden(const char *version, const char *tag, uint32_t outputs)
             cr_assert_eq(got[k], want[r * outputs + k], "%s %s row %u output %u: %.17g, LightGBM %.17g", version, tag,
                          r, k, got[k], want[r * outputs + k]);
     }
+    ride_cpu_forest *forest = NULL;
+    ride_error err;
+    cr_assert_eq(ride_cpu_forest_create(ride_model_scorer_forest(scorer), ride_cpu_isa_best(), &forest, &err), RIDE_OK);
+    void *scratch = aligned_alloc(64, (ride_cpu_forest_scratch_bytes(forest) + 63) / 64 * 64);
+    cr_assert_not_null(scratch);
     for (uint32_t count = 1; count <= rows; count += 13) { /* the CPU's block scorer */
-        ride_cpu_forest_rows(ride_model_scorer_forest(scorer), x, INPUTS, count, block);
+        const ride_cpu_matrix matrix = {x, RIDE_FOREST_F64, INPUTS, 1};
+        ride_cpu_forest_matrix(forest, scratch, &matrix, count, block);
         for (uint32_t i = 0; i < count * outputs; i++) cr_assert_eq(block[i], want[i]);
     }
+    free(scratch);
+    ride_cpu_forest_destroy(forest);
     ride_model_scorer_destroy(scorer);
     ride_model_destroy(model);
     ride_diagnostics_free(&findings);

@@ -1,7 +1,7 @@
 /* Models: margins against files and values that XGBoost 1.7, 2.1, 3.0 and 3.2 wrote themselves (tests/golden/models), and what a
  * damaged or hostile file does. */
 #include "base/number.h"
-#include "kernels/cpu/score.h"
+#include "kernels/cpu/forest.h"
 #include "kernels/row/tree.h"
 #include "models/compile.h"
 #include "models/info.h"
@@ -67,11 +67,18 @@ static void check_golden(const char *version, const char *tag, const char *endin
                          version, tag, r, k, got[k], want[r * outputs + k]);
     }
     /* The CPU's block scorer: the same bits, also for a part of a block. */
-    for (uint32_t i = 0; i < rows * INPUTS; i++) x[i] = ride_forest_input(x[i], RIDE_FOREST_F32);
+    ride_cpu_forest *forest = NULL;
+    ride_error err;
+    cr_assert_eq(ride_cpu_forest_create(ride_model_scorer_forest(scorer), ride_cpu_isa_best(), &forest, &err), RIDE_OK);
+    void *scratch = aligned_alloc(64, (ride_cpu_forest_scratch_bytes(forest) + 63) / 64 * 64);
+    cr_assert_not_null(scratch);
     for (uint32_t count = 1; count <= rows; count += 13) {
-        ride_cpu_forest_rows(ride_model_scorer_forest(scorer), x, INPUTS, count, block);
+        const ride_cpu_matrix matrix = {x, RIDE_FOREST_F64, INPUTS, 1};
+        ride_cpu_forest_matrix(forest, scratch, &matrix, count, block);
         for (uint32_t i = 0; i < count * outputs; i++) cr_assert_eq(block[i], (double)(float)want[i]);
     }
+    free(scratch);
+    ride_cpu_forest_destroy(forest);
     ride_model_scorer_destroy(scorer);
     ride_model_destroy(model);
     ride_diagnostics_free(&findings);

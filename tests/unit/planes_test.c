@@ -117,7 +117,7 @@ static void compare(wood *w, const ride_planes *planes, ride_planes_way way, uin
     memset(scratch, 0x5a, ride_planes_scratch_bytes(planes));
     for (uint32_t i = 0; i < count; i++)
         for (uint32_t r = 0; r < rows_count; r++) x[i * RIDE_PLANES_ROWS + r] = rows[r * INPUTS_MAX + inputs[i]];
-    ride_planes_rows(planes, way, scratch, x, rows_count, margins);
+    ride_planes_rows(planes, way, scratch, x, RIDE_PLANES_ROWS, rows_count, margins);
     for (uint32_t r = 0; r < rows_count; r++)
         cr_assert(memcmp(&margins[r], &want[r], sizeof *want) == 0, "way %d, %u trees, row %u of %u: %.9g, not %.9g",
                   way, w->header.trees_count, r, rows_count, margins[r], want[r]);

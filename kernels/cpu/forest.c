@@ -1,0 +1,212 @@
+/* kernels/cpu/forest.c: which way for how many rows, and rows brought into the order that it wants. */
+#include "kernels/cpu/forest_internal.h"
+
+#include "base/assert.h"
+#include "kernels/row/tree.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+RIDE_STATIC_ASSERT((int)RIDE_CPU_FOREST_ROWS == (int)RIDE_PLANES_ROWS, "a block of planes at most");
+
+static ride_status inputs_find(ride_cpu_forest *f, ride_error *err) {
+    const ride_forest_header *h = f->forest.header;
+    uint8_t *tested = calloc((size_t)h->inputs_count + 1, 1);
+    if (tested == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for %u inputs", h->inputs_count);
+    for (uint32_t i = 0; i < h->nodes_count; i++)
+        if ((f->forest.nodes[i].input & RIDE_NODE_LEAF) == 0)
+            tested[f->forest.nodes[i].input & RIDE_NODE_INPUT_MASK] = 1;
+    for (uint32_t i = 0; i < h->inputs_count; i++) f->inputs_count += tested[i];
+    f->inputs = malloc(((size_t)f->inputs_count + 1) * sizeof *f->inputs);
+    for (uint32_t i = 0, n = 0; f->inputs != NULL && i < h->inputs_count; i++)
+        if (tested[i]) f->inputs[n++] = i;
+    free(tested);
+    return f->inputs != NULL ? RIDE_OK : ride_fail(err, RIDE_E_MEMORY, "no memory for %u inputs", h->inputs_count);
+}
+
+ride_status ride_cpu_forest_create(const ride_forest *forest, ride_cpu_isa isa, ride_cpu_forest **out,
+                                   ride_error *err) {
+    *out = NULL;
+    ride_cpu_forest *f = calloc(1, sizeof *f);
+    if (f == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a forest");
+    f->forest = *forest;
+    f->plain = forest_is_plain(forest);
+    ride_status st = inputs_find(f, err);
+    if (st == RIDE_OK) st = ride_planes_create(forest, isa, &f->planes, err);
+    if (st != RIDE_OK) {
+        ride_cpu_forest_destroy(f);
+        return st;
+    }
+    *out = f;
+    return RIDE_OK;
+}
+
+void ride_cpu_forest_destroy(ride_cpu_forest *f) {
+    if (f == NULL) return;
+    ride_planes_destroy(f->planes);
+    free(f->inputs);
+    free(f);
+}
+
+uint32_t ride_cpu_forest_inputs(const ride_cpu_forest *f, const uint32_t **inputs) {
+    *inputs = f->inputs;
+    return f->inputs_count;
+}
+
+static size_t whole_lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+/* Scratch: columns of a matrix's block, then what the way needs: rows to be walked, or the planes'. */
+static size_t columns_bytes(const ride_cpu_forest *f) {
+    return whole_lines((size_t)f->inputs_count * RIDE_CPU_FOREST_ROWS * sizeof(double));
+}
+
+size_t ride_cpu_forest_scratch_bytes(const ride_cpu_forest *f) {
+    const size_t walk = whole_lines((size_t)FOREST_WALK_ROWS * f->forest.header->inputs_count * sizeof(double));
+    const size_t planes = f->planes != NULL ? ride_planes_scratch_bytes(f->planes) : 0;
+    return columns_bytes(f) + (planes > walk ? planes : walk) + 64;
+}
+
+/* ---- ways ---- */
+
+const char *ride_cpu_way_name(ride_cpu_way way) {
+    static const char *const names[RIDE_CPU_WAYS] = {"chosen", "walk", "narrow planes", "wide planes"};
+    return (unsigned)way < RIDE_CPU_WAYS ? names[way] : "?";
+}
+
+bool ride_cpu_forest_has(const ride_cpu_forest *f, ride_cpu_way way) {
+    if (way == RIDE_CPU_WAY_NARROW) return f->planes != NULL && ride_planes_has(f->planes, RIDE_PLANES_NARROW);
+    if (way == RIDE_CPU_WAY_WIDE) return f->planes != NULL && ride_planes_has(f->planes, RIDE_PLANES_WIDE);
+    return way == RIDE_CPU_WAY_CHOSEN || way == RIDE_CPU_WAY_WALK;
+}
+
+void ride_cpu_forest_force(ride_cpu_forest *f, ride_cpu_way way) {
+    RIDE_ASSERT(ride_cpu_forest_has(f, way));
+    f->forced = way;
+}
+
+ride_cpu_way ride_cpu_forest_way(const ride_cpu_forest *f, uint32_t rows_count) {
+    if (f->forced != RIDE_CPU_WAY_CHOSEN) return f->forced;
+    if (f->planes == NULL) return RIDE_CPU_WAY_WALK;
+    switch (ride_planes_choose(f->planes, rows_count)) {
+    case RIDE_PLANES_NARROW: return RIDE_CPU_WAY_NARROW;
+    case RIDE_PLANES_WIDE: return RIDE_CPU_WAY_WIDE;
+    default: return RIDE_CPU_WAY_WALK;
+    }
+}
+
+/* ---- columns ---- */
+
+static void walk_columns(const ride_cpu_forest *f, double *rows, const ride_cpu_columns *columns, uint32_t rows_count,
+                         double *margins) {
+    const ride_forest_header *h = f->forest.header;
+    for (uint32_t first = 0; first < rows_count; first += FOREST_WALK_ROWS) {
+        const uint32_t count = rows_count - first < FOREST_WALK_ROWS ? rows_count - first : FOREST_WALK_ROWS;
+        for (uint32_t i = 0; i < f->inputs_count; i++) {
+            const size_t at = (size_t)i * columns->stride + first;
+            double *to = rows + f->inputs[i];
+            if (columns->number == RIDE_FOREST_F32)
+                for (uint32_t r = 0; r < count; r++)
+                    to[(size_t)r * h->inputs_count] = (double)((const float *)columns->x)[at + r];
+            else
+                for (uint32_t r = 0; r < count; r++)
+                    to[(size_t)r * h->inputs_count] = ((const double *)columns->x)[at + r];
+        }
+        forest_walk(f, rows, h->inputs_count, count, margins + (size_t)first * h->outputs_count);
+    }
+}
+
+static void by_columns(const ride_cpu_forest *f, ride_cpu_way way, uint8_t *scratch, const ride_cpu_columns *columns,
+                       uint32_t rows_count, double *margins) {
+    if (way == RIDE_CPU_WAY_WALK) walk_columns(f, (void *)scratch, columns, rows_count, margins);
+    else
+        ride_planes_rows(f->planes, way == RIDE_CPU_WAY_WIDE ? RIDE_PLANES_WIDE : RIDE_PLANES_NARROW, scratch,
+                         columns->x, columns->stride, rows_count, margins);
+}
+
+void ride_cpu_forest_columns(const ride_cpu_forest *f, void *scratch, const ride_cpu_columns *columns,
+                             uint32_t rows_count, double *margins) {
+    RIDE_ASSERT(rows_count > 0 && rows_count <= RIDE_CPU_FOREST_ROWS);
+    RIDE_ASSERT(columns->stride % RIDE_CPU_FOREST_STRIDE == 0 && columns->stride >= rows_count);
+    RIDE_ASSERT(columns->number == RIDE_FOREST_F32 || f->forest.header->input_number == RIDE_FOREST_F64);
+    by_columns(f, ride_cpu_forest_way(f, rows_count), (uint8_t *)scratch + columns_bytes(f), columns, rows_count,
+               margins);
+}
+
+/* ---- a matrix ---- */
+
+static double value_at(const ride_cpu_matrix *m, size_t row, size_t input) {
+    const size_t at = row * m->row_stride + input * m->column_stride;
+    return m->number == RIDE_FOREST_F32 ? (double)((const float *)m->x)[at] : ((const double *)m->x)[at];
+}
+
+static void walk_matrix(const ride_cpu_forest *f, double *rows, const ride_cpu_matrix *m, size_t first,
+                        uint32_t rows_count, double *margins) {
+    const ride_forest_header *h = f->forest.header;
+    for (uint32_t at = 0; at < rows_count; at += FOREST_WALK_ROWS) {
+        const uint32_t count = rows_count - at < FOREST_WALK_ROWS ? rows_count - at : FOREST_WALK_ROWS;
+        for (uint32_t r = 0; r < count; r++)
+            for (uint32_t i = 0; i < f->inputs_count; i++)
+                rows[(size_t)r * h->inputs_count + f->inputs[i]] =
+                    ride_forest_input(value_at(m, first + at + r, f->inputs[i]), h->input_number);
+        forest_walk(f, rows, h->inputs_count, count, margins + (size_t)at * h->outputs_count);
+    }
+}
+
+/* Rows of a matrix → columns, some rows at once so that their lines are still near for the next column. */
+enum { TURN_ROWS = 16 };
+static void floats_turn(const ride_cpu_forest *f, const ride_cpu_matrix *m, size_t first, uint32_t rows_count,
+                        float *x) {
+    for (uint32_t r = 0; r < rows_count; r += TURN_ROWS) {
+        const uint32_t count = rows_count - r < TURN_ROWS ? rows_count - r : TURN_ROWS;
+        for (uint32_t i = 0; i < f->inputs_count; i++) {
+            const size_t from = (first + r) * m->row_stride + f->inputs[i] * m->column_stride;
+            float *to = x + (size_t)i * RIDE_CPU_FOREST_ROWS + r;
+            if (m->number == RIDE_FOREST_F32)
+                for (uint32_t k = 0; k < count; k++) to[k] = ((const float *)m->x)[from + k * m->row_stride];
+            else
+                for (uint32_t k = 0; k < count; k++) to[k] = (float)((const double *)m->x)[from + k * m->row_stride];
+        }
+    }
+}
+
+static void doubles_turn(const ride_cpu_forest *f, const ride_cpu_matrix *m, size_t first, uint32_t rows_count,
+                         double *x) {
+    for (uint32_t r = 0; r < rows_count; r += TURN_ROWS) {
+        const uint32_t count = rows_count - r < TURN_ROWS ? rows_count - r : TURN_ROWS;
+        for (uint32_t i = 0; i < f->inputs_count; i++) {
+            const size_t from = (first + r) * m->row_stride + f->inputs[i] * m->column_stride;
+            double *to = x + (size_t)i * RIDE_CPU_FOREST_ROWS + r;
+            for (uint32_t k = 0; k < count; k++) to[k] = ((const double *)m->x)[from + k * m->row_stride];
+        }
+    }
+}
+
+/* What lies behind the rows is read, so it must have been written. */
+static void columns_pad(const ride_cpu_forest *f, const ride_cpu_columns *columns, void *x, uint32_t rows_count) {
+    const size_t value = columns->number == RIDE_FOREST_F32 ? sizeof(float) : sizeof(double);
+    const uint32_t end = (rows_count + RIDE_CPU_FOREST_STRIDE - 1) / RIDE_CPU_FOREST_STRIDE * RIDE_CPU_FOREST_STRIDE;
+    for (uint32_t i = 0; i < f->inputs_count && rows_count < end; i++)
+        memset((uint8_t *)x + ((size_t)i * RIDE_CPU_FOREST_ROWS + rows_count) * value, 0, (end - rows_count) * value);
+}
+
+void ride_cpu_forest_matrix(const ride_cpu_forest *f, void *scratch, const ride_cpu_matrix *m, size_t rows_count,
+                            double *margins) {
+    const ride_forest_header *h = f->forest.header;
+    uint8_t *rest = (uint8_t *)scratch + columns_bytes(f);
+    const bool is_float = m->number == RIDE_FOREST_F32 || h->input_number == RIDE_FOREST_F32;
+    const ride_cpu_columns columns = {scratch, is_float ? RIDE_FOREST_F32 : RIDE_FOREST_F64, RIDE_CPU_FOREST_ROWS};
+    for (size_t first = 0; first < rows_count;
+         first += RIDE_CPU_FOREST_ROWS, margins += RIDE_CPU_FOREST_ROWS * h->outputs_count) {
+        const uint32_t count =
+            rows_count - first < RIDE_CPU_FOREST_ROWS ? (uint32_t)(rows_count - first) : RIDE_CPU_FOREST_ROWS;
+        const ride_cpu_way way = ride_cpu_forest_way(f, count);
+        if (way == RIDE_CPU_WAY_WALK) {
+            walk_matrix(f, (void *)rest, m, first, count, margins);
+            continue;
+        }
+        if (is_float) floats_turn(f, m, first, count, scratch);
+        else doubles_turn(f, m, first, count, scratch);
+        columns_pad(f, &columns, scratch, count);
+        by_columns(f, way, rest, &columns, count, margins);
+    }
+}

@@ -1,0 +1,22 @@
+/* kernels/cpu/forest_internal.h: what forest.c has made and its ways of scoring read. Private. */
+#ifndef RIDE_KERNELS_CPU_FOREST_INTERNAL_H
+#define RIDE_KERNELS_CPU_FOREST_INTERNAL_H
+#include "kernels/cpu/forest.h"
+#include "kernels/cpu/planes.h"
+
+struct ride_cpu_forest {
+    ride_forest forest;
+    ride_planes *planes; /* NULL: walked */
+    ride_cpu_way forced; /* CHOSEN: none */
+    bool plain;          /* no tree has tests but x < threshold */
+    uint32_t inputs_count;
+    uint32_t *inputs; /* tested ones, ascending */
+};
+
+enum { FOREST_WALK_ROWS = 64 }; /* that are turned to rows at once */
+
+/* forest_walk.c. x: row-major, `stride` doubles a row, as ride_forest_input gave them; sums row-major, outputs_count a row. */
+bool forest_is_plain(const ride_forest *forest);
+void forest_walk(const ride_cpu_forest *forest, const double *x, uint32_t stride, uint32_t rows_count, double *sums);
+
+#endif
