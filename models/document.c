@@ -49,6 +49,24 @@ bool ride_value_float(const ride_value *value, float *out) {
     }
 }
 
+static bool text_to_model_double(const char *text, size_t bytes, double *out) {
+    float word; /* the three words are the same in both */
+    if (ride_text_to_double(text, bytes, out)) return true;
+    if (!ride_text_to_model_float(text, bytes, &word) || isfinite(word)) return false;
+    *out = (double)word;
+    return true;
+}
+
+bool ride_value_double(const ride_value *value, double *out) {
+    if (value == NULL) return false;
+    switch (value->kind) {
+    case RIDE_VALUE_TEXT_NUMBER: return text_to_model_double(value->u.text, value->count, out);
+    case RIDE_VALUE_INTEGER: *out = (double)value->u.integer; return true;
+    case RIDE_VALUE_REAL: *out = value->u.real; return true;
+    default: return false;
+    }
+}
+
 bool ride_value_i64(const ride_value *value, int64_t *out) {
     if (value == NULL) return false;
     switch (value->kind) {
@@ -99,6 +117,13 @@ bool ride_value_float_at(const ride_value *array, uint32_t i, float *out) {
     if (i >= array->count) return false;
     ride_value value = unpack(array, i);
     return ride_value_float(&value, out);
+}
+
+bool ride_value_double_at(const ride_value *array, uint32_t i, double *out) {
+    if (array == NULL || array->kind != RIDE_VALUE_PACKED) return ride_value_double(ride_value_at(array, i), out);
+    if (i >= array->count) return false;
+    ride_value value = unpack(array, i);
+    return ride_value_double(&value, out);
 }
 
 bool ride_value_i64_at(const ride_value *array, uint32_t i, int64_t *out) {

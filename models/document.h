@@ -54,12 +54,14 @@ uint32_t ride_value_length(const ride_value *array);
 /* Element i of an array of values (not PACKED), or NULL. */
 const ride_value *ride_value_at(const ride_value *array, uint32_t i);
 
-/* Numbers: false when it is none, or not of that kind or range. A float is rounded once from what is written. */
+/* Numbers: false when it is none, or not of that kind or range. A float or double is rounded once from what is written. */
 bool ride_value_float(const ride_value *value, float *out);
+bool ride_value_double(const ride_value *value, double *out);
 bool ride_value_i64(const ride_value *value, int64_t *out);
 bool ride_text_to_model_float(const char *text, size_t bytes, float *out); /* NaN and Infinity included */
 /* Element i of an array of either kind, as above; a bool is 0 or 1. */
 bool ride_value_float_at(const ride_value *array, uint32_t i, float *out);
+bool ride_value_double_at(const ride_value *array, uint32_t i, double *out);
 bool ride_value_i64_at(const ride_value *array, uint32_t i, int64_t *out);
 
 /* true when it is a string equal to `text`. */

@@ -2,6 +2,7 @@
  * first bytes what they are; names of files are not asked. */
 #include "lib/hash.h"
 #include "models/lightgbm.h"
+#include "models/sklearn.h"
 #include "models/xgboost.h"
 
 #include <errno.h>
@@ -87,6 +88,7 @@ static ride_status parse_document(ride_model_reader *reader, const void *data, s
                              offset == bytes ? "the file seems cut short" : NULL, "%s", err.what);
     }
     snprintf(reader->model->encoding, sizeof reader->model->encoding, "%s", binary ? "ubjson" : "json");
+    if (ride_sklearn_recognises(&document)) return ride_sklearn_read(reader, &document);
     if (!ride_xgboost_recognises(&document))
         return ride_model_finding(reader, "save it with Booster.save_model(\"model.json\")",
                                   "not a model that RIDE knows: there is no `learner` in it");

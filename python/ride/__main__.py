@@ -1,14 +1,14 @@
-"""python -m ride train | evaluate | report"""
+"""python -m ride train | evaluate | report | export"""
 import argparse
 import sys
 
-from . import evaluate, report, train
+from . import evaluate, export, report, train
 
 
 def main():
     parser = argparse.ArgumentParser(prog="python -m ride", description="Training, evaluation and the report of RIDE.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for module in (train, evaluate, report):
+    for module in (train, evaluate, report, export):
         verb = verbs.add_parser(module.__name__.rsplit(".", 1)[-1], help=module.__doc__.splitlines()[0],
                                 description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
         module.add_arguments(verb)

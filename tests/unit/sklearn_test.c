@@ -1,0 +1,233 @@
+/* Models of scikit-learn: what scikit-learn 1.4, 1.7 and 1.9 themselves said (tests/golden/sklearn/make.py), and what damaged files do. */
+#include "models/score.h"
+#include "tests/support/slurp.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROWS = 40, INPUTS = 4, OUTPUTS_MAX = 3, COLUMNS_MAX = INPUTS + 2 * OUTPUTS_MAX };
+static const char *const versions[] = {"1.4.2", "1.7.2", "1.9.1"};
+
+typedef struct golden {
+    const char *tag;
+    uint32_t outputs;
+    double margin_bound, answer_bound; /* relative; 0: to the bit */
+} golden;
+
+enum { ULPS = 2 };
+#define TWO_ULPS (ULPS * 0x1p-52)
+
+static const golden goldens[] = {
+    {"tree", 1, 0, 0},
+    {"forest", 1, 0, 0},
+    {"forest-three", 3, 0, 0},
+    {"extra", 1, 0, 0},
+    {"regress", 2, 0, 0},
+    {"boost", 1, 0, TWO_ULPS},
+    {"boost-exp", 1, 0, TWO_ULPS},
+    {"boost-three", 3, 0, TWO_ULPS},
+    {"boost-huber", 1, 0, 0},
+    {"hist", 1, 0, TWO_ULPS},
+    {"hist-plain", 1, 0, TWO_ULPS},
+    {"hist-three", 3, 0, TWO_ULPS},
+};
+
+static char *slurp_golden(const char *version, const char *tag, const char *ending, size_t *bytes) {
+    char path[512];
+    const char *top = getenv("RIDE_SOURCE_DIR");
+    snprintf(path, sizeof path, "%s/tests/golden/sklearn/%s-%s.%s", top != NULL ? top : ".", version, tag, ending);
+    return slurp(path, bytes);
+}
+
+/* Rows of a golden CSV (empty = NaN); in *columns how many there are. */
+static void read_rows(char *text, double x[ROWS][COLUMNS_MAX], uint32_t *columns, bool *has_margins) {
+    char *line = text, *head = strsep(&line, "\n");
+    *has_margins = strstr(head, "margin0") != NULL;
+    *columns = 1;
+    for (; *head != '\0'; head++) *columns += *head == ',';
+    cr_assert_leq(*columns, COLUMNS_MAX);
+    for (uint32_t r = 0; r < ROWS; r++) {
+        char *row = strsep(&line, "\n");
+        for (uint32_t k = 0; k < *columns; k++) {
+            char *cell = strsep(&row, ",");
+            x[r][k] = *cell != '\0' ? strtod(cell, NULL) : (double)NAN;
+        }
+    }
+    cr_assert_str_empty(line);
+}
+
+static void check_near(double got, double want, double bound, const char *what, const golden *g, uint32_t row) {
+    cr_assert(got == want || fabs(got - want) <= bound * fabs(want), "%s row %u %s: %.17g, scikit-learn %.17g", g->tag,
+              row, what, got, want);
+}
+
+static ride_model *load(const char *text, size_t bytes, ride_model_scorer **scorer, const char *what) {
+    ride_diagnostics findings;
+    ride_model *model = NULL;
+    ride_diagnostics_init(&findings);
+    cr_assert_eq(ride_model_parse("m", text, bytes, NULL, &model, &findings), RIDE_OK, "%s: %s", what,
+                 findings.count > 0 ? findings.items[0].message : "");
+    cr_assert_eq(ride_model_scorer_create(model, scorer, &findings), RIDE_OK, "%s: %s", what,
+                 findings.count > 0 ? findings.items[0].message : "");
+    ride_diagnostics_free(&findings);
+    return model;
+}
+
+static void check_golden(const char *version, const golden *g) {
+    static double x[ROWS][COLUMNS_MAX];
+    double got[OUTPUTS_MAX];
+    size_t bytes, csv_bytes;
+    uint32_t columns;
+    bool has_margins;
+    char *text = slurp_golden(version, g->tag, "json", &bytes), *csv = slurp_golden(version, g->tag, "csv", &csv_bytes);
+    ride_model_scorer *scorer = NULL;
+    ride_model *model = load(text, bytes, &scorer, g->tag);
+    cr_assert_eq(model->outputs_count, g->outputs);
+    cr_assert_eq(model->inputs_count, INPUTS);
+    cr_assert_str_eq(model->format, "sklearn");
+    cr_assert_str_eq(model->written_by, version);
+    read_rows(csv, x, &columns, &has_margins);
+    cr_assert_eq(columns, INPUTS + g->outputs * (has_margins ? 2 : 1));
+    for (uint32_t r = 0; r < ROWS; r++) {
+        const double *want = &x[r][INPUTS];
+        if (has_margins) {
+            ride_model_score_row(scorer, x[r], true, got);
+            for (uint32_t k = 0; k < g->outputs; k++) check_near(got[k], want[k], g->margin_bound, "margin", g, r);
+            want += g->outputs;
+        }
+        ride_model_score_row(scorer, x[r], false, got);
+        for (uint32_t k = 0; k < g->outputs; k++) check_near(got[k], want[k], g->answer_bound, "answer", g, r);
+    }
+    ride_model_scorer_destroy(scorer);
+    ride_model_destroy(model);
+    free(text);
+    free(csv);
+}
+
+Test(sklearn, what_scikit_learn_says) {
+    for (size_t v = 0; v < sizeof versions / sizeof *versions; v++)
+        for (size_t i = 0; i < sizeof goldens / sizeof *goldens; i++) check_golden(versions[v], &goldens[i]);
+}
+
+/* Exact-size copy, so that a sanitizer sees a read past the end. The first finding goes to `why`. */
+static ride_status try_bytes(const char *data, size_t bytes, char why[256]) {
+    ride_diagnostics findings;
+    ride_model *model = NULL;
+    char *copy = malloc(bytes > 0 ? bytes : 1);
+    cr_assert_not_null(copy);
+    memcpy(copy, data, bytes);
+    ride_diagnostics_init(&findings);
+    const ride_status st = ride_model_parse("m", copy, bytes, NULL, &model, &findings);
+    cr_assert_eq(st == RIDE_OK, model != NULL);
+    cr_assert_eq(st == RIDE_OK, findings.count == 0);
+    snprintf(why, 256, "%s", findings.count > 0 ? findings.items[0].message : "");
+    if (model != NULL) {
+        ride_model_scorer *scorer = NULL;
+        double row[16] = {0}, out[RIDE_FOREST_OUTPUTS_MAX];
+        if (model->inputs_count <= 16 && ride_model_scorer_create(model, &scorer, &findings) == RIDE_OK)
+            ride_model_score_row(scorer, row, false, out);
+        ride_model_scorer_destroy(scorer);
+    }
+    ride_model_destroy(model);
+    ride_diagnostics_free(&findings);
+    free(copy);
+    return st;
+}
+
+Test(sklearn, every_truncation_is_refused) {
+    size_t bytes;
+    char why[256], *text = slurp_golden("1.9.1", "hist", "json", &bytes);
+    cr_assert_eq(try_bytes(text, bytes, why), RIDE_OK, "%s", why);
+    const size_t end = (size_t)(strrchr(text, '}') - text);
+    for (size_t n = 0; n <= end; n += 1 + n / 200) cr_assert_eq(try_bytes(text, n, why), RIDE_E_MODEL, "%zu bytes", n);
+    free(text);
+}
+
+/* The text with the first `what` replaced. */
+static char *with(const char *text, const char *what, const char *by) {
+    const char *at = strstr(text, what);
+    cr_assert_not_null(at, "%s", what);
+    char *out = malloc(strlen(text) + strlen(by) + 1);
+    cr_assert_not_null(out);
+    sprintf(out, "%.*s%s%s", (int)(at - text), text, by, at + strlen(what));
+    return out;
+}
+
+static void refuse(const char *text, const char *what, const char *by, const char *message) {
+    char why[256], *bad = with(text, what, by);
+    cr_assert_eq(try_bytes(bad, strlen(bad), why), RIDE_E_MODEL, "%s → %s", what, by);
+    cr_assert_not_null(strstr(why, message), "%s → %s: %s", what, by, why);
+    free(bad);
+}
+
+/* x0 <= 0.5 ? (x1 in {1, 3} ? 1 : 2) : 4 */
+static const char small[] =
+    "{\"format\":\"ride-sklearn\",\"version\":1,\"library\":\"scikit-learn 1.9.1\",\"estimator\":\"E\",\"features\":2,"
+    "\"names\":[\"a\",\"b\"],\"kind\":\"hist_gradient_boosting\",\"outputs\":1,\"base\":[0],\"link\":\"logistic\","
+    "\"link_scale\":1,\"categories\":[{\"feature\":1,\"codes\":[0,1,2,3],\"names\":null}],\"trees\":[{\"output\":0,"
+    "\"left\":[1,2,-1,-1,-1],\"right\":[4,3,-1,-1,-1],\"feature\":[0,1,0,0,0],\"threshold\":[0.5,0,0,0,0],"
+    "\"missing_left\":[1,0,0,0,0],\"cover\":[9,5,2,3,4],\"value\":[0,0,1,2,4],\"set\":[-1,0,-1,-1,-1],"
+    "\"set_left\":[0,1,0,0,0],\"sets\":[[1,3]]}]}";
+
+Test(sklearn, what_is_wrong_is_named) {
+    char why[256];
+    cr_assert_eq(try_bytes(small, strlen(small), why), RIDE_OK, "%s", why);
+    refuse(small, "ride-sklearn", "ride", "not a model");
+    refuse(small, "\"version\":1", "\"version\":2", "version: 2");
+    refuse(small, "\"version\":1", "\"version\":\"1\"", "version");
+    refuse(small, "\"features\":2", "\"features\":1000000000", "features");
+    refuse(small, "\"features\":2", "\"features\":3", "names: 2 for 3");
+    refuse(small, "[\"a\",\"b\"]", "[\"a\",\"a\"]", "twice");
+    refuse(small, "[\"a\",\"b\"]", "[\"a\",1]", "names[1]");
+    refuse(small, "hist_gradient_boosting", "magic", "`magic` is not supported");
+    refuse(small, "\"outputs\":1", "\"outputs\":100000", "outputs");
+    refuse(small, "\"outputs\":1", "\"outputs\":2", "base");
+    refuse(small, "\"base\":[0]", "\"base\":[NaN]", "base[0]");
+    refuse(small, "\"base\":[0]", "\"base\":[\"0\"]", "base[0]");
+    refuse(small, "logistic", "magic", "link");
+    refuse(small, "logistic", "softmax", "softmax of one output");
+    refuse(small, "\"link_scale\":1", "\"link_scale\":0", "link_scale");
+    refuse(small, "\"feature\":1", "\"feature\":2", "feature");
+    refuse(small, "\"names\":null", "\"names\":[1]", "categories[0].names[0]");
+    refuse(small, "\"trees\":[{", "\"trees\":[{}, {", "trees[0].left");
+    refuse(small, "\"trees\"", "\"tree\"", "trees: none");
+    refuse(small, "\"output\":0", "\"output\":1", "output");
+    refuse(small, "[1,2,-1", "[0,2,-1", "reached twice");
+    refuse(small, "[1,2,-1", "[5,2,-1", "not there");
+    refuse(small, "[1,2,-1", "[4,2,-1", "reached twice");
+    refuse(small, "[1,2,-1", "[-1,2,-1", "not there");
+    refuse(small, "[1,2,-1", "[2.5,2,-1", "not there");
+    refuse(small, "[1,2,-1,-1,-1]", "[1,2,-1,-1]", "5 entries for 4 nodes");
+    refuse(small, "[0,1,0,0,0]", "[2,1,0,0,0]", "feature[0]");
+    refuse(small, "[0.5,0,0,0,0]", "[NaN,0,0,0,0]", "threshold[0]");
+    refuse(small, "[1,0,0,0,0]", "[2,0,0,0,0]", "missing_left[0]");
+    refuse(small, "[9,5,2,3,4]", "[9,-5,2,3,4]", "cover[1]");
+    refuse(small, "[0,0,1,2,4]", "[0,0,Infinity,2,4]", "value[2]");
+    refuse(small, "[-1,0,-1,-1,-1]", "[-1,1,-1,-1,-1]", "set[1]");
+    refuse(small, "\"set_left\"", "\"set_to\"", "set_left");
+    refuse(small, "[[1,3]]", "[[3,1]]", "sets[0]");
+    refuse(small, "[[1,3]]", "[[1,99999999]]", "sets[0]");
+    refuse(small, "[[1,3]]", "[[-1]]", "sets[0]");
+}
+
+/* By the rules that docs/models-sklearn.md states. */
+Test(sklearn, categories_and_missing_values_go_where_the_node_says) {
+    ride_model_scorer *scorer = NULL;
+    ride_model *model = load(small, strlen(small), &scorer, "small");
+    const double nan = (double)NAN;
+    const double cases[][3] = {{0.5, 1, 1},   {0.5, 3, 1},  {0.5, 0, 2},
+                               {0.5, nan, 2}, {0.5, -1, 2}, {0.5, 1e9, 2},
+                               {nan, 3, 1},   {0.51, 1, 4}, {0.5000000000000001, 1, 4}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        double out;
+        ride_model_score_row(scorer, cases[i], true, &out);
+        cr_assert_eq(out, cases[i][2], "case %zu: %g", i, out);
+    }
+    cr_assert_eq(model->nodes[0].cover, 9.0);
+    cr_assert(model->inputs[1].is_category && !model->inputs[0].is_category);
+    ride_model_scorer_destroy(scorer);
+    ride_model_destroy(model);
+}
