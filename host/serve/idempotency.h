@@ -18,6 +18,7 @@ typedef struct ride_kept {
     uint32_t code;
     const char *type, *text; /* type: a literal */
     size_t bytes;
+    size_t json_bytes; /* where binary tensors stand behind so much JSON; 0: nowhere */
 } ride_kept;
 
 typedef enum ride_idempotency_result {

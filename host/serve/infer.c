@@ -15,6 +15,7 @@ typedef struct infer_call {
     ride_job *job;
     infer_reply reply;
     infer_row *rows; /* a block, or NULL */
+    uint32_t slot;   /* of its key: score_once.c */
 } infer_call;
 
 static bool fail(ride_http_request *request, const ride_body_fault *fault) {
@@ -89,20 +90,25 @@ static bool read_record(infer_call *call, ride_http_request *request, uint32_t i
     return false;
 }
 
-static void answered(void *context, ride_http_request *request) {
-    infer_call *call = context;
+static size_t reply(infer_call *call, ride_http_request *request) {
     uint32_t count = call->job->events_count;
     call->rows = ride_blocks_take(call->score->blocks, count * sizeof *call->rows, NULL);
     if (call->rows == NULL) {
         ride_http_error(request, 500, "no_memory", NULL, "scored, but there was no memory for the answer");
-        return;
+        return 0;
     }
     for (uint32_t i = 0; i < count; i++)
-        if (!read_record(call, request, i)) return;
+        if (!read_record(call, request, i)) return 0;
     call->reply.rows = call->rows;
     call->reply.rows_count = count;
     call->reply.texts = call->job->answers;
-    score_infer_reply(call->score, request, &call->reply);
+    return score_infer_reply(call->score, request, &call->reply);
+}
+
+static void answered(void *context, ride_http_request *request) {
+    infer_call *call = context;
+    const size_t json_bytes = reply(call, request);
+    score_once_end(call->score, request, call->slot, json_bytes);
 }
 
 static void over(void *context, ride_http_request *request) {
@@ -116,18 +122,18 @@ static void over(void *context, ride_http_request *request) {
 
 /* ---- requests ---- */
 static bool json_bytes_of(ride_http_request *request, size_t bytes, size_t *json_bytes) {
-    const char *said = ride_http_header(request, "Inference-Header-Content-Length");
+    const char *said = ride_http_header(request, SCORE_JSON_BYTES);
     uint64_t number = bytes;
     *json_bytes = bytes;
     if (said == NULL) {
         if (ride_http_is_type(request, "application/json") || ride_http_header(request, "Content-Type") == NULL)
             return true;
         ride_http_error(request, 415, "content_type", NULL,
-                        "send application/json, or binary data with Inference-Header-Content-Length");
+                        "send application/json, or binary data with " SCORE_JSON_BYTES);
         return false;
     }
     if (!ride_text_to_u64(said, strlen(said), &number) || number > bytes || number == 0) {
-        ride_http_error(request, 400, "bad_request", "Inference-Header-Content-Length", "it is not within the body");
+        ride_http_error(request, 400, "bad_request", SCORE_JSON_BYTES, "it is not within the body");
         return false;
     }
     *json_bytes = (size_t)number;
@@ -155,27 +161,27 @@ static infer_call *call_of(ride_score *s, ride_http_request *request, const char
     return call;
 }
 
-static void post_events(ride_score *s, ride_http_request *request, const char *body) {
+/* true: it waits. */
+static bool post_events(ride_score *s, ride_http_request *request, const char *body, uint32_t slot) {
     const ride_infer_request *r = s->infer;
     ride_body_fault fault;
     char *text = NULL;
     infer_call *call = call_of(s, request, body);
-    if (call == NULL) return;
-    if (!ride_infer_events(s->blocks, body, r, &text, s->ranges, &fault)) {
-        fail(request, &fault);
-        return;
-    }
+    if (call == NULL) return false;
+    if (!ride_infer_events(s->blocks, body, r, &text, s->ranges, &fault)) return fail(request, &fault);
     ride_job *job = score_job(s, request, r->rows, s->answer_bytes_max);
     if (job == NULL) {
         ride_blocks_give(s->blocks, text);
-        return;
+        return false;
     }
     for (uint32_t i = 0; i < r->rows; i++) ride_job_add(job, s->ranges[i].offset, s->ranges[i].bytes);
     job->form = RIDE_JOB_TENSORS;
     job->text = text;
     call->job = job;
+    call->slot = slot;
     score_push(s, job, request);
     ride_http_wait(request, answered, call);
+    return true;
 }
 
 /* Without decisions and rules, which are about events; none named: margin and probability. */
@@ -196,28 +202,28 @@ static bool vector_outputs(ride_http_request *request, infer_reply *reply, bool 
     return true;
 }
 
-static void post_vectors(ride_score *s, ride_http_request *request, const char *body) {
+static size_t post_vectors(ride_score *s, ride_http_request *request, const char *body) {
     const ride_infer_request *r = s->infer;
     const ride_infer_model *model = s->model;
     ride_body_fault fault;
     ride_error err;
     if (model->score_vectors == NULL) {
         ride_http_error(request, 422, "unsupported", "vector", "vectors are not scored here");
-        return;
+        return 0;
     }
     if (r->tensors[0].columns != model->vector_count) {
         ride_http_error(request, 422, "bad_shape", "vector", "the tensor vector has the shape [n, %u]",
                         model->vector_count);
-        return;
+        return 0;
     }
     infer_call *call = call_of(s, request, body);
-    if (call == NULL || !vector_outputs(request, &call->reply, r->outputs_named)) return;
+    if (call == NULL || !vector_outputs(request, &call->reply, r->outputs_named)) return 0;
     size_t n = r->rows, numbers = n * (model->vector_count + 2) * sizeof(double);
     char *block = ride_blocks_take(s->blocks, numbers + n * sizeof(infer_row), NULL);
     if (block == NULL) {
         ride_http_set(request, "Retry-After", "1");
         ride_http_error(request, 429, "no_memory", NULL, "the memory of requests is taken: try again");
-        return;
+        return 0;
     }
     infer_row *rows = (infer_row *)(void *)block;
     double *vectors = (double *)(void *)(block + n * sizeof(infer_row));
@@ -225,33 +231,41 @@ static void post_vectors(ride_score *s, ride_http_request *request, const char *
     call->rows = rows; /* given back with the call */
     if (!ride_infer_vectors(body, r, vectors, &fault)) {
         fail(request, &fault);
-        return;
+        return 0;
     }
     if (model->score_vectors(model->context, vectors, r->rows, margin, probability, &err) != RIDE_OK) {
         ride_http_error(request, 500, ride_status_text(err.status), NULL, "%s", err.what);
-        return;
+        return 0;
     }
     for (size_t i = 0; i < n; i++) rows[i] = (infer_row){.margin = margin[i], .probability = probability[i]};
     call->reply.rows = rows;
     call->reply.rows_count = r->rows;
     call->reply.texts = "";
-    score_infer_reply(s, request, &call->reply);
+    return score_infer_reply(s, request, &call->reply);
+}
+
+/* true: it waits. *answer_json_bytes: see ride_kept. */
+static bool take(ride_score *s, ride_http_request *request, uint32_t slot, size_t *answer_json_bytes) {
+    ride_body_fault fault;
+    size_t bytes, json_bytes;
+    bool waits = false;
+    const char *body = ride_http_body(request, &bytes);
+    if (!json_bytes_of(request, bytes, &json_bytes)) return false;
+    if (!ride_infer_read(s->parser, s->blocks, body, bytes, json_bytes, s->request_events_max,
+                         s->model->event_id != NULL, s->infer, &fault))
+        return fail(request, &fault);
+    if (s->infer->is_vector) *answer_json_bytes = post_vectors(s, request, body);
+    else waits = post_events(s, request, body, slot);
+    ride_infer_free(s->blocks, s->infer);
+    return waits;
 }
 
 static void post_infer(void *context, ride_http_request *request) {
     ride_score *s = context;
-    ride_body_fault fault;
-    size_t bytes, json_bytes;
-    const char *body = ride_http_body(request, &bytes);
-    if (!is_model(s, request) || !score_door(s, request) || !json_bytes_of(request, bytes, &json_bytes)) return;
-    if (!ride_infer_read(s->parser, s->blocks, body, bytes, json_bytes, s->request_events_max,
-                         s->model->event_id != NULL, s->infer, &fault)) {
-        fail(request, &fault);
-        return;
-    }
-    if (s->infer->is_vector) post_vectors(s, request, body);
-    else post_events(s, request, body);
-    ride_infer_free(s->blocks, s->infer);
+    uint32_t slot;
+    size_t json_bytes = 0;
+    if (!is_model(s, request) || !score_door(s, request) || !score_once_begin(s, request, &slot)) return;
+    if (!take(s, request, slot, &json_bytes)) score_once_end(s, request, slot, json_bytes);
 }
 
 static void get_server(void *context, ride_http_request *request) {

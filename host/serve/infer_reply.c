@@ -116,14 +116,20 @@ static void put_head(writer *w, const infer_reply *r, const size_t *binary_bytes
     put_text(w, "]}");
 }
 
+void score_infer_set(ride_http_request *request, size_t json_bytes) {
+    char text[RIDE_NUMBER_BYTES + 1];
+    text[ride_u64_to_text(json_bytes, text)] = '\0';
+    ride_http_set(request, SCORE_JSON_BYTES, text);
+}
+
 /* Binary data is written behind the room that the JSON may take, then moved to its end: its size stands in the JSON. */
-void score_infer_reply(ride_score *s, ride_http_request *request, const infer_reply *r) {
+size_t score_infer_reply(ride_score *s, ride_http_request *request, const infer_reply *r) {
     size_t binary_bytes[RIDE_INFER_OUTPUTS_MAX] = {0}, room = room_for(r), binary = 0;
     bool any = false;
     char *block = ride_blocks_take(s->blocks, 2 * room, NULL);
     if (block == NULL) {
         ride_http_error(request, 500, "no_memory", NULL, "scored, but there was no memory for the answer");
-        return;
+        return 0;
     }
     writer data = {s->parser, block + room, 0}, head = {s->parser, block, 0};
     for (uint32_t o = 0; o < r->outputs_count; o++)
@@ -135,10 +141,7 @@ void score_infer_reply(ride_score *s, ride_http_request *request, const infer_re
     put_head(&head, r, binary_bytes);
     memmove(block + head.at, block + room, binary);
     ride_http_own(request, block); /* the request's body, and its id with it, is given up here */
-    if (any) {
-        char bytes[RIDE_NUMBER_BYTES];
-        bytes[ride_u64_to_text(head.at, bytes)] = '\0';
-        ride_http_set(request, "Inference-Header-Content-Length", bytes);
-    }
+    if (any) score_infer_set(request, head.at);
     ride_http_reply(request, 200, any ? "application/octet-stream" : "application/json", block, head.at + binary);
+    return any ? head.at : 0;
 }

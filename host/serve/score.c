@@ -114,7 +114,7 @@ static void reply(void *context, ride_http_request *request) {
 static void reply_score(void *context, ride_http_request *request) {
     ride_job *job = context;
     reply(job, request);
-    score_once_end(job->owner, request, job->slot);
+    score_once_end(job->owner, request, job->slot, 0);
 }
 
 static void reply_accepted(ride_http_request *request, uint32_t count) {
@@ -141,7 +141,7 @@ static void reply_logged(void *context, ride_http_request *request) {
         ride_http_error(request, 503, "not_logged", NULL, "of %u events, %u were not acknowledged by the log",
                         job->events_count, lacks);
     }
-    score_once_end(job->owner, request, job->slot);
+    score_once_end(job->owner, request, job->slot, 0);
 }
 
 void score_wait(ride_job *job, ride_http_request *request, ride_http_handler answered) {
@@ -173,7 +173,7 @@ static bool take(ride_score *s, ride_http_request *request, bool silent, uint32_
 static void post(ride_score *s, ride_http_request *request, bool silent) {
     uint32_t slot = SCORE_NO_SLOT;
     if (!score_door(s, request) || !score_once_begin(s, request, &slot)) return;
-    if (!take(s, request, silent, slot)) score_once_end(s, request, slot);
+    if (!take(s, request, silent, slot)) score_once_end(s, request, slot, 0);
 }
 static void post_score(void *context, ride_http_request *request) { post(context, request, false); }
 static void post_events(void *context, ride_http_request *request) { post(context, request, true); }

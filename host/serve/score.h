@@ -10,7 +10,7 @@
  *
  * All or nothing at the door: 429 with Retry-After when the queue has no room for all events of a request (events or bytes), 503
  * with the reason while what scores need is not ready (ready.h) or the engine goes down, 413, 415, 400.
- * Idempotency-Key (of /v1): the same key with the same body gives the stored answer's bytes (see idempotency.h); with another body 422; while the first
+ * Idempotency-Key: the same key with the same body gives the stored answer's bytes (see idempotency.h); with another body 422; while the first
  * is being answered 409. Repeated event ids are the engine's matter, with or without a key.
  *
  * An event's text is borrowed from the body: the engine's messages point into it until they are released. The feed has one stream, whose offsets

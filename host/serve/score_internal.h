@@ -61,8 +61,11 @@ void score_push(ride_score *score, ride_job *job, ride_http_request *request);
 void score_wait(ride_job *job, ride_http_request *request, ride_http_handler reply);
 
 /* score_once.c: requests with a key. begin: false: answered from what was kept, or refused; else *slot goes to end, when the request has its
- * answer: it is kept where it may be. SCORE_NO_SLOT: nothing is to be done. */
+ * answer: it is kept where it may be. SCORE_NO_SLOT: nothing is to be done. json_bytes: see ride_kept. */
 #define SCORE_NO_SLOT UINT32_MAX
+bool score_once_begin(ride_score *score, ride_http_request *request, uint32_t *slot);
+void score_once_end(ride_score *score, ride_http_request *request, uint32_t slot, size_t json_bytes);
+
 /* infer.c: the routes of the protocol, behind those that are there. */
 ride_status score_infer_open(ride_score *score, uint32_t *routes_count, ride_error *err);
 void score_infer_close(ride_score *score);
@@ -82,10 +85,10 @@ typedef struct infer_reply {
     const infer_row *rows;
     const char *texts;
 } infer_reply;
-/* Writes the answer into room of the request's; body is read before it is given up for it. Replies. */
-void score_infer_reply(ride_score *score, ride_http_request *request, const infer_reply *reply);
-
-bool score_once_begin(ride_score *score, ride_http_request *request, uint32_t *slot);
-void score_once_end(ride_score *score, ride_http_request *request, uint32_t slot);
+/* Writes the answer into room of the request's; body is read before it is given up for it. Replies; returns the bytes of JSON that stand before
+ * binary tensors, 0 where there are none. */
+#define SCORE_JSON_BYTES "Inference-Header-Content-Length"
+void score_infer_set(ride_http_request *request, size_t json_bytes); /* says so in the answer's head */
+size_t score_infer_reply(ride_score *score, ride_http_request *request, const infer_reply *reply);
 
 #endif

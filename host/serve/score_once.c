@@ -7,18 +7,18 @@
 
 static uint64_t now_ns(const ride_score *s) { return ride_clock_now_ns(s->clock); }
 
-/* What a repeat must have in common with the first: path, type and body. */
+static ride_key128 digest_of_text(const char *text) { return ride_hash_bytes(text, text != NULL ? strlen(text) : 0); }
+
+/* What a repeat must have in common with the first: path, type, where the body's tensors begin, and the body. */
 static ride_key128 digest_of(ride_http_request *request) {
-    struct {
-        ride_key128 path, type, body;
-    } parts;
+    ride_key128 parts[4];
     size_t bytes;
-    const char *path = ride_http_path(request), *type = ride_http_header(request, "Content-Type");
     const char *body = ride_http_body(request, &bytes);
-    parts.path = ride_hash_bytes(path, strlen(path));
-    parts.type = ride_hash_bytes(type, type != NULL ? strlen(type) : 0);
-    parts.body = ride_hash_bytes(body, bytes);
-    return ride_hash_bytes(&parts, sizeof parts);
+    parts[0] = digest_of_text(ride_http_path(request));
+    parts[1] = digest_of_text(ride_http_header(request, "Content-Type"));
+    parts[2] = digest_of_text(ride_http_header(request, SCORE_JSON_BYTES));
+    parts[3] = ride_hash_bytes(body, bytes);
+    return ride_hash_bytes(parts, sizeof parts);
 }
 
 static void reply_kept(ride_http_request *request, const ride_kept *kept) {
@@ -30,6 +30,7 @@ static void reply_kept(ride_http_request *request, const ride_kept *kept) {
     }
     memcpy(copy, kept->text, kept->bytes);
     ride_http_set(request, "Idempotency-Replayed", "true");
+    if (kept->json_bytes > 0) score_infer_set(request, kept->json_bytes);
     ride_http_reply(request, kept->code, kept->type, copy, kept->bytes);
 }
 
@@ -62,9 +63,9 @@ bool score_once_begin(ride_score *s, ride_http_request *request, uint32_t *slot)
 /* What another try could change is not kept. */
 static bool is_final(uint32_t code) { return code == 200 || code == 202 || code == 400 || code == 422; }
 
-void score_once_end(ride_score *s, ride_http_request *request, uint32_t slot) {
+void score_once_end(ride_score *s, ride_http_request *request, uint32_t slot, size_t json_bytes) {
     if (slot == SCORE_NO_SLOT) return;
-    ride_kept answer;
+    ride_kept answer = {.json_bytes = json_bytes};
     answer.code = ride_http_answer(request, &answer.type, &answer.text, &answer.bytes);
     if (is_final(answer.code)) ride_idempotency_store(s->kept, slot, &answer, now_ns(s));
     else ride_idempotency_forget(s->kept, slot);

@@ -5,7 +5,7 @@ import math
 import struct
 import sys
 
-from http_echo import JSON, Echo, run
+from http_echo import JSON, Echo, post, run
 
 INFER = "/v2/models/echo/infer"
 
@@ -110,6 +110,48 @@ def vectors():
         assert echo.count()["received"] == 0
 
 
+def keys():
+    """Idempotency-Key: the same bytes again, binary tensors too; another body, or another cut of it, is refused; what failed for good is kept as well."""
+    with Echo() as echo:
+        def with_key(key, body, head=None, path=INFER, **more):
+            headers = {"Idempotency-Key": key, **({"Inference-Header-Content-Length": str(head)} if head else {})}
+            return ask(echo, body, path, kind="application/octet-stream" if head else JSON, headers=headers, **more)
+        row = {"inputs": [tensor("id", "INT64", [64, 65])]}
+        binary = {**row, "outputs": [{"name": "margin", "parameters": {"binary_data": True}}, {"name": "decision"}]}
+        for key, body in (("json", row), ("binary", binary), ("vector", {"inputs": [tensor("vector", "FP64", [1, 2, 3], [1, 3])], "parameters": {"binary_data_output": True}}),
+                          ("rejected", {"inputs": [tensor("reject", "BYTES", ["x"])]}), ("malformed", "{")):
+            first, again = with_key(key, body), with_key(key, body)
+            assert first[0] == again[0] == {"rejected": 422, "malformed": 400}.get(key, 200) and first[2] == again[2], (first, again)
+            kept = [headers.get(name) for _, headers, _ in (first, again) for name in ("content-type", "inference-header-content-length", "idempotency-key")]
+            assert kept[:3] == kept[3:] and kept[2] == key and (kept[1] is not None) == (key in ("binary", "vector")), kept
+            assert again[1]["idempotency-replayed"] == "true" and "idempotency-replayed" not in first[1]
+        received = echo.count()["received"]
+        assert received == 5, received
+        for body, path in (({"inputs": [tensor("id", "INT64", [64])]}, INFER), (row, "/v2/models/echo/versions/3/infer")):
+            status, _, text = with_key("json", body, path=path)
+            assert status == 422 and json.loads(text)["reason"] == "key_reused", text
+        assert with_key("json", row, path="/v1/score")[0] == 422, "another path is another request"
+        text = json.dumps({"inputs": [{"name": "id", "datatype": "INT64", "shape": [1], "parameters": {"binary_data_size": 8}}]})
+        body = text.encode() + struct.pack("<q", 7)
+        assert [with_key("cut", body, at)[0] for at in (len(text), len(text), len(text) + 1)] == [200, 200, 422]
+        for key in ("", "x" * 256):
+            assert with_key(key, row)[0] == 400
+        echo.say("unready for now")
+        assert with_key("later", row)[0] == 503
+        echo.say("ready")
+        echo.say("pause")
+        with echo.connect() as raw:  # the client goes before its answer: a repeat gets it
+            raw.sendall(post(json.dumps(row), INFER, headers="Idempotency-Key: later\r\n"))
+            echo.until("waits", lambda c: c["in_flight"] == 2)
+            status, headers, _ = with_key("later", row)
+            assert status == 409 and headers["retry-after"] == "1"
+        echo.say("go")
+        echo.until("worked", lambda c: c["bytes"] == 0)
+        status, headers, text = with_key("later", row)
+        assert status == 200 and headers["idempotency-replayed"] == "true" and outputs(text)["margin"] == [1, 65 / 64], text
+        assert echo.count()["received"] == received + 1 + 2
+
+
 def refusals():
     with Echo("--events", 100) as echo:
         good = tensor("id", "INT64", [1, 2])
@@ -188,4 +230,4 @@ def client():
 
 
 if __name__ == "__main__":
-    run([json_tensors, binary_tensors, vectors, refusals, metadata, client])
+    run([json_tensors, binary_tensors, vectors, keys, refusals, metadata, client])
