@@ -230,6 +230,52 @@ Test(state_desk, a_terminal_with_labels_and_aligned_windows_has_too, .timeout = 
 }
 Test(state_desk, a_key_of_two_fields_is_found, .timeout = 120) { compare("pair", pair_names, PAIR, CARD + TERMINAL); }
 
+/* ---- what is told of an event ---- */
+
+enum { WIDE_FIELDS = 80, WIDE_EVENTS = 20 };
+
+/* Columns of which something is stored are told, wherever they stand in the row. */
+Test(state_desk, an_event_has_every_stored_column_of_a_wide_row, .timeout = 120) {
+    static desk_case c;
+    static char lines[WIDE_EVENTS][16 * WIDE_FIELDS];
+    static const uint32_t kept[] = {0, 40, 58, 59, 60, 61, 62, 63, 64, WIDE_FIELDS - 1};
+    char spec[256];
+    begin(&c, "card", spec);
+    FILE *to = fopen(spec, "w");
+    fputs("version: 1\nsources:\n  tx:\n    format: csv\n    event_time: {field: ts, unit: ms}\n    event_id: id\n"
+          "    fields: {id: u64, ts: {type: timestamp, unit: ms}, card: string",
+          to);
+    for (int i = 0; i < WIDE_FIELDS; i++) fprintf(to, ", f%d: u32", i);
+    fputs("}\nentities: {card: {keys: [card], horizon: 9d}}\nfeatures:\n", to);
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        fprintf(to, "  - {entity: card, column: f%u, agg: [last], windows: [1d], current: exclude}\n", kept[i]);
+    fputs("vector: [\"card_*\"]\n", to);
+    fclose(to);
+    c.log.log.counts[0] = 0;
+    for (int n = 0; n < WIDE_EVENTS; n++) {
+        int at = snprintf(lines[n], sizeof lines[n], "%d,%lld,c", n, 1767225600000LL + n * 1000);
+        for (int i = 0; i < WIDE_FIELDS; i++)
+            at += snprintf(lines[n] + at, sizeof lines[n] - (size_t)at, ",%d", 1000 * n + i);
+        fake_append(&c.log.log, 0, "c", 1, lines[n], (uint32_t)at);
+    }
+    cr_assert_eq(log_case_serve(&c.log, 3, 0), RIDE_INTERRUPTED, "%s", c.log.run.err.what);
+    cr_assert_eq(c.asked, WIDE_EVENTS);
+    for (int n = 1; n < WIDE_EVENTS; n++) {
+        cr_assert_eq(c.codes[n], 200, "%s", c.texts[n]);
+        const char *newest = strstr(c.texts[n], "\"newest\":[{");
+        cr_assert_not_null(newest, "%s", c.texts[n]);
+        for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+            char wanted[32];
+            snprintf(wanted, sizeof wanted, "\"f%u\":%u", kept[i], 1000 * (n - 1) + kept[i]);
+            const char *found = strstr(newest, wanted);
+            cr_assert(found != NULL && found < strchr(newest, '}'), "event %d has no %s: %.600s", n - 1, wanted,
+                      newest);
+        }
+        cr_assert_null(strstr(newest, "\"f1\":"), "what is not stored is not told");
+    }
+    end(&c);
+}
+
 /* ---- what is refused ---- */
 
 typedef struct kept {
