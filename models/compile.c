@@ -294,3 +294,20 @@ ride_status ride_model_to_bundle(const ride_model *model, const ride_model_sourc
     free(c.words);
     return st;
 }
+
+ride_status ride_model_image(const ride_model *model, uint8_t **image, uint64_t *image_bytes,
+                             ride_diagnostics *findings) {
+    ride_bundle_builder *builder = NULL;
+    ride_error err = {0};
+    *image = NULL;
+    ride_status st = ride_bundle_builder_create(&builder, &err);
+    if (st != RIDE_OK) return ride_diagnose(findings, st, NULL, 0, 0, NULL, "%s", err.what);
+    st = ride_model_to_bundle(model, NULL, 0, builder, findings);
+    if (st == RIDE_OK) {
+        ride_bundle_builder_hashes(builder, NULL, model->hash);
+        st = ride_bundle_builder_build(builder, image, image_bytes, &err);
+        if (st != RIDE_OK) ride_diagnose(findings, st, NULL, 0, 0, NULL, "%s", err.what);
+    }
+    ride_bundle_builder_destroy(builder);
+    return st;
+}

@@ -23,4 +23,8 @@ typedef struct ride_model_source {
 ride_status ride_model_to_bundle(const ride_model *model, const ride_model_source *vector, uint32_t vector_count,
                                  ride_bundle_builder *builder, ride_diagnostics *findings);
 
+/* The same as a whole image of a bundle without a plan, with the model's hash; freed with ride_bundle_image_free. *image is NULL on failure. */
+ride_status ride_model_image(const ride_model *model, uint8_t **image, uint64_t *image_bytes,
+                             ride_diagnostics *findings);
+
 #endif

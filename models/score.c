@@ -14,32 +14,24 @@ struct ride_model_scorer {
 };
 
 ride_status ride_model_scorer_create(const ride_model *model, ride_model_scorer **out, ride_diagnostics *findings) {
-    ride_bundle_builder *builder = NULL;
     ride_bundle bundle;
     ride_error err = {0};
     uint64_t bytes = 0;
     *out = NULL;
     ride_model_scorer *scorer = calloc(1, sizeof *scorer);
     if (scorer == NULL) return ride_diagnose(findings, RIDE_E_MEMORY, NULL, 0, 0, NULL, "no memory for a scorer");
+    ride_status st = ride_model_image(model, &scorer->image, &bytes, findings);
+    if (st != RIDE_OK) goto fail; /* told already */
     scorer->row = calloc(model->inputs_count + 1, sizeof *scorer->row);
-    ride_status st = scorer->row != NULL ? ride_bundle_builder_create(&builder, &err)
-                                         : ride_fail(&err, RIDE_E_MEMORY, "no memory for a row");
-    if (st == RIDE_OK) {
-        st = ride_model_to_bundle(model, NULL, 0, builder, findings);
-        if (st != RIDE_OK) goto fail; /* told already */
-        ride_bundle_builder_hashes(builder, NULL, model->hash);
-        st = ride_bundle_builder_build(builder, &scorer->image, &bytes, &err);
-    }
+    if (scorer->row == NULL) st = ride_fail(&err, RIDE_E_MEMORY, "no memory for a row");
     if (st == RIDE_OK) st = ride_bundle_open(scorer->image, bytes, &bundle, &err);
     if (st == RIDE_OK) st = ride_forest_open(&bundle, &scorer->forest, &err);
     if (st == RIDE_OK) {
-        ride_bundle_builder_destroy(builder);
         *out = scorer;
         return RIDE_OK;
     }
     ride_diagnose(findings, st, NULL, 0, 0, NULL, "%s", err.what);
 fail:
-    ride_bundle_builder_destroy(builder);
     ride_model_scorer_destroy(scorer);
     return st;
 }

@@ -1,5 +1,5 @@
-/* models/score.h: rows scored one by one by the obvious loop over kernels/row/tree.h: what `ride score` uses, and what the fast
- * paths are compared with. */
+/* models/score.h: rows scored one by one by the obvious loop over kernels/row/tree.h: what tests compare the engines with. Nothing else uses it;
+ * models are scored by a backend (ride/backend.h). */
 #ifndef RIDE_MODELS_SCORE_H
 #define RIDE_MODELS_SCORE_H
 #include "models/ir.h"

@@ -25,37 +25,6 @@ static const char *const auto_order[] = {"cuda", "cpu"};
 static const char *const names[] = {"auto", "cpu", "cuda", "fake", "reference", NULL};
 const char *const *ride_backend_names(void) { return names; }
 
-static void service_log(void *context, int level, const char *text) {
-    (void)context;
-    if (level < RIDE_LOG_DEBUG || level > RIDE_LOG_ERROR) level = RIDE_LOG_ERROR;
-    ride_log_write((ride_log_level)level, text, NULL);
-}
-static uint64_t service_now_ns(void *context) { return ride_clock_now_ns(context); }
-static void service_sleep_until_ns(void *context, uint64_t deadline_ns) {
-    ride_clock_sleep_until_ns(context, deadline_ns);
-}
-static void *service_memory_alloc(void *context, uint64_t bytes) {
-    (void)context;
-    const uint64_t page = 4096, whole = (bytes + page - 1) / page * page;
-    void *memory = bytes < UINT64_MAX - page ? aligned_alloc(page, whole) : NULL;
-    if (memory != NULL) memset(memory, 0, whole);
-    return memory;
-}
-static void service_memory_free(void *context, void *memory) {
-    (void)context;
-    free(memory);
-}
-
-void ride_backend_services_init(ride_backend_services *out, const ride_clock *clock) {
-    *out = (ride_backend_services){.struct_bytes = sizeof *out,
-                                   .context = (void *)clock,
-                                   .log = service_log,
-                                   .now_ns = service_now_ns,
-                                   .sleep_until_ns = service_sleep_until_ns,
-                                   .memory_alloc = service_memory_alloc,
-                                   .memory_free = service_memory_free};
-}
-
 /* Every function that is not optional. */
 static const char *missing_function(const ride_backend_ops *ops) {
 #define NEED(function)                                                                                                 \

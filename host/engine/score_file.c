@@ -1,29 +1,32 @@
-/* engine/score_file.c: lines of CSV or libsvm → a row of doubles → the model → a line. Plain and one row at a time: this is the
- * reference tool that other engines' margins are compared with, not the stream's path. */
+/* engine/score_file.c: lines of CSV or libsvm → a block of rows of doubles → the model → lines. What was read before a bad row is written. */
 #include "engine/score_file.h"
 
+#include "backend/registry.h"
 #include "base/number.h"
 #include "engine/lines.h"
 #include "io/sink.h"
-#include "models/score.h"
+#include "models/rows.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { NUMBER_TEXT_MAX = 40 };
+enum { NUMBER_TEXT_MAX = 40, BLOCK_ROWS_MAX = 512, BLOCK_VALUES_MAX = 1 << 20 };
 
 typedef struct job {
     const ride_model *model;
-    ride_model_scorer *scorer;
+    ride_model_rows *scorer;
+    void *scratch;
     ride_lines lines;
     ride_sink *sink;
     ride_error *err;
     uint64_t rows;
     uint32_t *column_input; /* CSV: input of each column, UINT32_MAX = ignored */
     uint32_t columns_count;
-    double *row, *out;
+    uint32_t block_rows_max, block_rows; /* rows that were read and not yet scored */
+    double *block, *out;
+    double *row; /* the next one, within the block */
     bool raw;
 } job;
 
@@ -149,17 +152,36 @@ static ride_status read_libsvm_row(job *j, ride_text line) {
     return RIDE_OK;
 }
 
-static ride_status write_row(job *j) {
-    bool is_float = j->model->sum_number == RIDE_FOREST_F32;
-    ride_model_score_row(j->scorer, j->row, j->raw, j->out);
-    for (uint32_t i = 0; i < j->model->outputs_count; i++) {
-        char number[NUMBER_TEXT_MAX];
-        int bytes = snprintf(number, sizeof number, is_float ? "%.9g" : "%.17g", j->out[i]);
-        number[bytes++] = i + 1 < j->model->outputs_count ? ',' : '\n';
-        RIDE_TRY(ride_sink_write(j->sink, number, (size_t)bytes));
-    }
-    j->rows++;
+static ride_status write_block(job *j) {
+    const ride_rows_shape *shape = ride_model_rows_shape(j->scorer);
+    const ride_rows rows = {.values = j->block,
+                            .type = RIDE_TYPE_F64,
+                            .out_type = RIDE_TYPE_F64,
+                            .rows_count = j->block_rows,
+                            .row_stride = j->model->inputs_count,
+                            .column_stride = 1,
+                            .margins = j->raw ? j->out : NULL,
+                            .answers = j->raw ? NULL : j->out};
+    const char *format = shape->out_type == RIDE_TYPE_F32 ? "%.9g" : "%.17g";
+    const double *out = j->out;
+    if (j->block_rows == 0) return RIDE_OK;
+    const ride_status st = ride_model_rows_score(j->scorer, &rows, j->scratch);
+    if (st != RIDE_OK) return ride_fail(j->err, st, "the rows cannot be scored");
+    for (uint32_t r = 0; r < j->block_rows; r++, j->rows++)
+        for (uint32_t i = 0; i < shape->outputs_count; i++) {
+            char number[NUMBER_TEXT_MAX];
+            int bytes = snprintf(number, sizeof number, format, *out++);
+            number[bytes++] = i + 1 < shape->outputs_count ? ',' : '\n';
+            RIDE_TRY(ride_sink_write(j->sink, number, (size_t)bytes));
+        }
+    j->block_rows = 0;
+    j->row = j->block;
     return RIDE_OK;
+}
+
+static ride_status row_is_read(job *j) {
+    j->row += j->model->inputs_count;
+    return ++j->block_rows == j->block_rows_max ? write_block(j) : RIDE_OK;
 }
 
 static bool looks_libsvm(ride_text line) {
@@ -186,11 +208,28 @@ static ride_status score_rows(job *j) {
     while (more) {
         if (line.bytes > 0 || (!libsvm && j->columns_count == 1)) { /* one column: an empty line is a missing value */
             RIDE_TRY(libsvm ? read_libsvm_row(j, line) : read_csv_row(j, line));
-            RIDE_TRY(write_row(j));
+            RIDE_TRY(row_is_read(j));
         }
         RIDE_TRY(next_line(j, &line, &more));
     }
     return RIDE_OK;
+}
+
+static ride_status job_open(job *j, ride_diagnostics *findings) {
+    const uint32_t inputs_count = j->model->inputs_count > 0 ? j->model->inputs_count : 1;
+    j->block_rows_max = BLOCK_VALUES_MAX / inputs_count;
+    if (j->block_rows_max > BLOCK_ROWS_MAX) j->block_rows_max = BLOCK_ROWS_MAX;
+    if (j->block_rows_max == 0) j->block_rows_max = 1;
+    const ride_backend_ops *ops;
+    RIDE_TRY(ride_backend_here(&ops, j->err));
+    RIDE_TRY(ride_model_rows_create(j->model, ops, &j->scorer, findings));
+    j->scratch = ride_model_rows_scratch(j->scorer);
+    j->block = calloc((size_t)j->block_rows_max * inputs_count, sizeof *j->block);
+    j->out = calloc((size_t)j->block_rows_max * ride_model_rows_shape(j->scorer)->outputs_count, sizeof *j->out);
+    j->row = j->block;
+    return j->scratch != NULL && j->block != NULL && j->out != NULL
+               ? RIDE_OK
+               : ride_fail(j->err, RIDE_E_MEMORY, "no memory for %u rows", j->block_rows_max);
 }
 
 ride_status ride_score_file(const ride_model *model, const char *input_path, const char *output_path, bool raw,
@@ -199,16 +238,21 @@ ride_status ride_score_file(const ride_model *model, const char *input_path, con
     memset(&local, 0, sizeof local);
     job j = {.model = model, .raw = raw, .err = &local};
     ride_diagnostics *findings = calloc(1, sizeof *findings);
-    j.row = calloc(model->inputs_count + 1, sizeof *j.row);
-    j.out = calloc(model->outputs_count + 1, sizeof *j.out);
-    ride_status st = findings != NULL && j.row != NULL && j.out != NULL
-                         ? RIDE_OK
-                         : ride_fail(&local, RIDE_E_MEMORY, "no memory for a row");
-    if (st == RIDE_OK) st = ride_model_scorer_create(model, &j.scorer, findings);
+    ride_status st = findings != NULL ? job_open(&j, findings) : ride_fail(&local, RIDE_E_MEMORY, "no memory for rows");
     if (st != RIDE_OK && findings != NULL && findings->count > 0) ride_diagnostics_error(findings, &local);
     if (st == RIDE_OK) st = ride_source_open(input_path, 0, &j.lines.source, &local);
     if (st == RIDE_OK) st = ride_sink_open(output_path, NULL, &j.sink, &local);
-    if (st == RIDE_OK) st = score_rows(&j);
+    if (st == RIDE_OK) {
+        st = score_rows(&j);
+        ride_error writing = {0}, reading = local;
+        j.err = &writing;
+        const ride_status written = st == RIDE_OK || st == RIDE_E_DATA ? write_block(&j) : RIDE_OK;
+        local = reading;
+        if (written != RIDE_OK) {
+            st = written;
+            local = writing;
+        }
+    }
     if (j.sink != NULL) {
         ride_error closing;
         ride_status closed = ride_sink_close(j.sink, &closing);
@@ -220,11 +264,12 @@ ride_status ride_score_file(const ride_model *model, const char *input_path, con
     if (rows != NULL) *rows = j.rows;
     if (st != RIDE_OK && err != NULL) *err = local;
     ride_source_close(j.lines.source);
-    ride_model_scorer_destroy(j.scorer);
+    ride_model_rows_destroy(j.scorer);
     if (findings != NULL) ride_diagnostics_free(findings);
     free(findings);
     free(j.column_input);
-    free(j.row);
+    free(j.scratch);
+    free(j.block);
     free(j.out);
     return st;
 }

@@ -1,21 +1,24 @@
 /* engine/service_infer.c: see service_infer.h. */
 #include "engine/service_infer.h"
 
-#include "models/compile.h"
-#include "models/score.h"
+#include "backend/registry.h"
+#include "models/rows.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+enum { BLOCK_ROWS = 64 };
+
 struct service_infer {
     ride_spec *spec;
     ride_infer_model model;
     ride_infer_tensor tensors[RIDE_FIELDS_MAX];
-    ride_model_scorer *scorer; /* NULL: vectors cannot be scored */
-    uint32_t *column_of;       /* [inputs_count] place of each of the model's inputs in the vector */
+    ride_model_rows *scorer; /* NULL: vectors cannot be scored */
+    void *scratch;
+    uint32_t *column_of; /* [inputs_count] place of each of the model's inputs in the vector */
     uint32_t inputs_count;
-    double *row;
+    double *block; /* BLOCK_ROWS rows of inputs */
 };
 
 static const char *datatype(const ride_field *field) {
@@ -43,12 +46,24 @@ static const char *datatype(const ride_field *field) {
 static ride_status score_vectors(void *context, const double *rows, uint32_t rows_count, double *margin,
                                  double *probability, ride_error *err) {
     service_infer *infer = context;
-    (void)err;
-    for (uint32_t r = 0; r < rows_count; r++) {
-        const double *from = rows + (size_t)r * infer->model.vector_count;
-        for (uint32_t i = 0; i < infer->inputs_count; i++) infer->row[i] = from[infer->column_of[i]];
-        ride_model_score_row(infer->scorer, infer->row, true, &margin[r]);
-        ride_model_score_row(infer->scorer, infer->row, false, &probability[r]);
+    const uint32_t inputs_count = infer->inputs_count;
+    for (uint32_t first = 0; first < rows_count; first += BLOCK_ROWS) {
+        const uint32_t count = rows_count - first < BLOCK_ROWS ? rows_count - first : BLOCK_ROWS;
+        for (uint32_t r = 0; r < count; r++) {
+            const double *from = rows + (size_t)(first + r) * infer->model.vector_count;
+            for (uint32_t i = 0; i < inputs_count; i++)
+                infer->block[(size_t)r * inputs_count + i] = from[infer->column_of[i]];
+        }
+        const ride_rows block = {.values = infer->block,
+                                 .type = RIDE_TYPE_F64,
+                                 .out_type = RIDE_TYPE_F64,
+                                 .rows_count = count,
+                                 .row_stride = inputs_count,
+                                 .column_stride = 1,
+                                 .margins = margin + first,
+                                 .answers = probability + first};
+        const ride_status st = ride_model_rows_score(infer->scorer, &block, infer->scratch);
+        if (st != RIDE_OK) return ride_fail(err, st, "the vectors cannot be scored");
     }
     return RIDE_OK;
 }
@@ -76,11 +91,17 @@ static ride_status open_scorer(service_infer *infer, const ride_run_options *opt
     RIDE_TRY(ride_model_load(options->model_path, &load, &model, findings));
     infer->inputs_count = model->inputs_count;
     infer->column_of = calloc(model->inputs_count + 1, sizeof *infer->column_of);
-    infer->row = calloc(model->inputs_count + 1, sizeof *infer->row);
+    infer->block = calloc((size_t)BLOCK_ROWS * (model->inputs_count + 1), sizeof *infer->block);
     ride_status st = RIDE_OK;
-    if (infer->column_of == NULL || infer->row == NULL)
+    if (infer->column_of == NULL || infer->block == NULL)
         st = ride_fail(err, RIDE_E_MEMORY, "no memory for the inference endpoint");
-    else if (match_inputs(infer, model)) st = ride_model_scorer_create(model, &infer->scorer, findings);
+    else if (match_inputs(infer, model)) {
+        const ride_backend_ops *ops;
+        st = ride_backend_here(&ops, err);
+        if (st == RIDE_OK) st = ride_model_rows_create(model, ops, &infer->scorer, findings);
+        if (st == RIDE_OK && (infer->scratch = ride_model_rows_scratch(infer->scorer)) == NULL)
+            st = ride_fail(err, RIDE_E_MEMORY, "no memory for the inference endpoint");
+    }
     ride_model_destroy(model);
     return st;
 }
@@ -114,10 +135,11 @@ ride_status service_infer_create(const ride_run_options *options, const char *na
 
 void service_infer_destroy(service_infer *infer) {
     if (infer == NULL) return;
-    ride_model_scorer_destroy(infer->scorer);
+    ride_model_rows_destroy(infer->scorer);
+    free(infer->scratch);
     ride_spec_destroy(infer->spec);
     free(infer->column_of);
-    free(infer->row);
+    free(infer->block);
     free(infer);
 }
 

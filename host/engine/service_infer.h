@@ -1,5 +1,5 @@
 /* engine/service_infer.h: what the Open Inference endpoints tell of a spec and its model (serve/infer.h), and scores of vectors without any
- * state: by the obvious loop of models/score.h, which has the bits of the fast one. */
+ * state, in the server's thread (models/rows.h). */
 #ifndef RIDE_ENGINE_SERVICE_INFER_H
 #define RIDE_ENGINE_SERVICE_INFER_H
 #include "engine/engine.h"

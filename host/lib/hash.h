@@ -1,4 +1,4 @@
-/* lib/hash.h: the two hashes. The one home of OpenSSL's digests and of xxHash.
+/* lib/hash.h: the two hashes: SHA-256 (sha256.c), and XXH3, whose one home is hash.c.
  *
  * SHA-256 names things for people and other machines (spec, model, files). The 128-bit keyed hash (XXH3) is the identity of
  * string keys and strings inside the engine: the same on every machine and in every run, because saved state holds it.

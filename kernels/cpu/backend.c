@@ -1,6 +1,7 @@
 /* kernels/cpu/backend.c: the CPU behind the backend table: one device, synchronous queues. submit does the work before it
  * returns; poll and wait only tell how it went. */
 #include "base/assert.h"
+#include "kernels/cpu/matrix.h"
 #include "kernels/cpu/state.h"
 
 #include <stdatomic.h>
@@ -12,6 +13,7 @@
 enum { TICKETS_KEPT = 64 };
 
 struct ride_queue {
+    const ride_backend_services *services;
     ride_ticket last;
     ride_status results[TICKETS_KEPT];
     ride_queue_stats stats;
@@ -20,7 +22,7 @@ struct ride_queue {
     ride_cpu_program_scratch *program_scratch;
 };
 
-static const ride_backend_services *services;
+static const ride_backend_services *services_given; /* of the devices that are opened next */
 
 static ride_status cpu_probe(ride_error *err) {
     (void)err;
@@ -48,16 +50,17 @@ static ride_status cpu_device_open(uint32_t device_index, ride_device **out, rid
     *out = calloc(1, sizeof **out);
     if (*out == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a device");
     (*out)->isa = ride_cpu_isa_best();
-    (*out)->services = *services; /* a later host's are not those that gave its memory */
+    (*out)->services = *services_given; /* a later host's are not those that gave its memory */
     return RIDE_OK;
 }
 static void cpu_device_close(ride_device *device) { free(device); }
 
 static ride_status cpu_queue_create(ride_device *device, uint32_t depth_max, ride_queue **out, ride_error *err) {
-    (void)device;
     (void)depth_max; /* work is done when submit returns: the queue is never full */
     *out = calloc(1, sizeof **out);
-    return *out != NULL ? RIDE_OK : ride_fail(err, RIDE_E_MEMORY, "no memory for a queue");
+    if (*out == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a queue");
+    (*out)->services = &device->services;
+    return RIDE_OK;
 }
 
 static void scratch_free(ride_queue *queue) {
@@ -88,7 +91,10 @@ static void cpu_buffer_free(ride_device *device, ride_buffer_kind kind, void *bu
 }
 
 static ride_status cpu_program_supports(const ride_bundle *bundle, ride_error *err) {
-    if (bundle->plan == NULL) return ride_fail(err, RIDE_E_UNSUPPORTED, "the bundle has no feature plan");
+    if (bundle->plan == NULL)
+        return ride_bundle_has_forest(bundle)
+                   ? RIDE_OK
+                   : ride_fail(err, RIDE_E_UNSUPPORTED, "the bundle has neither a feature plan nor a model");
     RIDE_TRY(ride_programs_check(bundle, err));
     for (uint32_t e = 0; e < bundle->plan->entities_count; e++) {
         ride_state_layout layout;
@@ -100,6 +106,7 @@ static ride_status cpu_program_supports(const ride_bundle *bundle, ride_error *e
 static void cpu_program_release(ride_program_dev *program) {
     if (program == NULL) return;
     ride_cpu_scorer_destroy(program->scorer);
+    ride_cpu_forest_destroy(program->engine);
     ride_cpu_profile_destroy(program->profile);
     free(program->image);
     free(program);
@@ -122,12 +129,20 @@ static ride_status cpu_program_upload(ride_device *device, const ride_bundle *bu
     }
     memcpy(program->image, bundle->image, bytes);
     RIDE_TRY_GOTO(st, ride_bundle_open(program->image, bytes, &program->bundle, err), fail);
+    if (ride_bundle_has_forest(&program->bundle)) {
+        RIDE_TRY_GOTO(st, ride_forest_open(&program->bundle, &program->forest, err), fail);
+        RIDE_TRY_GOTO(st, ride_cpu_forest_create(&program->forest, device->isa, &program->engine, err), fail);
+    }
+    if (program->bundle.plan == NULL) {
+        *out = program;
+        return RIDE_OK;
+    }
     ride_plan_layout_in(&program->bundle, &program->in_layout);
     ride_plan_layout_out(&program->bundle, &program->out_layout);
-    if (program->bundle.sections[RIDE_SECTION_FOREST] != NULL)
+    if (program->engine != NULL)
         RIDE_TRY_GOTO(st,
-                      ride_cpu_scorer_create(&program->bundle, &program->in_layout, &program->out_layout, device->isa,
-                                             &program->scorer, err),
+                      ride_cpu_scorer_create(&program->bundle, &program->forest, program->engine, &program->in_layout,
+                                             &program->out_layout, &program->scorer, err),
                       fail);
     if (ride_bundle_has_profile(&program->bundle))
         RIDE_TRY_GOTO(st,
@@ -139,6 +154,16 @@ static ride_status cpu_program_upload(ride_device *device, const ride_bundle *bu
 fail:
     cpu_program_release(program);
     return st;
+}
+
+static ride_status cpu_rows_shape(const ride_program_dev *program, ride_rows_shape *out, ride_error *err) {
+    if (program->engine == NULL) return ride_fail(err, RIDE_E_MODEL, "the bundle has no model");
+    ride_cpu_matrix_shape(&program->forest, program->engine, out);
+    return RIDE_OK;
+}
+static ride_status cpu_rows_score(const ride_program_dev *program, const ride_rows *rows, void *scratch) {
+    ride_cpu_matrix_score(&program->forest, program->engine, rows, scratch);
+    return RIDE_OK;
 }
 
 struct ride_counts {
@@ -259,6 +284,7 @@ static ride_status work_run(ride_queue *queue, const ride_program_dev *program, 
 
 static ride_status cpu_submit(ride_queue *queue, const ride_program_dev *program, ride_state *state,
                               const ride_work *work, ride_ticket *out) {
+    const ride_backend_services *services = queue->services;
     uint64_t start_ns = services->now_ns(services->context);
     ride_status st = work_run(queue, program, state, work);
     queue->stats.busy_ns += services->now_ns(services->context) - start_ns;
@@ -321,6 +347,8 @@ static const ride_backend_ops cpu_ops = {
     .poll = cpu_poll,
     .wait = cpu_wait,
     .queue_stats = cpu_queue_stats,
+    .rows_shape = cpu_rows_shape,
+    .rows_score = cpu_rows_score,
     .group_reduce = cpu_group_reduce,
 };
 
@@ -329,6 +357,6 @@ const ride_backend_ops *ride_backend_cpu(uint32_t abi, const ride_backend_servic
         ride_fail(err, RIDE_E_VERSION, "the cpu backend speaks ABI %d, the host asks for %u", RIDE_BACKEND_ABI, abi);
         return NULL;
     }
-    services = given;
+    services_given = given;
     return &cpu_ops;
 }

@@ -135,7 +135,7 @@ void ride_cpu_forest_columns(const ride_cpu_forest *f, void *scratch, const ride
 /* ---- a matrix ---- */
 
 static double value_at(const ride_cpu_matrix *m, size_t row, size_t input) {
-    const size_t at = row * m->row_stride + input * m->column_stride;
+    const ptrdiff_t at = (ptrdiff_t)row * m->row_stride + (ptrdiff_t)input * m->column_stride;
     return m->number == RIDE_FOREST_F32 ? (double)((const float *)m->x)[at] : ((const double *)m->x)[at];
 }
 
@@ -159,12 +159,14 @@ static void floats_turn(const ride_cpu_forest *f, const ride_cpu_matrix *m, size
     for (uint32_t r = 0; r < rows_count; r += TURN_ROWS) {
         const uint32_t count = rows_count - r < TURN_ROWS ? rows_count - r : TURN_ROWS;
         for (uint32_t i = 0; i < f->inputs_count; i++) {
-            const size_t from = (first + r) * m->row_stride + f->inputs[i] * m->column_stride;
+            const ptrdiff_t from = (ptrdiff_t)(first + r) * m->row_stride + (ptrdiff_t)f->inputs[i] * m->column_stride;
             float *to = x + (size_t)i * RIDE_CPU_FOREST_ROWS + r;
             if (m->number == RIDE_FOREST_F32)
-                for (uint32_t k = 0; k < count; k++) to[k] = ((const float *)m->x)[from + k * m->row_stride];
+                for (ptrdiff_t k = 0; k < (ptrdiff_t)count; k++)
+                    to[k] = ((const float *)m->x)[from + k * m->row_stride];
             else
-                for (uint32_t k = 0; k < count; k++) to[k] = (float)((const double *)m->x)[from + k * m->row_stride];
+                for (ptrdiff_t k = 0; k < (ptrdiff_t)count; k++)
+                    to[k] = (float)((const double *)m->x)[from + k * m->row_stride];
         }
     }
 }
@@ -174,9 +176,9 @@ static void doubles_turn(const ride_cpu_forest *f, const ride_cpu_matrix *m, siz
     for (uint32_t r = 0; r < rows_count; r += TURN_ROWS) {
         const uint32_t count = rows_count - r < TURN_ROWS ? rows_count - r : TURN_ROWS;
         for (uint32_t i = 0; i < f->inputs_count; i++) {
-            const size_t from = (first + r) * m->row_stride + f->inputs[i] * m->column_stride;
+            const ptrdiff_t from = (ptrdiff_t)(first + r) * m->row_stride + (ptrdiff_t)f->inputs[i] * m->column_stride;
             double *to = x + (size_t)i * RIDE_CPU_FOREST_ROWS + r;
-            for (uint32_t k = 0; k < count; k++) to[k] = ((const double *)m->x)[from + k * m->row_stride];
+            for (ptrdiff_t k = 0; k < (ptrdiff_t)count; k++) to[k] = ((const double *)m->x)[from + k * m->row_stride];
         }
     }
 }

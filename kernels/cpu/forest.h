@@ -62,8 +62,8 @@ void ride_cpu_forest_columns(const ride_cpu_forest *forest, void *scratch, const
  * beyond the type's own. */
 typedef struct ride_cpu_matrix {
     const void *x;
-    ride_forest_number number; /* float or double; rounded to floats where the forest's inputs are floats */
-    size_t row_stride, column_stride;
+    ride_forest_number number;           /* float or double; rounded to floats where the forest's inputs are floats */
+    ptrdiff_t row_stride, column_stride; /* of either sign */
 } ride_cpu_matrix;
 
 /* The same of any number of rows. */

@@ -21,19 +21,18 @@ typedef struct source {
 
 struct ride_cpu_scorer {
     ride_forest forest;
-    ride_cpu_forest *engine;
+    const ride_cpu_forest *engine;
     uint32_t in_tile_bytes, out_tile_bytes;
     uint32_t margin_offset, probability_offset; /* of the output tile */
     source sources[];                           /* inputs_count */
 };
 
-ride_status ride_cpu_scorer_create(const ride_bundle *bundle, const ride_tile_layout *in, const ride_tile_layout *out,
-                                   ride_cpu_isa isa, ride_cpu_scorer **out_scorer, ride_error *err) {
-    ride_forest forest;
+ride_status ride_cpu_scorer_create(const ride_bundle *bundle, const ride_forest *view, const ride_cpu_forest *engine,
+                                   const ride_tile_layout *in, const ride_tile_layout *out,
+                                   ride_cpu_scorer **out_scorer, ride_error *err) {
+    const ride_forest forest = *view;
     *out_scorer = NULL;
-    RIDE_TRY(ride_forest_open(bundle, &forest, err));
     const ride_plan_header *plan = bundle->plan;
-    if (plan == NULL) return ride_fail(err, RIDE_E_MODEL, "the bundle has a model but no plan");
     if (forest.header->outputs_count != 1)
         return ride_fail(err, RIDE_E_UNSUPPORTED, "a model with %u outputs: a decision needs one",
                          forest.header->outputs_count);
@@ -62,20 +61,12 @@ ride_status ride_cpu_scorer_create(const ride_bundle *bundle, const ride_tile_la
             .divisor = column->type == RIDE_TYPE_DECIMAL ? ride_vector_divisor(columns[entry->index].scale) : 1.0,
         };
     }
-    ride_status st = ride_cpu_forest_create(&forest, isa, &scorer->engine, err);
-    if (st != RIDE_OK) {
-        free(scorer);
-        return st;
-    }
+    scorer->engine = engine;
     *out_scorer = scorer;
     return RIDE_OK;
 }
 
-void ride_cpu_scorer_destroy(ride_cpu_scorer *scorer) {
-    if (scorer == NULL) return;
-    ride_cpu_forest_destroy(scorer->engine);
-    free(scorer);
-}
+void ride_cpu_scorer_destroy(ride_cpu_scorer *scorer) { free(scorer); }
 
 RIDE_STATIC_ASSERT((int)RIDE_CPU_SCORE_ROWS == (int)RIDE_CPU_FOREST_ROWS, "a call of the engine is two tiles");
 

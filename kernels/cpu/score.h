@@ -4,16 +4,16 @@
 #define RIDE_KERNELS_CPU_SCORE_H
 #include "base/error.h"
 #include "base/tile.h"
-#include "kernels/cpu/isa.h"
-#include "kernels/layout/forest.h"
+#include "kernels/cpu/forest.h"
 
 typedef struct ride_cpu_scorer ride_cpu_scorer; /* immutable after create: any number of threads */
 
-/* For a bundle with a plan and a forest of one output. in and out are the plan's tile layouts (ride_plan_layout_in, _out).
- * The bundle is borrowed and must outlive the scorer; the layouts are copied from. The caller owns *scorer.
- * RIDE_E_MODEL / RIDE_E_CORRUPT / RIDE_E_UNSUPPORTED with what is wrong. */
-ride_status ride_cpu_scorer_create(const ride_bundle *bundle, const ride_tile_layout *in, const ride_tile_layout *out,
-                                   ride_cpu_isa isa, ride_cpu_scorer **scorer, ride_error *err);
+/* For a bundle with a plan and a forest of one output: its view and its engine. in and out are the plan's tile layouts (ride_plan_layout_in, _out).
+ * Bundle and engine are borrowed and must outlive the scorer; the rest is copied from. The caller owns *scorer.
+ * RIDE_E_MODEL / RIDE_E_UNSUPPORTED with what is wrong. */
+ride_status ride_cpu_scorer_create(const ride_bundle *bundle, const ride_forest *forest, const ride_cpu_forest *engine,
+                                   const ride_tile_layout *in, const ride_tile_layout *out, ride_cpu_scorer **scorer,
+                                   ride_error *err);
 void ride_cpu_scorer_destroy(ride_cpu_scorer *scorer); /* NULL is fine */
 
 /* Bytes of scratch that one thread needs; 64-byte aligned memory of the caller. */

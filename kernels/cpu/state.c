@@ -27,6 +27,7 @@ static uint64_t keys_expected(const ride_program_dev *program, uint32_t e, const
 ride_status ride_cpu_state_create(ride_device *device, const ride_program_dev *program,
                                   const ride_state_options *options, ride_state **out, ride_error *err) {
     ride_status st = RIDE_OK;
+    if (program->bundle.plan == NULL) return ride_fail(err, RIDE_E_MODEL, "the program has no feature plan");
     ride_state *state = calloc(1, sizeof *state);
     if (state == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a state");
     const ride_plan_header *plan = program->bundle.plan;

@@ -19,9 +19,11 @@ struct ride_program_dev {
     uint64_t number; /* 1, 2, 3 … in this process: another program may lie at the address of one that is gone */
     uint8_t *image;
     ride_bundle bundle;
-    ride_tile_layout in_layout, out_layout;
-    ride_cpu_scorer *scorer;   /* NULL without a model */
-    ride_cpu_profile *profile; /* NULL without a profile */
+    ride_tile_layout in_layout, out_layout; /* with a plan */
+    ride_forest forest;                     /* with a model */
+    ride_cpu_forest *engine;                /* likewise, else NULL */
+    ride_cpu_scorer *scorer;                /* with a plan and a model, else NULL */
+    ride_cpu_profile *profile;              /* NULL without a profile */
 };
 
 struct ride_state {

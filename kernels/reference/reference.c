@@ -55,7 +55,9 @@ static void buffer_free(ride_device *device, ride_buffer_kind kind, void *buffer
 
 static ride_status program_supports(const ride_bundle *bundle, ride_error *err) {
     if (bundle->plan == NULL)
-        return ride_fail(err, RIDE_E_UNSUPPORTED, "the reference needs a feature plan in the bundle");
+        return ride_bundle_has_forest(bundle)
+                   ? RIDE_OK
+                   : ride_fail(err, RIDE_E_UNSUPPORTED, "the bundle has neither a feature plan nor a model");
     const ride_plan_lane *lanes = ride_bundle_array(bundle, RIDE_SECTION_LANES, ride_plan_lane);
     const ride_plan_column *columns = ride_bundle_array(bundle, RIDE_SECTION_COLUMNS, ride_plan_column);
     for (uint32_t i = 0; i < bundle->plan->lanes_count; i++)
@@ -95,7 +97,7 @@ static ride_status program_upload(ride_device *device, const ride_bundle *bundle
                                   ride_error *err) {
     (void)device;
     RIDE_TRY(program_supports(bundle, err));
-    RIDE_TRY(ride_programs_check(bundle, err));
+    if (bundle->plan != NULL) RIDE_TRY(ride_programs_check(bundle, err));
     ride_status st = RIDE_OK;
     ride_program_dev *program = calloc(1, sizeof *program);
     if (program == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a program");
@@ -108,7 +110,7 @@ static ride_status program_upload(ride_device *device, const ride_bundle *bundle
     memcpy(program->image, bundle->image, bundle->image_bytes);
     RIDE_TRY_GOTO(st, ride_bundle_open(program->image, bundle->image_bytes, &program->bundle, err), fail);
     program->has_forest = ride_bundle_has_forest(&program->bundle);
-    RIDE_TRY_GOTO(st, upload_plan(program, err), fail);
+    if (program->bundle.plan != NULL) RIDE_TRY_GOTO(st, upload_plan(program, err), fail);
     if (program->has_forest) RIDE_TRY_GOTO(st, ride_forest_open(&program->bundle, &program->forest, err), fail);
     program->has_profile = ride_bundle_has_profile(&program->bundle);
     if (program->has_profile) RIDE_TRY_GOTO(st, ride_profile_open(&program->bundle, &program->profile, err), fail);
@@ -122,6 +124,7 @@ fail:
 static ride_status state_create(ride_device *device, const ride_program_dev *program, const ride_state_options *options,
                                 ride_state **out, ride_error *err) {
     (void)device;
+    if (program->bundle.plan == NULL) return ride_fail(err, RIDE_E_MODEL, "the program has no feature plan");
     ride_state *state = calloc(1, sizeof *state);
     if (state == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a state");
     state->program = program;
@@ -218,6 +221,8 @@ static const ride_backend_ops ops = {
     .poll = poll_ticket,
     .wait = wait_ticket,
     .queue_stats = queue_stats,
+    .rows_shape = ref_rows_shape,
+    .rows_score = ref_rows_score,
 };
 
 const ride_backend_ops *ride_backend_reference(uint32_t abi, const ride_backend_services *services, ride_error *err) {

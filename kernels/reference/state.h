@@ -114,6 +114,10 @@ double ref_aggregate(const ride_program_dev *program, const ride_plan_aggregate 
 /* One batch: conditions, aggregates, state, expressions; then score; then rules; then counts, as the work's stages say. */
 ride_status ref_apply(const ride_program_dev *program, ride_state *state, const ride_work *work);
 
+/* Rows of a matrix (rows.c). */
+ride_status ref_rows_shape(const ride_program_dev *program, ride_rows_shape *out, ride_error *err);
+ride_status ref_rows_score(const ride_program_dev *program, const ride_rows *rows, void *scratch);
+
 /* One row of a tile. The condition: its program is true (null is not). */
 bool ref_row_condition(const ride_program_dev *program, uint32_t program_index, const uint8_t *in_tile,
                        const uint8_t *out_tile, uint32_t row);

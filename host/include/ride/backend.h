@@ -27,7 +27,7 @@
 extern "C" {
 #endif
 
-enum { RIDE_BACKEND_ABI = 4, RIDE_VNODES = 1024 };
+enum { RIDE_BACKEND_ABI = 5, RIDE_VNODES = 1024 };
 
 typedef struct ride_device ride_device;           /* an opened device */
 typedef struct ride_program_dev ride_program_dev; /* a bundle, made ready on a device; immutable */
@@ -124,6 +124,26 @@ typedef struct ride_queue_stats {
     uint64_t busy_ns; /* time the device worked for this queue */
 } ride_queue_stats;
 
+/* Rows of a matrix in host memory, and where their results go. Value i of row r is values[r * row_stride + i * column_stride]; strides are in
+ * elements and may be of either sign; NaN is missing. Column i is input i of the model, with a plan too. */
+typedef struct ride_rows {
+    const void *values;
+    uint32_t type;     /* RIDE_TYPE_F32 or RIDE_TYPE_F64 */
+    uint32_t out_type; /* likewise, of both results; a double that does not fit is rounded to the nearest float */
+    uint64_t rows_count;
+    int64_t row_stride, column_stride;
+    void *margins,
+        *answers; /* each NULL, or rows_count * outputs_count numbers, row by row; neither overlaps the other or the values */
+} ride_rows;
+
+typedef struct ride_rows_shape {
+    uint32_t columns_count; /* of the matrix */
+    uint32_t outputs_count;
+    uint32_t in_type;       /* RIDE_TYPE_F32: all values are rounded to floats first */
+    uint32_t out_type;      /* RIDE_TYPE_F32: margins and answers are floats, and lose nothing as such */
+    uint64_t scratch_bytes; /* of one call */
+} ride_rows_shape;
+
 /* Receives the pieces of a serialised state in order; a status other than RIDE_OK stops the save and is returned. */
 typedef ride_status (*ride_write_fn)(void *context, const void *data, size_t bytes);
 /* Reads exactly `bytes` or fails (RIDE_E_CORRUPT at a premature end). */
@@ -181,6 +201,13 @@ typedef struct ride_backend_ops {
     ride_status (*poll)(ride_queue *queue, ride_ticket ticket);
     ride_status (*wait)(ride_queue *queue, ride_ticket ticket, uint64_t timeout_ns);
     void (*queue_stats)(const ride_queue *queue, ride_queue_stats *out);
+
+    /* Rows of a matrix (optional, NULL when absent: then this backend scores none): the model of a program without what a stream needs; the
+     * bundle may have no plan. rows_score works in the calling thread, allocates nothing, and returns when the results are there; any number of threads
+     * at a time, each with scratch of its own (scratch_bytes of rows_shape, 64-byte aligned). A row's results do not depend on the rows
+     * beside it. rows_shape: RIDE_E_MODEL when the bundle has no model. */
+    ride_status (*rows_shape)(const ride_program_dev *program, ride_rows_shape *out, ride_error *err);
+    ride_status (*rows_score)(const ride_program_dev *program, const ride_rows *rows, void *scratch);
 
     /* Together (optional, NULL when absent): element-wise sum of count uint64 over the devices of a group. */
     ride_status (*group_reduce)(ride_device *const *devices, uint32_t devices_count, uint64_t *const *values,

@@ -1,0 +1,64 @@
+/* models/rows.c: model → image → program. Nothing but the program stays. */
+#include "models/rows.h"
+
+#include "models/compile.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct ride_model_rows {
+    const ride_backend_ops *ops;
+    ride_device *device;
+    ride_program_dev *program;
+    ride_rows_shape shape;
+};
+
+static ride_status open_program(ride_model_rows *scorer, const uint8_t *image, uint64_t bytes, ride_error *err) {
+    ride_bundle bundle;
+    if (scorer->ops->rows_score == NULL)
+        return ride_fail(err, RIDE_E_UNSUPPORTED, "the backend %.40s scores no rows of a matrix", scorer->ops->name);
+    RIDE_TRY(ride_bundle_open(image, bytes, &bundle, err));
+    RIDE_TRY(scorer->ops->device_open(0, &scorer->device, err));
+    RIDE_TRY(scorer->ops->program_upload(scorer->device, &bundle, &scorer->program, err));
+    return scorer->ops->rows_shape(scorer->program, &scorer->shape, err);
+}
+
+ride_status ride_model_rows_create(const ride_model *model, const ride_backend_ops *ops, ride_model_rows **out,
+                                   ride_diagnostics *findings) {
+    uint8_t *image = NULL;
+    uint64_t bytes = 0;
+    ride_error err = {0};
+    *out = NULL;
+    ride_model_rows *scorer = calloc(1, sizeof *scorer);
+    if (scorer == NULL) return ride_diagnose(findings, RIDE_E_MEMORY, NULL, 0, 0, NULL, "no memory for a scorer");
+    scorer->ops = ops;
+    ride_status st = ride_model_image(model, &image, &bytes, findings);
+    if (st == RIDE_OK) {
+        st = open_program(scorer, image, bytes, &err);
+        if (st != RIDE_OK) ride_diagnose(findings, st, NULL, 0, 0, NULL, "%s", err.what);
+    }
+    ride_bundle_image_free(image);
+    if (st == RIDE_OK) *out = scorer;
+    else ride_model_rows_destroy(scorer);
+    return st;
+}
+
+void ride_model_rows_destroy(ride_model_rows *scorer) {
+    if (scorer == NULL) return;
+    if (scorer->program != NULL) scorer->ops->program_release(scorer->program);
+    if (scorer->device != NULL) scorer->ops->device_close(scorer->device);
+    free(scorer);
+}
+
+const ride_rows_shape *ride_model_rows_shape(const ride_model_rows *scorer) { return &scorer->shape; }
+
+void *ride_model_rows_scratch(const ride_model_rows *scorer) {
+    const size_t bytes = (scorer->shape.scratch_bytes + 127) / 64 * 64;
+    void *scratch = aligned_alloc(64, bytes);
+    if (scratch != NULL) memset(scratch, 0, bytes); /* touched now, not while scoring */
+    return scratch;
+}
+
+ride_status ride_model_rows_score(const ride_model_rows *scorer, const ride_rows *rows, void *scratch) {
+    return scorer->ops->rows_score(scorer->program, rows, scratch);
+}

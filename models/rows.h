@@ -1,0 +1,23 @@
+/* models/rows.h: a model made ready on a backend for rows of a matrix, without a spec and without a stream: what `ride score`, the inference
+ * endpoint and the library score with. Compiled to a bundle, uploaded, and scored by the backend's rows_score. */
+#ifndef RIDE_MODELS_ROWS_H
+#define RIDE_MODELS_ROWS_H
+#include "models/ir.h"
+#include "ride/backend.h"
+
+/* Immutable after create: any number of threads, each with scratch of its own. */
+typedef struct ride_model_rows ride_model_rows;
+
+/* Column i of the matrix is input i of the model, which is not kept; ops is. The caller owns *out. Any thread. */
+ride_status ride_model_rows_create(const ride_model *model, const ride_backend_ops *ops, ride_model_rows **out,
+                                   ride_diagnostics *findings);
+void ride_model_rows_destroy(ride_model_rows *scorer); /* NULL is fine */
+const ride_rows_shape *ride_model_rows_shape(const ride_model_rows *scorer);
+
+/* Scratch for one thread, which is freed with free(); NULL when memory is out. */
+void *ride_model_rows_scratch(const ride_model_rows *scorer);
+
+/* As ride_backend_ops.rows_score. Allocates nothing. */
+ride_status ride_model_rows_score(const ride_model_rows *scorer, const ride_rows *rows, void *scratch);
+
+#endif
