@@ -2,6 +2,7 @@
  * first bytes what they are; names of files are not asked. */
 #include "lib/hash.h"
 #include "models/lightgbm.h"
+#include "models/onnx.h"
 #include "models/sklearn.h"
 #include "models/xgboost.h"
 
@@ -95,6 +96,14 @@ static ride_status parse_document(ride_model_reader *reader, const void *data, s
     return ride_xgboost_read(reader, &document);
 }
 
+/* Formats that are no JSON document. */
+typedef struct format {
+    bool (*recognises)(const void *data, size_t bytes);
+    ride_status (*read)(ride_model_reader *reader, const void *data, size_t bytes, ride_arena *values);
+} format;
+static const format formats[] = {{ride_lightgbm_recognises, ride_lightgbm_read},
+                                 {ride_onnx_recognises, ride_onnx_read}};
+
 ride_status ride_model_parse(const char *path, const void *data, size_t bytes, const ride_model_options *options,
                              ride_model **out, ride_diagnostics *findings) {
     static const ride_model_options none = {0};
@@ -108,13 +117,15 @@ ride_status ride_model_parse(const char *path, const void *data, size_t bytes, c
         return ride_model_finding(&reader, "raise the limit if the model is yours", "%zu bytes, at most %llu", bytes,
                                   (unsigned long long)limits.bytes_max);
     if (bytes == 0) return ride_model_finding(&reader, NULL, "the file is empty");
-    const bool is_lightgbm = ride_lightgbm_recognises(data, bytes);
-    if (!is_lightgbm && !looks_json(data, bytes)) {
+    const format *known = NULL;
+    for (size_t i = 0; i < sizeof formats / sizeof *formats && known == NULL; i++)
+        if (formats[i].recognises(data, bytes)) known = &formats[i];
+    if (known == NULL && !looks_json(data, bytes)) {
         bool zipped = bytes >= 4 && (memcmp(data, "\x1f\x8b", 2) == 0 || memcmp(data, "\x28\xb5\x2f\xfd", 4) == 0);
         if (zipped) return ride_model_finding(&reader, "unpack it first", "a compressed file");
         return ride_model_finding(
             &reader, "if it is XGBoost's old binary format, load it with XGBoost 1.x to 3.0 and save it as model.json",
-            "neither JSON nor UBJSON nor LightGBM's text");
+            "neither JSON nor UBJSON nor LightGBM's text nor ONNX");
     }
     ride_arena *values = NULL, *arena = NULL;
     ride_error err;
@@ -130,8 +141,7 @@ ride_status ride_model_parse(const char *path, const void *data, size_t bytes, c
         reader.model->best_iteration = -1;
         reader.model->file_bytes = bytes;
         ride_sha256(data, bytes, reader.model->hash);
-        st = is_lightgbm ? ride_lightgbm_read(&reader, data, bytes, values)
-                         : parse_document(&reader, data, bytes, values);
+        st = known != NULL ? known->read(&reader, data, bytes, values) : parse_document(&reader, data, bytes, values);
         if (st == RIDE_OK) st = ride_diagnostics_status(findings);
     }
     ride_arena_destroy(values);

@@ -30,7 +30,8 @@ static ride_status check_header(const ride_bundle *bundle, const ride_forest_hea
         return ride_fail(err, RIDE_E_CORRUPT, "forest: number types %u, %u", h->input_number, h->sum_number);
     if (h->link < RIDE_FOREST_LINK_NONE || h->link >= RIDE_FOREST_LINKS || h->flags != 0)
         return ride_fail(err, RIDE_E_CORRUPT, "forest: link %u, flags %#x", h->link, h->flags);
-    if (h->link >= RIDE_FOREST_LINK_LOGISTIC && h->sum_number != RIDE_FOREST_F64)
+    const int of_doubles = h->link >= RIDE_FOREST_LINK_LOGISTIC && h->link != RIDE_FOREST_LINK_LOGISTIC_FOLDED;
+    if (of_doubles && h->sum_number != RIDE_FOREST_F64)
         return ride_fail(err, RIDE_E_CORRUPT, "forest: link %u of floats", h->link);
     const int has_scale = h->link == RIDE_FOREST_LINK_LOGISTIC;
     if (!isfinite(h->link_scale) || (has_scale ? h->link_scale <= 0.0 : h->link_scale != 0.0))

@@ -50,6 +50,8 @@ typedef enum ride_forest_link {
         8, /* 2^(-x / link_scale): x the mean path length, link_scale that of a random search tree */
     RIDE_FOREST_LINK_SOFTMAX_ZERO = 9, /* softmax over the outputs that are not zero; zeros stay (ONNX) */
     RIDE_FOREST_LINK_PROBIT = 10,      /* the normal quantile, as ONNX Runtime computes it */
+    RIDE_FOREST_LINK_LOGISTIC_FOLDED =
+        11, /* in float, each output: p = 1 / (1 + exp(-|x|)), and 1 - p where x < 0, as ONNX Runtime computes it */
     RIDE_FOREST_LINKS,
 } ride_forest_link;
 

@@ -27,6 +27,12 @@ RIDE_HD static inline double ride_logistic_f64(double x, double scale) {
     return 1.0 / (1.0 + ride_exp_row(-scale * x));
 }
 
+/* ONNX Runtime's, of floats whatever the sum is. What is lost in 1 - p is part of it. */
+RIDE_HD static inline float ride_logistic_folded_f32(float x) {
+    const float p = 1.0f / (1.0f + ride_exp_f32(x < 0.0f ? x : -x));
+    return x < 0.0f ? 1.0f - p : p;
+}
+
 /* log(1 + exp(x)); what 1 + e has lost of e is made up for by the ratio. */
 RIDE_HD static inline double ride_softplus_f64(double x) {
     const double e = ride_exp_row(x), sum = 1.0 + e;
@@ -81,6 +87,7 @@ RIDE_HD static inline void ride_link_row(double *values, const ride_forest_heade
             values[i] = is_float ? (double)ride_sigmoid_f32((float)x) : ride_sigmoid_f64(x);
             break;
         case RIDE_FOREST_LINK_LOGISTIC: values[i] = ride_logistic_f64(x, h->link_scale); break;
+        case RIDE_FOREST_LINK_LOGISTIC_FOLDED: values[i] = (double)ride_logistic_folded_f32((float)x); break;
         case RIDE_FOREST_LINK_EXP: values[i] = ride_exp_row(x); break;
         case RIDE_FOREST_LINK_SIGNED_SQUARE: values[i] = x < 0.0 ? -(x * x) : x * x; break;
         case RIDE_FOREST_LINK_SOFTPLUS: values[i] = ride_softplus_f64(x); break;

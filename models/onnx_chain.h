@@ -1,0 +1,37 @@
+/* models/onnx_chain.h: a chain of nodes on its way into the model. Internal to models/. */
+#ifndef RIDE_MODELS_ONNX_CHAIN_H
+#define RIDE_MODELS_ONNX_CHAIN_H
+#include "models/onnx.h"
+
+/* One node of the chain: which of its inputs holds the row, and which output goes on. */
+typedef struct onnx_link {
+    const onnx_node *node;
+    uint32_t input, output;
+    bool is_complement; /* a Concat of 1 - p and p: the row goes through */
+} onnx_link;
+
+typedef struct onnx_chain {
+    onnx_file file;
+    onnx_link *links; /* from the input to the output */
+    uint32_t links_count;
+    /* the value that goes through it */
+    ride_forest_number number;
+    uint32_t width;  /* columns; 0 = not known yet */
+    bool is_rounded; /* it holds numbers of that type already, not only of the row's */
+    bool is_pair;    /* the graph has [1 - p, p] here, and the model p */
+    bool is_second;  /* the graph has two columns here, and the model the second */
+    bool is_answer;  /* link and all: only its form may change */
+    bool has_trees;
+    ride_model_step *steps;
+    uint32_t steps_count, steps_room;
+} onnx_chain;
+
+/* onnx_steps.c */
+/* One node that is no ensemble of trees; `width` is known. */
+ride_status ride_onnx_step(onnx_chain *chain, const onnx_link *link);
+/* How many columns a node takes in, 0 when it takes any. */
+ride_status ride_onnx_step_width(const onnx_chain *chain, const onnx_link *link, uint32_t *out);
+/* The same row in the chain's number: a SELECT of all columns. */
+ride_status ride_onnx_round(onnx_chain *chain, const onnx_node *node);
+
+#endif

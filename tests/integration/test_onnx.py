@@ -1,0 +1,252 @@
+#!/usr/bin/env python3
+"""`ride score` and `ride model check` over ONNX files that are written here: ensembles by the rules of the standard against an obvious walk of the same
+lists in floats, every comparison, NaN both ways, members, several targets, chains of steps; and what is wrong is refused by name. Where the shared data
+are, the onnx project's own cases too."""
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+np.seterr(over="ignore")
+TOP = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "tests/support"))
+from onnx_file import DOUBLE, FLOAT, INT64, STRING, UINT8, Tensor, model, node  # noqa: E402
+
+RIDE = os.environ.get("RIDE_BIN", str(TOP / "build/release/bin/ride"))
+CASES = Path(os.environ.get("RIDE_SHARED_DIR", TOP.parent / "shared")) / "data/models/onnx-tree-ensemble/cases.json"
+ML = "ai.onnx.ml"
+TESTS = {"BRANCH_LEQ": lambda x, t: x <= t, "BRANCH_LT": lambda x, t: x < t, "BRANCH_GTE": lambda x, t: x >= t, "BRANCH_GT": lambda x, t: x > t,
+         "BRANCH_EQ": lambda x, t: x == t, "BRANCH_NEQ": lambda x, t: x != t}
+MODES = list(TESTS)
+
+
+def scored(folder, content, rows, raw=True, names=None):
+    (folder / "m.onnx").write_bytes(content)
+    text = [",".join(names or [f"c{k}" for k in range(len(rows[0]))])] + [",".join("" if np.isnan(v) else repr(float(v)) for v in row) for row in rows]
+    (folder / "rows.csv").write_text("\n".join(text) + "\n")
+    done = subprocess.run([RIDE, "score", "--model", folder / "m.onnx", "--input", folder / "rows.csv", "--output", "-"] + ["--raw"] * raw, capture_output=True,
+                          text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr)
+    return np.array([[float(cell) for cell in line.split(",")] for line in done.stdout.split()])
+
+
+def refused(folder, content, what):
+    (folder / "bad.onnx").write_bytes(content)
+    done = subprocess.run([RIDE, "model", "check", folder / "bad.onnx"], capture_output=True, text=True, check=False)
+    assert done.returncode == 65 and what in done.stderr, f"{what}: exit {done.returncode}, {done.stderr}"
+
+
+# ---- ensembles ----
+
+def random_trees(r, count, width, targets, modes, tracks):
+    """Lists as TreeEnsembleRegressor has them."""
+    d = {f"nodes_{k}": [] for k in ("treeids", "nodeids", "featureids", "truenodeids", "falsenodeids", "values", "modes")}
+    d["nodes_missing_value_tracks_true"] = []
+    d |= {f"target_{k}": [] for k in ("treeids", "nodeids", "ids", "weights")}
+    for tree in range(count):
+        ids = list(range(200))
+        r.shuffle(ids)  # numbers of nodes are names, not places
+
+        def grow(depth):
+            here = ids.pop()
+            leaf = depth == 0 or r.random() < 0.15
+            at = len(d["nodes_treeids"])
+            for key, v in (("treeids", tree), ("nodeids", here), ("featureids", 0 if leaf else r.randrange(width)), ("truenodeids", 0), ("falsenodeids", 0),
+                           ("values", 0.0 if leaf else float(np.float32(r.choice([r.gauss(0, 1), r.randrange(4), 0.0, -0.0, 1e-42])))),
+                           ("modes", "LEAF" if leaf else r.choice(modes))):
+                d[f"nodes_{key}"].append(v)
+            d["nodes_missing_value_tracks_true"].append(r.randrange(2) if tracks else 0)
+            if leaf:
+                for target in sorted(r.sample(range(targets), r.randrange(1, targets + 1))):
+                    for key, v in (("treeids", tree), ("nodeids", here), ("ids", target), ("weights", float(np.float32(r.gauss(0, 1))))):
+                        d[f"target_{key}"].append(v)
+            else:
+                d["nodes_truenodeids"][at], d["nodes_falsenodeids"][at] = grow(depth - 1), grow(depth - 1)
+            return here
+        grow(r.randrange(0, 5))
+    return d
+
+
+def walked(d, x, targets, number=np.float32):
+    """Margins of one row: the lists taken literally."""
+    index = {(t, n): i for i, (t, n) in enumerate(zip(d["nodes_treeids"], d["nodes_nodeids"]))}
+    sums = [number(0)] * targets
+    for tree in dict.fromkeys(d["nodes_treeids"]):
+        i = d["nodes_treeids"].index(tree)
+        while d["nodes_modes"][i] != "LEAF":
+            v = number(x[d["nodes_featureids"][i]])
+            yes = TESTS[d["nodes_modes"][i]](v, number(d["nodes_values"][i])) or (np.isnan(v) and d["nodes_missing_value_tracks_true"][i] == 1)
+            i = index[tree, d["nodes_truenodeids" if yes else "nodes_falsenodeids"][i]]
+        for t, n, k, w in zip(*(d[f"target_{key}"] for key in ("treeids", "nodeids", "ids", "weights"))):
+            if t == tree and n == d["nodes_nodeids"][i]:
+                sums[k] = number(sums[k] + number(w))
+    return sums
+
+
+def random_rows(r, d, width, count, number):
+    near = [number(v) for v in d["nodes_values"]]
+    near += [np.nextafter(v, number(9)) for v in near] + [np.nextafter(v, number(-9)) for v in near]
+    odd = [np.nan, 1e39, -1e39, 0.0, -0.0, 1e-45, 3.4e38]  # 1e39 is infinite as a float
+    return [[float(r.choice([r.gauss(0, 1), r.randrange(-1, 5), r.choice(odd), r.choice(near)])) for _ in range(width)] for _ in range(count)]
+
+
+def ensembles(folder):
+    for seed in range(60):
+        r = random.Random(seed)
+        number = r.choice([np.float32, np.float64])
+        width, targets = r.randrange(1, 5), r.choice([1, 1, 1, 3])
+        modes = r.choice([["BRANCH_LEQ"], ["BRANCH_LT"], ["BRANCH_GTE"], ["BRANCH_GT"], ["BRANCH_EQ", "BRANCH_NEQ"], MODES])
+        d = random_trees(r, r.choice([1, 3, 20]), width, targets, modes, r.random() < 0.5)
+        lists = dict(d)
+        if number is np.float64:
+            lists["nodes_values_as_tensor"], lists["target_weights_as_tensor"] = (Tensor(lists.pop(k), DOUBLE) for k in ("nodes_values", "target_weights"))
+        content = model([node("TreeEnsembleRegressor", ["X"], ["Y"], domain=ML, n_targets=targets, **lists)],
+                        [("X", DOUBLE if number is np.float64 else FLOAT, width)], [("Y", FLOAT, targets)])
+        rows = random_rows(r, d, width, 80, number)
+        got = scored(folder, content, rows)
+        want = np.array([walked(d, row, targets, number) for row in rows])
+        assert (got.astype(number) == want).all(), f"seed {seed}: row {np.argwhere(got.astype(number) != want)[0]}"
+    return 60
+
+
+# ---- refusals ----
+
+STUMP = {"n_targets": 1, "nodes_treeids": [0, 0, 0], "nodes_nodeids": [0, 1, 2], "nodes_featureids": [0, 0, 0], "nodes_modes": ["BRANCH_LEQ", "LEAF", "LEAF"],
+         "nodes_values": [0.5, 0.0, 0.0], "nodes_truenodeids": [1, 0, 0], "nodes_falsenodeids": [2, 0, 0], "target_treeids": [0, 0], "target_nodeids": [1, 2],
+         "target_ids": [0, 0], "target_weights": [1.0, -2.5]}
+CLASSES = {k.replace("target_", "class_"): v for k, v in STUMP.items() if k != "n_targets"} | {"classlabels_int64s": [0, 1]}
+FIVE = {"n_targets": 1, "tree_roots": [0], "nodes_featureids": [0], "nodes_truenodeids": [0], "nodes_trueleafs": [1], "nodes_falsenodeids": [1], "nodes_falseleafs": [1],
+        "nodes_modes": Tensor([0], UINT8), "nodes_splits": Tensor([0.5]), "leaf_targetids": [0, 0], "leaf_weights": Tensor([1.0, -2.5])}
+X, Y = [("X", FLOAT, 1)], [("Y", FLOAT, 1)]
+
+
+def stump(inputs=None, outputs=None, **change):
+    return model([node("TreeEnsembleRegressor", ["X"], ["Y"], domain=ML, name="trees", **(STUMP | change))], inputs or X, outputs or Y)
+
+
+def five(**change):
+    return model([node("TreeEnsemble", ["X"], ["Y"], domain=ML, **(FIVE | change))], X, Y, opset_ml=5)
+
+
+def classes(**change):
+    return model([node("TreeEnsembleClassifier", ["X"], ["L", "Y"], domain=ML, **(CLASSES | change))], X, [("L", INT64, 0), ("Y", FLOAT, 2)])
+
+
+def refusals(folder):
+    good = stump()
+    assert (scored(folder, good, [[0.5], [0.6]]) == [[1.0], [-2.5]]).all()
+    assert (scored(folder, five(), [[0.5], [0.6]]) == [[1.0], [-2.5]]).all()
+    cases = [
+        (stump(nodes_treeids=[0, 0]), "nodes_nodeids: 3 entries for 2 nodes"),
+        (stump(nodes_nodeids=[0, 1, 1]), "two nodes 1"),
+        (stump(nodes_nodeids=[0, 1, 7]), "a child that is not there"),
+        (stump(nodes_treeids=[0, 1, 0], nodes_nodeids=[0, 0, 1]), "do not stand together"),
+        (stump(nodes_truenodeids=[0, 0, 0]), "reached twice"),
+        (stump(nodes_truenodeids=[2, 0, 0]), "reached twice"),
+        (stump(nodes_featureids=[1, 0, 0]), "input that the model has not"),
+        (stump(nodes_featureids=[-1, 0, 0]), "nodes_featureids: -1"),
+        (stump(nodes_modes=["BRANCH_MAYBE", "LEAF", "LEAF"]), "`BRANCH_MAYBE` is not known"),
+        (stump(nodes_values=[float("nan"), 0.0, 0.0]), "threshold that is no number"),
+        (stump(target_weights=[1.0, float("inf")]), "finite"),
+        (stump(target_weights=[1.0]), "lists of weights differ"),
+        (stump(target_nodeids=[1, 1]), "leaf without a weight"),
+        (stump(target_ids=[0, 1]), "target or class 1 of 1"),
+        (stump(target_nodeids=[1, 9]), "which is not there"),
+        (stump(target_treeids=[0, 0, 0], target_nodeids=[1, 2, 2], target_ids=[0, 0, 0], target_weights=[1.0, 2.0, 3.0]), "two weights for one output"),
+        (stump(n_targets=0), "n_targets"),
+        (stump(n_targets=10**9), "n_targets"),
+        (stump(base_values=[1.0, 2.0]), "base_values: 2 for 1"),
+        (stump(base_values=[float("inf")]), "base_values: inf"),
+        (stump(aggregate_function="MOST"), "aggregate_function: not known"),
+        (stump(post_transform="SIGMOID"), "post_transform: not known"),
+        (stump(nodes_missing_value_tracks_true=[1]), "nodes_missing_value_tracks_true: 1 entries"),
+        (stump(nodes_values=None, nodes_values_as_tensor=Tensor([0.5, 0.0, 0.0], DOUBLE)), "where the input is a tensor of floats"),
+        (stump(nodes_values=None, nodes_values_as_tensor=Tensor([0.5, 0.0, 0.0], shape=[4])), "its shape says 4 numbers"),
+        (stump(inputs=[("X", STRING, 1)]), "no tensor of numbers"),
+        (stump(inputs=[("Z", FLOAT, 1)]), "nothing gives `X`"),
+        (stump(outputs=[("Y", INT64, 1)]), "no output of scores"),
+        (stump(outputs=[("Y", FLOAT, 1), ("Z", FLOAT, 1)]), "two outputs of scores, `Y` and `Z`"),
+        (five(tree_roots=[1]), "tree_roots: 1"),
+        (five(tree_roots=[0, 0]), "tree_roots: 0"),
+        (five(nodes_trueleafs=[0]), "reached twice"),
+        (five(nodes_falsenodeids=[2]), "a child that is not there"),
+        (five(nodes_modes=Tensor([7], UINT8)), "nodes_modes: 7"),
+        (five(nodes_modes=Tensor([6], UINT8)), "without membership_values"),
+        (five(membership_values=Tensor([1.0])), "more sets than tests"),
+        (five(leaf_targetids=[0, 1]), "no target 1"),
+        (five(leaf_targetids=[0]), "leaf_targetids: 1 entries"),
+        (five(post_transform=1), "the other way round"),
+        (five(nodes_splits=Tensor([float("nan")])), "threshold that is no number"),
+        (classes(base_values=[1.0, 2.0]), "two base_values for two classes"),
+        (classes(class_ids=[0, 1]), "without a weight for the second class"),
+        (classes(classlabels_int64s=None), "0 class labels"),
+        (model([node("Scan", ["X"], ["Y"], name="loop")], X, Y), "node 0 `loop` (Scan): this operator is not supported"),
+        (model([node("Add", ["X", "Z"], ["Y"])], X + [("Z", FLOAT, 1)], Y), "it joins `X` and `Z`"),
+        (model([node("Identity", ["Y"], ["Y"])], X, Y), "a cycle"),
+        (model([node("Identity", ["X"], ["Y"])], X, Y), "there is no model in it"),
+        (model([node("Relu", ["X"], ["Y"])], X, Y), "does not follow a layer"),
+        (b"\x08\x09", "without a graph"),
+        (good[:-3], "seems cut short" if len(good) else ""),
+        (good[:40], "cut short"),
+    ]
+    for content, what in cases:
+        refused(folder, content, what)
+    return len(cases)
+
+
+# ---- the onnx project's own cases ----
+
+def numbers(x):
+    return [[float("nan") if v is None else v for v in row] for row in x]
+
+
+def case_model(cases, case):
+    d = cases["regressor"]
+    leaf = d["leaf"]
+    lists = {k: d[k] for k in d if k.startswith(("nodes_", "target_")) and k != "target_weights_unique"}
+    lists["nodes_modes"] = ["LEAF" if is_leaf else case["rule"] for is_leaf in leaf]
+    if case["weights"] == "unique":
+        lists["target_weights"] = d["target_weights_unique"]
+    return model([node("TreeEnsembleRegressor", ["X"], ["Y"], domain=ML, n_targets=1, aggregate_function=case["aggregate"], **lists)], [("X", FLOAT, 3)], [("Y", FLOAT, 1)])
+
+
+def v5_model(case):
+    modes = ["LEQ", "LT", "GTE", "GT", "EQ", "NEQ", "MEMBER"]
+    lists = {k: case[k] for k in case if k.startswith("nodes_") and k not in ("nodes_modes", "nodes_splits")}
+    lists |= {"tree_roots": case["tree_roots"], "leaf_targetids": case["leaf_targetids"], "n_targets": case["n_targets"],
+              "nodes_modes": Tensor([modes.index(m) for m in case["nodes_modes"]], UINT8), "leaf_weights": Tensor(case["leaf_weights"], DOUBLE),
+              "nodes_splits": Tensor([float("nan") if v is None else v for v in case["nodes_splits"]], DOUBLE)}
+    if "membership" in case:
+        lists["membership_values"] = Tensor([v for m in case["membership"] for v in m + [float("nan")]], DOUBLE)
+    width = len(case["x"][0])
+    return model([node("TreeEnsemble", ["X"], ["Y"], domain=ML, aggregate_function=1, **lists)], [("X", DOUBLE, width)], [("Y", DOUBLE, 0)], opset_ml=5)
+
+
+def shared(folder):
+    cases = json.loads(CASES.read_text())
+    for case in cases["regressor_cases"]:
+        got = scored(folder, case_model(cases, case), numbers(case["x"]), raw=case["aggregate"] != "AVERAGE")
+        assert [f"{v:.6g}" for v in got[:, 0]] == [f"{v:.6g}" for v in case["expected"]], f"{case}: {got}"
+    for case in cases["tree_ensemble_v5"]:
+        got = scored(folder, v5_model(case), numbers(case["x"]))
+        assert (got == np.array(case["expected"])).all(), f"{case['source']}: {got}"
+    return len(cases["regressor_cases"]) + len(cases["tree_ensemble_v5"])
+
+
+def main():
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        print(f"{ensembles(folder)} random ensembles: the margins of the lists taken literally, to the bit")
+        print(f"{refusals(folder)} files refused by name")
+        print(f"{shared(folder)} cases of the onnx project" if CASES.exists() else f"the onnx project's cases are not here: no {CASES}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
