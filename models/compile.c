@@ -1,313 +1,322 @@
-/* models/compile.c: the compiler from IR to the layout of forest.h. It re-lays each tree breadth first (which drops what the
- * trainer pruned), puts a tree's weight into its leaves with one float product as DART does, and turns category sets to bits. */
+/* models/compile.c: the compiler from models to the layouts of forest.h, network.h and ensemble.h. One plain forest is laid as such; everything else
+ * as an ensemble, of one member if need be. */
 #include "models/compile.h"
 
+#include "base/number.h"
+#include "models/compile_internal.h"
+
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { CATEGORY_WORDS_MAX = 1 << 24, LIST_BYTES = 400 };
-static const uint32_t none = UINT32_MAX;
-
-typedef struct compiler {
-    const ride_model *model;
-    const ride_model_source *vector; /* NULL = no plan */
-    uint32_t vector_count;
-    ride_diagnostics *findings;
-    uint32_t *inputs; /* vector entry of each input */
-    ride_forest_tree *trees;
-    ride_forest_node *nodes;
-    uint32_t nodes_count;
-    double *covers; /* of nodes */
-    bool has_covers;
-    uint32_t *words;
-    uint32_t words_count, words_count_max;
-    uint32_t *queue;  /* old index of each new node of a tree */
-    uint32_t **codes; /* per input: the vector's code of each of the model's categories, or none; NULL = as they are */
-    uint32_t depth_max;
-} compiler;
-
-static ride_status no_memory(compiler *c) {
+ride_status ride_compile_no_memory(ride_compiler *c) {
     return ride_diagnose(c->findings, RIDE_E_MEMORY, NULL, 0, 0, NULL, "no memory to compile the model");
 }
 
-/* "a, b, c … (41)": names up to the room. */
-static void list_names(char *text, uint32_t count, const char *(*name_of)(const void *, uint32_t), const void *of) {
-    size_t at = 0;
-    text[0] = '\0';
-    for (uint32_t i = 0; i < count; i++) {
-        const char *name = name_of(of, i);
-        int more = snprintf(text + at, LIST_BYTES - at, "%s%s", i > 0 ? ", " : "", name != NULL ? name : "?");
-        if (more < 0 || at + (size_t)more >= LIST_BYTES - 24) {
-            snprintf(text + at, LIST_BYTES - at, " … (%u)", count);
-            return;
-        }
-        at += (size_t)more;
-    }
-}
-static const char *name_of_input(const void *of, uint32_t i) { return ((const ride_model *)of)->inputs[i].name; }
-static const char *name_of_source(const void *of, uint32_t i) { return ((const ride_model_source *)of)[i].name; }
-
-static ride_status refuse_mismatch(compiler *c, const char *why) {
-    char wants[LIST_BYTES], has[LIST_BYTES];
-    if (c->model->has_names) list_names(wants, c->model->inputs_count, name_of_input, c->model);
-    else snprintf(wants, sizeof wants, "%u inputs without names", c->model->inputs_count);
-    list_names(has, c->vector_count, name_of_source, c->vector);
-    return ride_diagnose(c->findings, RIDE_E_MODEL, NULL, 0, 0, "name the model's features in `vector`",
-                         "%s; the model wants: %s; the vector has: %s", why, wants, has);
+ride_status ride_compile_fault(ride_compiler *c, const char *advice, const char *format, ...) {
+    const bool is_manifest = c->ensemble->is_manifest && c->member != NULL;
+    const uint32_t line = is_manifest ? c->member->line : 0, column = is_manifest ? c->member->column : 0;
+    char text[1400];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    return ride_diagnose(c->findings, RIDE_E_MODEL, is_manifest ? c->ensemble->path : NULL, line, column, advice,
+                         "%s%.60s%s%s", is_manifest ? "member `" : "", is_manifest ? c->member->name : "",
+                         is_manifest ? "`: " : "", text);
 }
 
-typedef struct named {
-    const char *name;
-    uint32_t index;
-} named;
-static int compare_named(const void *a, const void *b) {
-    return strcmp(((const named *)a)->name, ((const named *)b)->name);
-}
-
-static ride_status match_inputs(compiler *c) {
-    const ride_model *model = c->model;
-    char why[160];
-    if (!model->has_names) {
-        if (model->inputs_count != c->vector_count)
-            return refuse_mismatch(c, "the model has no names and another number of inputs");
-        for (uint32_t i = 0; i < model->inputs_count; i++) c->inputs[i] = i;
-        return RIDE_OK;
-    }
-    named *sorted = malloc((c->vector_count + 1) * sizeof *sorted);
-    if (sorted == NULL) return no_memory(c);
-    for (uint32_t i = 0; i < c->vector_count; i++) sorted[i] = (named){c->vector[i].name, i};
-    qsort(sorted, c->vector_count, sizeof *sorted, compare_named);
-    uint32_t missing = 0, first = 0;
-    for (uint32_t i = 0; i < model->inputs_count; i++) {
-        named key = {model->inputs[i].name, 0};
-        const named *found = bsearch(&key, sorted, c->vector_count, sizeof *sorted, compare_named);
-        if (found != NULL) c->inputs[i] = found->index;
-        else if (missing++ == 0) first = i;
-    }
-    free(sorted);
-    if (missing == 0) return RIDE_OK;
-    snprintf(why, sizeof why, "the vector lacks %u of the model's features, first `%.80s`", missing,
-             model->inputs[first].name);
-    return refuse_mismatch(c, why);
-}
-
-/* Then codes are the trainer's, in an order of its own. */
-static bool has_names_of_categories(const ride_model *model) {
-    for (uint32_t i = 0; i < model->inputs_count; i++)
-        if (model->inputs[i].categories != NULL) return true;
-    return false;
-}
-
-/* Translation of one input's category codes from the model's to the vector's. */
-static ride_status match_categories(compiler *c, uint32_t input_index) {
-    const ride_model_input *input = &c->model->inputs[input_index];
-    const ride_model_source *source = &c->vector[c->inputs[input_index]];
-    if (!input->is_category && source->categories != NULL && has_names_of_categories(c->model))
-        return ride_diagnose(c->findings, RIDE_E_MODEL, NULL, 0, 0, "make it a categorical feature of the model",
-                             "`%.80s` is a category, which the model tests as a number whose codes are not known",
-                             source->name);
-    if (!input->is_category || input->categories == NULL || source->categories == NULL) return RIDE_OK;
-    uint32_t *codes = malloc(input->categories_count * sizeof *codes);
-    if (codes == NULL) return no_memory(c);
-    c->codes[input_index] = codes;
-    for (uint32_t i = 0; i < input->categories_count; i++) codes[i] = none;
-    ride_status st = RIDE_OK;
-    for (uint32_t k = 0; k < source->categories_count; k++) {
-        uint32_t i = 0;
-        while (i < input->categories_count && strcmp(input->categories[i], source->categories[k]) != 0) i++;
-        if (i < input->categories_count) codes[i] = k;
-        else
-            st = ride_diagnose(c->findings, RIDE_E_MODEL, NULL, 0, 0, NULL,
-                               "the model never saw the category `%.80s` of `%.80s`", source->categories[k],
-                               source->name);
-    }
-    return st;
-}
-
-static ride_status add_set(compiler *c, const ride_model_node *node, ride_forest_set *out) {
-    const ride_model_set *set = &c->model->sets[node->set];
-    const uint32_t *members = &c->model->set_members[set->members_first];
-    uint32_t input = node->input & RIDE_NODE_INPUT_MASK;
-    const uint32_t *codes = c->codes != NULL ? c->codes[input] : NULL;
-    uint32_t greatest = 0;
-    *out = (ride_forest_set){.words_first = c->words_count};
-    for (int pass = 0; pass < 2; pass++) {
-        for (uint32_t i = 0; i < set->members_count; i++) {
-            uint32_t code = members[i];
-            if (codes != NULL) {
-                code = code < c->model->inputs[input].categories_count ? codes[code] : none;
-                if (code == none) continue; /* the vector never gives it */
-            }
-            if (pass == 0 && code / 32 + 1 > greatest) greatest = code / 32 + 1;
-            if (pass == 1) c->words[out->words_first + code / 32] |= 1u << (code % 32);
-        }
-        if (pass == 1) break;
-        if (greatest > CATEGORY_WORDS_MAX - c->words_count)
-            return ride_diagnose(c->findings, RIDE_E_MODEL, NULL, 0, 0, NULL, "category sets of more than %u MiB",
-                                 CATEGORY_WORDS_MAX / (1 << 18));
-        if (c->words_count + greatest > c->words_count_max) {
-            uint32_t more = 2 * (c->words_count + greatest) + 64;
-            uint32_t *words = realloc(c->words, more * sizeof *words);
-            if (words == NULL) return no_memory(c);
-            c->words = words;
-            c->words_count_max = more;
-        }
-        if (greatest > 0) memset(c->words + c->words_count, 0, greatest * sizeof *c->words);
-        out->words_count = greatest;
-        c->words_count += greatest;
-    }
-    return RIDE_OK;
-}
-
-/* Is it said of all trees that test anything how much came to each node? */
-static bool has_covers(const ride_model *model) {
-    for (uint32_t t = 0; t < model->trees_count; t++) {
-        const ride_model_node *nodes = &model->nodes[model->trees[t].nodes_first];
-        if ((nodes[0].input & RIDE_NODE_LEAF) == 0 && !(nodes[0].cover > 0.0)) return false;
-        for (uint32_t i = 0; i < model->trees[t].nodes_count; i++)
-            if (!(nodes[i].cover >= 0.0) || !isfinite(nodes[i].cover)) return false;
-    }
+bool ride_compile_reserve(ride_compile_part *part, uint64_t bytes) {
+    if (bytes <= part->bytes_max - part->bytes) return true;
+    const uint64_t bytes_max = part->bytes + bytes;
+    uint8_t *grown = realloc(part->data, bytes_max);
+    if (grown == NULL) return false;
+    part->data = grown;
+    part->bytes_max = bytes_max;
     return true;
 }
 
-static ride_status lay_tree(compiler *c, uint32_t tree_index) {
-    const ride_model_tree *tree = &c->model->trees[tree_index];
-    const ride_model_node *old_nodes = &c->model->nodes[tree->nodes_first];
-    ride_forest_node *nodes = &c->nodes[c->nodes_count];
-    uint32_t tail = 1, level_end = 1, depth = 0, i = 0;
-    c->queue[0] = 0;
-    for (; i < tail; i++) {
-        if (i == level_end) {
-            level_end = tail;
-            depth++;
-        }
-        const ride_model_node *old = &old_nodes[c->queue[i]];
-        nodes[i] = (ride_forest_node){.input = old->input};
-        c->covers[c->nodes_count + i] = old->cover;
-        if (old->input & RIDE_NODE_LEAF) {
-            nodes[i].u.leaf = c->model->sum_number == RIDE_FOREST_F32
-                                  ? (double)((float)old->value * (float)tree->weight)
-                                  : old->value * tree->weight;
-            if (!isfinite(nodes[i].u.leaf))
-                return ride_diagnose(c->findings, RIDE_E_MODEL, NULL, 0, 0, NULL, "tree %u: a weighted leaf overflows",
-                                     tree_index);
-            continue;
-        }
-        if (old->input & RIDE_NODE_SET) RIDE_TRY(add_set(c, old, &nodes[i].u.set));
-        else nodes[i].u.threshold = old->value;
-        nodes[i].left = tail;
-        c->queue[tail++] = old->left;
-        c->queue[tail++] = old->right;
+void *ride_compile_add(ride_compile_part *part, uint64_t bytes) {
+    const bool fits = bytes <= part->bytes_max - part->bytes;
+    if (!fits && !ride_compile_reserve(part, bytes + part->bytes + 64)) return NULL; /* twice as much, at least */
+    uint8_t *at = part->data + part->bytes;
+    memset(at, 0, bytes);
+    part->bytes += bytes;
+    return at;
+}
+
+/* Points of a curve into the ensemble's numbers. */
+static ride_status add_points(ride_compiler *c, const double *x, const double *y, uint32_t count,
+                              ride_calibration *out) {
+    out->kind = RIDE_CALIBRATION_CURVE;
+    out->first = (uint32_t)(c->parts[RIDE_SECTION_ENSEMBLE_NUMBERS].bytes / sizeof(double));
+    out->points_count = count;
+    double *to = RIDE_COMPILE_ADD(c, ENSEMBLE_NUMBERS, double, 2 * (uint64_t)count);
+    if (to == NULL) return ride_compile_no_memory(c);
+    for (uint32_t i = 0; i < count; i++) {
+        to[i] = x[i];
+        to[count + i] = y != NULL ? y[i] : count > 1 ? (double)i / (double)(count - 1) : 0.5;
+        if (!isfinite(to[i]) || !isfinite(to[count + i]) || (i > 0 && to[i] < to[i - 1]))
+            return ride_compile_fault(c, NULL, "point %u (%g, %g) is not a number, or below the one before it", i,
+                                      to[i], to[count + i]);
     }
-    c->trees[tree_index] =
-        (ride_forest_tree){.nodes_first = c->nodes_count, .nodes_count = tail, .output = tree->output, .depth = depth};
-    c->nodes_count += tail;
-    if (depth > c->depth_max) c->depth_max = depth;
     return RIDE_OK;
 }
 
-static ride_status add_sections(compiler *c, ride_bundle_builder *builder) {
-    const ride_model *model = c->model;
-    uint8_t head[sizeof(ride_forest_header) + RIDE_FOREST_OUTPUTS_MAX * sizeof(double)];
-    ride_forest_header header = {
-        .forest_version = RIDE_FOREST_VERSION,
-        .trees_count = model->trees_count,
-        .nodes_count = c->nodes_count,
-        .inputs_count = model->inputs_count,
-        .outputs_count = model->outputs_count,
-        .category_words_count = c->words_count,
-        .input_number = model->input_number,
-        .sum_number = model->sum_number,
-        .link = model->link,
-        .link_scale = model->link_scale,
-        .mean_of = model->mean_of,
-        .depth_max = c->depth_max,
-    };
-    snprintf(header.format, sizeof header.format, "%s", model->format);
-    snprintf(header.objective, sizeof header.objective, "%s", model->objective);
-    memcpy(head, &header, sizeof header);
-    memcpy(head + sizeof header, model->base_margins, model->outputs_count * sizeof(double));
-    ride_error err;
-    ride_status st = ride_bundle_builder_add(builder, RIDE_SECTION_FOREST, head,
-                                             sizeof header + model->outputs_count * sizeof(double), &err);
-    if (st == RIDE_OK)
-        st = ride_bundle_builder_add(builder, RIDE_SECTION_FOREST_TREES, c->trees,
-                                     model->trees_count * sizeof *c->trees, &err);
-    if (st == RIDE_OK)
-        st = ride_bundle_builder_add(builder, RIDE_SECTION_FOREST_NODES, c->nodes, c->nodes_count * sizeof *c->nodes,
-                                     &err);
-    if (st == RIDE_OK && c->words_count > 0)
-        st = ride_bundle_builder_add(builder, RIDE_SECTION_FOREST_CATEGORIES, c->words,
-                                     c->words_count * sizeof *c->words, &err);
-    if (st == RIDE_OK && c->has_covers)
-        st = ride_bundle_builder_add(builder, RIDE_SECTION_FOREST_COVERS, c->covers, c->nodes_count * sizeof *c->covers,
-                                     &err);
-    if (st == RIDE_OK && c->vector != NULL && model->inputs_count > 0)
-        st = ride_bundle_builder_add(builder, RIDE_SECTION_FOREST_INPUTS, c->inputs,
-                                     model->inputs_count * sizeof *c->inputs, &err);
-    return st == RIDE_OK ? RIDE_OK : ride_diagnose(c->findings, st, NULL, 0, 0, NULL, "%s", err.what);
+static ride_status add_calibration(ride_compiler *c, const ride_model_calibration *from, ride_calibration *out) {
+    *out = (ride_calibration){.kind = from->kind};
+    if (from->kind == RIDE_CALIBRATION_NONE) return RIDE_OK;
+    if (from->kind == RIDE_CALIBRATION_CURVE) RIDE_TRY(add_points(c, from->x, from->y, from->points_count, out));
+    else if (!isfinite(from->a) || !isfinite(from->b))
+        return ride_compile_fault(c, NULL, "a calibration with a = %g, b = %g", from->a, from->b);
+    else {
+        out->a = from->a;
+        out->b = from->b;
+    }
+    out->of_margin = from->of_margin;
+    return RIDE_OK;
 }
 
-static ride_status compile(compiler *c, ride_bundle_builder *builder) {
-    const ride_model *model = c->model;
-    if (c->vector != NULL) {
-        if (model->outputs_count != 1)
-            return ride_diagnose(c->findings, RIDE_E_MODEL, NULL, 0, 0, "a decision needs a model with one output",
-                                 "the model has %u outputs (%s)", model->outputs_count, model->objective);
-        RIDE_TRY(match_inputs(c));
-        ride_status st = RIDE_OK;
-        for (uint32_t i = 0; i < model->inputs_count; i++) {
-            ride_status one = match_categories(c, i);
-            if (st == RIDE_OK) st = one;
-        }
-        RIDE_TRY(st);
+/* The parts of one member, and its entry when the ensemble has such. */
+static ride_status add_member(ride_compiler *c, const ride_model_member *member, ride_ensemble_member *out,
+                              ride_bundle_builder *builder) {
+    const ride_model *model = member->model;
+    ride_error err;
+    c->member = member;
+    if (model->trees_count == 0 && model->steps_count == 0)
+        return ride_compile_fault(c, NULL, "a model of no trees and no steps");
+    c->inputs = calloc(model->inputs_count + 1, sizeof *c->inputs);
+    c->codes = calloc(model->inputs_count + 1, sizeof *c->codes);
+    ride_status st = c->inputs != NULL && c->codes != NULL ? RIDE_OK : ride_compile_no_memory(c);
+    out->network = out->forest = RIDE_NO_PART;
+    out->weight = member->weight;
+    out->threshold = member->threshold;
+    if (st == RIDE_OK) st = ride_compile_match(c);
+    if (st == RIDE_OK && model->steps_count > 0) {
+        out->network = c->networks_count;
+        st = ride_compile_network(c);
     }
-    for (uint32_t t = 0; t < model->trees_count; t++) RIDE_TRY(lay_tree(c, t));
-    return add_sections(c, builder);
+    if (st == RIDE_OK && model->trees_count > 0) {
+        out->forest = c->forests_count;
+        st = ride_compile_forest(c);
+    }
+    if (st == RIDE_OK) st = add_calibration(c, &member->calibration, &out->calibration);
+    if (st == RIDE_OK && c->ensemble->combine == RIDE_COMBINE_RANK_MEAN && !c->is_stacker)
+        st = add_points(c, member->quantiles, NULL, member->quantiles_count, &out->rank);
+    if (st == RIDE_OK && ride_bundle_builder_string(builder, member->name, &out->name_offset, &err) != RIDE_OK)
+        st = ride_diagnose(c->findings, err.status, NULL, 0, 0, NULL, "%s", err.what);
+    for (uint32_t i = 0; c->codes != NULL && i < model->inputs_count; i++) free(c->codes[i]);
+    free(c->codes);
+    free(c->inputs);
+    c->codes = NULL;
+    c->inputs = NULL;
+    if (!c->is_stacker) c->answers_count += model->outputs_count;
+    return st;
+}
+
+typedef struct valued {
+    double value, member;
+} valued;
+static int compare_valued(const void *a, const void *b) {
+    const double x = ((const valued *)a)->value, y = ((const valued *)b)->value;
+    return x < y ? -1 : x > y;
+}
+
+static ride_status segment_value(ride_compiler *c, const ride_model_segment *segment, uint32_t entry, double *out) {
+    const ride_model_source *source = &c->vector[entry];
+    for (uint32_t k = 0; k < source->categories_count; k++)
+        if (strcmp(source->categories[k], segment->value) == 0) {
+            *out = k;
+            return RIDE_OK;
+        }
+    if (source->categories == NULL && ride_text_to_double(segment->value, strlen(segment->value), out) &&
+        isfinite(*out))
+        return RIDE_OK;
+    return ride_diagnose(c->findings, RIDE_E_MODEL, c->ensemble->path, segment->line, segment->column, NULL,
+                         source->categories != NULL ? "`%.80s` is no category of `%.80s`"
+                                                    : "`%.80s` is no number, which values of `%.80s` are",
+                         segment->value, source->name);
+}
+
+static ride_status add_segments(ride_compiler *c, ride_ensemble_header *h) {
+    const ride_ensemble *ensemble = c->ensemble;
+    const uint32_t count = ensemble->segments_count, entry = ride_compile_entry(c, ensemble->segment_input);
+    if (entry == RIDE_COMPILE_NONE)
+        return ride_diagnose(c->findings, RIDE_E_MODEL, ensemble->path, 0, 0, "name it in `vector`",
+                             "the vector has no `%.80s`, whose value chooses the member", ensemble->segment_input);
+    valued *sorted = calloc(count + 1, sizeof *sorted);
+    ride_status st = sorted != NULL ? RIDE_OK : ride_compile_no_memory(c);
+    for (uint32_t i = 0; sorted != NULL && i < count; i++) {
+        ride_status one = segment_value(c, &ensemble->segments[i], entry, &sorted[i].value);
+        if (st == RIDE_OK) st = one;
+        sorted[i].member = ensemble->segments[i].member;
+    }
+    double *to = st == RIDE_OK ? RIDE_COMPILE_ADD(c, ENSEMBLE_NUMBERS, double, 2 * (uint64_t)count) : NULL;
+    if (st == RIDE_OK && to == NULL) st = ride_compile_no_memory(c);
+    if (st == RIDE_OK) {
+        qsort(sorted, count, sizeof *sorted, compare_valued);
+        h->segment_input = entry;
+        h->segments_first = (uint32_t)(c->parts[RIDE_SECTION_ENSEMBLE_NUMBERS].bytes / sizeof(double)) - 2 * count;
+        h->segments_count = count;
+        h->segment_otherwise = ensemble->segment_otherwise;
+    }
+    for (uint32_t i = 0; st == RIDE_OK && i < count; i++) {
+        to[i] = sorted[i].value;
+        to[count + i] = sorted[i].member;
+        if (i > 0 && sorted[i].value == sorted[i - 1].value)
+            st = ride_diagnose(c->findings, RIDE_E_MODEL, ensemble->path, 0, 0, NULL, "%.17g of `%.80s` twice",
+                               sorted[i].value, ensemble->segment_input);
+    }
+    free(sorted);
+    return st;
+}
+
+static ride_status add_header(ride_compiler *c) {
+    const ride_ensemble *ensemble = c->ensemble;
+    ride_ensemble_header h = {
+        .ensemble_version = RIDE_ENSEMBLE_VERSION,
+        .members_count = ensemble->members_count,
+        .has_stacker = ensemble->has_stacker,
+        .combine = ensemble->combine,
+        .inputs_count = c->vector_count,
+        .outputs_count = ensemble->outputs_count,
+        .answers_count = c->answers_count,
+        .low = ensemble->low,
+        .high = ensemble->high,
+    };
+    c->member = NULL;
+    if (c->answers_count > RIDE_ANSWERS_MAX)
+        return ride_compile_fault(c, NULL, "the members have %u outputs together, at most %d", c->answers_count,
+                                  RIDE_ANSWERS_MAX);
+    for (uint32_t m = ensemble->combine == RIDE_COMBINE_CASCADE; m < ensemble->members_count; m++)
+        h.weights_sum += ensemble->members[m].weight;
+    RIDE_TRY(add_calibration(c, &ensemble->calibration, &h.calibration));
+    if (ensemble->combine == RIDE_COMBINE_SEGMENT) RIDE_TRY(add_segments(c, &h));
+    h.numbers_count = (uint32_t)(c->parts[RIDE_SECTION_ENSEMBLE_NUMBERS].bytes / sizeof(double));
+    ride_ensemble_header *to = RIDE_COMPILE_ADD(c, ENSEMBLE, ride_ensemble_header, 1);
+    if (to == NULL) return ride_compile_no_memory(c);
+    *to = h;
+    return RIDE_OK;
+}
+
+/* Headers say how many there are; the base margins follow those of the forests. */
+static ride_status finish_headers(ride_compiler *c) {
+    for (uint32_t i = 0; i < c->forests_count; i++)
+        RIDE_COMPILE_AT(c, FOREST, ride_forest_header, i)->forests_count = c->forests_count;
+    for (uint32_t i = 0; i < c->networks_count; i++)
+        RIDE_COMPILE_AT(c, NETWORK, ride_network_header, i)->networks_count = c->networks_count;
+    if (c->base_margins.bytes == 0) return RIDE_OK;
+    void *margins = ride_compile_add(&c->parts[RIDE_SECTION_FOREST], c->base_margins.bytes);
+    if (margins == NULL) return ride_compile_no_memory(c);
+    memcpy(margins, c->base_margins.data, c->base_margins.bytes);
+    return RIDE_OK;
+}
+
+static ride_status compile(ride_compiler *c, bool is_plain, ride_bundle_builder *builder) {
+    const ride_ensemble *ensemble = c->ensemble;
+    const uint32_t count = ensemble->members_count + ensemble->has_stacker;
+    if (c->has_plan && ensemble->outputs_count != 1)
+        return ride_compile_fault(c, "a decision needs a model with one output", "the model has %u outputs (%s)",
+                                  ensemble->outputs_count, ensemble->members[0].model->objective);
+    ride_status st = RIDE_OK;
+    for (uint32_t m = 0; m < count; m++) {
+        ride_ensemble_member entry = {0};
+        c->is_stacker = m == ensemble->members_count;
+        ride_status one = add_member(c, &ensemble->members[m], &entry, builder);
+        if (st == RIDE_OK) st = one; /* all members' findings are told */
+        ride_ensemble_member *to = RIDE_COMPILE_ADD(c, ENSEMBLE_MEMBERS, ride_ensemble_member, 1);
+        if (to == NULL) return ride_compile_no_memory(c);
+        *to = entry;
+    }
+    RIDE_TRY(st);
+    if (is_plain) c->parts[RIDE_SECTION_ENSEMBLE_MEMBERS].bytes = 0;
+    else RIDE_TRY(add_header(c));
+    RIDE_TRY(finish_headers(c));
+    ride_error err;
+    for (uint32_t s = 1; s < RIDE_SECTION_LIMIT; s++) {
+        if (c->parts[s].bytes == 0) continue;
+        st = ride_bundle_builder_add(builder, s, c->parts[s].data, c->parts[s].bytes, &err);
+        if (st != RIDE_OK) return ride_diagnose(c->findings, st, NULL, 0, 0, NULL, "%s", err.what);
+    }
+    return RIDE_OK;
+}
+
+/* Nothing that a bundle of one forest could not hold. */
+static bool is_plain_forest(const ride_ensemble *ensemble) {
+    const ride_model_member *only = &ensemble->members[0];
+    return ensemble->combine == RIDE_COMBINE_ONE && only->model->steps_count == 0 &&
+           only->calibration.kind == RIDE_CALIBRATION_NONE && ensemble->calibration.kind == RIDE_CALIBRATION_NONE;
+}
+
+ride_status ride_ensemble_to_bundle(const ride_ensemble *ensemble, const ride_model_source *vector,
+                                    uint32_t vector_count, ride_bundle_builder *builder, ride_diagnostics *findings) {
+    ride_compiler c = {.ensemble = ensemble,
+                       .vector = vector,
+                       .vector_count = vector_count,
+                       .has_plan = vector != NULL,
+                       .findings = findings};
+    const bool is_plain = is_plain_forest(ensemble);
+    ride_model_source *own = NULL;
+    ride_status st = RIDE_OK;
+    if (vector == NULL && !is_plain) { /* the ensemble's own inputs take its place */
+        own = calloc(ensemble->inputs_count + 1, sizeof *own);
+        if (own == NULL) st = ride_compile_no_memory(&c);
+        for (uint32_t i = 0; own != NULL && i < ensemble->inputs_count; i++)
+            own[i] = (ride_model_source){ensemble->inputs[i].name, ensemble->inputs[i].categories,
+                                         ensemble->inputs[i].categories_count};
+        c.vector = own;
+        c.vector_count = ensemble->inputs_count;
+    }
+    if (st == RIDE_OK) st = compile(&c, is_plain, builder);
+    for (uint32_t s = 0; s < RIDE_SECTION_LIMIT; s++) free(c.parts[s].data);
+    free(c.base_margins.data);
+    free(own);
+    return st;
+}
+
+/* A model as an ensemble of one that owns nothing. */
+static ride_ensemble one_of(const ride_model *model, ride_model_member *member) {
+    *member = (ride_model_member){.name = "model", .model = (ride_model *)model, .weight = 1.0};
+    ride_ensemble one = {.combine = RIDE_COMBINE_ONE,
+                         .members = member,
+                         .members_count = 1,
+                         .inputs = model->inputs,
+                         .inputs_count = model->inputs_count,
+                         .has_names = model->has_names,
+                         .outputs_count = model->outputs_count};
+    memcpy(one.hash, model->hash, sizeof one.hash);
+    return one;
 }
 
 ride_status ride_model_to_bundle(const ride_model *model, const ride_model_source *vector, uint32_t vector_count,
                                  ride_bundle_builder *builder, ride_diagnostics *findings) {
-    compiler c = {.model = model, .vector = vector, .vector_count = vector_count, .findings = findings};
-    uint32_t nodes_most = 0;
-    for (uint32_t t = 0; t < model->trees_count; t++)
-        if (model->trees[t].nodes_count > nodes_most) nodes_most = model->trees[t].nodes_count;
-    c.inputs = calloc(model->inputs_count + 1, sizeof *c.inputs);
-    c.codes = vector != NULL ? calloc(model->inputs_count + 1, sizeof *c.codes) : NULL;
-    c.trees = calloc(model->trees_count + 1, sizeof *c.trees);
-    c.nodes = calloc(model->nodes_count + 1, sizeof *c.nodes);
-    c.covers = calloc(model->nodes_count + 1, sizeof *c.covers);
-    c.has_covers = has_covers(model);
-    c.queue = calloc((size_t)nodes_most + 2, sizeof *c.queue);
-    bool ok = c.inputs != NULL && (vector == NULL || c.codes != NULL) && c.trees != NULL && c.nodes != NULL &&
-              c.covers != NULL && c.queue != NULL;
-    ride_status st = ok ? compile(&c, builder) : no_memory(&c);
-    for (uint32_t i = 0; c.codes != NULL && i < model->inputs_count; i++) free(c.codes[i]);
-    free(c.codes);
-    free(c.inputs);
-    free(c.trees);
-    free(c.nodes);
-    free(c.covers);
-    free(c.queue);
-    free(c.words);
-    return st;
+    ride_model_member member;
+    const ride_ensemble one = one_of(model, &member);
+    return ride_ensemble_to_bundle(&one, vector, vector_count, builder, findings);
 }
 
-ride_status ride_model_image(const ride_model *model, uint8_t **image, uint64_t *image_bytes,
-                             ride_diagnostics *findings) {
+ride_status ride_ensemble_image(const ride_ensemble *ensemble, uint8_t **image, uint64_t *image_bytes,
+                                ride_diagnostics *findings) {
     ride_bundle_builder *builder = NULL;
     ride_error err = {0};
     *image = NULL;
     ride_status st = ride_bundle_builder_create(&builder, &err);
     if (st != RIDE_OK) return ride_diagnose(findings, st, NULL, 0, 0, NULL, "%s", err.what);
-    st = ride_model_to_bundle(model, NULL, 0, builder, findings);
+    st = ride_ensemble_to_bundle(ensemble, NULL, 0, builder, findings);
     if (st == RIDE_OK) {
-        ride_bundle_builder_hashes(builder, NULL, model->hash);
+        ride_bundle_builder_hashes(builder, NULL, ensemble->hash);
         st = ride_bundle_builder_build(builder, image, image_bytes, &err);
         if (st != RIDE_OK) ride_diagnose(findings, st, NULL, 0, 0, NULL, "%s", err.what);
     }
     ride_bundle_builder_destroy(builder);
     return st;
+}
+
+ride_status ride_model_image(const ride_model *model, uint8_t **image, uint64_t *image_bytes,
+                             ride_diagnostics *findings) {
+    ride_model_member member;
+    const ride_ensemble one = one_of(model, &member);
+    return ride_ensemble_image(&one, image, image_bytes, findings);
 }

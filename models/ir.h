@@ -6,7 +6,7 @@
 #define RIDE_MODELS_IR_H
 #include "base/arena.h"
 #include "base/error.h"
-#include "kernels/layout/forest.h"
+#include "kernels/layout/network.h"
 
 /* One node of a tree, in the file's own numbering of the tree. */
 typedef struct ride_model_node {
@@ -31,28 +31,7 @@ typedef struct ride_model_tree {
     double weight; /* of its leaves: 1, or DART's */
 } ride_model_tree;
 
-/* What is done to a whole row before the trees see it, or in place of trees: scalers, imputers, the layers of a network. All arithmetic
- * is in the step's number, one operation after the other as written here, so that all backends have the same bits. */
-typedef enum ride_step_kind {
-    RIDE_STEP_IMPUTE = 1,    /* a[i] where x[i] is NaN (or equals b[0], when b is there) */
-    RIDE_STEP_SHIFT_SCALE,   /* (x[i] - a[i]) * b[i] */
-    RIDE_STEP_SHIFT_DIVIDE,  /* (x[i] - a[i]) / b[i] */
-    RIDE_STEP_SCALE_SHIFT,   /* x[i] * a[i] + b[i], rounded twice */
-    RIDE_STEP_NORMALIZE_MAX, /* x / max |x[i]|; a row of zeros stays */
-    RIDE_STEP_NORMALIZE_L1,  /* x / sum |x[i]| */
-    RIDE_STEP_NORMALIZE_L2,  /* x / sqrt(sum x[i]^2) */
-    RIDE_STEP_DENSE, /* y[o] = b[o], then fma(a[o * inputs + i], x[i], y[o]) for i = 0, 1, …; b NULL = 0; then the activation */
-    RIDE_STEP_SELECT, /* y[o] = x[columns[o]] */
-} ride_step_kind;
-
-typedef enum ride_activation {
-    RIDE_ACTIVATION_NONE = 0,
-    RIDE_ACTIVATION_RELU,
-    RIDE_ACTIVATION_SIGMOID,
-    RIDE_ACTIVATION_TANH,
-    RIDE_ACTIVATION_SOFTMAX, /* over the row */
-} ride_activation;
-
+/* See kernels/layout/network.h for what each kind does. */
 typedef struct ride_model_step {
     ride_step_kind kind;
     ride_forest_number number;

@@ -91,8 +91,9 @@ static void cpu_buffer_free(ride_device *device, ride_buffer_kind kind, void *bu
 }
 
 static ride_status cpu_program_supports(const ride_bundle *bundle, ride_error *err) {
+    if (ride_bundle_has_ensemble(bundle)) return ride_fail(err, RIDE_E_UNSUPPORTED, "ensembles and networks");
     if (bundle->plan == NULL)
-        return ride_bundle_has_forest(bundle)
+        return ride_bundle_has_model(bundle)
                    ? RIDE_OK
                    : ride_fail(err, RIDE_E_UNSUPPORTED, "the bundle has neither a feature plan nor a model");
     RIDE_TRY(ride_programs_check(bundle, err));
@@ -130,7 +131,7 @@ static ride_status cpu_program_upload(ride_device *device, const ride_bundle *bu
     memcpy(program->image, bundle->image, bytes);
     RIDE_TRY_GOTO(st, ride_bundle_open(program->image, bytes, &program->bundle, err), fail);
     if (ride_bundle_has_forest(&program->bundle)) {
-        RIDE_TRY_GOTO(st, ride_forest_open(&program->bundle, &program->forest, err), fail);
+        RIDE_TRY_GOTO(st, ride_forest_open(&program->bundle, 0, &program->forest, err), fail);
         RIDE_TRY_GOTO(st, ride_cpu_forest_create(&program->forest, device->isa, &program->engine, err), fail);
     }
     if (program->bundle.plan == NULL) {

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/tile.h"
 #include "kernels/cpu/forest.h"
+#include "kernels/layout/ensemble.h"
 
 typedef struct ride_cpu_scorer ride_cpu_scorer; /* immutable after create: any number of threads */
 

@@ -10,6 +10,8 @@ ride_status ride_cuda_program_supports(const ride_bundle *bundle, ride_error *er
     if (bundle->plan->entities_count > RIDE_CUDA_ENTITIES_MAX)
         return ride_fail(err, RIDE_E_UNSUPPORTED, "%u entities (at most %d)", bundle->plan->entities_count,
                          RIDE_CUDA_ENTITIES_MAX);
+    if (ride_bundle_has_ensemble(bundle))
+        return ride_fail(err, RIDE_E_UNSUPPORTED, "ensembles and networks: only the cpu backend has them");
     RIDE_TRY(ride_programs_check(bundle, err));
     for (uint32_t e = 0; e < bundle->plan->entities_count; e++) {
         ride_cuda_entity entity;
@@ -62,7 +64,7 @@ static ride_status view_make(const ride_program_dev *program, const placement *a
     view->entities = (const ride_cuda_entity *)(program->memory + at->entities);
     if (ride_bundle_has_forest(b)) {
         ride_forest f;
-        RIDE_TRY(ride_forest_open(b, &f, err));
+        RIDE_TRY(ride_forest_open(b, 0, &f, err));
         view->forest = {on_device(b, image, f.header),         on_device(b, image, f.base_margins),
                         on_device(b, image, f.trees),          on_device(b, image, f.nodes),
                         on_device(b, image, f.category_words), on_device(b, image, f.inputs),

@@ -2,7 +2,7 @@
 #ifndef RIDE_KERNELS_CUDA_ROW_H
 #define RIDE_KERNELS_CUDA_ROW_H
 #include "kernels/cuda/entity.h"
-#include "kernels/layout/forest.h"
+#include "kernels/layout/ensemble.h"
 #include "kernels/layout/profile.h"
 #include "kernels/layout/program.h"
 #include "kernels/row/key.h"

@@ -33,7 +33,7 @@ typedef enum ride_section {
     RIDE_SECTION_FOREST = 20, /* ride_forest_header (forest.h), then its arrays */
     RIDE_SECTION_FOREST_TREES = 21,
     RIDE_SECTION_FOREST_NODES = 22,
-    RIDE_SECTION_FOREST_INPUTS = 23, /* uint32_t per model input: index into the vector */
+    RIDE_SECTION_FOREST_INPUTS = 23, /* uint32_t per input: what feeds it */
     RIDE_SECTION_FOREST_CATEGORIES = 24,
     RIDE_SECTION_FOREST_LEAVES = 25,
     RIDE_SECTION_PROFILE = 26, /* ride_profile_header (profile.h), then its arrays */
@@ -42,7 +42,15 @@ typedef enum ride_section {
     RIDE_SECTION_PROFILE_COARSE = 29,
     RIDE_SECTION_PROFILE_COUNTS = 30,
     RIDE_SECTION_FOREST_COVERS = 31, /* double per node */
-    RIDE_SECTION_LIMIT = 32,
+    RIDE_SECTION_NETWORK = 32,       /* ride_network_header (network.h), then its arrays */
+    RIDE_SECTION_NETWORK_STEPS = 33,
+    RIDE_SECTION_NETWORK_NUMBERS = 34,
+    RIDE_SECTION_NETWORK_COLUMNS = 35,
+    RIDE_SECTION_NETWORK_INPUTS = 36,
+    RIDE_SECTION_ENSEMBLE = 37, /* ride_ensemble_header (ensemble.h), then its arrays */
+    RIDE_SECTION_ENSEMBLE_MEMBERS = 38,
+    RIDE_SECTION_ENSEMBLE_NUMBERS = 39,
+    RIDE_SECTION_LIMIT = 48,
 } ride_section;
 
 typedef struct ride_bundle_header {

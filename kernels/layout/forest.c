@@ -2,22 +2,44 @@
  * that it was written well: the scorers index without tests, so nothing is taken on trust here. */
 #include "kernels/layout/forest.h"
 
+#include "kernels/layout/check.h"
+
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
-/* A section must have exactly `count` entries of `entry_bytes`; absent counts as none. */
-static ride_status check_section(const ride_bundle *bundle, ride_section section, const char *name, uint64_t count,
-                                 uint64_t entry_bytes, ride_error *err) {
+/* What all forests of a bundle need of each section. */
+typedef struct totals {
+    uint64_t outputs, trees, nodes, words, inputs, covers;
+} totals;
+
+/* Also for networks, whose answers have the same links. */
+ride_status ride_forest_link_check(const char *what, uint32_t link, uint32_t number, double scale, ride_error *err) {
+    if (link < RIDE_FOREST_LINK_NONE || link >= RIDE_FOREST_LINKS)
+        return ride_fail(err, RIDE_E_CORRUPT, "%s: link %u", what, link);
+    const bool of_doubles = (link >= RIDE_FOREST_LINK_LOGISTIC && link <= RIDE_FOREST_LINK_ISOLATION);
+    if (of_doubles && number != RIDE_FOREST_F64)
+        return ride_fail(err, RIDE_E_CORRUPT, "%s: link %u of floats", what, link);
+    const bool has_scale = link == RIDE_FOREST_LINK_LOGISTIC || link == RIDE_FOREST_LINK_ISOLATION;
+    if (!isfinite(scale) || (has_scale ? scale <= 0.0 : scale != 0.0))
+        return ride_fail(err, RIDE_E_CORRUPT, "%s: link scale %g", what, scale);
+    return RIDE_OK;
+}
+
+ride_status ride_section_check(const ride_bundle *bundle, ride_section section, const char *what, uint64_t count,
+                               uint64_t entry_bytes, ride_error *err) {
     uint64_t have = bundle->sections[section] != NULL ? bundle->sections_bytes[section] : 0;
     if (have == count * entry_bytes) return RIDE_OK;
-    return ride_fail(err, RIDE_E_CORRUPT, "forest: %s has %llu bytes, %llu needed", name, (unsigned long long)have,
+    return ride_fail(err, RIDE_E_CORRUPT, "%s has %llu bytes, %llu needed", what, (unsigned long long)have,
                      (unsigned long long)(count * entry_bytes));
 }
 
-static ride_status check_header(const ride_bundle *bundle, const ride_forest_header *h, ride_error *err) {
+static ride_status check_header(const ride_forest_header *h, uint32_t forests_count, ride_error *err) {
     if (h->forest_version != RIDE_FOREST_VERSION)
         return ride_fail(err, RIDE_E_VERSION, "forest version %u, this program reads %u", h->forest_version,
                          (unsigned)RIDE_FOREST_VERSION);
+    if (h->forests_count != forests_count || forests_count == 0 || forests_count > RIDE_FORESTS_MAX)
+        return ride_fail(err, RIDE_E_CORRUPT, "forest: %u forests, the first says %u", h->forests_count, forests_count);
     if (h->trees_count == 0 || h->nodes_count < h->trees_count)
         return ride_fail(err, RIDE_E_CORRUPT, "forest: %u trees with %u nodes", h->trees_count, h->nodes_count);
     if (h->outputs_count == 0 || h->outputs_count > RIDE_FOREST_OUTPUTS_MAX)
@@ -28,27 +50,49 @@ static ride_status check_header(const ride_bundle *bundle, const ride_forest_hea
     if ((h->input_number != RIDE_FOREST_F32 && h->input_number != RIDE_FOREST_F64) ||
         (h->sum_number != RIDE_FOREST_F32 && h->sum_number != RIDE_FOREST_F64))
         return ride_fail(err, RIDE_E_CORRUPT, "forest: number types %u, %u", h->input_number, h->sum_number);
-    if (h->link < RIDE_FOREST_LINK_NONE || h->link >= RIDE_FOREST_LINKS || h->flags != 0)
-        return ride_fail(err, RIDE_E_CORRUPT, "forest: link %u, flags %#x", h->link, h->flags);
-    const int of_doubles = h->link >= RIDE_FOREST_LINK_LOGISTIC && h->link != RIDE_FOREST_LINK_LOGISTIC_FOLDED;
-    if (of_doubles && h->sum_number != RIDE_FOREST_F64)
-        return ride_fail(err, RIDE_E_CORRUPT, "forest: link %u of floats", h->link);
-    const int has_scale = h->link == RIDE_FOREST_LINK_LOGISTIC;
-    if (!isfinite(h->link_scale) || (has_scale ? h->link_scale <= 0.0 : h->link_scale != 0.0))
-        return ride_fail(err, RIDE_E_CORRUPT, "forest: link scale %g", h->link_scale);
-    for (size_t i = 0; i < sizeof h->reserved / sizeof h->reserved[0]; i++)
-        if (h->reserved[i] != 0) return ride_fail(err, RIDE_E_CORRUPT, "forest: reserved word %zu is set", i);
+    RIDE_TRY(ride_forest_link_check("forest", h->link, h->sum_number, h->link_scale, err));
+    const uint32_t known = RIDE_FOREST_BASE_LAST | RIDE_FOREST_BEHIND_NETWORK | RIDE_FOREST_HAS_COVERS;
+    const bool base_last = (h->flags & RIDE_FOREST_BASE_LAST) != 0;
+    if ((h->flags & ~known) != 0 || h->aggregate > RIDE_FOREST_MAX || (h->aggregate != RIDE_FOREST_SUM && !base_last))
+        return ride_fail(err, RIDE_E_CORRUPT, "forest: flags %#x, aggregate %u", h->flags, h->aggregate);
     if (memchr(h->format, 0, sizeof h->format) == NULL || memchr(h->objective, 0, sizeof h->objective) == NULL)
         return ride_fail(err, RIDE_E_CORRUPT, "forest: a name is not terminated");
-    RIDE_TRY(check_section(bundle, RIDE_SECTION_FOREST_TREES, "trees", h->trees_count, sizeof(ride_forest_tree), err));
-    RIDE_TRY(check_section(bundle, RIDE_SECTION_FOREST_NODES, "nodes", h->nodes_count, sizeof(ride_forest_node), err));
-    RIDE_TRY(check_section(bundle, RIDE_SECTION_FOREST_CATEGORIES, "categories", h->category_words_count,
-                           sizeof(uint32_t), err));
-    RIDE_TRY(check_section(bundle, RIDE_SECTION_FOREST_LEAVES, "leaves", 0, 1, err));
-    if (bundle->sections[RIDE_SECTION_FOREST_COVERS] != NULL)
-        RIDE_TRY(check_section(bundle, RIDE_SECTION_FOREST_COVERS, "covers", h->nodes_count, sizeof(double), err));
-    return check_section(bundle, RIDE_SECTION_FOREST_INPUTS, "inputs", bundle->plan != NULL ? h->inputs_count : 0,
-                         sizeof(uint32_t), err);
+    return RIDE_OK;
+}
+
+/* Inputs of a forest that FOREST_INPUTS has. */
+static uint32_t inputs_of(const ride_bundle *bundle, const ride_forest_header *h) {
+    const bool has = bundle->plan != NULL || bundle->sections[RIDE_SECTION_ENSEMBLE] != NULL;
+    return has && (h->flags & RIDE_FOREST_BEHIND_NETWORK) == 0 ? h->inputs_count : 0;
+}
+
+static void add_to(totals *t, const ride_bundle *bundle, const ride_forest_header *h) {
+    t->outputs += h->outputs_count;
+    t->trees += h->trees_count;
+    t->nodes += h->nodes_count;
+    t->words += h->category_words_count;
+    t->inputs += inputs_of(bundle, h);
+    t->covers += (h->flags & RIDE_FOREST_HAS_COVERS) != 0 ? h->nodes_count : 0;
+}
+
+static ride_status check_sections(const ride_bundle *bundle, const ride_forest_header *headers, uint64_t bytes,
+                                  uint32_t count, ride_error *err) {
+    totals all = {0};
+    for (uint32_t i = 0; i < count; i++) {
+        RIDE_TRY(check_header(&headers[i], count, err));
+        add_to(&all, bundle, &headers[i]);
+    }
+    if (bytes != count * sizeof *headers + all.outputs * sizeof(double))
+        return ride_fail(err, RIDE_E_CORRUPT, "forest: base margins cut short");
+    RIDE_TRY(ride_section_check(bundle, RIDE_SECTION_FOREST_TREES, "forest: trees", all.trees, sizeof(ride_forest_tree),
+                                err));
+    RIDE_TRY(ride_section_check(bundle, RIDE_SECTION_FOREST_NODES, "forest: nodes", all.nodes, sizeof(ride_forest_node),
+                                err));
+    RIDE_TRY(ride_section_check(bundle, RIDE_SECTION_FOREST_CATEGORIES, "forest: categories", all.words,
+                                sizeof(uint32_t), err));
+    RIDE_TRY(ride_section_check(bundle, RIDE_SECTION_FOREST_LEAVES, "forest: leaves", 0, 1, err));
+    RIDE_TRY(ride_section_check(bundle, RIDE_SECTION_FOREST_COVERS, "forest: covers", all.covers, sizeof(double), err));
+    return ride_section_check(bundle, RIDE_SECTION_FOREST_INPUTS, "forest: inputs", all.inputs, sizeof(uint32_t), err);
 }
 
 /* A number of the forest's sum type: adding it must not round differently from what the trainer did. */
@@ -124,28 +168,54 @@ static ride_status check_tree(const ride_forest *forest, uint32_t tree_index, ui
     return RIDE_OK;
 }
 
-ride_status ride_forest_open(const ride_bundle *bundle, ride_forest *out, ride_error *err) {
-    memset(out, 0, sizeof *out);
-    const ride_forest_header *h = bundle->sections[RIDE_SECTION_FOREST];
-    uint64_t bytes = bundle->sections_bytes[RIDE_SECTION_FOREST];
-    if (h == NULL) return ride_fail(err, RIDE_E_MODEL, "the bundle holds no model");
-    if (bytes < sizeof *h) return ride_fail(err, RIDE_E_CORRUPT, "forest: header cut short");
-    RIDE_TRY(check_header(bundle, h, err));
-    if (bytes != sizeof *h + h->outputs_count * sizeof(double))
-        return ride_fail(err, RIDE_E_CORRUPT, "forest: base margins cut short");
-    ride_forest forest = {
-        .header = h,
-        .base_margins = (const double *)(h + 1),
-        .trees = bundle->sections[RIDE_SECTION_FOREST_TREES],
-        .nodes = bundle->sections[RIDE_SECTION_FOREST_NODES],
-        .category_words = bundle->sections[RIDE_SECTION_FOREST_CATEGORIES],
-        .inputs = bundle->sections[RIDE_SECTION_FOREST_INPUTS],
-        .covers = bundle->sections[RIDE_SECTION_FOREST_COVERS],
+uint32_t ride_forests_count(const ride_bundle *bundle) {
+    const ride_forest_header *headers = bundle->sections[RIDE_SECTION_FOREST];
+    const uint64_t bytes = bundle->sections_bytes[RIDE_SECTION_FOREST];
+    return headers != NULL && bytes >= sizeof *headers ? headers->forests_count : 0;
+}
+
+void ride_forest_view(const ride_bundle *bundle, uint32_t index, ride_forest *out) {
+    const ride_forest_header *headers = bundle->sections[RIDE_SECTION_FOREST];
+    totals before = {0};
+    for (uint32_t i = 0; i < index; i++) add_to(&before, bundle, &headers[i]);
+    const uint32_t *inputs = bundle->sections[RIDE_SECTION_FOREST_INPUTS];
+    const uint32_t *words = bundle->sections[RIDE_SECTION_FOREST_CATEGORIES];
+    const double *covers = bundle->sections[RIDE_SECTION_FOREST_COVERS];
+    *out = (ride_forest){
+        .header = &headers[index],
+        .base_margins = (const double *)(headers + headers->forests_count) + before.outputs,
+        .trees = ride_bundle_array(bundle, RIDE_SECTION_FOREST_TREES, ride_forest_tree) + before.trees,
+        .nodes = ride_bundle_array(bundle, RIDE_SECTION_FOREST_NODES, ride_forest_node) + before.nodes,
+        .category_words = words != NULL ? words + before.words : NULL,
+        .inputs = inputs_of(bundle, &headers[index]) > 0 ? inputs + before.inputs : NULL,
+        .covers = (headers[index].flags & RIDE_FOREST_HAS_COVERS) != 0 ? covers + before.covers : NULL,
     };
+}
+
+ride_status ride_forest_open(const ride_bundle *bundle, uint32_t index, ride_forest *out, ride_error *err) {
+    memset(out, 0, sizeof *out);
+    const ride_forest_header *headers = bundle->sections[RIDE_SECTION_FOREST];
+    const uint64_t bytes = bundle->sections_bytes[RIDE_SECTION_FOREST];
+    if (headers == NULL) return ride_fail(err, RIDE_E_MODEL, "the bundle holds no forest");
+    if (bytes < sizeof *headers) return ride_fail(err, RIDE_E_CORRUPT, "forest: header cut short");
+    if (headers->forest_version != RIDE_FOREST_VERSION)
+        return ride_fail(err, RIDE_E_VERSION, "forest version %u, this program reads %u", headers->forest_version,
+                         (unsigned)RIDE_FOREST_VERSION);
+    const uint32_t count = headers->forests_count;
+    if (count == 0 || bytes / sizeof *headers < count)
+        return ride_fail(err, RIDE_E_CORRUPT, "forest: headers cut short");
+    if (index >= count) return ride_fail(err, RIDE_E_MODEL, "the bundle holds %u forests", count);
+    RIDE_TRY(check_sections(bundle, headers, bytes, count, err));
+    const bool is_alone = bundle->sections[RIDE_SECTION_ENSEMBLE] == NULL;
+    if (is_alone && (count != 1 || (headers->flags & RIDE_FOREST_BEHIND_NETWORK) != 0))
+        return ride_fail(err, RIDE_E_CORRUPT, "forest: nothing says what %u forests are for", count);
+    ride_forest forest;
+    ride_forest_view(bundle, index, &forest);
+    const ride_forest_header *h = forest.header;
     for (uint32_t i = 0; i < h->outputs_count; i++)
         if (!is_number(forest.base_margins[i], h->sum_number))
             return ride_fail(err, RIDE_E_CORRUPT, "forest: base margin %u is %g", i, forest.base_margins[i]);
-    for (uint32_t i = 0; forest.inputs != NULL && i < h->inputs_count; i++)
+    for (uint32_t i = 0; is_alone && forest.inputs != NULL && i < h->inputs_count; i++)
         if (forest.inputs[i] >= bundle->plan->vector_count)
             return ride_fail(err, RIDE_E_CORRUPT, "forest: input %u reads vector entry %u of %u", i, forest.inputs[i],
                              bundle->plan->vector_count);
@@ -163,9 +233,4 @@ ride_status ride_forest_open(const ride_bundle *bundle, ride_forest *out, ride_e
                          h->nodes_count, depth_max, h->depth_max);
     *out = forest;
     return RIDE_OK;
-}
-
-ride_status ride_forest_check(const ride_bundle *bundle, ride_error *err) {
-    ride_forest forest;
-    return ride_forest_open(bundle, &forest, err);
 }

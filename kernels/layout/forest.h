@@ -1,4 +1,4 @@
-/* kernels/layout/forest.h: a tree ensemble as it crosses to a device. Plain data without pointers; models/ writes it into
+/* kernels/layout/forest.h: forests as they cross to a device. Plain data without pointers; models/ writes it into
  * a bundle, every backend reads it (and may derive a faster layout of its own at upload).
  *
  * One form for all trainers: every comparison is `x < t goes left`. A trainer's other comparisons become this one when
@@ -6,11 +6,15 @@
  * doubles: a float model's thresholds, leaves and margins are floats, and those are exact in a double, so comparing
  * doubles equals comparing floats once the input was rounded to float (see kernels/row/tree.h).
  *
- * Sections: FOREST = ride_forest_header, then double base_margin[outputs_count]; FOREST_TREES = ride_forest_tree[];
+ * Sections: FOREST = ride_forest_header[], then double base_margin[outputs_count] of each; FOREST_TREES = ride_forest_tree[];
  * FOREST_NODES = ride_forest_node[]; FOREST_CATEGORIES = uint32_t words of category sets (absent when there are none);
- * FOREST_INPUTS = uint32_t[inputs_count], which entry of the plan's vector feeds each input (absent in a bundle
- * without a plan: input i is column i of the rows); FOREST_COVERS = double[nodes_count], the weight of the training rows that came
- * to each node, for explanations (absent where a model's file does not say it of all trees).
+ * FOREST_INPUTS = uint32_t[inputs_count], what feeds each input; FOREST_COVERS = double[nodes_count], the weight of the training rows that came to
+ * each node, for explanations, of the forests whose flags say so. Each section has the forests' parts one after the other, in the
+ * order of the headers and without gaps; indexes count from a forest's own part.
+ *
+ * What feeds an input: a bundle without ENSEMBLE has one forest, whose inputs are entries of the plan's vector, or without a plan columns of
+ * the rows, input i column i: then FOREST_INPUTS is absent. In a bundle with ENSEMBLE see ensemble.h; a forest behind a network reads
+ * that network's outputs, input i output i, and has no part in FOREST_INPUTS.
  *
  * Nodes of a tree are in breadth-first order: the root first, siblings side by side, so the children of the k-th inner
  * node of a tree are its nodes 2k+1 and 2k+2. `left` says it explicitly for the scorer; the check insists on it, which makes
@@ -24,7 +28,8 @@ extern "C" {
 #endif
 
 enum {
-    RIDE_FOREST_VERSION = 2,
+    RIDE_FOREST_VERSION = 3,
+    RIDE_FORESTS_MAX = 1024, /* of a bundle */
     RIDE_FOREST_OUTPUTS_MAX = 1024,
     RIDE_FOREST_DEPTH_MAX = 4096,       /* edges from a root to its deepest leaf */
     RIDE_FOREST_INPUTS_MAX = 1 << 20,   /* an input index has 24 bits */
@@ -62,21 +67,29 @@ typedef enum ride_forest_aggregate {
     RIDE_FOREST_MAX = 2,
 } ride_forest_aggregate;
 
+typedef enum ride_forest_flags {
+    RIDE_FOREST_BASE_LAST = 1,      /* the base margin is added after the leaves (ONNX), whose sum starts at 0 */
+    RIDE_FOREST_BEHIND_NETWORK = 2, /* its inputs are the outputs of its member's network */
+    RIDE_FOREST_HAS_COVERS = 4,     /* FOREST_COVERS has its nodes */
+} ride_forest_flags;
+
 typedef struct ride_forest_header {
     uint32_t forest_version; /* RIDE_FOREST_VERSION */
     uint32_t trees_count, nodes_count, inputs_count, outputs_count;
     uint32_t category_words_count;
     uint32_t input_number; /* ride_forest_number: inputs are rounded to this, to nearest even, before the tests */
-    uint32_t sum_number;   /* ride_forest_number: a row's sum starts at base_margin and adds leaves in tree order */
-    uint32_t link;         /* ride_forest_link */
-    uint32_t depth_max;    /* of the deepest tree; 0 = single leaves */
-    uint32_t flags;        /* 0; numeric rules that a later format brings. A flag not known here is refused */
+    uint32_t
+        sum_number; /* ride_forest_number: a row's sum starts at base_margin and adds leaves in tree order; see flags */
+    uint32_t link;  /* ride_forest_link */
+    uint32_t depth_max; /* of the deepest tree; 0 = single leaves */
+    uint32_t flags;     /* ride_forest_flags. A flag not known here is refused */
     uint32_t
         mean_of; /* above 1: the answer is of the margin divided by this, in the sum type (an average of so many trees) */
-    double link_scale;    /* of LOGISTIC; else 0 */
-    uint32_t reserved[2]; /* 0 */
-    char format[16];      /* "xgboost": who trained it, for reports */
-    char objective[48];   /* "binary:logistic", as the model file says */
+    double link_scale;      /* of LOGISTIC and ISOLATION; else 0 */
+    uint32_t forests_count; /* of the bundle: the same in each header */
+    uint32_t aggregate;     /* ride_forest_aggregate; other than SUM: BASE_LAST is set */
+    char format[16];        /* "xgboost": who trained it, for reports */
+    char objective[48];     /* "binary:logistic", as the model file says */
 } ride_forest_header;
 RIDE_STATIC_ASSERT(sizeof(ride_forest_header) == 128, "two lines, then the base margins");
 
@@ -125,16 +138,20 @@ typedef struct ride_forest {
     const ride_forest_tree *trees;
     const ride_forest_node *nodes;
     const uint32_t *category_words; /* NULL = none */
-    const uint32_t *inputs;         /* NULL = no plan: identity */
+    const uint32_t *inputs;         /* NULL: input i is column i of the rows, or output i of the network before it */
     const double *covers;           /* of each node, 0 or more; NULL = not known: nothing can be explained */
 } ride_forest;
 
-/* Checks the forest of an opened bundle and gives the view. Everything a scorer relies on is checked here, so that scoring
- * needs no bounds tests: counts against section sizes, every index, depth, order, finite leaves and margins. RIDE_E_CORRUPT
- * with the first finding; RIDE_E_VERSION for another version; RIDE_E_MODEL when the bundle holds no forest. Any thread. */
-ride_status ride_forest_open(const ride_bundle *bundle, ride_forest *out, ride_error *err);
-/* The same without the view. */
-ride_status ride_forest_check(const ride_bundle *bundle, ride_error *err);
+/* Forests of the bundle, as its first header says; 0 without any. */
+uint32_t ride_forests_count(const ride_bundle *bundle);
+
+/* Checks forest `index` of an opened bundle and gives the view. Everything a scorer relies on is checked here, so that scoring
+ * needs no bounds tests: counts against section sizes (of all forests together), every index, depth, order, finite leaves and margins. What feeds
+ * the inputs of a bundle with ENSEMBLE is checked by ride_ensemble_open. RIDE_E_CORRUPT with the first finding; RIDE_E_VERSION for another version;
+ * RIDE_E_MODEL when the bundle holds no such forest. Any thread. */
+ride_status ride_forest_open(const ride_bundle *bundle, uint32_t index, ride_forest *out, ride_error *err);
+/* The view alone, of a bundle whose forests were checked before. */
+void ride_forest_view(const ride_bundle *bundle, uint32_t index, ride_forest *out);
 static inline int ride_bundle_has_forest(const ride_bundle *bundle) {
     return bundle->sections[RIDE_SECTION_FOREST] != NULL;
 }

@@ -211,7 +211,7 @@ static ride_status run(batch *b) {
 
 ride_status ref_apply(const ride_program_dev *program, ride_state *state, const ride_work *work) {
     batch b = {.program = program, .state = state, .work = work};
-    RIDE_ASSERT((work->stages & RIDE_STAGE_SCORE) == 0 || program->has_forest);
+    RIDE_ASSERT((work->stages & RIDE_STAGE_SCORE) == 0 || program->has_model);
     RIDE_ASSERT((work->stages & RIDE_STAGE_PROFILE) == 0 || (program->has_profile && work->counts != NULL));
     if (work->rows_count == 0) return RIDE_OK;
     if ((work->stages & RIDE_STAGE_WINDOWS) != 0) {

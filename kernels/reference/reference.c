@@ -55,7 +55,7 @@ static void buffer_free(ride_device *device, ride_buffer_kind kind, void *buffer
 
 static ride_status program_supports(const ride_bundle *bundle, ride_error *err) {
     if (bundle->plan == NULL)
-        return ride_bundle_has_forest(bundle)
+        return ride_bundle_has_model(bundle)
                    ? RIDE_OK
                    : ride_fail(err, RIDE_E_UNSUPPORTED, "the bundle has neither a feature plan nor a model");
     const ride_plan_lane *lanes = ride_bundle_array(bundle, RIDE_SECTION_LANES, ride_plan_lane);
@@ -86,8 +86,22 @@ static ride_status upload_plan(ride_program_dev *program, ride_error *err) {
     return RIDE_OK;
 }
 
+static ride_status upload_model(ride_program_dev *program, ride_error *err) {
+    ride_ensemble_view view;
+    program->has_model = ride_bundle_has_model(&program->bundle);
+    if (!program->has_model) return RIDE_OK;
+    if (!ride_bundle_has_ensemble(&program->bundle))
+        return ride_forest_open(&program->bundle, 0, &program->forest, err);
+    RIDE_TRY(ride_ensemble_open(&program->bundle, &view, err));
+    program->members = calloc(ride_ensemble_parts_count(&view), sizeof *program->members);
+    if (program->members == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for an ensemble");
+    ride_ensemble_parts_of(&program->bundle, &view, program->members, &program->ensemble);
+    return RIDE_OK;
+}
+
 static void program_release(ride_program_dev *program) {
     if (program == NULL) return;
+    free(program->members);
     free(program->fact_of_column);
     free(program->image);
     free(program);
@@ -109,9 +123,8 @@ static ride_status program_upload(ride_device *device, const ride_bundle *bundle
     }
     memcpy(program->image, bundle->image, bundle->image_bytes);
     RIDE_TRY_GOTO(st, ride_bundle_open(program->image, bundle->image_bytes, &program->bundle, err), fail);
-    program->has_forest = ride_bundle_has_forest(&program->bundle);
     if (program->bundle.plan != NULL) RIDE_TRY_GOTO(st, upload_plan(program, err), fail);
-    if (program->has_forest) RIDE_TRY_GOTO(st, ride_forest_open(&program->bundle, &program->forest, err), fail);
+    RIDE_TRY_GOTO(st, upload_model(program, err), fail);
     program->has_profile = ride_bundle_has_profile(&program->bundle);
     if (program->has_profile) RIDE_TRY_GOTO(st, ride_profile_open(&program->bundle, &program->profile, err), fail);
     *out = program;

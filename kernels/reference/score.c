@@ -1,10 +1,9 @@
 /* kernels/reference/score.c: what follows the windows, one row at a time with the functions of kernels/row as they are:
  * expressions, the vector and its trees, decision rules, the cells of a profile. */
 #include "kernels/reference/state.h"
+#include "kernels/row/ensemble.h"
 #include "kernels/row/expr.h"
-#include "kernels/row/link.h"
 #include "kernels/row/profile.h"
-#include "kernels/row/tree.h"
 #include "kernels/row/vector.h"
 
 #include <stdlib.h>
@@ -57,8 +56,22 @@ static double vector_value(const ride_program_dev *program, const uint8_t *in_ti
                              column->type == RIDE_TYPE_DECIMAL ? ride_vector_divisor(column->scale) : 1.0);
 }
 
-ride_status ref_row_score(const ride_program_dev *program, const uint8_t *in_tile, uint8_t *out_tile, uint32_t row) {
-    const uint32_t features_count = program->bundle.plan->features_count;
+static ride_status score_ensemble(const ride_program_dev *program, const uint8_t *in_tile, uint8_t *out_tile,
+                                  uint32_t row, double *margin, double *answer) {
+    const ride_ensemble_parts *ensemble = &program->ensemble;
+    const uint32_t count = ensemble->view.header->inputs_count;
+    double *inputs = calloc(count + 1, sizeof *inputs);
+    double *scratch = calloc(ride_ensemble_row_scratch(ensemble), sizeof *scratch);
+    const ride_status st = inputs != NULL && scratch != NULL ? RIDE_OK : RIDE_E_MEMORY;
+    for (uint32_t i = 0; st == RIDE_OK && i < count; i++) inputs[i] = vector_value(program, in_tile, out_tile, i, row);
+    if (st == RIDE_OK) ride_ensemble_row(ensemble, inputs, scratch, margin, answer);
+    free(scratch);
+    free(inputs);
+    return st;
+}
+
+static ride_status score_forest(const ride_program_dev *program, const uint8_t *in_tile, uint8_t *out_tile,
+                                uint32_t row, double *margin, double *answer) {
     const ride_forest_header *forest = program->forest.header;
     double *inputs = calloc(forest->inputs_count + 1, sizeof *inputs);
     double *sums = calloc(forest->outputs_count + 1, sizeof *sums);
@@ -67,14 +80,24 @@ ride_status ref_row_score(const ride_program_dev *program, const uint8_t *in_til
             inputs[i] = ride_forest_input(vector_value(program, in_tile, out_tile, program->forest.inputs[i], row),
                                           forest->input_number);
         ride_forest_row(&program->forest, inputs, 1, sums);
-        *out_f64(program, out_tile, features_count + RIDE_OUT_MARGIN, row) = sums[0];
+        *margin = sums[0];
         ride_link_row(sums, forest);
-        *out_f64(program, out_tile, features_count + RIDE_OUT_PROBABILITY, row) = sums[0];
+        *answer = sums[0];
     }
     const ride_status st = inputs != NULL && sums != NULL ? RIDE_OK : RIDE_E_MEMORY;
     free(sums);
     free(inputs);
     return st;
+}
+
+ride_status ref_row_score(const ride_program_dev *program, const uint8_t *in_tile, uint8_t *out_tile, uint32_t row) {
+    const uint32_t features_count = program->bundle.plan->features_count;
+    double margin = 0.0, answer = 0.0;
+    RIDE_TRY(program->members != NULL ? score_ensemble(program, in_tile, out_tile, row, &margin, &answer)
+                                      : score_forest(program, in_tile, out_tile, row, &margin, &answer));
+    *out_f64(program, out_tile, features_count + RIDE_OUT_MARGIN, row) = margin;
+    *out_f64(program, out_tile, features_count + RIDE_OUT_PROBABILITY, row) = answer;
+    return RIDE_OK;
 }
 
 void ref_row_rules(const ride_program_dev *program, const uint8_t *in_tile, uint8_t *out_tile, uint32_t row) {

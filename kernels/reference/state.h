@@ -6,7 +6,7 @@
  * Private to kernels/reference; one thread at a time. */
 #ifndef RIDE_KERNELS_REFERENCE_STATE_H
 #define RIDE_KERNELS_REFERENCE_STATE_H
-#include "kernels/layout/forest.h"
+#include "kernels/layout/ensemble.h"
 #include "kernels/layout/profile.h"
 #include "kernels/layout/program.h"
 #include "kernels/row/window.h"
@@ -57,9 +57,11 @@ struct ride_program_dev {
     ride_tile_layout in, out;
     int32_t *fact_of_column;            /* columns_count: which fact of an entry holds the column, or -1 */
     uint32_t columns_used, facts_count; /* the conditions' facts follow those of the columns */
-    ride_forest forest;
+    ride_forest forest;                 /* of one plain forest */
+    ride_ensemble_parts ensemble;       /* else; members NULL = one plain forest */
+    ride_member_view *members;          /* its room */
     ride_profile profile;
-    bool has_forest, has_profile;
+    bool has_model, has_profile;
 };
 
 struct ride_counts {

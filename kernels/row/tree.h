@@ -7,7 +7,8 @@
  * threshold, the least double that rounds to t or above, would decide the same.) A value beyond the floats' range becomes an
  * infinity, which is on the same side of every finite threshold.
  *
- * Sums. Begin with the base margin, add the leaves in tree order, in the model's own type, no FMA: the trainer's bits. */
+ * Sums. Begin with the base margin, add the leaves in tree order, in the model's own type, no FMA: the trainer's bits. Where the header says
+ * so the base margin comes last, and the least or greatest leaf takes the place of the sum. */
 #ifndef RIDE_KERNELS_ROW_TREE_H
 #define RIDE_KERNELS_ROW_TREE_H
 #include "base/hd.h"
@@ -58,15 +59,31 @@ RIDE_HD static inline double ride_tree_row(const ride_forest_node *nodes, const 
     return node->u.leaf;
 }
 
+/* A row's sum before, at and after its leaves. Before: the base margin, or what stands for "no leaf yet". */
+RIDE_HD static inline double ride_forest_begin(const ride_forest_header *h, double base_margin) {
+    if (h->aggregate != RIDE_FOREST_SUM) return (double)__builtin_nanf("");
+    return (h->flags & RIDE_FOREST_BASE_LAST) != 0 ? 0.0 : base_margin;
+}
+RIDE_HD static inline double ride_forest_take(const ride_forest_header *h, double sum, double leaf) {
+    if (h->aggregate == RIDE_FOREST_SUM) return ride_forest_add(sum, leaf, h->sum_number);
+    if (h->aggregate == RIDE_FOREST_MIN) return sum <= leaf ? sum : leaf;
+    return sum >= leaf ? sum : leaf;
+}
+RIDE_HD static inline double ride_forest_end(const ride_forest_header *h, double sum, double base_margin) {
+    if ((h->flags & RIDE_FOREST_BASE_LAST) == 0) return sum;
+    return ride_forest_add(h->aggregate != RIDE_FOREST_SUM && sum != sum ? 0.0 : sum, base_margin, h->sum_number);
+}
+
 /* Margins of one row: sums[outputs_count] = base margins + leaves. */
 RIDE_HD static inline void ride_forest_row(const ride_forest *forest, const double *x, uint32_t stride, double *sums) {
     const ride_forest_header *h = forest->header;
-    for (uint32_t i = 0; i < h->outputs_count; i++) sums[i] = forest->base_margins[i];
+    for (uint32_t i = 0; i < h->outputs_count; i++) sums[i] = ride_forest_begin(h, forest->base_margins[i]);
     for (uint32_t t = 0; t < h->trees_count; t++) {
         const ride_forest_tree *tree = &forest->trees[t];
         double leaf = ride_tree_row(forest->nodes + tree->nodes_first, forest->category_words, x, stride);
-        sums[tree->output] = ride_forest_add(sums[tree->output], leaf, h->sum_number);
+        sums[tree->output] = ride_forest_take(h, sums[tree->output], leaf);
     }
+    for (uint32_t i = 0; i < h->outputs_count; i++) sums[i] = ride_forest_end(h, sums[i], forest->base_margins[i]);
 }
 
 #endif

@@ -51,6 +51,7 @@ static inline uint32_t model_tree(rnd *r, random_plan *p, uint32_t first, ride_f
 static inline void model_forest(rnd *r, random_plan *p) {
     ride_forest_header *h = &p->forest.header;
     *h = (ride_forest_header){.forest_version = RIDE_FOREST_VERSION,
+                              .forests_count = 1,
                               .trees_count = 1 + rnd_below(r, PLAN_TREES_MAX),
                               .inputs_count = 1 + rnd_below(r, PLAN_VECTOR_MAX),
                               .outputs_count = 1,

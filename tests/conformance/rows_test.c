@@ -64,7 +64,8 @@ static void model_make(rows_case *c, rnd *r, uint64_t seed) {
         for (uint32_t t = 0; t < h->trees_count; t++) p->trees[t].output = rnd_below(r, h->outputs_count);
         bundle_without_plan(c);
     }
-    CHECK(ride_forest_open(&c->bundle, &c->view, &err) == RIDE_OK, "seed %llu: %s", (unsigned long long)seed, err.what);
+    CHECK(ride_forest_open(&c->bundle, 0, &c->view, &err) == RIDE_OK, "seed %llu: %s", (unsigned long long)seed,
+          err.what);
 }
 
 /* Values near what the trees ask for, and those that are traps. */

@@ -22,6 +22,7 @@ static parts good(void) {
     parts p;
     memset(&p, 0, sizeof p);
     p.head.header = (ride_forest_header){.forest_version = RIDE_FOREST_VERSION,
+                                         .forests_count = 1,
                                          .trees_count = 1,
                                          .nodes_count = 5,
                                          .inputs_count = 2,
@@ -37,6 +38,7 @@ static parts good(void) {
     p.nodes[1] = (ride_forest_node){.u.leaf = 0.25, .input = RIDE_NODE_LEAF};
     p.nodes[2] = (ride_forest_node){.u.set = {0, 1}, .input = RIDE_NODE_SET, .left = 3};
     p.nodes[3] = p.nodes[4] = p.nodes[1];
+    p.head.header.flags = RIDE_FOREST_HAS_COVERS;
     p.covers[0] = 3.5;
     p.covers[1] = 1.5;
     p.covers_bytes = sizeof p.covers;
@@ -58,7 +60,7 @@ static ride_status open_parts(const parts *p) {
     bundle.sections_bytes[RIDE_SECTION_FOREST_CATEGORIES] = sizeof p->words;
     bundle.sections[RIDE_SECTION_FOREST_COVERS] = p->covers_bytes > 0 ? p->covers : NULL;
     bundle.sections_bytes[RIDE_SECTION_FOREST_COVERS] = p->covers_bytes;
-    const ride_status st = ride_forest_open(&bundle, &forest, &err);
+    const ride_status st = ride_forest_open(&bundle, 0, &forest, &err);
     if (st == RIDE_OK) cr_assert_eq(forest.covers, p->covers_bytes > 0 ? p->covers : NULL);
     return st;
 }
@@ -74,6 +76,8 @@ Test(forest, a_good_one_opens_and_every_damage_is_refused) {
     parts fine = good();
     cr_assert_eq(open_parts(&fine), RIDE_OK);
     fine.covers_bytes = 0;
+    cr_assert_eq(open_parts(&fine), RIDE_E_CORRUPT); /* the flag says that there are */
+    fine.head.header.flags = 0;
     cr_assert_eq(open_parts(&fine), RIDE_OK);
     fine.head.header.forest_version++;
     cr_assert_eq(open_parts(&fine), RIDE_E_VERSION);
@@ -82,9 +86,14 @@ Test(forest, a_good_one_opens_and_every_damage_is_refused) {
     REFUSED(p.head.header.outputs_count = 0);
     REFUSED(p.head.header.outputs_count = 2);
     REFUSED(p.head.header.depth_max = 3);
-    REFUSED(p.head.header.link = 9);
-    REFUSED(p.head.header.flags = 1);
-    REFUSED(p.head.header.reserved[1] = 1);
+    REFUSED(p.head.header.link = RIDE_FOREST_LINKS);
+    REFUSED(p.head.header.link = RIDE_FOREST_LINK_ISOLATION); /* of floats */
+    REFUSED(p.head.header.flags = 8);
+    REFUSED(p.head.header.flags = RIDE_FOREST_BEHIND_NETWORK); /* and there is none */
+    REFUSED(p.head.header.forests_count = 0);
+    REFUSED(p.head.header.forests_count = 2);
+    REFUSED(p.head.header.aggregate = RIDE_FOREST_MIN); /* without the base last */
+    REFUSED((p.head.header.aggregate = 3, p.head.header.flags = RIDE_FOREST_BASE_LAST));
     REFUSED(p.head.header.link_scale = 1.0);                 /* of no link that has one */
     REFUSED(p.head.header.link = RIDE_FOREST_LINK_LOGISTIC); /* of floats, and without a scale */
     REFUSED(p.head.header.category_words_count = 0);
@@ -112,6 +121,7 @@ Test(forest, a_good_one_opens_and_every_damage_is_refused) {
     REFUSED(p.nodes[2].u.set.words_count = 2);
     REFUSED(p.nodes[2].u.set.words_first = UINT32_MAX);
     REFUSED(p.covers_bytes -= sizeof(double));
+    REFUSED(p.head.header.flags = 0);
     REFUSED(p.covers[4] = -1.0);
     REFUSED(p.covers[4] = NAN);
     REFUSED(p.covers[0] = INFINITY);

@@ -70,6 +70,7 @@ static wood *plant(uint64_t seed) {
     for (int i = 0; i < 4; i++) draw(w);
     const uint32_t trees = 1 + below(w, TREES_MAX), inputs = 1 + below(w, INPUTS_MAX), missing = below(w, 3);
     w->header = (ride_forest_header){.forest_version = RIDE_FOREST_VERSION,
+                                     .forests_count = 1,
                                      .trees_count = trees,
                                      .inputs_count = inputs,
                                      .outputs_count = 1,
@@ -153,6 +154,7 @@ static wood *rank_forest(uint64_t seed, uint32_t count, bool both) {
     for (int i = 0; i < 4; i++) draw(w);
     const uint32_t spans = (count + 62) / 63, trees = both ? 2 * spans : spans;
     w->header = (ride_forest_header){.forest_version = RIDE_FOREST_VERSION,
+                                     .forests_count = 1,
                                      .trees_count = trees,
                                      .nodes_count = trees * 127,
                                      .inputs_count = 1,
