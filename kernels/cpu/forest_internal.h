@@ -8,7 +8,7 @@ struct ride_cpu_forest {
     ride_forest forest;
     ride_planes *planes; /* NULL: walked */
     ride_cpu_way forced; /* CHOSEN: none */
-    bool plain;          /* no tree has tests but x < threshold */
+    bool plain;          /* no tree has tests but x < threshold, and the leaves are added to the base margin */
     uint32_t inputs_count;
     uint32_t *inputs; /* tested ones, ascending */
 };

@@ -18,6 +18,8 @@ static bool has_more(const ride_forest *forest, const ride_forest_tree *tree) {
 }
 
 bool forest_is_plain(const ride_forest *forest) {
+    if ((forest->header->flags & RIDE_FOREST_BASE_LAST) != 0)
+        return false; /* nor sums that begin with the base margin */
     for (uint32_t t = 0; t < forest->header->trees_count; t++)
         if (has_more(forest, &forest->trees[t])) return false;
     return true;

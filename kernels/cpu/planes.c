@@ -53,6 +53,7 @@ static bool is_float(double x) { return (double)(float)x == x; }
 static bool is_suited(const ride_forest *forest) {
     const ride_forest_header *h = forest->header;
     if (h->outputs_count != 1 || h->input_number != RIDE_FOREST_F32 || h->sum_number != RIDE_FOREST_F32) return false;
+    if ((h->flags & RIDE_FOREST_BASE_LAST) != 0) return false;
     if (h->category_words_count > 0 || h->trees_count == 0 || !is_float(forest->base_margins[0])) return false;
     for (uint32_t t = 0; t < h->trees_count; t++)
         if (forest->trees[t].nodes_count > 2 * RIDE_PLANES_LEAVES_MAX - 1) return false;

@@ -66,6 +66,10 @@ static inline void model_forest(rnd *r, random_plan *p) {
         h->link_scale = h->link == RIDE_FOREST_LINK_LOGISTIC ? 0.5 + rnd_below(r, 4) : 0.0;
     }
     if (rnd_one_in(r, 5)) h->mean_of = h->trees_count;
+    if (rnd_one_in(r, 5)) {
+        h->flags = RIDE_FOREST_BASE_LAST;
+        h->aggregate = rnd_below(r, 3);
+    }
     p->forest.base_margin = model_number(r, h->sum_number);
     for (uint32_t i = 0; i < h->inputs_count; i++) p->forest_inputs[i] = rnd_below(r, p->vector_count);
     for (uint32_t i = 0; i < h->category_words_count; i++) p->category_words[i] = (uint32_t)rnd_next(r);
