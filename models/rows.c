@@ -8,23 +8,22 @@
 
 struct ride_model_rows {
     const ride_backend_ops *ops;
-    ride_device *device;
     ride_program_dev *program;
     ride_rows_shape shape;
 };
 
-static ride_status open_program(ride_model_rows *scorer, const uint8_t *image, uint64_t bytes, ride_error *err) {
+static ride_status open_program(ride_model_rows *scorer, ride_device *device, const uint8_t *image, uint64_t bytes,
+                                ride_error *err) {
     ride_bundle bundle;
     if (scorer->ops->rows_score == NULL)
         return ride_fail(err, RIDE_E_UNSUPPORTED, "the backend %.40s scores no rows of a matrix", scorer->ops->name);
     RIDE_TRY(ride_bundle_open(image, bytes, &bundle, err));
-    RIDE_TRY(scorer->ops->device_open(0, &scorer->device, err));
-    RIDE_TRY(scorer->ops->program_upload(scorer->device, &bundle, &scorer->program, err));
+    RIDE_TRY(scorer->ops->program_upload(device, &bundle, &scorer->program, err));
     return scorer->ops->rows_shape(scorer->program, &scorer->shape, err);
 }
 
-ride_status ride_model_rows_create(const ride_model *model, const ride_backend_ops *ops, ride_model_rows **out,
-                                   ride_diagnostics *findings) {
+ride_status ride_model_rows_create(const ride_model *model, const ride_backend_ops *ops, ride_device *device,
+                                   ride_model_rows **out, ride_diagnostics *findings) {
     uint8_t *image = NULL;
     uint64_t bytes = 0;
     ride_error err = {0};
@@ -34,7 +33,7 @@ ride_status ride_model_rows_create(const ride_model *model, const ride_backend_o
     scorer->ops = ops;
     ride_status st = ride_model_image(model, &image, &bytes, findings);
     if (st == RIDE_OK) {
-        st = open_program(scorer, image, bytes, &err);
+        st = open_program(scorer, device, image, bytes, &err);
         if (st != RIDE_OK) ride_diagnose(findings, st, NULL, 0, 0, NULL, "%s", err.what);
     }
     ride_bundle_image_free(image);
@@ -46,7 +45,6 @@ ride_status ride_model_rows_create(const ride_model *model, const ride_backend_o
 void ride_model_rows_destroy(ride_model_rows *scorer) {
     if (scorer == NULL) return;
     if (scorer->program != NULL) scorer->ops->program_release(scorer->program);
-    if (scorer->device != NULL) scorer->ops->device_close(scorer->device);
     free(scorer);
 }
 

@@ -30,8 +30,8 @@ typedef struct ride_backend_report {
 /* The services a host gives: the clock's time, log lines by base/log. *out and *clock must outlive the backend. */
 void ride_backend_services_init(ride_backend_services *out, const ride_clock *clock);
 
-/* The cpu backend for work in the calling thread (rows_score), with services of its own. *out is static. Any thread. */
-ride_status ride_backend_here(const ride_backend_ops **out, ride_error *err);
+/* The cpu backend and its device for work in the calling thread (rows_score), with services of their own: opened once, never closed. Any thread. */
+ride_status ride_backend_here(const ride_backend_ops **ops, ride_device **device, ride_error *err);
 
 /* name: "auto", or a backend's. path: a folder or a plugin file that comes first in the search, or NULL. report may be
  * NULL; it is filled on failure too. *out is static and never freed. Errors: RIDE_E_CONFIG for a name that is none,

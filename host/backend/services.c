@@ -37,12 +37,20 @@ void ride_backend_services_init(ride_backend_services *out, const ride_clock *cl
                                    .memory_free = service_memory_free};
 }
 
-ride_status ride_backend_here(const ride_backend_ops **out, ride_error *err) {
+ride_status ride_backend_here(const ride_backend_ops **ops, ride_device **device, ride_error *err) {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     static ride_backend_services services;
+    static const ride_backend_ops *cpu;
+    static ride_device *opened;
+    ride_status st = RIDE_OK;
     pthread_mutex_lock(&lock);
-    if (services.struct_bytes == 0) ride_backend_services_init(&services, ride_clock_real());
-    *out = ride_backend_cpu(RIDE_BACKEND_ABI, &services, err);
+    if (opened == NULL) { /* once: the backend gives what it opens next the services of its last caller */
+        ride_backend_services_init(&services, ride_clock_real());
+        cpu = ride_backend_cpu(RIDE_BACKEND_ABI, &services, err);
+        st = cpu != NULL ? cpu->device_open(0, &opened, err) : err->status;
+    }
+    *ops = cpu;
+    *device = opened;
     pthread_mutex_unlock(&lock);
-    return *out != NULL ? RIDE_OK : err->status;
+    return st;
 }

@@ -221,8 +221,9 @@ static ride_status job_open(job *j, ride_diagnostics *findings) {
     if (j->block_rows_max > BLOCK_ROWS_MAX) j->block_rows_max = BLOCK_ROWS_MAX;
     if (j->block_rows_max == 0) j->block_rows_max = 1;
     const ride_backend_ops *ops;
-    RIDE_TRY(ride_backend_here(&ops, j->err));
-    RIDE_TRY(ride_model_rows_create(j->model, ops, &j->scorer, findings));
+    ride_device *device;
+    RIDE_TRY(ride_backend_here(&ops, &device, j->err));
+    RIDE_TRY(ride_model_rows_create(j->model, ops, device, &j->scorer, findings));
     j->scratch = ride_model_rows_scratch(j->scorer);
     j->block = calloc((size_t)j->block_rows_max * inputs_count, sizeof *j->block);
     j->out = calloc((size_t)j->block_rows_max * ride_model_rows_shape(j->scorer)->outputs_count, sizeof *j->out);
