@@ -1,6 +1,7 @@
 /* models/load.c: from a path to a model: read the file, see which format it is, hand it to that parser. The formats say by their
  * first bytes what they are; names of files are not asked. */
 #include "lib/hash.h"
+#include "models/catboost.h"
 #include "models/lightgbm.h"
 #include "models/onnx.h"
 #include "models/sklearn.h"
@@ -89,6 +90,7 @@ static ride_status parse_document(ride_model_reader *reader, const void *data, s
                              offset == bytes ? "the file seems cut short" : NULL, "%s", err.what);
     }
     snprintf(reader->model->encoding, sizeof reader->model->encoding, "%s", binary ? "ubjson" : "json");
+    if (ride_catboost_recognises(&document)) return ride_catboost_read(reader, &document);
     if (ride_sklearn_recognises(&document)) return ride_sklearn_read(reader, &document);
     if (!ride_xgboost_recognises(&document))
         return ride_model_finding(reader, "save it with Booster.save_model(\"model.json\")",
@@ -102,6 +104,7 @@ typedef struct format {
     ride_status (*read)(ride_model_reader *reader, const void *data, size_t bytes, ride_arena *values);
 } format;
 static const format formats[] = {{ride_lightgbm_recognises, ride_lightgbm_read},
+                                 {ride_catboost_is_cbm, ride_catboost_read_cbm},
                                  {ride_onnx_recognises, ride_onnx_read}};
 
 ride_status ride_model_parse(const char *path, const void *data, size_t bytes, const ride_model_options *options,
@@ -125,7 +128,7 @@ ride_status ride_model_parse(const char *path, const void *data, size_t bytes, c
         if (zipped) return ride_model_finding(&reader, "unpack it first", "a compressed file");
         return ride_model_finding(
             &reader, "if it is XGBoost's old binary format, load it with XGBoost 1.x to 3.0 and save it as model.json",
-            "neither JSON nor UBJSON nor LightGBM's text nor ONNX");
+            "neither JSON nor UBJSON nor LightGBM's text nor ONNX nor CatBoost's cbm");
     }
     ride_arena *values = NULL, *arena = NULL;
     ride_error err;

@@ -1,0 +1,228 @@
+/* CatBoost's JSON and cbm: raw values that CatBoost 1.2 and 1.2.10 gave (tests/golden/catboost/make.py), and what damaged files do. */
+#include "models/score.h"
+#include "tests/support/slurp.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROWS = 40, INPUTS = 4, OUTPUTS_MAX = 3 };
+static const char *const versions[] = {"1.2", "1.2.10"};
+static const struct {
+    const char *tag;
+    uint32_t outputs;
+    bool json_only;
+} goldens[] = {{"plain", 1, false},     {"max", 1, false},      {"kinds", 1, false},
+               {"three", 3, false},     {"poisson", 1, false},  {"texts", 1, true}, /* cbm has no texts */
+               {"depthwise", 1, false}, {"lossguide", 3, false}};
+
+static char *slurp_golden(const char *version, const char *tag, const char *ending, size_t *bytes) {
+    char path[512];
+    const char *top = getenv("RIDE_SOURCE_DIR");
+    snprintf(path, sizeof path, "%s/tests/golden/catboost/%s-%s.%s", top != NULL ? top : ".", version, tag, ending);
+    return slurp(path, bytes);
+}
+
+static ride_model *load(const char *data, size_t bytes, ride_model_scorer **scorer, const char *what) {
+    ride_diagnostics findings;
+    ride_model *model = NULL;
+    ride_diagnostics_init(&findings);
+    cr_assert_eq(ride_model_parse("m", data, bytes, NULL, &model, &findings), RIDE_OK, "%s: %s", what,
+                 findings.count > 0 ? findings.items[0].message : "");
+    cr_assert_eq(ride_model_scorer_create(model, scorer, &findings), RIDE_OK, "%s: %s", what,
+                 findings.count > 0 ? findings.items[0].message : "");
+    ride_diagnostics_free(&findings);
+    return model;
+}
+
+/* The code of the text "kn"; of one that the model never saw one that it has not. */
+static double code_of(const ride_model_input *input, double n) {
+    char text[16];
+    snprintf(text, sizeof text, "k%d", (int)n);
+    for (uint32_t i = 0; i < input->categories_count; i++)
+        if (strcmp(input->categories[i], text) == 0) return i;
+    return input->categories_count;
+}
+
+static void check_golden(const char *version, const char *tag, const char *ending, uint32_t outputs) {
+    size_t bytes, csv_bytes;
+    char *data = slurp_golden(version, tag, ending, &bytes), *csv = slurp_golden(version, tag, "csv", &csv_bytes);
+    ride_model_scorer *scorer = NULL;
+    ride_model *model = load(data, bytes, &scorer, tag);
+    cr_assert_eq(model->outputs_count, outputs);
+    cr_assert_eq(model->inputs_count, INPUTS);
+    cr_assert_str_eq(model->inputs[2].name, "gap");
+    char *line = csv;
+    strsep(&line, "\n");
+    for (uint32_t r = 0; r < ROWS; r++) {
+        double x[INPUTS + 2 * OUTPUTS_MAX], got[OUTPUTS_MAX];
+        char *row = strsep(&line, "\n");
+        for (uint32_t k = 0; k < INPUTS + 2 * outputs; k++) {
+            char *cell = strsep(&row, ",");
+            x[k] = *cell != '\0' ? strtod(cell, NULL) : (double)NAN;
+        }
+        if (model->inputs[3].categories != NULL) x[3] = code_of(&model->inputs[3], x[3]);
+        ride_model_score_row(scorer, x, true, got);
+        for (uint32_t k = 0; k < outputs; k++)
+            cr_assert_eq(got[k], x[INPUTS + k], "%s %s row %u: %.17g, CatBoost %.17g", tag, ending, r, got[k],
+                         x[INPUTS + k]);
+        ride_model_score_row(scorer, x, false, got);
+        for (uint32_t k = 0; k < outputs; k++) {
+            const double want = x[INPUTS + outputs + k];
+            cr_assert(fabs(got[k] - want) <= 4e-15 * want || got[k] == want,
+                      "%s %s row %u: answer %.17g, CatBoost %.17g", tag, ending, r, got[k], want);
+        }
+    }
+    ride_model_scorer_destroy(scorer);
+    ride_model_destroy(model);
+    free(data);
+    free(csv);
+}
+
+Test(catboost, raw_values_are_those_of_catboost_bit_for_bit) {
+    for (size_t v = 0; v < sizeof versions / sizeof *versions; v++)
+        for (size_t i = 0; i < sizeof goldens / sizeof *goldens; i++) {
+            check_golden(versions[v], goldens[i].tag, "json", goldens[i].outputs);
+            if (!goldens[i].json_only) check_golden(versions[v], goldens[i].tag, "cbm", goldens[i].outputs);
+        }
+}
+
+/* Exact-size copy, so that a sanitizer sees a read past the end. The first finding goes to `why`. */
+static ride_status try_bytes(const char *data, size_t bytes, char why[256]) {
+    ride_diagnostics findings;
+    ride_model *model = NULL;
+    char *copy = malloc(bytes > 0 ? bytes : 1);
+    cr_assert_not_null(copy);
+    memcpy(copy, data, bytes);
+    ride_diagnostics_init(&findings);
+    const ride_status st = ride_model_parse("m", copy, bytes, NULL, &model, &findings);
+    cr_assert_eq(st == RIDE_OK, model != NULL);
+    cr_assert_eq(st == RIDE_OK, findings.count == 0);
+    snprintf(why, 256, "%s", findings.count > 0 ? findings.items[0].message : "");
+    if (model != NULL) {
+        ride_model_scorer *scorer = NULL;
+        double row[16] = {0}, out[RIDE_FOREST_OUTPUTS_MAX];
+        if (model->inputs_count <= 16 && ride_model_scorer_create(model, &scorer, &findings) == RIDE_OK)
+            ride_model_score_row(scorer, row, false, out);
+        ride_model_scorer_destroy(scorer);
+    }
+    ride_model_destroy(model);
+    ride_diagnostics_free(&findings);
+    free(copy);
+    return st;
+}
+
+Test(catboost, every_truncation_is_refused) {
+    static const char *const endings[] = {"json", "cbm"};
+    for (int k = 0; k < 2; k++) {
+        size_t bytes;
+        char why[256], *data = slurp_golden("1.2.10", "kinds", endings[k], &bytes);
+        cr_assert_eq(try_bytes(data, bytes, why), RIDE_OK, "%s", why);
+        const size_t end =
+            k == 0 ? (size_t)(strrchr(data, '}') - data) : bytes - 16; /* parts without content follow the core */
+        for (size_t n = 0; n <= end; n += 1 + n / 200)
+            cr_assert_eq(try_bytes(data, n, why), RIDE_E_MODEL, "%zu bytes", n);
+        free(data);
+    }
+}
+
+/* Offsets, counts and sizes that are wrong: refused, or another model. Never a crash. */
+Test(catboost, no_byte_of_a_core_can_harm) {
+    static const char *const tags[] = {"kinds", "lossguide"};
+    uint32_t refused = 0;
+    for (int t = 0; t < 2; t++) {
+        size_t bytes;
+        char why[256], *data = slurp_golden("1.2.10", tags[t], "cbm", &bytes);
+        for (size_t i = 0; i < bytes; i += i < 64 || i > 6000 ? 1 : 13) { /* texts in between */
+            const char was = data[i];
+            static const unsigned char flips[] = {0x01, 0x80, 0xff};
+            for (size_t f = 0; f < sizeof flips; f++) {
+                data[i] = (char)(was ^ (char)flips[f]);
+                refused += try_bytes(data, bytes, why) != RIDE_OK;
+            }
+            data[i] = was;
+        }
+        free(data);
+    }
+    cr_assert_gt(refused, 500);
+}
+
+/* The text with the first `what` replaced. */
+static char *with(const char *text, const char *what, const char *by) {
+    const char *at = strstr(text, what);
+    cr_assert_not_null(at, "%s", what);
+    char *out = malloc(strlen(text) + strlen(by) + 1);
+    cr_assert_not_null(out);
+    sprintf(out, "%.*s%s%s", (int)(at - text), text, by, at + strlen(what));
+    return out;
+}
+
+static void refuse(const char *text, const char *what, const char *by, const char *message) {
+    char why[256], *bad = with(text, what, by);
+    cr_assert_eq(try_bytes(bad, strlen(bad), why), RIDE_E_MODEL, "%s → %s", what, by);
+    cr_assert_not_null(strstr(why, message), "%s → %s: %s", what, by, why);
+    free(bad);
+}
+
+/* bit 0: x0 > 0.5; bit 1: x1 is "3" */
+static const char small[] =
+    "{\"features_info\":{\"float_features\":[{\"feature_index\":0,\"flat_feature_index\":0,\"has_nans\":true,"
+    "\"nan_value_treatment\":\"AsTrue\",\"feature_id\":\"a\"}],\"categorical_features\":[{\"feature_index\":0,"
+    "\"flat_feature_index\":1,\"values\":[593172586],\"feature_id\":\"b\"}],\"cat_features_hash\":[{\"hash\":593172586,"
+    "\"value\":\"3\"}]},\"model_info\":{\"params\":{\"loss_function\":{\"type\":\"Logloss\"}}},\"oblivious_trees\":"
+    "[{\"leaf_values\":[1,2,3,4],\"leaf_weights\":[5,6,7,8],\"splits\":[{\"split_type\":\"FloatFeature\",\"border\":0."
+    "5,"
+    "\"float_feature_index\":0},{\"split_type\":\"OneHotFeature\",\"cat_feature_index\":0,\"value\":593172586}]}],"
+    "\"scale_and_bias\":[1,[0]]}";
+
+Test(catboost, what_is_wrong_is_named) {
+    char why[256];
+    cr_assert_eq(try_bytes(small, strlen(small), why), RIDE_OK, "%s", why);
+    refuse(small, "\"flat_feature_index\":1", "\"flat_feature_index\":0", "twice");
+    refuse(small, "\"flat_feature_index\":1", "\"flat_feature_index\":1000000", "the greatest has index");
+    refuse(small, "\"flat_feature_index\":1", "\"flat_feature_index\":-1", "an index was expected");
+    refuse(small, "{\"feature_index\":0", "{\"feature_index\":7", "feature_index 7");
+    refuse(small, "\"b\"", "\"a\"", "twice");
+    refuse(small, "[593172586]", "[\"3\"]", "a hash");
+    refuse(small, "[593172586]", "[593172586,593172586]", "a category twice");
+    refuse(small, "[593172586]", "[1]", "the text of category 1");
+    refuse(small, "\"hash\":593172586", "\"hash\":1", "the text of category 593172586");
+    refuse(small, "\"cat_features_hash\"", "\"ctrs\"", "CTR");
+    refuse(small, "\"cat_features_hash\"", "\"text_features\"", "text features");
+    refuse(small, "\"Logloss\"", "\"MultiClass\"", "MultiClass with 1 outputs");
+    refuse(small, "[1,2,3,4]", "[1,2,3,4,5]", "2 tests and 5 values");
+    refuse(small, "[1,2,3,4]", "[1,2,3,\"4\"]", "leaf_values[3]");
+    refuse(small, "[1,2,3,4]", "[1,2,NaN,4]", "not finite");
+    refuse(small, "\"FloatFeature\"", "\"OnlineCtr\"", "`OnlineCtr` is not supported");
+    refuse(small, "\"FloatFeature\"", "7", "split_type");
+    refuse(small, "\"border\":0.5", "\"border\":NaN", "a border");
+    refuse(small, "\"border\":0.5", "\"border\":\"x\"", "border");
+    refuse(small, "\"float_feature_index\":0", "\"float_feature_index\":1", "no float feature 1");
+    refuse(small, "\"cat_feature_index\":0", "\"cat_feature_index\":1", "no categorical feature 1");
+    refuse(small, "\"value\":593172586}]}]", "\"value\":5}]}]", "a test for a category");
+    refuse(small, "[1,[0]]", "[2,[0]]", "a scale");
+    refuse(small, "[1,[0]]", "[1,[0,0]]", "2 biases for 1");
+    refuse(small, "[1,[0]]", "[1,[NaN]]", "a bias");
+    refuse(small, "[1,[0]]", "[1]", "scale_and_bias");
+    refuse(small, "\"splits\":[", "\"splits\":[1,2,3,4,5,6,7,8,9,0,1,2,3,4,5,", "leaves with 0");
+    refuse(small, "\"oblivious_trees\":[", "\"oblivious_trees\":[],\"more\":[", "no trees");
+}
+
+Test(catboost, bits_are_in_the_order_of_the_tests) {
+    ride_model_scorer *scorer = NULL;
+    ride_model *model = load(small, strlen(small), &scorer, "small");
+    const double nan = (double)NAN;
+    const double cases[][3] = {{0.5, 0, 1}, {0.50000006, 0, 2}, {0.5, 3, 3},        {1, 3, 4},
+                               {nan, 3, 4}, {nan, nan, 2},      {0.500000001, 3, 3}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        double out;
+        ride_model_score_row(scorer, cases[i], true, &out);
+        cr_assert_eq(out, cases[i][2], "case %zu: %g", i, out);
+    }
+    cr_assert_eq(model->nodes[0].cover, 26.0);
+    cr_assert_eq(model->nodes[1].cover, 11.0);
+    ride_model_scorer_destroy(scorer);
+    ride_model_destroy(model);
+}
