@@ -98,8 +98,6 @@ ride_status ride_catboost_bias(catboost *c, double scale, const double *biases, 
     for (uint32_t i = 0; count != 0 && i < model->outputs_count; i++) {
         const double bias = biases[count == 1 ? 0 : i];
         if (!isfinite(bias)) return ride_model_finding(c->reader, NULL, "a bias that is not finite");
-        if (bias != 0.0)
-            return ride_model_finding(c->reader, NULL, "a bias is not supported yet"); /* compile.c adds it first */
         model->base_margins[i] = model->base_scores[i] = bias;
     }
     return RIDE_OK;

@@ -36,7 +36,8 @@ static ride_status add_numbers(ride_compiler *c, const ride_model_step *step, ui
     if (to == NULL) return ride_compile_no_memory(c);
     for (uint64_t i = 0; i < count; i++) {
         const bool fits = step->number == RIDE_FOREST_F64 || (double)(float)from[i] == from[i];
-        if (!isfinite(from[i]) || !fits || (is_divisor && from[i] == 0.0))
+        const bool is_left = step->kind == RIDE_STEP_IMPUTE && from == step->a && isnan(from[i]);
+        if ((!isfinite(from[i]) && !is_left) || (!fits && !is_left) || (is_divisor && from[i] == 0.0))
             return ride_compile_fault(c, NULL, "step %u (%s): number %llu is %g", index, kind_name(step->kind),
                                       (unsigned long long)i, from[i]);
         to[i] = from[i];

@@ -177,8 +177,6 @@ static ride_status read_kind(ride_model_reader *reader, const ride_value *member
     model->input_number = model->sum_number = RIDE_FOREST_F64;
     RIDE_TRY(read_outputs(reader, member));
     RIDE_TRY(ride_sklearn_read_steps(reader, member, &values));
-    if (model->steps_count > 0 || ride_value_is(kind, "isolation_forest")) /* compile.c knows neither */
-        return ride_model_finding(reader, NULL, "kind: steps and isolation forests are not supported yet");
     if (ride_value_is(kind, "network")) {
         if (model->steps_count == 0 || values != model->outputs_count)
             return ride_model_finding(reader, NULL, "steps: they end with %u values, the outputs are %u", values,

@@ -43,10 +43,11 @@ static ride_status check_header(const ride_network_header *h, uint32_t networks_
 
 /* Numbers of the step's type; a divisor is not zero. */
 static ride_status check_numbers(const ride_network_step *step, uint32_t index, const double *numbers, uint64_t count,
-                                 bool is_divisor, ride_error *err) {
+                                 bool is_divisor, bool may_nan, ride_error *err) {
     for (uint64_t i = 0; i < count; i++)
-        if (!isfinite(numbers[i]) || (step->number == RIDE_FOREST_F32 && (double)(float)numbers[i] != numbers[i]) ||
-            (is_divisor && numbers[i] == 0.0))
+        if (!(may_nan && isnan(numbers[i])) &&
+            (!isfinite(numbers[i]) || (step->number == RIDE_FOREST_F32 && (double)(float)numbers[i] != numbers[i]) ||
+             (is_divisor && numbers[i] == 0.0)))
             return ride_fail(err, RIDE_E_CORRUPT, "network: step %u has the number %g", index, numbers[i]);
     return RIDE_OK;
 }
@@ -76,10 +77,9 @@ static ride_status check_step(const ride_network *net, uint32_t index, uint32_t 
         a + b > h->numbers_count - *numbers)
         return ride_fail(err, RIDE_E_CORRUPT, "network: step %u has numbers at %u and %u of %u", index, step->a_first,
                          step->b_first, h->numbers_count);
-    if (a > 0) RIDE_TRY(check_numbers(step, index, net->numbers + step->a_first, a, false, err));
-    if (b > 0)
-        RIDE_TRY(
-            check_numbers(step, index, net->numbers + step->b_first, b, step->kind == RIDE_STEP_SHIFT_DIVIDE, err));
+    const bool imputes = step->kind == RIDE_STEP_IMPUTE, divides = step->kind == RIDE_STEP_SHIFT_DIVIDE;
+    if (a > 0) RIDE_TRY(check_numbers(step, index, net->numbers + step->a_first, a, false, imputes, err));
+    if (b > 0) RIDE_TRY(check_numbers(step, index, net->numbers + step->b_first, b, divides, false, err));
     *numbers += a + b;
     const uint32_t selects = step->kind == RIDE_STEP_SELECT ? step->outputs : 0;
     if (step->columns_first != (selects > 0 ? *columns : 0) || selects > h->columns_count - *columns)

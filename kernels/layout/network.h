@@ -23,7 +23,7 @@ enum {
 };
 
 typedef enum ride_step_kind {
-    RIDE_STEP_IMPUTE = 1,    /* a[i] where x[i] is NaN (or equals b[0], when b is there) */
+    RIDE_STEP_IMPUTE = 1,    /* a[i] where x[i] is NaN (or equals b[0], when b is there); a NaN leaves NaN alone */
     RIDE_STEP_SHIFT_SCALE,   /* (x[i] - a[i]) * b[i] */
     RIDE_STEP_SHIFT_DIVIDE,  /* (x[i] - a[i]) / b[i] */
     RIDE_STEP_SCALE_SHIFT,   /* x[i] * a[i] + b[i], rounded twice */

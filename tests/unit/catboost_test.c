@@ -14,7 +14,7 @@ static const struct {
     const char *tag;
     uint32_t outputs;
     bool json_only;
-} goldens[] = {{"plain", 1, false},     {"max", 1, false},      {"kinds", 1, false},
+} goldens[] = {{"plain", 1, false},     {"deep", 1, false},     {"max", 1, false},  {"kinds", 1, false},
                {"three", 3, false},     {"poisson", 1, false},  {"texts", 1, true}, /* cbm has no texts */
                {"depthwise", 1, false}, {"lossguide", 3, false}};
 
