@@ -5,6 +5,7 @@
 #include "models/lightgbm.h"
 #include "models/onnx.h"
 #include "models/sklearn.h"
+#include "models/treelite.h"
 #include "models/xgboost.h"
 
 #include <errno.h>
@@ -105,7 +106,8 @@ typedef struct format {
 } format;
 static const format formats[] = {{ride_lightgbm_recognises, ride_lightgbm_read},
                                  {ride_catboost_is_cbm, ride_catboost_read_cbm},
-                                 {ride_onnx_recognises, ride_onnx_read}};
+                                 {ride_onnx_recognises, ride_onnx_read},
+                                 {ride_treelite_recognises, ride_treelite_read}};
 
 ride_status ride_model_parse(const char *path, const void *data, size_t bytes, const ride_model_options *options,
                              ride_model **out, ride_diagnostics *findings) {
@@ -128,7 +130,7 @@ ride_status ride_model_parse(const char *path, const void *data, size_t bytes, c
         if (zipped) return ride_model_finding(&reader, "unpack it first", "a compressed file");
         return ride_model_finding(
             &reader, "if it is XGBoost's old binary format, load it with XGBoost 1.x to 3.0 and save it as model.json",
-            "neither JSON nor UBJSON nor LightGBM's text nor ONNX nor CatBoost's cbm");
+            "neither JSON nor UBJSON nor LightGBM's text nor CatBoost's cbm nor ONNX nor treelite's checkpoint");
     }
     ride_arena *values = NULL, *arena = NULL;
     ride_error err;

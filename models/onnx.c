@@ -312,7 +312,5 @@ ride_status ride_onnx_read(ride_model_reader *reader, const void *data, size_t b
     c.links = ride_arena_new(values, onnx_link, (size_t)c.file.nodes_count + 1);
     if (c.links == NULL) return ride_model_finding(reader, NULL, "no memory for %u nodes", c.file.nodes_count);
     RIDE_TRY(read_chain(&c));
-    if (c.steps_count > 0 || reader->model->base_last || reader->model->aggregate != RIDE_FOREST_SUM)
-        return ride_model_finding(reader, NULL, "graph: base values, aggregates and steps are not supported yet");
     return ride_diagnostics_status(reader->findings);
 }

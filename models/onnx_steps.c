@@ -331,6 +331,17 @@ static ride_status cast(onnx_chain *c, const onnx_link *link) {
     return RIDE_OK;
 }
 
+/* x * 1, as the exporters of boosted trees write it. */
+static bool is_times_one(const onnx_chain *c, const onnx_link *link) {
+    ride_message name;
+    onnx_reals one;
+    onnx_shape shape;
+    return ride_message_is(link->node->op, "Mul") && ride_onnx_input(link->node, 1 - link->input, &name) &&
+           ride_onnx_is_constant(&c->file, name) &&
+           ride_onnx_constant_reals(&c->file, link->node, name, &one, &shape) == RIDE_OK && one.count == 1 &&
+           one.at[0] == 1.0;
+}
+
 /* Behind trees only a link can follow. */
 static ride_status link_after_trees(onnx_chain *c, const onnx_link *link) {
     ride_model *model = c->file.reader->model;
@@ -394,7 +405,7 @@ ride_status ride_onnx_step(onnx_chain *c, const onnx_link *link) {
     const ride_message op = link->node->op;
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
         if (ride_message_is(op, forms[i])) return same_form(c, link);
-    if (link->is_complement) return RIDE_OK;
+    if (link->is_complement || is_times_one(c, link)) return RIDE_OK;
     if (ride_message_is(op, "Cast")) return cast(c, link);
     if (ride_message_is(op, "Normalizer")) return normalizer(c, link);
     if (ride_message_is(op, "ArrayFeatureExtractor") || ride_message_is(op, "Gather")) return select_columns(c, link);

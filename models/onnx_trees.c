@@ -287,8 +287,12 @@ static ride_status read_nodes(const onnx_ensemble *e, lists *l, uint32_t classes
         char place[40];
         for (end = first + 1; end < count && l->tree_ids.at[end] == l->tree_ids.at[first];) end++;
         snprintf(place, sizeof place, "tree %lld", (long long)l->tree_ids.at[first]);
-        const ride_rule_tree tree = {
-            .place = place, .nodes = &l->nodes[first], .nodes_count = end - first, .weights = l->leaves, .weight = 1.0};
+        const ride_rule_tree tree = {.place = place,
+                                     .nodes = &l->nodes[first],
+                                     .nodes_count = end - first,
+                                     .weights = l->leaves,
+                                     .may_share = true,
+                                     .weight = 1.0};
         RIDE_TRY(ride_rules_add(e->rules, &tree));
     }
     return ride_rules_finish(e->rules);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 static const uint32_t none = UINT32_MAX;
+typedef enum reach { NOT_MET, OPEN, OPEN_NO, OPEN_BOTH, DONE } reach; /* OPEN_NO: the yes side was looked at */
 
 /* What one input is on a path: lo <= x < hi (no hi: up to infinity and with it), NaN, or either. */
 typedef struct interval {
@@ -35,9 +36,10 @@ struct ride_rules {
     uint32_t nodes_count, nodes_room, nodes_most, trees_count, trees_room, trees_added;
     /* of the tree under way */
     uint32_t tree_room;
+    bool is_same; /* each test stayed one so far */
     span *spans;
-    uint32_t *queue, *depth;
-    bool *reached;
+    uint32_t *stack;
+    uint8_t *reached; /* reach, by node */
     double *cuts;
     size_t cuts_count, cuts_room;
     job *jobs;
@@ -80,8 +82,7 @@ void ride_rules_destroy(ride_rules *r) {
     free(r->nodes);
     free(r->trees);
     free(r->spans);
-    free(r->queue);
-    free(r->depth);
+    free(r->stack);
     free(r->reached);
     free(r->cuts);
     free(r->jobs);
@@ -114,35 +115,40 @@ static ride_status check_leaf(ride_rules *r, const ride_rule_tree *tree, uint32_
     return RIDE_OK;
 }
 
-/* Breadth first from the root: every node at most once, so cycles and shared subtrees end it. */
+static ride_status check_test(ride_rules *r, const ride_rule_tree *tree, uint32_t i) {
+    const ride_rule_node *node = &tree->nodes[i];
+    if ((node->input & RIDE_NODE_INPUT_MASK) >= r->reader->model->inputs_count)
+        return bad(r, tree, i, "it tests an input that the model has not");
+    if (node->rule != RIDE_RULE_SET && node->rule != RIDE_RULE_MEMBER && isnan(node->value))
+        return bad(r, tree, i, "a threshold that is no number");
+    if (node->yes >= tree->nodes_count || node->no >= tree->nodes_count)
+        return bad(r, tree, i, "a child that is not there");
+    return RIDE_OK;
+}
+
+/* Depth first from the root, each node once. A node that is met again while it is open is below itself. */
 static ride_status check_tree(ride_rules *r, const ride_rule_tree *tree) {
-    const uint32_t inputs = r->reader->model->inputs_count;
-    uint32_t tail = 1;
+    uint32_t open = 1;
     memset(r->reached, 0, tree->nodes_count * sizeof *r->reached);
-    r->queue[0] = r->depth[0] = 0;
-    r->reached[0] = true;
-    for (uint32_t head = 0; head < tail; head++) {
-        const uint32_t i = r->queue[head];
+    r->stack[0] = 0;
+    r->reached[0] = OPEN;
+    RIDE_TRY(tree->nodes[0].rule == RIDE_RULE_LEAF ? check_leaf(r, tree, 0) : check_test(r, tree, 0));
+    while (open > 0) {
+        const uint32_t i = r->stack[open - 1];
         const ride_rule_node *node = &tree->nodes[i];
-        if (node->rule == RIDE_RULE_LEAF) {
-            RIDE_TRY(check_leaf(r, tree, i));
+        if (node->rule == RIDE_RULE_LEAF || r->reached[i] == OPEN_BOTH) {
+            r->reached[i] = DONE;
+            open--;
             continue;
         }
-        if (r->depth[head] == RIDE_FOREST_DEPTH_MAX) return bad(r, tree, i, "the tree is too deep");
-        if ((node->input & RIDE_NODE_INPUT_MASK) >= inputs)
-            return bad(r, tree, i, "it tests an input that the model has not");
-        if (node->rule != RIDE_RULE_SET && node->rule != RIDE_RULE_MEMBER && isnan(node->value))
-            return bad(r, tree, i, "a threshold that is no number");
-        for (int side = 0; side < 2; side++) {
-            const uint32_t child = side ? node->no : node->yes;
-            if (child >= tree->nodes_count) return bad(r, tree, i, "a child that is not there");
-            if (r->reached[child]) return bad(r, tree, child, "it is reached twice (a cycle, or two parents)");
-            r->reached[child] = true;
-            r->queue[tail] = child;
-            r->depth[tail++] = r->depth[head] + 1;
-        }
+        const uint32_t child = r->reached[i] == OPEN ? node->yes : node->no;
+        r->reached[i]++;
+        if (r->reached[child] == DONE && tree->may_share) continue;
+        if (r->reached[child] != NOT_MET) return bad(r, tree, child, "it is reached twice (a cycle, or two parents)");
+        RIDE_TRY(tree->nodes[child].rule == RIDE_RULE_LEAF ? check_leaf(r, tree, child) : check_test(r, tree, child));
+        r->reached[child] = OPEN;
+        r->stack[open++] = child;
     }
-    r->reader->model->nodes_unreachable += tree->nodes_count - tail;
     return RIDE_OK;
 }
 
@@ -279,6 +285,7 @@ static ride_status split(ride_rules *r, const ride_rule_tree *tree, uint32_t nod
     const interval known = interval_of(r, j.path, node->input);
     uint32_t first = 0, last = 0, left = 0;
     clip(r, s, &known, &first, &last);
+    r->is_same = r->is_same && s.count == 1 && first == 0 && last == 1;
     if (!known.maybe_number || (first == last && (!known.maybe_nan || children[first % 2] == of_nan))) {
         j.from = known.maybe_number ? children[first % 2] : of_nan; /* decided */
         return push(r, tree, j);
@@ -334,15 +341,18 @@ static ride_status add_output(ride_rules *r, const ride_rule_tree *tree, uint32_
     if (!grow((void **)&r->trees, r->trees_count, &room, sizeof *r->trees)) return no_memory(r, tree->place);
     r->trees_room = (uint32_t)room;
     r->jobs_count = r->path_count = 0;
+    r->is_same = true;
     RIDE_TRY(add_nodes(r, tree, 1));
     RIDE_TRY(push(r, tree, (job){.path = none}));
     while (r->jobs_count > 0) {
         const job j = r->jobs[--r->jobs_count];
         const ride_rule rule = tree->nodes[j.from].rule;
+        r->nodes[nodes_first + j.to].cover = tree->nodes[j.from].cover;
         if (rule == RIDE_RULE_LEAF) add_leaf(r, tree, nodes_first, j, output);
         else if (rule == RIDE_RULE_SET) RIDE_TRY(add_set(r, tree, nodes_first, j));
         else RIDE_TRY(split(r, tree, nodes_first, j));
     }
+    for (uint32_t i = nodes_first; i < r->nodes_count && !r->is_same; i++) r->nodes[i].cover = 0.0;
     r->trees[r->trees_count++] = (ride_model_tree){.nodes_first = nodes_first,
                                                    .nodes_count = r->nodes_count - nodes_first,
                                                    .output = output,
@@ -353,16 +363,13 @@ static ride_status add_output(ride_rules *r, const ride_rule_tree *tree, uint32_
 static ride_status make_room(ride_rules *r, const ride_rule_tree *tree) {
     if (tree->nodes_count <= r->tree_room) return RIDE_OK;
     free(r->spans);
-    free(r->queue);
-    free(r->depth);
+    free(r->stack);
     free(r->reached);
     r->tree_room = 0;
     r->spans = calloc(tree->nodes_count, sizeof *r->spans);
-    r->queue = calloc(tree->nodes_count, sizeof *r->queue);
-    r->depth = calloc(tree->nodes_count, sizeof *r->depth);
+    r->stack = calloc(tree->nodes_count, sizeof *r->stack);
     r->reached = calloc(tree->nodes_count, sizeof *r->reached);
-    if (r->spans == NULL || r->queue == NULL || r->depth == NULL || r->reached == NULL)
-        return no_memory(r, tree->place);
+    if (r->spans == NULL || r->stack == NULL || r->reached == NULL) return no_memory(r, tree->place);
     r->tree_room = tree->nodes_count;
     return RIDE_OK;
 }

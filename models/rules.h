@@ -29,6 +29,7 @@ typedef struct ride_rule_node {
     uint32_t first;   /* LEAF: of the tree's weights; MEMBER: of its members; SET: the model's set */
     uint32_t count;   /* LEAF and MEMBER: how many */
     bool missing_yes; /* NaN takes the yes child */
+    double cover;     /* as ride_model_node.cover; kept where each test stayed one */
 } ride_rule_node;
 
 typedef struct ride_rule_weight {
@@ -43,6 +44,7 @@ typedef struct ride_rule_tree {
     const ride_rule_weight *weights;
     const double *members; /* of a node: ascending, distinct */
     double weight;         /* of all leaves */
+    bool may_share;        /* a node may have several parents, and becomes as many; a cycle is refused always */
 } ride_rule_tree;
 
 typedef struct ride_rules ride_rules;

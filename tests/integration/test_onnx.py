@@ -44,14 +44,13 @@ def refused(folder, content, what):
 
 # ---- ensembles ----
 
-def random_trees(r, count, width, targets, modes, tracks):
+def random_trees(r, count, width, targets, modes, tracks, shares=False):
     """Lists as TreeEnsembleRegressor has them."""
     d = {f"nodes_{k}": [] for k in ("treeids", "nodeids", "featureids", "truenodeids", "falsenodeids", "values", "modes")}
     d["nodes_missing_value_tracks_true"] = []
     d |= {f"target_{k}": [] for k in ("treeids", "nodeids", "ids", "weights")}
     for tree in range(count):
-        ids = list(range(200))
-        r.shuffle(ids)  # numbers of nodes are names, not places
+        ids = list(range(31))[::-1]
 
         def grow(depth):
             here = ids.pop()
@@ -67,9 +66,16 @@ def random_trees(r, count, width, targets, modes, tracks):
                     for key, v in (("treeids", tree), ("nodeids", here), ("ids", target), ("weights", float(np.float32(r.gauss(0, 1))))):
                         d[f"target_{key}"].append(v)
             else:
-                d["nodes_truenodeids"][at], d["nodes_falsenodeids"][at] = grow(depth - 1), grow(depth - 1)
-            return here
-        grow(r.randrange(0, 5))
+                yes, no = grow(depth - 1), grow(depth - 1)
+                shared = shares and r.random() < 0.2  # a node below the other child: two parents, as exporters of category tests write it
+                d["nodes_truenodeids"][at], d["nodes_falsenodeids"][at] = r.choice(no) if shared else yes[0], no[0]
+                return [here] + yes + no
+            return [here]
+        nodes = grow(r.randrange(0, 5))
+        names = dict(zip(nodes, r.sample(nodes, len(nodes))))  # numbers of nodes are names, not places
+        for key in ("nodes_nodeids", "nodes_truenodeids", "nodes_falsenodeids", "target_nodeids"):
+            trees = d["target_treeids" if key.startswith("target") else "nodes_treeids"]
+            d[key] = [names.get(n, n) if t == tree else n for t, n in zip(trees, d[key])]
     return d
 
 
@@ -102,7 +108,7 @@ def ensembles(folder):
         number = r.choice([np.float32, np.float64])
         width, targets = r.randrange(1, 5), r.choice([1, 1, 1, 3])
         modes = r.choice([["BRANCH_LEQ"], ["BRANCH_LT"], ["BRANCH_GTE"], ["BRANCH_GT"], ["BRANCH_EQ", "BRANCH_NEQ"], MODES])
-        d = random_trees(r, r.choice([1, 3, 20]), width, targets, modes, r.random() < 0.5)
+        d = random_trees(r, r.choice([1, 3, 20]), width, targets, modes, r.random() < 0.5, shares=r.random() < 0.3)
         lists = dict(d)
         if number is np.float64:
             lists["nodes_values_as_tensor"], lists["target_weights_as_tensor"] = (Tensor(lists.pop(k), DOUBLE) for k in ("nodes_values", "target_weights"))
@@ -148,7 +154,7 @@ def refusals(folder):
         (stump(nodes_nodeids=[0, 1, 7]), "a child that is not there"),
         (stump(nodes_treeids=[0, 1, 0], nodes_nodeids=[0, 0, 1]), "do not stand together"),
         (stump(nodes_truenodeids=[0, 0, 0]), "reached twice"),
-        (stump(nodes_truenodeids=[2, 0, 0]), "reached twice"),
+        (stump(nodes_modes=["BRANCH_LEQ", "BRANCH_LEQ", "LEAF"], nodes_falsenodeids=[2, 2, 0]), "reached twice"),
         (stump(nodes_featureids=[1, 0, 0]), "input that the model has not"),
         (stump(nodes_featureids=[-1, 0, 0]), "nodes_featureids: -1"),
         (stump(nodes_modes=["BRANCH_MAYBE", "LEAF", "LEAF"]), "`BRANCH_MAYBE` is not known"),
@@ -232,7 +238,7 @@ def shared(folder):
     cases = json.loads(CASES.read_text())
     for case in cases["regressor_cases"]:
         got = scored(folder, case_model(cases, case), numbers(case["x"]), raw=case["aggregate"] != "AVERAGE")
-        assert [f"{v:.6g}" for v in got[:, 0]] == [f"{v:.6g}" for v in case["expected"]], f"{case}: {got}"
+        assert [f"{v:.6f}" for v in got[:, 0]] == [f"{v:.6f}" for v in case["expected"]], f"{case}: {got}"
     for case in cases["tree_ensemble_v5"]:
         got = scored(folder, v5_model(case), numbers(case["x"]))
         assert (got == np.array(case["expected"])).all(), f"{case['source']}: {got}"
