@@ -24,6 +24,20 @@ static ride_status inputs_find(ride_cpu_forest *f, ride_error *err) {
     return f->inputs != NULL ? RIDE_OK : ride_fail(err, RIDE_E_MEMORY, "no memory for %u inputs", h->inputs_count);
 }
 
+/* Planes of a forest whose thresholds are floats, or are made so. */
+static ride_status planes_make(ride_cpu_forest *f, ride_cpu_isa isa, ride_error *err) {
+    if (f->forest.header->input_number == RIDE_FOREST_F32)
+        return ride_planes_create(&f->forest, f->inputs, f->inputs_count, isa, &f->planes, err);
+    ride_forest_node *nodes;
+    RIDE_TRY(forest_fold_create(&f->forest, &f->fold, &nodes, err));
+    if (f->fold == NULL) return RIDE_OK;
+    ride_forest folded = f->forest;
+    folded.nodes = nodes;
+    const ride_status st = ride_planes_create(&folded, f->inputs, f->inputs_count, isa, &f->planes, err);
+    free(nodes);
+    return st;
+}
+
 ride_status ride_cpu_forest_create(const ride_forest *forest, ride_cpu_isa isa, ride_cpu_forest **out,
                                    ride_error *err) {
     *out = NULL;
@@ -31,8 +45,9 @@ ride_status ride_cpu_forest_create(const ride_forest *forest, ride_cpu_isa isa, 
     if (f == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a forest");
     f->forest = *forest;
     f->plain = forest_is_plain(forest);
+    for (uint32_t t = 0; t < forest->header->trees_count; t++) f->steps += forest->trees[t].depth;
     ride_status st = inputs_find(f, err);
-    if (st == RIDE_OK) st = ride_planes_create(forest, isa, &f->planes, err);
+    if (st == RIDE_OK) st = planes_make(f, isa, err);
     if (st != RIDE_OK) {
         ride_cpu_forest_destroy(f);
         return st;
@@ -44,6 +59,7 @@ ride_status ride_cpu_forest_create(const ride_forest *forest, ride_cpu_isa isa, 
 void ride_cpu_forest_destroy(ride_cpu_forest *f) {
     if (f == NULL) return;
     ride_planes_destroy(f->planes);
+    forest_fold_destroy(f->fold);
     free(f->inputs);
     free(f);
 }
@@ -55,28 +71,33 @@ uint32_t ride_cpu_forest_inputs(const ride_cpu_forest *f, const uint32_t **input
 
 static size_t whole_lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
-/* Scratch: columns of a matrix's block, then what the way needs: rows to be walked, or the planes'. */
-static size_t columns_bytes(const ride_cpu_forest *f) {
-    return whole_lines((size_t)f->inputs_count * RIDE_CPU_FOREST_ROWS * sizeof(double));
+/* Scratch: columns of a matrix's block; the same folded; then what the way needs: rows to be walked, or the planes'. */
+static size_t columns_bytes(const ride_cpu_forest *f, ride_forest_number number) {
+    const size_t value = number == RIDE_FOREST_F32 ? sizeof(float) : sizeof(double);
+    return whole_lines((size_t)f->inputs_count * RIDE_CPU_FOREST_ROWS * value);
 }
+static size_t folded_bytes(const ride_cpu_forest *f) { return f->fold != NULL ? columns_bytes(f, RIDE_FOREST_F32) : 0; }
 
 size_t ride_cpu_forest_scratch_bytes(const ride_cpu_forest *f) {
     const size_t walk = whole_lines((size_t)FOREST_WALK_ROWS * f->forest.header->inputs_count * sizeof(double));
     const size_t planes = f->planes != NULL ? ride_planes_scratch_bytes(f->planes) : 0;
-    return columns_bytes(f) + (planes > walk ? planes : walk) + 64;
+    const ride_forest_number number = (ride_forest_number)f->forest.header->input_number;
+    return columns_bytes(f, number) + folded_bytes(f) + (planes > walk ? planes : walk);
 }
 
 /* ---- ways ---- */
 
 const char *ride_cpu_way_name(ride_cpu_way way) {
-    static const char *const names[RIDE_CPU_WAYS] = {"chosen", "walk", "narrow planes", "wide planes"};
+    static const char *const names[RIDE_CPU_WAYS] = {"chosen", "walk", "narrow planes", "slim planes", "wide planes"};
     return (unsigned)way < RIDE_CPU_WAYS ? names[way] : "?";
 }
 
+static ride_planes_way planes_way(ride_cpu_way way) { return (ride_planes_way)(way - RIDE_CPU_WAY_NARROW); }
+RIDE_STATIC_ASSERT(RIDE_CPU_WAY_WIDE - RIDE_CPU_WAY_NARROW == RIDE_PLANES_WIDE, "the ways of planes in their order");
+
 bool ride_cpu_forest_has(const ride_cpu_forest *f, ride_cpu_way way) {
-    if (way == RIDE_CPU_WAY_NARROW) return f->planes != NULL && ride_planes_has(f->planes, RIDE_PLANES_NARROW);
-    if (way == RIDE_CPU_WAY_WIDE) return f->planes != NULL && ride_planes_has(f->planes, RIDE_PLANES_WIDE);
-    return way == RIDE_CPU_WAY_CHOSEN || way == RIDE_CPU_WAY_WALK;
+    if (way == RIDE_CPU_WAY_CHOSEN || way == RIDE_CPU_WAY_WALK) return true;
+    return way < RIDE_CPU_WAYS && f->planes != NULL && ride_planes_has(f->planes, planes_way(way));
 }
 
 void ride_cpu_forest_force(ride_cpu_forest *f, ride_cpu_way way) {
@@ -84,14 +105,21 @@ void ride_cpu_forest_force(ride_cpu_forest *f, ride_cpu_way way) {
     f->forced = way;
 }
 
+static uint64_t cost_of(const ride_cpu_forest *f, ride_cpu_way way, uint32_t rows_count) {
+    if (way == RIDE_CPU_WAY_WALK) return (uint64_t)f->steps * rows_count * (rows_count < 8 ? 12 : 6);
+    return ride_planes_cost(f->planes, planes_way(way), rows_count);
+}
+
 ride_cpu_way ride_cpu_forest_way(const ride_cpu_forest *f, uint32_t rows_count) {
     if (f->forced != RIDE_CPU_WAY_CHOSEN) return f->forced;
-    if (f->planes == NULL) return RIDE_CPU_WAY_WALK;
-    switch (ride_planes_choose(f->planes, rows_count)) {
-    case RIDE_PLANES_NARROW: return RIDE_CPU_WAY_NARROW;
-    case RIDE_PLANES_WIDE: return RIDE_CPU_WAY_WIDE;
-    default: return RIDE_CPU_WAY_WALK;
+    ride_cpu_way best = RIDE_CPU_WAY_WALK;
+    uint64_t least = cost_of(f, best, rows_count);
+    for (ride_cpu_way way = RIDE_CPU_WAY_NARROW; way < RIDE_CPU_WAYS; way++) {
+        if (!ride_cpu_forest_has(f, way)) continue;
+        const uint64_t cost = cost_of(f, way, rows_count);
+        if (cost < least) best = way, least = cost;
     }
+    return best;
 }
 
 /* ---- columns ---- */
@@ -115,12 +143,34 @@ static void walk_columns(const ride_cpu_forest *f, double *rows, const ride_cpu_
     }
 }
 
+/* The columns as the planes want them: themselves, or folded into memory of the scratch. */
+static ride_cpu_columns fold_columns(const ride_cpu_forest *f, const ride_cpu_columns *columns, uint32_t rows_count,
+                                     float *to) {
+    if (f->fold == NULL || (columns->number == RIDE_FOREST_F32 && !forest_fold_is_ranked(f->fold))) return *columns;
+    const uint32_t end = (rows_count + RIDE_CPU_FOREST_STRIDE - 1) / RIDE_CPU_FOREST_STRIDE * RIDE_CPU_FOREST_STRIDE;
+    for (uint32_t i = 0; i < f->inputs_count; i++) {
+        float *y = to + (size_t)i * RIDE_CPU_FOREST_ROWS;
+        if (columns->number == RIDE_FOREST_F32) {
+            memcpy(y, (const float *)columns->x + (size_t)i * columns->stride, rows_count * sizeof *y);
+            forest_fold_floats(f->fold, f->inputs[i], y, rows_count);
+        } else
+            forest_fold_doubles(f->fold, f->inputs[i], (const double *)columns->x + (size_t)i * columns->stride,
+                                rows_count, y);
+        for (uint32_t r = rows_count; r < end; r++) y[r] = 0;
+    }
+    return (ride_cpu_columns){to, RIDE_FOREST_F32, RIDE_CPU_FOREST_ROWS};
+}
+
+/* scratch: behind the columns of a matrix. */
 static void by_columns(const ride_cpu_forest *f, ride_cpu_way way, uint8_t *scratch, const ride_cpu_columns *columns,
                        uint32_t rows_count, double *margins) {
-    if (way == RIDE_CPU_WAY_WALK) walk_columns(f, (void *)scratch, columns, rows_count, margins);
-    else
-        ride_planes_rows(f->planes, way == RIDE_CPU_WAY_WIDE ? RIDE_PLANES_WIDE : RIDE_PLANES_NARROW, scratch,
-                         columns->x, columns->stride, rows_count, margins);
+    uint8_t *rest = scratch + folded_bytes(f);
+    if (way == RIDE_CPU_WAY_WALK) {
+        walk_columns(f, (void *)rest, columns, rows_count, margins);
+        return;
+    }
+    const ride_cpu_columns folded = fold_columns(f, columns, rows_count, (void *)scratch);
+    ride_planes_rows(f->planes, planes_way(way), rest, folded.x, folded.stride, rows_count, margins);
 }
 
 void ride_cpu_forest_columns(const ride_cpu_forest *f, void *scratch, const ride_cpu_columns *columns,
@@ -128,8 +178,7 @@ void ride_cpu_forest_columns(const ride_cpu_forest *f, void *scratch, const ride
     RIDE_ASSERT(rows_count > 0 && rows_count <= RIDE_CPU_FOREST_ROWS);
     RIDE_ASSERT(columns->stride % RIDE_CPU_FOREST_STRIDE == 0 && columns->stride >= rows_count);
     RIDE_ASSERT(columns->number == RIDE_FOREST_F32 || f->forest.header->input_number == RIDE_FOREST_F64);
-    by_columns(f, ride_cpu_forest_way(f, rows_count), (uint8_t *)scratch + columns_bytes(f), columns, rows_count,
-               margins);
+    by_columns(f, ride_cpu_forest_way(f, rows_count), scratch, columns, rows_count, margins);
 }
 
 /* ---- a matrix ---- */
@@ -194,7 +243,7 @@ static void columns_pad(const ride_cpu_forest *f, const ride_cpu_columns *column
 void ride_cpu_forest_matrix(const ride_cpu_forest *f, void *scratch, const ride_cpu_matrix *m, size_t rows_count,
                             double *margins) {
     const ride_forest_header *h = f->forest.header;
-    uint8_t *rest = (uint8_t *)scratch + columns_bytes(f);
+    uint8_t *rest = (uint8_t *)scratch + columns_bytes(f, (ride_forest_number)h->input_number);
     const bool is_float = m->number == RIDE_FOREST_F32 || h->input_number == RIDE_FOREST_F32;
     const ride_cpu_columns columns = {scratch, is_float ? RIDE_FOREST_F32 : RIDE_FOREST_F64, RIDE_CPU_FOREST_ROWS};
     for (size_t first = 0; first < rows_count;
@@ -203,7 +252,7 @@ void ride_cpu_forest_matrix(const ride_cpu_forest *f, void *scratch, const ride_
             rows_count - first < RIDE_CPU_FOREST_ROWS ? (uint32_t)(rows_count - first) : RIDE_CPU_FOREST_ROWS;
         const ride_cpu_way way = ride_cpu_forest_way(f, count);
         if (way == RIDE_CPU_WAY_WALK) {
-            walk_matrix(f, (void *)rest, m, first, count, margins);
+            walk_matrix(f, (void *)(rest + folded_bytes(f)), m, first, count, margins);
             continue;
         }
         if (is_float) floats_turn(f, m, first, count, scratch);

@@ -29,6 +29,7 @@ typedef enum ride_cpu_way {
     RIDE_CPU_WAY_CHOSEN = 0,
     RIDE_CPU_WAY_WALK,   /* every forest and machine has it */
     RIDE_CPU_WAY_NARROW, /* planes of 64 rows */
+    RIDE_CPU_WAY_SLIM,   /* planes of 128 rows */
     RIDE_CPU_WAY_WIDE,   /* planes of a register */
     RIDE_CPU_WAYS,
 } ride_cpu_way;

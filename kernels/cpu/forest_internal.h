@@ -2,11 +2,14 @@
 #ifndef RIDE_KERNELS_CPU_FOREST_INTERNAL_H
 #define RIDE_KERNELS_CPU_FOREST_INTERNAL_H
 #include "kernels/cpu/forest.h"
+#include "kernels/cpu/forest_fold.h"
 #include "kernels/cpu/planes.h"
 
 struct ride_cpu_forest {
     ride_forest forest;
+    forest_fold *fold;   /* of a forest whose inputs are doubles, where there are planes */
     ride_planes *planes; /* NULL: walked */
+    uint32_t steps;      /* levels of all trees */
     ride_cpu_way forced; /* CHOSEN: none */
     bool plain;          /* no tree has tests but x < threshold, and the leaves are added to the base margin */
     uint32_t inputs_count;

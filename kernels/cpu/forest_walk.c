@@ -5,8 +5,6 @@
 
 #include "kernels/row/tree.h"
 
-#include <string.h>
-
 enum { ROWS_ABREAST = 8, DEPTH_ABREAST = 16 };
 
 static bool has_more(const ride_forest *forest, const ride_forest_tree *tree) {
@@ -18,8 +16,7 @@ static bool has_more(const ride_forest *forest, const ride_forest_tree *tree) {
 }
 
 bool forest_is_plain(const ride_forest *forest) {
-    if ((forest->header->flags & RIDE_FOREST_BASE_LAST) != 0)
-        return false; /* nor sums that begin with the base margin */
+    if (forest->header->aggregate != RIDE_FOREST_SUM) return false; /* nor sums */
     for (uint32_t t = 0; t < forest->header->trees_count; t++)
         if (has_more(forest, &forest->trees[t])) return false;
     return true;
@@ -53,7 +50,8 @@ void forest_walk(const ride_cpu_forest *f, const double *x, uint32_t stride, uin
         return;
     }
     for (uint32_t r = 0; r < rows_count; r++)
-        memcpy(sums + (size_t)r * outputs, forest->base_margins, outputs * sizeof *sums);
+        for (uint32_t o = 0; o < outputs; o++)
+            sums[(size_t)r * outputs + o] = ride_forest_begin(h, forest->base_margins[o]);
     for (uint32_t t = 0; t < h->trees_count; t++) {
         const ride_forest_tree *tree = &forest->trees[t];
         const ride_forest_node *nodes = forest->nodes + tree->nodes_first;
@@ -74,4 +72,9 @@ void forest_walk(const ride_cpu_forest *f, const double *x, uint32_t stride, uin
                                  h->sum_number);
         }
     }
+    for (uint32_t r = 0; r < rows_count; r++)
+        for (uint32_t o = 0; o < outputs; o++) {
+            double *s = &sums[(size_t)r * outputs + o];
+            *s = ride_forest_end(h, *s, forest->base_margins[o]);
+        }
 }

@@ -1,4 +1,4 @@
-/* kernels/cpu/planes.c: the conditions of a forest, each once, sorted into columns; and which kernel is used. */
+/* kernels/cpu/planes.c: the conditions of a forest, each once, sorted into columns and sets; and what the kernels cost. */
 #include "kernels/cpu/planes_internal.h"
 
 #include "base/assert.h"
@@ -7,75 +7,132 @@
 #include <string.h>
 
 #if !defined(__x86_64__) /* no machine has them: ride_planes_create says so */
-void planes_narrow(const ride_planes *p, uint64_t *planes, const float *x, uint32_t stride, uint32_t rows_count,
-                   double *margins) {
-    (void)p, (void)planes, (void)x, (void)stride, (void)rows_count, (void)margins;
-}
-void planes_wide(const ride_planes *p, void *scratch, const float *x, uint32_t stride, uint32_t rows_count,
-                 double *margins) {
-    (void)p, (void)scratch, (void)x, (void)stride, (void)rows_count, (void)margins;
-}
-size_t planes_wide_scratch_bytes(const ride_planes *p) { return (void)p, 0; }
-void planes_wide_prepare(ride_planes *p) { (void)p; }
-void planes_wide_avx2(const ride_planes *p, void *scratch, const float *x, uint32_t stride, uint32_t rows_count,
-                      double *margins) {
-    (void)p, (void)scratch, (void)x, (void)stride, (void)rows_count, (void)margins;
-}
-size_t planes_wide_avx2_scratch_bytes(const ride_planes *p) { return (void)p, 0; }
-void planes_wide_avx2_prepare(ride_planes *p) { (void)p; }
+#define NO_KERNEL(name)                                                                                                \
+    void name(const ride_planes *p, void *scratch, const float *x, uint32_t stride, uint32_t rows_count,               \
+              double *margins) {                                                                                       \
+        (void)p, (void)scratch, (void)x, (void)stride, (void)rows_count, (void)margins;                                \
+    }                                                                                                                  \
+    size_t name##_scratch_bytes(const ride_planes *p) { return (void)p, 0; }                                           \
+    void name##_prepare(ride_planes *p) { (void)p; }
+NO_KERNEL(planes_narrow)
+NO_KERNEL(planes_wide)
+NO_KERNEL(planes_slim)
+NO_KERNEL(planes_wide_avx2)
 #endif
 
-static bool has_narrow(const ride_planes *p) { return p->isa >= RIDE_CPU_AVX512; }
+static bool has_narrow(const ride_planes *p) { return p->isa >= RIDE_CPU_AVX512 && p->bits_most == 6; }
 static bool has_wide_avx512(const ride_planes *p) { return p->isa >= RIDE_CPU_AVX512_BYTES; }
 static bool has_wide_avx2(const ride_planes *p) { return p->isa == RIDE_CPU_AVX2; }
 
 bool ride_planes_has(const ride_planes *p, ride_planes_way way) {
-    return way == RIDE_PLANES_WIDE ? has_wide_avx512(p) || has_wide_avx2(p)
-                                   : way == RIDE_PLANES_NARROW && has_narrow(p);
+    switch (way) {
+    case RIDE_PLANES_WIDE: return has_wide_avx512(p) || has_wide_avx2(p);
+    case RIDE_PLANES_SLIM: return has_wide_avx512(p);
+    default: return has_narrow(p);
+    }
 }
 
-/* One inner node. */
+/* ---- what is suited ---- */
+
+static bool is_float(double x) { return (double)(float)x == x; }
+
+static bool node_is_suited(const ride_forest *forest, const ride_forest_node *node) {
+    if (node->input & RIDE_NODE_LEAF) return forest->header->sum_number == RIDE_FOREST_F64 || is_float(node->u.leaf);
+    if (node->input & RIDE_NODE_SET) return node->u.set.words_count <= PLANES_SET_WORDS;
+    return (node->input & RIDE_NODE_ONLY_MISSING) || is_float(node->u.threshold);
+}
+
+static bool is_suited(const ride_forest *forest) {
+    const ride_forest_header *h = forest->header;
+    if (h->trees_count == 0 || h->aggregate != RIDE_FOREST_SUM) return false;
+    for (uint32_t o = 0; o < h->outputs_count; o++)
+        if (h->sum_number == RIDE_FOREST_F32 && !is_float(forest->base_margins[o])) return false;
+    for (uint32_t t = 0; t < h->trees_count; t++)
+        if (forest->trees[t].nodes_count > 2 * RIDE_PLANES_LEAVES_MAX - 1) return false;
+    for (uint32_t i = 0; i < h->nodes_count; i++)
+        if (!node_is_suited(forest, &forest->nodes[i])) return false;
+    return true;
+}
+
+/* Whole leaves, whose sums of any trees fit: isolation forests. */
+static planes_sum sum_of(const ride_forest *forest) {
+    const ride_forest_header *h = forest->header;
+    if (h->sum_number == RIDE_FOREST_F32) return PLANES_F32;
+    double total = 0;
+    for (uint32_t t = 0; t < h->trees_count; t++) {
+        double most = 0;
+        for (uint32_t i = 0; i < forest->trees[t].nodes_count; i++) {
+            const ride_forest_node *node = &forest->nodes[forest->trees[t].nodes_first + i];
+            if ((node->input & RIDE_NODE_LEAF) == 0) continue;
+            if (node->u.leaf != nearbyint(node->u.leaf) || (node->u.leaf == 0 && signbit(node->u.leaf)))
+                return PLANES_F64;
+            if (fabs(node->u.leaf) > most) most = fabs(node->u.leaf);
+        }
+        total += most;
+    }
+    for (uint32_t o = 0; o < h->outputs_count && (h->flags & RIDE_FOREST_BASE_LAST) == 0; o++)
+        if (forest->base_margins[o] != 0 || signbit(forest->base_margins[o])) return PLANES_F64;
+    return total < 2147483647.0 ? PLANES_WHOLE : PLANES_F64;
+}
+
+/* ---- conditions ---- */
+
+/* One numeric inner node. */
 typedef struct condition {
-    float threshold;
-    uint32_t input, node;
-    bool nan_right;
+    float threshold; /* +infinity, and alone: asks only whether the value is missing */
+    uint32_t x, node;
+    bool nan_right, zero_missing, alone;
 } condition;
 
 static int compare(const void *a, const void *b) {
     const condition *l = a, *r = b;
-    if (l->input != r->input) return l->input < r->input ? -1 : 1;
+    if (l->x != r->x) return l->x < r->x ? -1 : 1;
+    if (l->zero_missing != r->zero_missing) return (int)l->zero_missing - (int)r->zero_missing;
+    if (l->alone != r->alone) return (int)l->alone - (int)r->alone;
     if (l->threshold != r->threshold) return l->threshold < r->threshold ? -1 : 1;
     return (int)l->nan_right - (int)r->nan_right;
 }
 
-static bool is_float(double x) { return (double)(float)x == x; }
+/* A category test: its table says all. */
+typedef struct category_test {
+    uint32_t x, from_minus_1, node;
+    uint8_t table[PLANES_SET_BYTES];
+} category_test;
 
-static bool is_suited(const ride_forest *forest) {
-    const ride_forest_header *h = forest->header;
-    if (h->outputs_count != 1 || h->input_number != RIDE_FOREST_F32 || h->sum_number != RIDE_FOREST_F32) return false;
-    if ((h->flags & RIDE_FOREST_BASE_LAST) != 0) return false;
-    if (h->category_words_count > 0 || h->trees_count == 0 || !is_float(forest->base_margins[0])) return false;
-    for (uint32_t t = 0; t < h->trees_count; t++)
-        if (forest->trees[t].nodes_count > 2 * RIDE_PLANES_LEAVES_MAX - 1) return false;
-    for (uint32_t i = 0; i < h->nodes_count; i++) {
-        const ride_forest_node *node = &forest->nodes[i];
-        if (node->input & (RIDE_NODE_SET | RIDE_NODE_ZERO_MISSING | RIDE_NODE_ONLY_MISSING)) return false;
-        if (!is_float((node->input & RIDE_NODE_LEAF) ? node->u.leaf : node->u.threshold)) return false;
-    }
-    return true;
+static int compare_tests(const void *a, const void *b) {
+    const category_test *l = a, *r = b;
+    if (l->x != r->x) return l->x < r->x ? -1 : 1;
+    if (l->from_minus_1 != r->from_minus_1) return (int)l->from_minus_1 - (int)r->from_minus_1;
+    return memcmp(l->table, r->table, sizeof l->table);
+}
+
+static void table_make(const ride_forest *forest, const ride_forest_node *node, uint8_t table[PLANES_SET_BYTES]) {
+    const bool member_right = (node->input & RIDE_NODE_SET_LEFT) == 0;
+    memset(table, member_right ? 0 : 0xff, PLANES_SET_BYTES);
+    for (uint32_t c = 0; c < 32 * node->u.set.words_count; c++)
+        if (forest->category_words[node->u.set.words_first + c / 32] >> (c % 32) & 1) {
+            const uint8_t bit = (uint8_t)(1u << (c % 8));
+            table[c / 8] = (uint8_t)(member_right ? table[c / 8] | bit : table[c / 8] & ~bit);
+        }
+    table[PLANES_SET_MISSING] = (node->input & RIDE_NODE_DEFAULT_LEFT) ? 0 : 0xff;
 }
 
 static void *lines(size_t bytes) { return aligned_alloc(64, (bytes + 64) / 64 * 64); }
+
+static bool is_same_column(const condition *a, const condition *b) {
+    return a->x == b->x && a->zero_missing == b->zero_missing;
+}
 
 /* A run of sorted conditions of one input, with at most 255 thresholds, becomes a column. Returns its end. */
 static uint32_t column_make(ride_planes *p, const condition *all, uint32_t at, uint32_t count, uint32_t *plane_of) {
     planes_column *column = &p->columns[p->columns_count++];
     uint32_t rights = 0, end = at;
-    *column = (planes_column){.x = p->inputs_count - 1,
+    *column = (planes_column){.x = all[at].x,
                               .thresholds_first = p->thresholds_count,
                               .plane_first = p->planes_count,
-                              .others_first = p->others_count};
-    for (; end < count && all[end].input == all[at].input; end++) {
+                              .others_first = p->others_count,
+                              .zero_missing = all[at].zero_missing};
+    for (; end < count && is_same_column(&all[end], &all[at]) && !all[end].alone; end++) {
         const bool same = end > at && all[end].threshold == all[end - 1].threshold;
         if (!same && column->thresholds_count == PLANES_RANKS) break;
         if (!same) p->thresholds[column->thresholds_first + column->thresholds_count++] = all[end].threshold;
@@ -97,168 +154,220 @@ static uint32_t column_make(ride_planes *p, const condition *all, uint32_t at, u
         }
         plane_of[all[i].node] = p->others[p->others_count - 1].plane;
     }
+    for (uint32_t alone = PLANE_LEFT; end < count && is_same_column(&all[end], &all[at]) && all[end].alone; end++) {
+        if (!all[end].nan_right) { /* everything goes left */
+            plane_of[all[end].node] = PLANE_LEFT;
+            continue;
+        }
+        if (alone == PLANE_LEFT) {
+            alone = p->planes_count++;
+            p->others[p->others_count++] = (planes_other){PLANES_ALONE, alone};
+            column->others_count++;
+        }
+        plane_of[all[end].node] = alone;
+    }
     return end;
 }
 
-static ride_status columns_make(ride_planes *p, const ride_forest *forest, uint32_t *plane_of, ride_error *err) {
+static void sets_make(ride_planes *p, const category_test *all, uint32_t count, uint32_t *plane_of) {
+    p->sets_plane = p->planes_count;
+    for (uint32_t i = 0; i < count; i++) {
+        if (i == 0 || all[i].x != all[i - 1].x || all[i].from_minus_1 != all[i - 1].from_minus_1)
+            p->codes[p->codes_count++] =
+                (planes_codes){.x = all[i].x, .from_minus_1 = all[i].from_minus_1, .sets_first = p->sets_count};
+        if (i == 0 || compare_tests(&all[i], &all[i - 1]) != 0) {
+            memcpy(p->sets[p->sets_count++], all[i].table, PLANES_SET_BYTES);
+            p->codes[p->codes_count - 1].sets_count++;
+        }
+        plane_of[all[i].node] = p->sets_plane + p->sets_count - 1;
+    }
+    p->planes_count += p->sets_count;
+}
+
+static ride_status conditions_make(ride_planes *p, const ride_forest *forest, const uint32_t *x_of, uint32_t *plane_of,
+                                   ride_error *err) {
     const ride_forest_header *h = forest->header;
-    condition *all = malloc((h->nodes_count + 1) * sizeof *all);
-    uint32_t count = 0;
-    if (all == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for %u conditions", h->nodes_count);
+    uint32_t count = 0, tests_count = 0, tests_most = 0;
+    for (uint32_t i = 0; i < h->nodes_count; i++) tests_most += (forest->nodes[i].input & RIDE_NODE_SET) != 0;
+    condition *all = malloc(((size_t)h->nodes_count + 1) * sizeof *all);
+    category_test *tests = malloc(((size_t)tests_most + 1) * sizeof *tests);
+    const size_t most = (size_t)h->nodes_count / 2 + 1;
+    p->columns = malloc(most * sizeof *p->columns);
+    p->others = malloc(most * sizeof *p->others);
+    p->codes = malloc(((size_t)tests_most + 1) * sizeof *p->codes);
+    p->sets = lines(((size_t)tests_most + 1) * sizeof *p->sets);
+    p->thresholds = malloc(most * sizeof *p->thresholds);
+    if (all == NULL || tests == NULL || p->columns == NULL || p->others == NULL || p->codes == NULL ||
+        p->sets == NULL || p->thresholds == NULL) {
+        free(all);
+        free(tests);
+        return ride_fail(err, RIDE_E_MEMORY, "no memory for the conditions of %u nodes", h->nodes_count);
+    }
     for (uint32_t i = 0; i < h->nodes_count; i++) {
         const ride_forest_node *node = &forest->nodes[i];
         if (node->input & RIDE_NODE_LEAF) continue;
-        all[count++] = (condition){(float)node->u.threshold, node->input & RIDE_NODE_INPUT_MASK, i,
-                                   (node->input & RIDE_NODE_DEFAULT_LEFT) == 0};
+        const uint32_t x = x_of[node->input & RIDE_NODE_INPUT_MASK];
+        if (node->input & RIDE_NODE_SET) {
+            category_test *test = &tests[tests_count++];
+            *test = (category_test){.x = x, .from_minus_1 = (node->input & RIDE_NODE_SET_FROM_MINUS_1) != 0, .node = i};
+            table_make(forest, node, test->table);
+            continue;
+        }
+        const bool alone = (node->input & RIDE_NODE_ONLY_MISSING) != 0;
+        all[count++] = (condition){.threshold = alone ? INFINITY : (float)node->u.threshold,
+                                   .x = x,
+                                   .node = i,
+                                   .nan_right = (node->input & RIDE_NODE_DEFAULT_LEFT) == 0,
+                                   .zero_missing = (node->input & RIDE_NODE_ZERO_MISSING) != 0,
+                                   .alone = alone};
     }
     qsort(all, count, sizeof *all, compare);
-    const size_t most = (size_t)count + 1;
-    p->inputs = malloc(most * sizeof *p->inputs);
-    p->columns = malloc(most * sizeof *p->columns);
-    p->others = malloc(most * sizeof *p->others);
-    p->thresholds = malloc(most * sizeof *p->thresholds);
-    if (p->inputs == NULL || p->columns == NULL || p->others == NULL || p->thresholds == NULL) {
-        free(all);
-        return ride_fail(err, RIDE_E_MEMORY, "no memory for %u conditions", count);
-    }
+    qsort(tests, tests_count, sizeof *tests, compare_tests);
     p->planes_count = PLANE_FIRST;
-    for (uint32_t at = 0; at < count;) {
-        if (at == 0 || all[at].input != all[at - 1].input) p->inputs[p->inputs_count++] = all[at].input;
-        at = column_make(p, all, at, count, plane_of);
-    }
+    for (uint32_t at = 0; at < count;) at = column_make(p, all, at, count, plane_of);
+    sets_make(p, tests, tests_count, plane_of);
     free(all);
+    free(tests);
     return RIDE_OK;
 }
 
-static ride_status make(ride_planes *p, const ride_forest *forest, ride_error *err) {
-    uint32_t *plane_of = calloc(forest->header->nodes_count + 1, sizeof *plane_of);
-    ride_status st = plane_of != NULL ? columns_make(p, forest, plane_of, err)
-                                      : ride_fail(err, RIDE_E_MEMORY, "no memory for a forest's planes");
-    if (st == RIDE_OK && p->planes_count <= RIDE_PLANES_MAX) {
-        p->trees_count = forest->header->trees_count;
-        p->leaves = lines(p->trees_count * sizeof *p->leaves);
-        p->pivots = lines((size_t)p->columns_count * PLANES_PIVOTS * sizeof *p->pivots);
-        if (p->leaves == NULL || p->pivots == NULL)
-            st = ride_fail(err, RIDE_E_MEMORY, "no memory for a forest's leaves");
-        if (st == RIDE_OK) st = planes_trees_make(p, forest, plane_of, err);
-        if (st == RIDE_OK && has_wide_avx512(p)) planes_wide_prepare(p);
-        if (st == RIDE_OK && has_wide_avx2(p)) planes_wide_avx2_prepare(p);
+/* ---- making ---- */
+
+/* Trees by output, those of one in their own order. */
+static void order_make(ride_planes *p, const ride_forest *forest, uint32_t *order) {
+    for (uint32_t o = 0; o < p->outputs_count; o++) {
+        p->outputs[o].base = p->base_last ? 0.0 : forest->base_margins[o];
+        p->outputs[o].last = forest->base_margins[o];
+        for (uint32_t t = 0; t < forest->header->trees_count; t++)
+            if (forest->trees[t].output == o) order[p->trees_count++] = t;
     }
-    free(plane_of);
+}
+
+static ride_status finish(ride_planes *p, const ride_forest *forest, const uint32_t *plane_of, ride_error *err) {
+    uint32_t *order = malloc(forest->header->trees_count * sizeof *order);
+    uint8_t *places = calloc(forest->header->nodes_count, 1);
+    p->outputs_count = forest->header->outputs_count;
+    p->outputs = calloc(p->outputs_count, sizeof *p->outputs);
+    p->pivots = lines((size_t)p->columns_count * PLANES_PIVOTS * sizeof *p->pivots);
+    ride_status st = order != NULL && places != NULL && p->outputs != NULL && p->pivots != NULL
+                         ? RIDE_OK
+                         : ride_fail(err, RIDE_E_MEMORY, "no memory for a forest's planes");
+    if (st == RIDE_OK) {
+        order_make(p, forest, order);
+        st = planes_trees_make(p, forest, order, plane_of, places, err);
+    }
+    if (st == RIDE_OK) st = planes_leaves_make(p, forest, order, places, err);
+    if (st == RIDE_OK && has_wide_avx512(p)) planes_wide_prepare(p), planes_slim_prepare(p);
+    if (st == RIDE_OK && has_wide_avx2(p)) planes_wide_avx2_prepare(p);
+    free(order);
+    free(places);
     return st;
 }
 
-ride_status ride_planes_create(const ride_forest *forest, ride_cpu_isa isa, ride_planes **out, ride_error *err) {
+static bool is_usable(const ride_planes *p) {
+    return ride_planes_has(p, RIDE_PLANES_WIDE) || ride_planes_has(p, RIDE_PLANES_NARROW);
+}
+
+ride_status ride_planes_create(const ride_forest *forest, const uint32_t *inputs, uint32_t inputs_count,
+                               ride_cpu_isa isa, ride_planes **out, ride_error *err) {
+    const ride_forest_header *h = forest->header;
     *out = NULL;
     if (isa < RIDE_CPU_AVX2 || !is_suited(forest)) return RIDE_OK;
     ride_planes *p = calloc(1, sizeof *p);
-    if (p == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a forest's planes");
-    p->isa = isa;
-    p->base = (float)forest->base_margins[0];
-    for (uint32_t t = 0; t < forest->header->trees_count; t++) p->walk_steps += forest->trees[t].depth;
-    ride_status st = make(p, forest, err);
-    if (st == RIDE_OK && p->planes_count <= RIDE_PLANES_MAX) {
-        *out = p;
-        return RIDE_OK;
+    uint32_t *plane_of = calloc((size_t)h->nodes_count + 1, sizeof *plane_of);
+    uint32_t *x_of = calloc((size_t)h->inputs_count + 1, sizeof *x_of);
+    ride_status st = p != NULL && plane_of != NULL && x_of != NULL
+                         ? RIDE_OK
+                         : ride_fail(err, RIDE_E_MEMORY, "no memory for a forest's planes");
+    if (st == RIDE_OK) {
+        for (uint32_t i = 0; i < inputs_count; i++) x_of[inputs[i]] = i;
+        p->isa = isa;
+        p->sum = sum_of(forest);
+        p->base_last = (h->flags & RIDE_FOREST_BASE_LAST) != 0;
+        st = conditions_make(p, forest, x_of, plane_of, err);
     }
-    ride_planes_destroy(p);
+    const bool fits = st == RIDE_OK && p->planes_count <= RIDE_PLANES_MAX;
+    if (fits) st = finish(p, forest, plane_of, err);
+    free(plane_of);
+    free(x_of);
+    if (st == RIDE_OK && fits && is_usable(p)) *out = p;
+    else ride_planes_destroy(p);
     return st;
 }
 
 void ride_planes_destroy(ride_planes *p) {
     if (p == NULL) return;
-    free(p->inputs);
     free(p->columns);
     free(p->others);
+    free(p->codes);
+    free(p->sets);
     free(p->thresholds);
     free(p->pivots);
     free(p->trees);
     free(p->ops);
     free(p->heaps);
     free(p->leaves);
+    free(p->groups);
+    free(p->outputs);
     free(p);
 }
 
-uint32_t ride_planes_inputs(const ride_planes *p, const uint32_t **inputs) {
-    *inputs = p->inputs;
-    return p->inputs_count;
-}
-
 size_t ride_planes_scratch_bytes(const ride_planes *p) {
-    size_t most = 0;
-    if (has_narrow(p)) most = (size_t)(p->planes_count + p->ops_most) * sizeof(uint64_t);
+    size_t most = has_narrow(p) ? planes_narrow_scratch_bytes(p) : 0;
     const size_t wide = has_wide_avx512(p) ? planes_wide_scratch_bytes(p)
                         : has_wide_avx2(p) ? planes_wide_avx2_scratch_bytes(p)
                                            : 0;
-    return ((most > wide ? most : wide) + 63) / 64 * 64;
+    if (wide > most) most = wide;
+    return (most + 63) / 64 * 64;
 }
 
-/* ---- costs: cycles, as measured on Zen 4 with AVX-512 and on Zen 3 without; bench/bench_forest.c prints them again ---- */
-
-static uint64_t heaps_of(const ride_planes *p) { return p->heaps_count / (PLANES_HEAP + 1); }
-
-/* Selections of the trees that the wide kernels run as lists. */
-static uint64_t list_ops(const ride_planes *p) {
-    const uint64_t of_heaps = heaps_of(p) * 57;
-    return p->ops_count - (of_heaps < p->ops_count ? of_heaps : p->ops_count);
+ride_planes_figures ride_planes_tell(const ride_planes *p) {
+    return (ride_planes_figures){
+        .conditions = p->planes_count - PLANE_FIRST,
+        .selections = p->ops_count,
+        .heap_planes = p->heaps_count,
+        .leaf_bits = p->bits_most,
+        .bytes = sizeof *p + p->columns_count * sizeof *p->columns + p->others_count * sizeof *p->others +
+                 p->codes_count * sizeof *p->codes + p->sets_count * sizeof *p->sets +
+                 p->thresholds_count * sizeof *p->thresholds + p->columns_count * sizeof *p->pivots * PLANES_PIVOTS +
+                 p->trees_count * sizeof *p->trees + p->ops_count * sizeof *p->ops + p->heaps_count * sizeof *p->heaps +
+                 p->leaves_bytes + p->groups_count * sizeof *p->groups,
+    };
 }
 
-static uint64_t walk_cost(const ride_planes *p, uint32_t rows_count) {
-    const uint64_t row_steps = (uint64_t)p->walk_steps * rows_count;
-    return row_steps * (rows_count < 8 ? 12 : has_narrow(p) ? 5 : 8);
-}
+/* ---- costs: cycles, as measured on Zen 5 with AVX-512 and on Zen 3 without; bench/bench_forest.c prints them again ---- */
 
-static uint64_t narrow_cost(const ride_planes *p, uint32_t rows_count) {
-    const uint64_t blocks = (rows_count + RIDE_PLANES_NARROW_ROWS - 1) / RIDE_PLANES_NARROW_ROWS;
-    return blocks * ((uint64_t)p->planes_count * 6 + (uint64_t)p->ops_count * 3 + (uint64_t)p->trees_count * 40);
-}
+static uint64_t leaf_cost(const ride_planes *p) { return (p->sum == PLANES_F64 ? 2u : 1u) * (p->bits_most - 5u); }
 
-static uint64_t wide_avx512_cost(const ride_planes *p) {
-    return (uint64_t)p->columns_count * 1000 + (uint64_t)p->planes_count * 3 + heaps_of(p) * 125 +
-           (uint64_t)p->trees_count * 100 + list_ops(p) * 5;
-}
-
-/* Ranks and sums are made for the groups of 32 rows that there are, the rest for whole blocks. The more planes, the farther away they lie. */
-static uint64_t wide_avx2_cost(const ride_planes *p, uint32_t rows_count) {
+uint64_t ride_planes_cost(const ride_planes *p, ride_planes_way way, uint32_t rows_count) {
+    const uint64_t columns = p->columns_count + p->codes_count, planes = p->planes_count, trees = p->trees_count,
+                   tree_planes = (uint64_t)p->tree_costs;
+    if (way == RIDE_PLANES_NARROW) {
+        const uint64_t blocks = (rows_count + RIDE_PLANES_NARROW_ROWS - 1) / RIDE_PLANES_NARROW_ROWS;
+        return blocks * (planes * 6 + tree_planes * 3 + trees * (uint64_t)(p->sum == PLANES_F64 ? 80 : 40));
+    }
+    if (way == RIDE_PLANES_SLIM) {
+        const uint64_t blocks = (rows_count + PLANES_SLIM_ROWS - 1) / PLANES_SLIM_ROWS;
+        return blocks * (columns * 250 + planes * 3 / 2 + tree_planes + trees * (20 + 20 * leaf_cost(p)));
+    }
+    if (has_wide_avx512(p)) return columns * 1000 + planes * 3 + tree_planes * 2 + trees * (40 + 70 * leaf_cost(p));
+    /* Ranks and sums are made for the groups of 32 rows that there are, the rest for whole blocks. The more planes, the farther away they lie. */
     const uint64_t blocks = (rows_count + RIDE_PLANES_AVX2_ROWS - 1) / RIDE_PLANES_AVX2_ROWS;
-    const uint64_t block = (uint64_t)p->columns_count * 150 + (uint64_t)p->planes_count * 2 +
-                           heaps_of(p) * (80 + p->planes_count / 128) + (uint64_t)p->trees_count * 25 + list_ops(p) * 4;
+    const uint64_t block = columns * 150 + planes * 2 + tree_planes * (130 + planes / 64) / 100 + trees * 25;
     const uint64_t groups = (rows_count + 31) / 32;
-    return blocks * block + groups * ((uint64_t)p->columns_count * 96 + (uint64_t)p->trees_count * 16);
-}
-
-ride_planes_way ride_planes_choose(const ride_planes *p, uint32_t rows_count) {
-    const uint64_t walk = walk_cost(p, rows_count), narrow = has_narrow(p) ? narrow_cost(p, rows_count) : UINT64_MAX,
-                   wide = has_wide_avx512(p) ? wide_avx512_cost(p)
-                          : has_wide_avx2(p) ? wide_avx2_cost(p, rows_count)
-                                             : UINT64_MAX;
-    if (walk <= narrow && walk <= wide) return RIDE_PLANES_NONE;
-    return wide < narrow ? RIDE_PLANES_WIDE : RIDE_PLANES_NARROW;
+    return blocks * block + groups * (columns * 96 + trees * 16 * leaf_cost(p));
 }
 
 /* ---- rows ---- */
 
-static uint32_t rows_of_block(uint32_t rows_left, uint32_t most) { return rows_left < most ? rows_left : most; }
-
-static void narrow_rows(const ride_planes *p, void *scratch, const float *x, uint32_t stride, uint32_t rows_count,
-                        double *margins) {
-    RIDE_ASSERT(has_narrow(p));
-    for (uint32_t r = 0; r < rows_count; r += RIDE_PLANES_NARROW_ROWS)
-        planes_narrow(p, scratch, x + r, stride, rows_of_block(rows_count - r, RIDE_PLANES_NARROW_ROWS), margins + r);
-}
-
-static void wide_rows(const ride_planes *p, void *scratch, const float *x, uint32_t stride, uint32_t rows_count,
-                      double *margins) {
-    RIDE_ASSERT(has_wide_avx512(p) || has_wide_avx2(p));
-    if (has_wide_avx512(p)) planes_wide(p, scratch, x, stride, rows_count, margins);
-    else
-        for (uint32_t r = 0; r < rows_count; r += RIDE_PLANES_AVX2_ROWS)
-            planes_wide_avx2(p, scratch, x + r, stride, rows_of_block(rows_count - r, RIDE_PLANES_AVX2_ROWS),
-                             margins + r);
-}
-
 void ride_planes_rows(const ride_planes *p, ride_planes_way way, void *scratch, const float *x, uint32_t stride,
                       uint32_t rows_count, double *margins) {
-    RIDE_ASSERT(rows_count > 0 && rows_count <= RIDE_PLANES_ROWS && way != RIDE_PLANES_NONE);
-    (way == RIDE_PLANES_WIDE ? wide_rows : narrow_rows)(p, scratch, x, stride, rows_count, margins);
+    RIDE_ASSERT(rows_count > 0 && rows_count <= RIDE_PLANES_ROWS && ride_planes_has(p, way));
+    planes_kernel *kernel = has_wide_avx512(p) ? planes_wide : planes_wide_avx2;
+    uint32_t block = has_wide_avx512(p) ? RIDE_PLANES_ROWS : RIDE_PLANES_AVX2_ROWS;
+    if (way == RIDE_PLANES_NARROW) kernel = planes_narrow, block = RIDE_PLANES_NARROW_ROWS;
+    if (way == RIDE_PLANES_SLIM) kernel = planes_slim, block = PLANES_SLIM_ROWS;
+    for (uint32_t r = 0; r < rows_count; r += block)
+        kernel(p, scratch, x + r, stride, rows_count - r < block ? rows_count - r : block,
+               margins + (size_t)r * p->outputs_count);
 }

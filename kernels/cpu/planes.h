@@ -1,17 +1,17 @@
 /* kernels/cpu/planes.h: a forest compiled for the CPU's fast scorers. Trees that are trained on histograms ask few different
  * questions: "is input f at or above t" occurs in many trees, and its answer for a block of rows is one plane of bits, made
- * once. A tree is then a short list of selections between planes that ends in the six bits of its leaf's place, for all rows of the
- * block at once, without a branch; the leaves are looked up in a table of 64 and added in tree order.
+ * once; so is a category test. A tree is then a short list of selections between planes that ends in the six to eight bits of its leaf's
+ * place, for all rows of the block at once, without a branch; the leaves are looked up in a table and added in tree order.
  *
  * Results are those of kernels/row/tree.h, bit for bit, by construction: a plane holds the outcome of the same comparison.
  *
  *   wide    a plane is one register or its cache line: values become ranks among their thresholds by searches in registers, ranks are cut
  *           into bits, and each plane costs an instruction or two and one store (planes_wide.h)
- *             AVX-512 with VBMI and GFNI: 512 rows a block (planes_wide_avx512.c)
+ *             AVX-512 with VBMI and GFNI: 512 rows a block, or 128 (planes_wide_avx512.h)
  *             AVX2: 256 rows a block, of which groups of 32 that are not there cost less (planes_wide_avx2.c)
  *   narrow  AVX-512: 64 rows a block, a plane is a word, made by comparing 64 values (planes_narrow_avx512.c)
  *
- * For models of one output with float inputs and sums, no category tests and at most 64 leaves a tree; others are walked (score.c). */
+ * For forests whose thresholds are floats (forest_fold.h makes them so), with at most 256 leaves a tree and sets of at most 480 categories. */
 #ifndef RIDE_KERNELS_CPU_PLANES_H
 #define RIDE_KERNELS_CPU_PLANES_H
 #include "base/error.h"
@@ -21,39 +21,47 @@
 #include <stdbool.h>
 
 enum {
-    RIDE_PLANES_LEAVES_MAX = 64,
-    RIDE_PLANES_ROWS = 512,       /* of a wide block with AVX-512, and of a column of x */
+    RIDE_PLANES_LEAVES_MAX = 256,
+    RIDE_PLANES_ROWS = 512,       /* of a call, and of a wide block with AVX-512 */
     RIDE_PLANES_AVX2_ROWS = 256,  /* of a wide block with AVX2 */
     RIDE_PLANES_NARROW_ROWS = 64, /* of a narrow one */
     RIDE_PLANES_MAX = 12288,      /* conditions: 768 KiB in a block of 512, so that they stay in the second cache */
 };
 
 typedef enum ride_planes_way {
-    RIDE_PLANES_NONE = 0, /* walking the trees is faster, or there is no other way on this machine */
-    RIDE_PLANES_NARROW,
+    RIDE_PLANES_NARROW = 0,
+    RIDE_PLANES_SLIM, /* wide, 128 rows a block */
     RIDE_PLANES_WIDE,
+    RIDE_PLANES_WAYS,
 } ride_planes_way;
 
 typedef struct ride_planes ride_planes; /* immutable after create: any number of threads */
 
-/* *out NULL with RIDE_OK: the forest is not of that kind, or the machine (isa) has no variant. The forest is not kept. The caller owns *out. */
-ride_status ride_planes_create(const ride_forest *forest, ride_cpu_isa isa, ride_planes **out, ride_error *err);
+/* inputs: the tested ones, ascending: the columns of x. *out NULL with RIDE_OK: the forest is not of that kind, or the machine (isa) has no variant. Nothing
+ * is kept. The caller owns *out. */
+ride_status ride_planes_create(const ride_forest *forest, const uint32_t *inputs, uint32_t inputs_count,
+                               ride_cpu_isa isa, ride_planes **out, ride_error *err);
 void ride_planes_destroy(ride_planes *planes); /* NULL is fine */
-
-/* The inputs that are tested at all, ascending: the columns of x. */
-uint32_t ride_planes_inputs(const ride_planes *planes, const uint32_t **inputs);
 
 /* Bytes of scratch that one thread needs, 64-byte aligned. */
 size_t ride_planes_scratch_bytes(const ride_planes *planes);
 
 bool ride_planes_has(const ride_planes *planes, ride_planes_way way);
 
-/* The fastest way for so many rows, by counting operations. */
-ride_planes_way ride_planes_choose(const ride_planes *planes, uint32_t rows_count);
+/* Cycles that so many rows would take, by counting operations. */
+uint64_t ride_planes_cost(const ride_planes *planes, ride_planes_way way, uint32_t rows_count);
 
-/* Margins of 1 … RIDE_PLANES_ROWS rows. x: for each tested input `stride` floats, 64-byte aligned; stride is a multiple of 64, and what lies
- * behind rows_count, up to such a multiple, may be anything that was written. The way must be one that the machine has. Allocates nothing. */
+/* Margins of 1 … RIDE_PLANES_ROWS rows: row-major, outputs_count a row. x: for each tested input `stride` floats, 64-byte aligned; stride is a
+ * multiple of 64, and what lies behind rows_count, up to such a multiple, may be anything that was written. The way must be one that it
+ * has. Allocates nothing. */
 void ride_planes_rows(const ride_planes *planes, ride_planes_way way, void *scratch, const float *x, uint32_t stride,
                       uint32_t rows_count, double *margins);
+
+/* For reports. */
+typedef struct ride_planes_figures {
+    uint32_t conditions, selections, heap_planes, leaf_bits;
+    size_t bytes;
+} ride_planes_figures;
+ride_planes_figures ride_planes_tell(const ride_planes *planes);
 
 #endif

@@ -4,7 +4,8 @@
  *   plane                             the register
  *   select_plane(test, right, left)   where `test` has a bit that of `right`, else that of `left`
  *   or_and(a, b, c)                   a | (b & c)
- *   places_make(b, out)               six planes of the leaf's place become a byte for each row */
+ *   places6_make(b, out), places8_make(b, out)   six or eight planes of the leaf's place, the highest bit first, become a byte for each
+ *                                     row, of which the low six bits are read where there are six */
 #ifndef RIDE_KERNELS_CPU_PLANES_WIDE_H
 #define RIDE_KERNELS_CPU_PLANES_WIDE_H
 #include "kernels/cpu/planes_internal.h"
@@ -49,26 +50,65 @@ static inline void planes_make(const plane bits[8], uint32_t count, plane *out) 
 #define HEAP_3(at, stride) select_plane(b[2], HEAP_2((at) + (stride) / 4, stride), HEAP_2(at, stride))
 #define HEAP_4(at, stride) select_plane(b[3], HEAP_3((at) + (stride) / 8, stride), HEAP_3(at, stride))
 #define HEAP_5(at, stride) select_plane(b[4], HEAP_4((at) + (stride) / 16, stride), HEAP_4(at, stride))
+#define HEAP_6(at, stride) select_plane(b[5], HEAP_5((at) + (stride) / 32, stride), HEAP_5(at, stride))
+#define HEAP_7(at, stride) select_plane(b[6], HEAP_6((at) + (stride) / 64, stride), HEAP_6(at, stride))
 
-static inline void heap_run(const uint32_t *heap, const plane *planes, uint8_t *out) {
-    plane b[PLANES_BITS];
+/* levels: a constant wherever it is called. Bits that the place has besides are zero. */
+static inline __attribute__((always_inline)) void heap_run(uint32_t levels, const uint32_t *heap, const plane *planes,
+                                                           bool eight, uint8_t *out) {
+    plane b[PLANES_BITS], place[PLANES_BITS];
     b[0] = HEAP_0(0);
     b[1] = HEAP_1(1, 1);
     b[2] = HEAP_2(3, 2);
     b[3] = HEAP_3(7, 4);
-    b[4] = HEAP_4(15, 8);
-    b[5] = HEAP_5(31, 16);
-    places_make(b, out);
+    if (levels > 4) b[4] = HEAP_4(15, 8);
+    if (levels > 5) b[5] = HEAP_5(31, 16);
+    if (levels > 6) b[6] = HEAP_6(63, 32);
+    if (levels > 7) b[7] = HEAP_7(127, 64);
+#pragma GCC unroll 8
+    for (uint32_t i = 0; i < PLANES_BITS; i++)
+        place[i] = i + levels >= PLANES_BITS ? b[i + levels - PLANES_BITS] : (plane){0};
+    if (eight) places8_make(place, out);
+    else places6_make(place + 2, out);
 }
 
-static inline void list_run(const ride_planes *p, const planes_tree *tree, plane *planes, uint8_t *out) {
+/* noinline: each its own registers. eight: the group's places have more than six bits. */
+static __attribute__((noinline)) void heap_run_4(const uint32_t *heap, const plane *planes, bool eight, uint8_t *out) {
+    heap_run(4, heap, planes, eight, out);
+}
+static __attribute__((noinline)) void heap_run_5(const uint32_t *heap, const plane *planes, bool eight, uint8_t *out) {
+    heap_run(5, heap, planes, eight, out);
+}
+static __attribute__((noinline)) void heap_run_6(const uint32_t *heap, const plane *planes, bool eight, uint8_t *out) {
+    heap_run(6, heap, planes, eight, out);
+}
+static __attribute__((noinline)) void heap_run_7(const uint32_t *heap, const plane *planes, uint8_t *out) {
+    heap_run(7, heap, planes, true, out);
+}
+static __attribute__((noinline)) void heap_run_8(const uint32_t *heap, const plane *planes, uint8_t *out) {
+    heap_run(8, heap, planes, true, out);
+}
+
+static inline void tree_run(const ride_planes *p, const planes_tree *tree, plane *planes, bool eight, uint8_t *out) {
     const planes_op *ops = p->ops + tree->ops_first;
     plane *results = planes + p->planes_count;
-    for (uint32_t i = 0; i < tree->ops_count; i++)
+    const uint32_t count = tree->ops_count, levels = tree->levels;
+    const uint32_t *heap = p->heaps + tree->heap_first;
+    for (uint32_t i = 0; i < count; i++)
         results[i] = select_plane(planes[ops[i].test], planes[ops[i].right], planes[ops[i].left]);
-    plane b[PLANES_BITS];
-    for (uint32_t i = 0; i < PLANES_BITS; i++) b[i] = planes[tree->bits[i]];
-    places_make(b, out);
+    switch (levels) {
+    case 4: heap_run_4(heap, planes, eight, out); break;
+    case 5: heap_run_5(heap, planes, eight, out); break;
+    case 6: heap_run_6(heap, planes, eight, out); break;
+    case 7: heap_run_7(heap, planes, out); break;
+    case 8: heap_run_8(heap, planes, out); break;
+    default: {
+        plane b[PLANES_BITS];
+        for (uint32_t i = 0; i < PLANES_BITS; i++) b[i] = planes[tree->bits[i]];
+        if (eight) places8_make(b, out);
+        else places6_make(b + 2, out);
+    }
+    }
 }
 #endif
 

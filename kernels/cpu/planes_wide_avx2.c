@@ -22,7 +22,6 @@ enum {
     LANES = 8,
     GROUP = 32, /* rows of a register of bytes */
     GROUPS = RIDE_PLANES_AVX2_ROWS / GROUP,
-    PLANE_BYTES = RIDE_PLANES_AVX2_ROWS / 8,
     BUCKET = 8,
     COUNTED = 20, /* thresholds that are counted rather than searched */
     HEAP = 32,    /* of a column's pivots: the last thresholds of the buckets, in the order of the search */
@@ -172,12 +171,17 @@ static void ranks_make(const float *pivots, uint32_t count, const float *x, uint
     }
 }
 
-static inline __m256i nans_of(const float *x) {
+static inline __m256i missing_of(const float *x, bool zero_missing) {
     __m256i nan[4];
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) {
         const __m256 v = _mm256_load_ps(x + LANES * i);
-        nan[i] = _mm256_srli_epi32(_mm256_castps_si256(_mm256_cmp_ps(v, v, _CMP_UNORD_Q)), 24);
+        __m256 is = _mm256_cmp_ps(v, v, _CMP_UNORD_Q);
+        if (zero_missing) {
+            const __m256 size = _mm256_andnot_ps(_mm256_set1_ps(-0.0f), v);
+            is = _mm256_or_ps(is, _mm256_cmp_ps(size, _mm256_set1_ps(1e-35f), _CMP_LE_OQ));
+        }
+        nan[i] = _mm256_srli_epi32(_mm256_castps_si256(is), 24);
     }
     return pack(nan[0], nan[1], nan[2], nan[3]);
 }
@@ -208,121 +212,245 @@ static inline void turn(plane v[8]) {
     TURN(3, 7, 4, 0x0f);
 }
 
-/* Six planes of the leaf's place → a byte for each row. */
-static inline void places_make(const plane b[PLANES_BITS], uint8_t *out) {
-    plane v[8] = {b[5], b[4], b[3], b[2], b[1], b[0], _mm256_setzero_si256(), _mm256_setzero_si256()};
+/* Planes of the leaf's place → a byte for each row. */
+static inline void places8_make(const plane b[8], uint8_t *out) {
+    plane v[8] = {b[7], b[6], b[5], b[4], b[3], b[2], b[1], b[0]};
     turn(v);
 #pragma GCC unroll 8
     for (int g = 0; g < GROUPS; g++) _mm256_store_si256((__m256i *)(out + GROUP * (size_t)g), v[g]);
+}
+static inline void places6_make(const plane b[6], uint8_t *out) {
+    const plane none = _mm256_setzero_si256(), all[8] = {none, none, b[0], b[1], b[2], b[3], b[4], b[5]};
+    places8_make(all, out);
 }
 
 #define PLANES_WIDE
 #include "kernels/cpu/planes_wide.h"
 
-static void conditions(const ride_planes *p, plane *planes, const float *x, uint32_t stride, uint32_t groups) {
-    for (uint32_t c = 0; c < p->columns_count; c++) {
-        const planes_column *column = &p->columns[c];
-        const float *values = x + (size_t)column->x * stride;
-        plane bits[GROUPS], *out = planes + column->plane_first, nan = _mm256_setzero_si256();
-        for (uint32_t g = groups; g < GROUPS; g++) bits[g] = _mm256_setzero_si256();
-        ranks_make(p->pivots + (size_t)c * PIVOTS, column->thresholds_count, values, groups, bits);
-        turn(bits);
-        if (column->nan_right || column->others_count > 0)
-            for (uint32_t g = 0; g < groups; g++)
-                nan |= nans_of(values + GROUP * (size_t)g) & _mm256_set1_epi8((char)(1 << g));
-        for (uint32_t b = 0; b < 8 && column->nan_right; b++) bits[b] |= nan;
-        planes_make(bits, column->thresholds_count, out);
-        for (uint32_t i = 0; i < column->others_count; i++) {
-            const planes_other *other = &p->others[column->others_first + i];
-            planes[other->plane] = out[other->threshold] ^ nan;
-        }
+/* ---- conditions ---- */
+
+static void column_run(const ride_planes *p, uint32_t c, plane *planes, const float *values, uint32_t groups) {
+    const planes_column *column = &p->columns[c];
+    plane bits[GROUPS], *out = planes + column->plane_first, nan = _mm256_setzero_si256();
+    for (uint32_t g = groups; g < GROUPS; g++) bits[g] = _mm256_setzero_si256();
+    ranks_make(p->pivots + (size_t)c * PIVOTS, column->thresholds_count, values, groups, bits);
+    turn(bits);
+    if (column->nan_right || column->zero_missing || column->others_count > 0)
+        for (uint32_t g = 0; g < groups; g++)
+            nan |= missing_of(values + GROUP * (size_t)g, column->zero_missing) & _mm256_set1_epi8((char)(1 << g));
+    for (uint32_t b = 0; b < 8; b++) {
+        if (column->zero_missing) bits[b] = _mm256_andnot_si256(nan, bits[b]); /* NaN has rank 0 */
+        if (column->nan_right) bits[b] |= nan;
     }
+    planes_make(bits, column->thresholds_count, out);
+    for (uint32_t i = 0; i < column->others_count; i++) {
+        const planes_other *other = &p->others[column->others_first + i];
+        planes[other->plane] = nan;
+        if (other->threshold != PLANES_ALONE) planes[other->plane] ^= out[other->threshold];
+    }
+}
+
+/* The bit of a set's table that a value asks. */
+static inline uint32_t code_of(float x, bool from_minus_1) {
+    if (x != x) return 8 * PLANES_SET_MISSING;
+    if (from_minus_1 && x > -1.0f && x < 0.0f) return 0;
+    return x >= 0.0f && x < 8.0f * PLANES_SET_NONE ? (uint32_t)x : 8 * PLANES_SET_NONE;
+}
+
+static inline __m256i table_at(const uint8_t *table, uint32_t quarters, __m256i place);
+
+/* Eight sets at once: bit s of a byte is the row's answer to set s, and eight turned planes are theirs. */
+static void sets_run(const ride_planes *p, const planes_codes *codes, plane *planes, const float *values,
+                     uint32_t groups) {
+    _Alignas(32) uint8_t at[RIDE_PLANES_AVX2_ROWS], bit[RIDE_PLANES_AVX2_ROWS];
+    for (uint32_t r = 0; r < GROUP * groups; r++) {
+        const uint32_t code = code_of(values[r], codes->from_minus_1);
+        at[r] = (uint8_t)(code / 8);
+        bit[r] = (uint8_t)(1u << code % 8);
+    }
+    for (uint32_t first = 0; first < codes->sets_count; first += 8) {
+        const uint32_t left = codes->sets_count - first, count = left < 8 ? left : 8;
+        plane bits[GROUPS];
+        for (uint32_t g = 0; g < GROUPS; g++) bits[g] = _mm256_setzero_si256();
+        for (uint32_t g = 0; g < groups; g++) {
+            const __m256i bytes = _mm256_load_si256((const __m256i *)(at + GROUP * (size_t)g)),
+                          ask = _mm256_load_si256((const __m256i *)(bit + GROUP * (size_t)g));
+            for (uint32_t s = 0; s < count; s++) {
+                const __m256i answer = table_at(p->sets[codes->sets_first + first + s], 4, bytes);
+                const __m256i right = _mm256_cmpeq_epi8(answer & ask, ask);
+                bits[g] |= right & _mm256_set1_epi8((char)(1 << s));
+            }
+        }
+        turn(bits);
+        for (uint32_t s = 0; s < count; s++) planes[p->sets_plane + codes->sets_first + first + s] = bits[s];
+    }
+}
+
+static void conditions(const ride_planes *p, plane *planes, const float *x, uint32_t stride, uint32_t groups) {
+    planes[PLANE_LEFT] = _mm256_setzero_si256();
+    planes[PLANE_RIGHT] = _mm256_set1_epi8(-1);
+    for (uint32_t c = 0; c < p->columns_count; c++)
+        column_run(p, c, planes, x + (size_t)p->columns[c].x * stride, groups);
+    for (uint32_t c = 0; c < p->codes_count; c++)
+        sets_run(p, &p->codes[c], planes, x + (size_t)p->codes[c].x * stride, groups);
 }
 
 /* ---- leaves ---- */
 
-/* One byte of the leaves at 32 places: from four tables of sixteen; bits 4 and 5 of a place, shifted to the top of their byte, choose. */
-static inline __m256i look_up(const uint8_t table[RIDE_PLANES_LEAVES_MAX], __m256i place) {
-    const __m256i bit4 = _mm256_slli_epi16(place, 3), bit5 = _mm256_slli_epi16(place, 2);
-    __m256i of[4];
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++)
-        of[i] =
-            _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_load_si128((const __m128i *)(table + 16 * i))), place);
-    return _mm256_blendv_epi8(_mm256_blendv_epi8(of[0], of[1], bit4), _mm256_blendv_epi8(of[2], of[3], bit4), bit5);
+/* Sixteen bytes of a table at places whose low four bits are read. */
+static inline __m256i sixteen_at(const uint8_t *table, __m256i place) {
+    return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_load_si128((const __m128i *)table)),
+                               place & _mm256_set1_epi8(15));
 }
 
-/* Adds the leaves of `count` trees to the sums of a group. Of 32 rows register q has those 4 q … 4 q + 3 of either half. */
-static inline void leaves_add(const planes_leaves *leaves, uint32_t count, const uint8_t *places, __m256 sums[4]) {
-    __m256 s0 = sums[0], s1 = sums[1], s2 = sums[2], s3 = sums[3];
-    for (uint32_t t = 0; t < count; t++, places += RIDE_PLANES_AVX2_ROWS, leaves++) {
-        const __m256i place = _mm256_load_si256((const __m256i *)places);
-        const __m256i b0 = look_up(leaves->bytes[0], place), b1 = look_up(leaves->bytes[1], place),
-                      b2 = look_up(leaves->bytes[2], place), b3 = look_up(leaves->bytes[3], place);
-        const __m256i l0 = _mm256_unpacklo_epi8(b0, b1), h0 = _mm256_unpackhi_epi8(b0, b1),
-                      l1 = _mm256_unpacklo_epi8(b2, b3), h1 = _mm256_unpackhi_epi8(b2, b3);
-        s0 = _mm256_add_ps(s0, _mm256_castsi256_ps(_mm256_unpacklo_epi16(l0, l1)));
-        s1 = _mm256_add_ps(s1, _mm256_castsi256_ps(_mm256_unpackhi_epi16(l0, l1)));
-        s2 = _mm256_add_ps(s2, _mm256_castsi256_ps(_mm256_unpacklo_epi16(h0, h1)));
-        s3 = _mm256_add_ps(s3, _mm256_castsi256_ps(_mm256_unpackhi_epi16(h0, h1)));
+/* One byte of a table of 16 × quarters at 32 places; bits 4 to 7 of a place, shifted to the top of their byte, choose. */
+static inline __attribute__((always_inline)) __m256i table_at(const uint8_t *table, uint32_t sixteens, __m256i place) {
+    const __m256i bit4 = _mm256_slli_epi16(place, 3), bit5 = _mm256_slli_epi16(place, 2),
+                  bit6 = _mm256_slli_epi16(place, 1);
+    __m256i of[4];
+#pragma GCC unroll 4
+    for (uint32_t f = 0; f < sixteens / 4; f++) {
+        const uint8_t *four = table + 64 * (size_t)f;
+        const __m256i low = _mm256_blendv_epi8(sixteen_at(four, place), sixteen_at(four + 16, place), bit4),
+                      high = _mm256_blendv_epi8(sixteen_at(four + 32, place), sixteen_at(four + 48, place), bit4);
+        of[f] = _mm256_blendv_epi8(low, high, bit5);
     }
-    sums[0] = s0, sums[1] = s1, sums[2] = s2, sums[3] = s3;
+    if (sixteens == 4) return of[0];
+    const __m256i first = _mm256_blendv_epi8(of[0], of[1], bit6);
+    if (sixteens == 8) return first;
+    return _mm256_blendv_epi8(first, _mm256_blendv_epi8(of[2], of[3], bit6), place);
+}
+
+/* Adds the leaves of a group's trees to the sums of 32 rows. Floats: register q has rows 4 q … 4 q + 3 of either half; doubles: 2 q, 2 q + 1. */
+static inline __attribute__((always_inline)) void leaves_add(const planes_group *group, uint32_t bits, planes_sum kind,
+                                                             const uint8_t *leaves, const uint8_t *places,
+                                                             __m256i *sums) {
+    const uint32_t values = kind == PLANES_F64 ? 8 : 4, bytes = values, sixteens = 1u << (bits - 4);
+    __m256i sum[8];
+#pragma GCC unroll 8
+    for (uint32_t i = 0; i < values; i++) sum[i] = sums[i];
+    for (uint32_t t = 0; t < group->trees_count; t++) {
+        const __m256i place = _mm256_load_si256((const __m256i *)(places + (size_t)t * RIDE_PLANES_AVX2_ROWS));
+        const uint8_t *tables = leaves + ((size_t)t * bytes << bits);
+        __m256i pair[2][4], of[8];
+#pragma GCC unroll 4
+        for (uint32_t k = 0; k < bytes / 2; k++) {
+            const __m256i low = table_at(tables + ((size_t)(2 * k) << bits), sixteens, place),
+                          high = table_at(tables + ((size_t)(2 * k + 1) << bits), sixteens, place);
+            pair[0][k] = _mm256_unpacklo_epi8(low, high);
+            pair[1][k] = _mm256_unpackhi_epi8(low, high);
+        }
+#pragma GCC unroll 2
+        for (uint32_t half = 0; half < 2; half++) {
+            const __m256i low0 = _mm256_unpacklo_epi16(pair[half][0], pair[half][1]),
+                          low1 = _mm256_unpackhi_epi16(pair[half][0], pair[half][1]);
+            if (kind != PLANES_F64) {
+                of[2 * half] = low0;
+                of[2 * half + 1] = low1;
+                continue;
+            }
+            const __m256i high0 = _mm256_unpacklo_epi16(pair[half][2], pair[half][3]),
+                          high1 = _mm256_unpackhi_epi16(pair[half][2], pair[half][3]);
+            of[4 * half] = _mm256_unpacklo_epi32(low0, high0);
+            of[4 * half + 1] = _mm256_unpackhi_epi32(low0, high0);
+            of[4 * half + 2] = _mm256_unpacklo_epi32(low1, high1);
+            of[4 * half + 3] = _mm256_unpackhi_epi32(low1, high1);
+        }
+#pragma GCC unroll 8
+        for (uint32_t i = 0; i < values; i++) {
+            if (kind == PLANES_F64)
+                sum[i] = _mm256_castpd_si256(_mm256_add_pd(_mm256_castsi256_pd(sum[i]), _mm256_castsi256_pd(of[i])));
+            else if (kind == PLANES_F32)
+                sum[i] = _mm256_castps_si256(_mm256_add_ps(_mm256_castsi256_ps(sum[i]), _mm256_castsi256_ps(of[i])));
+            else sum[i] = _mm256_add_epi32(sum[i], of[i]);
+        }
+    }
+#pragma GCC unroll 8
+    for (uint32_t i = 0; i < values; i++) sums[i] = sum[i];
+}
+
+typedef void adder(const planes_group *group, const uint8_t *leaves, const uint8_t *places, __m256i *sums);
+#define LEAVES_ADD(bits, kind)                                                                                         \
+    static __attribute__((noinline)) void leaves_add_##bits##_##kind(const planes_group *group, const uint8_t *leaves, \
+                                                                     const uint8_t *places, __m256i *sums) {           \
+        leaves_add(group, bits, kind, leaves, places, sums);                                                           \
+    }
+LEAVES_ADD(6, PLANES_F32)
+LEAVES_ADD(7, PLANES_F32)
+LEAVES_ADD(8, PLANES_F32)
+LEAVES_ADD(6, PLANES_F64)
+LEAVES_ADD(7, PLANES_F64)
+LEAVES_ADD(8, PLANES_F64)
+LEAVES_ADD(6, PLANES_WHOLE)
+LEAVES_ADD(7, PLANES_WHOLE)
+LEAVES_ADD(8, PLANES_WHOLE)
+
+static adder *adder_of(planes_sum kind, uint32_t bits) {
+    static adder *const all[3][3] = {{leaves_add_6_PLANES_F32, leaves_add_7_PLANES_F32, leaves_add_8_PLANES_F32},
+                                     {leaves_add_6_PLANES_F64, leaves_add_7_PLANES_F64, leaves_add_8_PLANES_F64},
+                                     {leaves_add_6_PLANES_WHOLE, leaves_add_7_PLANES_WHOLE, leaves_add_8_PLANES_WHOLE}};
+    return all[kind][bits - 6];
 }
 
 /* ---- the kernel ---- */
 
-enum { TREES_AT_ONCE = 8, PLACES_BYTES = TREES_AT_ONCE * RIDE_PLANES_AVX2_ROWS, SUMS = RIDE_PLANES_AVX2_ROWS / LANES };
+enum {
+    PLACES_BYTES = PLANES_TREES_AT_ONCE * RIDE_PLANES_AVX2_ROWS,
+    SUMS_BYTES = RIDE_PLANES_AVX2_ROWS * sizeof(double),
+};
 
 size_t planes_wide_avx2_scratch_bytes(const ride_planes *p) {
-    return PLACES_BYTES + (size_t)(p->planes_count + p->ops_most) * PLANE_BYTES;
+    return PLACES_BYTES + SUMS_BYTES + (size_t)(p->planes_count + p->ops_most) * sizeof(plane);
 }
 
-static void margins_write(const __m256 sums[SUMS], uint32_t rows_count, double *margins) {
-    for (uint32_t i = 0; i < SUMS; i++) {
-        float of[LANES];
-        const uint32_t first = i / 4 * GROUP + i % 4 * 4;
-        _mm256_storeu_ps(of, sums[i]);
-        for (uint32_t k = 0; k < LANES; k++) {
-            const uint32_t row = first + k % 4 + k / 4 * (GROUP / 2);
-            if (row < rows_count) margins[row] = (double)of[k];
-        }
+static void sums_begin(planes_sum kind, double base, void *sums) {
+    for (uint32_t i = 0; i < RIDE_PLANES_AVX2_ROWS; i++) {
+        if (kind == PLANES_F64) ((double *)sums)[i] = base;
+        else if (kind == PLANES_F32) ((float *)sums)[i] = (float)base;
+        else ((int32_t *)sums)[i] = 0;
+    }
+}
+
+/* Of 32 rows either half of a register has those of its half. */
+static void sums_end(const ride_planes *p, const planes_output *output, const void *sums, uint32_t rows_count,
+                     double *margins) {
+    const uint32_t half = p->sum == PLANES_F64 ? 2 : 4; /* values of half a register */
+    for (uint32_t i = 0; i < RIDE_PLANES_AVX2_ROWS; i++) {
+        const uint32_t in = i % GROUP, reg = in / (2 * half), k = in % (2 * half);
+        const uint32_t row = i / GROUP * GROUP + k / half * (GROUP / 2) + reg * half + k % half;
+        if (row >= rows_count) continue;
+        double *to = margins + (size_t)row * p->outputs_count;
+        const double sum = p->sum == PLANES_F64   ? ((const double *)sums)[i]
+                           : p->sum == PLANES_F32 ? (double)((const float *)sums)[i]
+                                                  : (double)((const int32_t *)sums)[i];
+        *to = planes_margin(p, output, sum);
     }
 }
 
 void planes_wide_avx2(const ride_planes *p, void *scratch, const float *x, uint32_t stride, uint32_t rows_count,
                       double *margins) {
-    const uint32_t groups = (rows_count + GROUP - 1) / GROUP;
+    const uint32_t groups = (rows_count + GROUP - 1) / GROUP, registers = p->sum == PLANES_F64 ? 8 : 4; /* of 32 sums */
     uint8_t *places = scratch;
-    plane *planes = (void *)(places + PLACES_BYTES);
-    __m256 sums[SUMS];
-    planes[PLANE_LEFT] = _mm256_setzero_si256();
-    planes[PLANE_RIGHT] = _mm256_set1_epi8(-1);
+    __m256i *sums = (void *)(places + PLACES_BYTES);
+    plane *planes = (void *)(places + PLACES_BYTES + SUMS_BYTES);
     conditions(p, planes, x, stride, groups);
-    for (uint32_t i = 0; i < SUMS; i++) sums[i] = _mm256_set1_ps(p->base);
-    for (uint32_t t = 0; t < p->trees_count; t += TREES_AT_ONCE) {
-        const uint32_t left = p->trees_count - t, count = left < TREES_AT_ONCE ? left : TREES_AT_ONCE;
-        for (uint32_t i = 0; i < count; i++) {
-            const planes_tree tree = p->trees[t + i]; /* a copy: for the compiler a plane that is written could be it */
-            uint8_t *out = places + (size_t)i * RIDE_PLANES_AVX2_ROWS;
-            if (tree.heap_first != UINT32_MAX) heap_run(p->heaps + tree.heap_first, planes, out);
-            else list_run(p, &tree, planes, out);
+    for (uint32_t o = 0; o < p->outputs_count; o++) {
+        const planes_output *output = &p->outputs[o];
+        sums_begin(p->sum, output->base, sums);
+        for (uint32_t i = 0; i < output->groups_count; i++) {
+            const planes_group *group = &p->groups[output->groups_first + i];
+            for (uint32_t t = 0; t < group->trees_count; t++)
+                tree_run(p, &p->trees[group->trees_first + t], planes, group->bits > 6,
+                         places + (size_t)t * RIDE_PLANES_AVX2_ROWS);
+            adder *add = adder_of(p->sum, group->bits);
+            for (uint32_t g = 0; g < groups; g++)
+                add(group, p->leaves + group->leaves_first, places + GROUP * (size_t)g, sums + (size_t)registers * g);
         }
-        for (uint32_t g = 0; g < groups; g++)
-            leaves_add(p->leaves + t, count, places + GROUP * (size_t)g, sums + 4 * (size_t)g);
-    }
-    margins_write(sums, rows_count, margins);
-}
-
-static void bytes_make(planes_leaves *leaves) {
-    for (uint32_t i = 0; i < RIDE_PLANES_LEAVES_MAX; i++) {
-        uint32_t word;
-        memcpy(&word, &leaves->values[i], sizeof word);
-        for (uint32_t b = 0; b < sizeof word; b++) leaves->bytes[b][i] = (uint8_t)(word >> (8 * b));
+        sums_end(p, output, sums, rows_count, margins + o);
     }
 }
 
 void planes_wide_avx2_prepare(ride_planes *p) {
-    for (uint32_t t = 0; t < p->trees_count; t++) bytes_make(&p->leaves[t]);
     for (uint32_t c = 0; c < p->columns_count; c++)
         pivots_make(p->thresholds + p->columns[c].thresholds_first, p->columns[c].thresholds_count,
                     p->pivots + (size_t)c * PIVOTS);
