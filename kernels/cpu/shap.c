@@ -1,0 +1,358 @@
+/* kernels/cpu/shap.c: from a forest to tables, and rows through them. */
+#include "kernels/cpu/shap_internal.h"
+
+#include "base/assert.h"
+#include "kernels/row/tree.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    FEW_ROWS = 6,               /* are explained one by one: a block costs as much as so many */
+    PLANES_BYTES_MAX = 1 << 20, /* of a block, so that its planes stay near */
+    TABLES_BYTES_DEFAULT = 256 << 20,
+};
+static const uint32_t none = UINT32_MAX;
+
+#if !defined(__x86_64__) /* no machine says that it has them */
+void shap_indices_avx512(const ride_shap *s, const shap_segment *segment, const uint64_t *planes, uint32_t words,
+                         uint32_t stride, uint8_t *indices) {
+    shap_indices_plain(s, segment, planes, words, stride, indices);
+}
+void shap_sums_avx512(const ride_shap *s, const shap_segment *segment, const uint8_t *indices, uint32_t words,
+                      uint32_t stride, uint64_t *sums) {
+    shap_sums_plain(s, segment, indices, words, stride, sums);
+}
+void shap_deep_avx512(const ride_shap *s, const shap_output *output, const uint64_t *planes, uint32_t rows_count,
+                      uint32_t stride, void *room, double *values) {
+    shap_deep_plain(s, output, planes, rows_count, stride, room, values);
+}
+#endif
+
+static bool is_wide(const ride_shap *s) { return s->isa >= RIDE_CPU_AVX512_BYTES; }
+
+/* ---- making ---- */
+
+static int compare_numbers(const void *a, const void *b) {
+    const uint32_t l = *(const uint32_t *)a, r = *(const uint32_t *)b;
+    return (l > r) - (l < r);
+}
+
+/* The inputs that trees of the output test, ascending, as slots. */
+static ride_status slots_make(shap_maker *m, uint32_t output, uint32_t *found, ride_error *err) {
+    ride_shap *s = m->shap;
+    const ride_forest *forest = m->forest;
+    uint32_t count = 0;
+    for (uint32_t t = 0; t < forest->header->trees_count; t++) {
+        if (forest->trees[t].output != output) continue;
+        for (uint32_t i = 0; i < forest->trees[t].nodes_count; i++) {
+            const uint32_t bits = forest->nodes[forest->trees[t].nodes_first + i].input;
+            if ((bits & RIDE_NODE_LEAF) || m->slot_of[bits & RIDE_NODE_INPUT_MASK] != none) continue;
+            m->slot_of[bits & RIDE_NODE_INPUT_MASK] = 0;
+            found[count++] = bits & RIDE_NODE_INPUT_MASK;
+        }
+    }
+    qsort(found, count, sizeof *found, compare_numbers);
+    shap_slot *slots = realloc(s->slots, ((size_t)s->slots_count + count + 1) * sizeof *slots);
+    if (slots == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for %u inputs", count);
+    s->slots = slots;
+    s->outputs[output].slots_first = s->slots_count;
+    s->outputs[output].slots_count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        m->slot_of[found[i]] = i;
+        slots[s->slots_count++] = (shap_slot){.input = found[i]};
+    }
+    if (count > s->slots_most) s->slots_most = count;
+    return RIDE_OK;
+}
+
+/* The mean of a tree's leaves by the shares of its nodes. */
+static double tree_mean(const ride_forest *forest, const ride_forest_tree *tree, double *reach) {
+    const ride_forest_node *nodes = forest->nodes + tree->nodes_first;
+    double mean = 0.0;
+    reach[0] = 1.0;
+    for (uint32_t i = 0; i < tree->nodes_count; i++) {
+        if (nodes[i].input & RIDE_NODE_LEAF) {
+            mean += reach[i] * nodes[i].u.leaf;
+            continue;
+        }
+        for (uint32_t child = nodes[i].left; child < nodes[i].left + 2; child++)
+            reach[child] = reach[i] * shap_share(forest, tree, i, child);
+    }
+    return mean;
+}
+
+static double background_mean(const shap_maker *m, const ride_forest_tree *tree) {
+    const ride_forest_node *nodes = m->forest->nodes + tree->nodes_first;
+    double sum = 0.0;
+    for (uint32_t r = 0; r < m->background_rows; r++) {
+        uint32_t i = 0;
+        while ((nodes[i].input & RIDE_NODE_LEAF) == 0) {
+            const uint64_t word = shap_background_word(m, 1 + m->of_node[tree->nodes_first + i], r / SHAP_WORD);
+            i = nodes[i].left + (uint32_t)(word >> (r % SHAP_WORD) & 1);
+        }
+        sum += nodes[i].u.leaf;
+    }
+    return sum / (double)m->background_rows;
+}
+
+static ride_status expected_make(shap_maker *m, ride_error *err) {
+    const ride_forest *forest = m->forest;
+    double *reach = malloc(((size_t)forest->header->nodes_count + 1) * sizeof *reach);
+    if (reach == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for the means of trees");
+    for (uint32_t o = 0; o < forest->header->outputs_count; o++) m->shap->outputs[o].expected = forest->base_margins[o];
+    for (uint32_t t = 0; t < forest->header->trees_count; t++)
+        m->shap->outputs[forest->trees[t].output].expected +=
+            m->background != NULL ? background_mean(m, &forest->trees[t]) : tree_mean(forest, &forest->trees[t], reach);
+    free(reach);
+    return RIDE_OK;
+}
+
+static ride_status background_make(shap_maker *m, const ride_cpu_matrix *rows, ride_error *err) {
+    const ride_shap *s = m->shap;
+    m->background_words = (m->background_rows + SHAP_WORD - 1) / SHAP_WORD;
+    m->background = calloc((size_t)s->conditions_count * m->background_words + 1, sizeof *m->background);
+    void *scratch = aligned_alloc(64, (ride_conditions_scratch_bytes(s->conditions) + 63) / 64 * 64);
+    ride_status st = m->background != NULL && scratch != NULL
+                         ? RIDE_OK
+                         : ride_fail(err, RIDE_E_MEMORY, "no memory for %u background rows", m->background_rows);
+    for (uint32_t r = 0; st == RIDE_OK && r < m->background_rows; r += RIDE_CONDITIONS_ROWS) {
+        const uint32_t left = m->background_rows - r;
+        ride_conditions_planes(s->conditions, scratch, rows, r,
+                               left < RIDE_CONDITIONS_ROWS ? left : RIDE_CONDITIONS_ROWS, m->background + r / SHAP_WORD,
+                               m->background_words);
+    }
+    free(scratch);
+    return st;
+}
+
+static ride_status outputs_make(shap_maker *m, ride_error *err) {
+    ride_shap *s = m->shap;
+    uint32_t *found = malloc(((size_t)s->inputs_count + 1) * sizeof *found);
+    m->slot_of = malloc(((size_t)s->inputs_count + 1) * sizeof *m->slot_of);
+    ride_status st =
+        found != NULL && m->slot_of != NULL ? RIDE_OK : ride_fail(err, RIDE_E_MEMORY, "no memory for inputs");
+    for (uint32_t i = 0; st == RIDE_OK && i < s->inputs_count; i++) m->slot_of[i] = none;
+    for (uint32_t o = 0; st == RIDE_OK && o < s->outputs_count; o++) {
+        st = slots_make(m, o, found, err);
+        if (st == RIDE_OK) st = shap_groups_make(m, o, err);
+        if (st == RIDE_OK) st = shap_deep_make(m, o, err);
+        for (uint32_t i = 0; st == RIDE_OK && i < s->outputs[o].slots_count; i++)
+            m->slot_of[s->slots[s->outputs[o].slots_first + i].input] = none;
+    }
+    free(found);
+    return st;
+}
+
+static ride_status make(shap_maker *m, uint32_t *of_node, const ride_shap_options *options, ride_error *err) {
+    ride_shap *s = m->shap;
+    RIDE_TRY(ride_conditions_create(m->forest, s->isa, of_node, &s->conditions, err));
+    s->conditions_count = ride_conditions_count(s->conditions);
+    if (s->has_background) {
+        RIDE_TRY(background_make(m, options->background, err));
+        RIDE_TRY(shap_factors_make(s, err));
+    }
+    RIDE_TRY(shap_cuts_make(m, err));
+    uint32_t inputs_most = SHAP_BITS;
+    for (uint32_t i = 0; i < m->cuts_count; i++)
+        if (m->cuts[i].inputs_count > inputs_most) inputs_most = m->cuts[i].inputs_count;
+    RIDE_TRY(shap_quadratures_make(s, (inputs_most + 1) / 2, err));
+    RIDE_TRY(outputs_make(m, err));
+    RIDE_TRY(expected_make(m, err));
+    RIDE_TRY(shap_tables_fill(m, err));
+    s->planes_count = 1 + s->conditions_count + s->gates_count;
+    s->words_most = SHAP_WORDS_MAX;
+    while (s->words_most > 1 && (uint64_t)s->planes_count * s->words_most * sizeof(uint64_t) > PLANES_BYTES_MAX)
+        s->words_most /= 2;
+    return RIDE_OK;
+}
+
+ride_status ride_shap_create(const ride_forest *forest, const ride_shap_options *options, ride_cpu_isa isa,
+                             ride_shap **out, ride_error *err) {
+    static const ride_shap_options defaults = {0};
+    const ride_forest_header *h = forest->header;
+    if (options == NULL) options = &defaults;
+    *out = NULL;
+    if (options->background_rows > RIDE_SHAP_BACKGROUND_MAX)
+        return ride_fail(err, RIDE_E_UNSUPPORTED, "%u background rows, at most %u", options->background_rows,
+                         (unsigned)RIDE_SHAP_BACKGROUND_MAX);
+    if (forest->covers == NULL && options->background_rows == 0) {
+        const ride_status st =
+            ride_fail(err, RIDE_E_UNSUPPORTED, "the model does not say how many rows came to its nodes");
+        ride_error_advice(err, "explain it with background rows");
+        return st;
+    }
+    ride_shap *s = calloc(1, sizeof *s);
+    uint32_t *of_node = malloc(((size_t)h->nodes_count + 1) * sizeof *of_node);
+    ride_status st = RIDE_OK;
+    if (s != NULL) s->outputs = calloc(h->outputs_count, sizeof *s->outputs);
+    if (s == NULL || s->outputs == NULL || of_node == NULL) {
+        st = ride_fail(err, RIDE_E_MEMORY, "no memory to explain %u nodes", h->nodes_count);
+    } else {
+        s->isa = isa;
+        s->inputs_count = h->inputs_count;
+        s->outputs_count = h->outputs_count;
+        s->has_background = options->background_rows > 0;
+        shap_maker m = {.shap = s, .forest = forest, .of_node = of_node, .background_rows = options->background_rows};
+        m.bytes_max = options->bytes_max > 0 ? options->bytes_max : TABLES_BYTES_DEFAULT;
+        st = make(&m, of_node, options, err);
+        free(m.parents);
+        free(m.slot_of);
+        free(m.cuts);
+        free(m.cuts_first);
+        free(m.gates_at);
+        free(m.background);
+        free(m.cut_of);
+        free(m.table_at);
+        free(m.ranges);
+    }
+    free(of_node);
+    if (st == RIDE_OK) *out = s;
+    else ride_shap_destroy(s);
+    return st;
+}
+
+void ride_shap_destroy(ride_shap *s) {
+    if (s == NULL) return;
+    ride_conditions_destroy(s->conditions);
+    free(s->gates);
+    free(s->groups);
+    free(s->segments);
+    free(s->lists);
+    free(s->entries);
+    free(s->slots);
+    free(s->outputs);
+    free(s->tables);
+    free(s->lines);
+    free(s->deep);
+    free(s->deep_inputs);
+    free(s->edges);
+    free(s->masks);
+    free(s->nodes);
+    free(s->weights);
+    free(s->factors);
+    free(s);
+}
+
+void ride_shap_describe(const ride_shap *s, ride_shap_info *out) {
+    *out = (ride_shap_info){.conditions = s->conditions_count,
+                            .groups = s->groups_count,
+                            .tables = s->entries_count,
+                            .deep_leaves = s->deep_count,
+                            .inputs_most = s->deep_inputs_most};
+    out->bytes = sizeof *s + ride_conditions_bytes(s->conditions) + s->gates_count * sizeof *s->gates +
+                 s->groups_count * sizeof *s->groups + s->segments_count * sizeof *s->segments +
+                 s->lists_count * sizeof *s->lists + s->entries_count * sizeof *s->entries +
+                 s->slots_count * sizeof *s->slots + s->deep_count * sizeof *s->deep +
+                 s->deep_inputs_count * sizeof *s->deep_inputs + s->edges_count * sizeof *s->edges +
+                 s->masks_count * sizeof *s->masks + s->line_units * SHAP_LINE_UNIT +
+                 (s->tables != NULL ? s->table_units * SHAP_TABLE_UNIT : 0);
+}
+
+/* ---- rows ---- */
+
+/* What lies in scratch, each at a multiple of 64 bytes. */
+typedef struct room {
+    uint64_t *planes;
+    uint8_t *indices;
+    uint64_t *sums;
+    double *deep;
+    void *scratch; /* of conditions, of deep leaves: one after the other */
+    size_t bytes;
+} room;
+
+static void *take(room *r, uint8_t *base, size_t bytes) {
+    uint8_t *at = base != NULL ? base + r->bytes : NULL;
+    r->bytes += (bytes + 63) / 64 * 64;
+    return at;
+}
+
+static room room_make(const ride_shap *s, void *base) {
+    room r = {0};
+    const size_t rows = (size_t)s->words_most * SHAP_WORD, conditions = ride_conditions_scratch_bytes(s->conditions),
+                 deep = shap_deep_room(s);
+    r.planes = take(&r, base, (size_t)s->planes_count * s->words_most * sizeof *r.planes);
+    r.indices = take(&r, base, SHAP_SEGMENT_GROUPS * rows);
+    r.sums = take(&r, base, (s->slots_most + 1) * rows * sizeof *r.sums);
+    r.deep = take(&r, base, s->deep_count > 0 ? s->slots_most * rows * sizeof *r.deep : 0);
+    r.scratch = take(&r, base, conditions > deep ? conditions : deep);
+    return r;
+}
+
+size_t ride_shap_scratch_bytes(const ride_shap *s) { return room_make(s, NULL).bytes; }
+
+static void gates_make(const ride_shap *s, uint64_t *planes, uint32_t words, uint32_t stride) {
+    uint64_t *out = planes + (size_t)(1 + s->conditions_count) * stride;
+    for (uint32_t g = 0; g < s->gates_count; g++, out += stride) {
+        const shap_gate *gate = &s->gates[g];
+        const uint64_t *a = planes + (size_t)gate->a * stride, *b = planes + (size_t)gate->b * stride;
+        const uint64_t not_a = gate->not_a ? ~UINT64_C(0) : 0, not_b = gate->not_b ? ~UINT64_C(0) : 0;
+        for (uint32_t w = 0; w < words; w++) out[w] = (a[w] ^ not_a) & (b[w] ^ not_b);
+    }
+}
+
+/* The sums of an output, in the caller's order: row r of the block at sums[… + place(r)]. */
+static uint32_t place_of(const ride_shap *s, uint32_t row) {
+    if (!is_wide(s)) return row;
+    return (row & ~63u) + (row & 1) * 32 + (row % 64) / 2;
+}
+
+static void output_write(const ride_shap *s, uint32_t output, const room *r, uint32_t rows_count, double *phi) {
+    const shap_output *from = &s->outputs[output];
+    const size_t rows = (size_t)s->words_most * SHAP_WORD, row_phi = (size_t)s->outputs_count * (s->inputs_count + 1);
+    for (uint32_t first = 0; first < rows_count; first += SHAP_WORD) {
+        const uint32_t end = rows_count - first < SHAP_WORD ? rows_count : first + SHAP_WORD;
+        for (uint32_t row = first; row < end; row++) {
+            double *to = phi + row * row_phi;
+            if (from->slots_count < s->inputs_count) memset(to, 0, s->inputs_count * sizeof *to);
+            to[s->inputs_count] = from->expected;
+        }
+        for (uint32_t i = 0; i < from->slots_count; i++) {
+            const shap_slot *slot = &s->slots[from->slots_first + i];
+            const uint64_t *sums = r->sums + i * rows;
+            const double *deep = r->deep + i * rows;
+            for (uint32_t row = first; row < end; row++) {
+                const double value = (double)(int64_t)(sums[place_of(s, row)] + slot->bias) * s->scale;
+                phi[row * row_phi + slot->input] = from->deep_count > 0 ? value + deep[row] : value;
+            }
+        }
+    }
+}
+
+static void block_explain(const ride_shap *s, const room *r, const ride_cpu_matrix *matrix, size_t row_first,
+                          uint32_t rows_count, double *phi) {
+    const uint32_t words = (rows_count + SHAP_WORD - 1) / SHAP_WORD, stride = s->words_most;
+    const size_t rows = (size_t)stride * SHAP_WORD;
+    memset(r->planes, 0, stride * sizeof *r->planes);
+    for (uint32_t row = 0; row < rows_count; row += RIDE_CONDITIONS_ROWS) {
+        const uint32_t left = rows_count - row;
+        ride_conditions_planes(s->conditions, r->scratch, matrix, row_first + row,
+                               left < RIDE_CONDITIONS_ROWS ? left : RIDE_CONDITIONS_ROWS,
+                               r->planes + stride + row / SHAP_WORD, stride);
+    }
+    gates_make(s, r->planes, words, stride);
+    for (uint32_t o = 0; o < s->outputs_count; o++) {
+        const shap_output *output = &s->outputs[o];
+        memset(r->sums, 0, output->slots_count * rows * sizeof *r->sums);
+        for (uint32_t i = 0; i < output->segments_count; i++) {
+            const shap_segment *segment = &s->segments[output->segments_first + i];
+            (is_wide(s) ? shap_indices_avx512 : shap_indices_plain)(s, segment, r->planes, words, stride, r->indices);
+            (is_wide(s) ? shap_sums_avx512 : shap_sums_plain)(s, segment, r->indices, words, stride, r->sums);
+        }
+        if (output->deep_count > 0) {
+            memset(r->deep, 0, output->slots_count * rows * sizeof *r->deep);
+            (is_wide(s) && !s->has_background ? shap_deep_avx512 : shap_deep_plain)(s, output, r->planes, rows_count,
+                                                                                    stride, r->scratch, r->deep);
+        }
+        output_write(s, o, r, rows_count, phi + (size_t)o * (s->inputs_count + 1));
+    }
+}
+
+void ride_shap_rows(const ride_shap *s, void *scratch, const ride_cpu_matrix *matrix, size_t rows_count, double *phi) {
+    const room r = room_make(s, scratch);
+    const size_t most = (size_t)s->words_most * SHAP_WORD, row_phi = (size_t)s->outputs_count * (s->inputs_count + 1);
+    for (size_t row = 0; row < rows_count; row += most) {
+        const size_t left = rows_count - row;
+        block_explain(s, &r, matrix, row, (uint32_t)(left < most ? left : most), phi + row * row_phi);
+    }
+}

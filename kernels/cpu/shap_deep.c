@@ -1,0 +1,214 @@
+/* kernels/cpu/shap_deep.c: leaves whose values are computed for each row: the sum over the quadrature's points of the product of all other inputs'
+ * factors (shap_weights.c), by products from both ends. Everything is done in doubles, row by row alike, in the order that is written here: so
+ * the vector kernel has the same bits. */
+#include "kernels/cpu/shap_internal.h"
+
+#include "base/assert.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { LANES = 8, FACTORS = 64 };
+
+/* ---- making ---- */
+
+static bool grow(void **all, uint32_t *room, uint32_t needed, size_t bytes) {
+    if (needed <= *room) return true;
+    const uint32_t more = needed + needed / 2 + 256;
+    void *grown = realloc(*all, (size_t)more * bytes);
+    if (grown == NULL) return false;
+    *all = grown;
+    *room = more;
+    return true;
+}
+
+static int compare_masks(const void *a, const void *b) {
+    const uint64_t l = ((const shap_mask *)a)->inputs, r = ((const shap_mask *)b)->inputs;
+    return (l > r) - (l < r);
+}
+
+/* Which inputs of the leaf each background row satisfies; equal ones made one. */
+static bool masks_make(shap_maker *m, shap_deep *leaf) {
+    ride_shap *s = m->shap;
+    if (!grow((void **)&s->masks, &m->masks_room, s->masks_count + m->background_rows, sizeof *s->masks)) return false;
+    shap_mask *masks = s->masks + s->masks_count;
+    for (uint32_t r = 0; r < m->background_rows; r++) {
+        const shap_edge *edge = s->edges + leaf->edges_first;
+        masks[r] = (shap_mask){0, 1.0 / (double)m->background_rows};
+        for (uint32_t j = 0; j < leaf->inputs_count; j++) {
+            bool satisfied = true;
+            for (uint32_t e = 0; e < s->deep_inputs[leaf->inputs_first + j].edges_count; e++, edge++) {
+                const uint64_t word = shap_background_word(m, edge->plane, r / SHAP_WORD);
+                satisfied = satisfied && ((word >> (r % SHAP_WORD) & 1) != 0) != edge->inverted;
+            }
+            masks[r].inputs |= (uint64_t)satisfied << j;
+        }
+    }
+    qsort(masks, m->background_rows, sizeof *masks, compare_masks);
+    uint32_t count = 0;
+    for (uint32_t r = 0, same = 0; r < m->background_rows; r++) {
+        same = r > 0 && masks[r].inputs == masks[r - 1].inputs ? same + 1 : 1;
+        if (r + 1 < m->background_rows && masks[r + 1].inputs == masks[r].inputs) continue;
+        masks[count].inputs = masks[r].inputs;
+        masks[count++].share = (double)same / (double)m->background_rows;
+    }
+    leaf->masks_first = s->masks_count;
+    leaf->masks_count = count;
+    s->masks_count += count;
+    return true;
+}
+
+static bool leaf_make(shap_maker *m, const ride_forest_tree *tree, uint32_t node, uint32_t *way) {
+    ride_shap *s = m->shap;
+    const ride_forest_node *nodes = m->forest->nodes + tree->nodes_first;
+    const uint32_t length = shap_climb(m, tree, node, way);
+    if (!grow((void **)&s->deep, &m->deep_room, s->deep_count + 1, sizeof *s->deep) ||
+        !grow((void **)&s->deep_inputs, &m->deep_inputs_room, s->deep_inputs_count + length, sizeof *s->deep_inputs) ||
+        !grow((void **)&s->edges, &m->edges_room, s->edges_count + length, sizeof *s->edges))
+        return false;
+    shap_deep *leaf = &s->deep[s->deep_count++];
+    *leaf =
+        (shap_deep){.value = nodes[node].u.leaf, .inputs_first = s->deep_inputs_count, .edges_first = s->edges_count};
+    for (uint32_t i = 0, from = 0; i < length; from = way[i++]) {
+        const uint32_t slot = m->slot_of[nodes[from].input & RIDE_NODE_INPUT_MASK];
+        uint32_t j = leaf->inputs_first;
+        while (j < s->deep_inputs_count && s->deep_inputs[j].slot != slot) j++;
+        if (j == s->deep_inputs_count) s->deep_inputs[s->deep_inputs_count++] = (shap_deep_input){1.0, slot, 0};
+        s->deep_inputs[j].z *= shap_share(m->forest, tree, from, way[i]);
+    }
+    leaf->inputs_count = s->deep_inputs_count - leaf->inputs_first;
+    leaf->points = (leaf->inputs_count + 1) / 2;
+    for (uint32_t j = 0; j < leaf->inputs_count; j++) {
+        shap_deep_input *input = &s->deep_inputs[leaf->inputs_first + j];
+        for (uint32_t i = 0, from = 0; i < length; from = way[i++]) {
+            if (m->slot_of[nodes[from].input & RIDE_NODE_INPUT_MASK] != input->slot) continue;
+            s->edges[s->edges_count++] =
+                (shap_edge){1 + m->of_node[tree->nodes_first + from], way[i] == nodes[from].left};
+            input->edges_count++;
+        }
+    }
+    if (leaf->inputs_count > s->deep_inputs_most) s->deep_inputs_most = leaf->inputs_count;
+    return m->background == NULL || masks_make(m, leaf);
+}
+
+static bool below_make(shap_maker *m, const ride_forest_tree *tree, uint32_t node, uint32_t *way) {
+    const ride_forest_node *at = &m->forest->nodes[tree->nodes_first + node];
+    if (at->input & RIDE_NODE_LEAF) return leaf_make(m, tree, node, way);
+    return below_make(m, tree, at->left, way) && below_make(m, tree, at->left + 1, way);
+}
+
+ride_status shap_deep_make(shap_maker *m, uint32_t output, ride_error *err) {
+    ride_shap *s = m->shap;
+    bool ok = true;
+    s->outputs[output].deep_first = s->deep_count;
+    for (uint32_t i = m->cuts_first[output]; ok && i < m->cuts_first[output + 1]; i++) {
+        if (!m->cuts[i].is_deep) continue;
+        const ride_forest_tree *tree = &m->forest->trees[m->cuts[i].tree];
+        uint32_t *way = malloc(((size_t)tree->depth + 1) * sizeof *way);
+        ok = way != NULL && below_make(m, tree, m->cuts[i].root, way);
+        free(way);
+    }
+    s->outputs[output].deep_count = s->deep_count - s->outputs[output].deep_first;
+    return ok ? RIDE_OK : ride_fail(err, RIDE_E_MEMORY, "no memory for %u deep leaves", s->deep_count);
+}
+
+/* ---- rows ---- */
+
+/* Of one leaf: bits of the rows that satisfy each input; then for 8 rows each input's factor, the product of those before it, its o - z, its sum. */
+size_t shap_deep_room(const ride_shap *s) {
+    return (size_t)s->deep_inputs_most * (sizeof(uint64_t) + 4 * LANES * sizeof(double)) + 64;
+}
+
+void shap_satisfied_make(const ride_shap *s, const shap_deep *leaf, const uint64_t *planes, uint32_t stride,
+                         uint32_t word, uint64_t *satisfied) {
+    const shap_edge *edge = s->edges + leaf->edges_first;
+    for (uint32_t j = 0; j < leaf->inputs_count; j++) {
+        satisfied[j] = ~UINT64_C(0);
+        for (uint32_t e = 0; e < s->deep_inputs[leaf->inputs_first + j].edges_count; e++, edge++) {
+            const uint64_t bits = planes[(size_t)edge->plane * stride + word];
+            satisfied[j] &= edge->inverted ? ~bits : bits;
+        }
+    }
+}
+
+typedef struct lanes {
+    double *factors, *before, *change, *sums; /* LANES for each input */
+} lanes;
+
+static void lanes_weigh(const ride_shap *s, const shap_deep *leaf, const uint64_t *satisfied, uint32_t row, lanes l) {
+    const shap_deep_input *inputs = s->deep_inputs + leaf->inputs_first;
+    const uint32_t count = leaf->inputs_count;
+    const double *nodes = s->nodes + shap_quadrature_first(leaf->points),
+                 *weights = s->weights + shap_quadrature_first(leaf->points);
+    for (uint32_t j = 0; j < count; j++)
+        for (uint32_t i = 0; i < LANES; i++) {
+            l.change[j * LANES + i] = (satisfied[j] >> (row + i) & 1 ? 1.0 : 0.0) - inputs[j].z;
+            l.sums[j * LANES + i] = 0.0;
+        }
+    for (uint32_t q = 0; q < leaf->points; q++) {
+        double product[LANES], after[LANES];
+        for (uint32_t i = 0; i < LANES; i++) product[i] = weights[q], after[i] = 1.0;
+        for (uint32_t j = 0; j < count; j++)
+            for (uint32_t i = 0; i < LANES; i++) {
+                const uint32_t at = j * LANES + i;
+                l.before[at] = product[i];
+                l.factors[at] = inputs[j].z + l.change[at] * nodes[q];
+                product[i] = product[i] * l.factors[at];
+            }
+        for (uint32_t j = count; j-- > 0;)
+            for (uint32_t i = 0; i < LANES; i++) {
+                const uint32_t at = j * LANES + i;
+                l.sums[at] = l.sums[at] + l.before[at] * after[i];
+                after[i] = after[i] * l.factors[at];
+            }
+    }
+}
+
+static void leaf_rows(const ride_shap *s, const shap_deep *leaf, const uint64_t *satisfied, uint32_t rows_count,
+                      lanes l, size_t stride, double *values) {
+    const shap_deep_input *inputs = s->deep_inputs + leaf->inputs_first;
+    for (uint32_t row = 0; row < rows_count; row += LANES) {
+        lanes_weigh(s, leaf, satisfied, row, l);
+        for (uint32_t j = 0; j < leaf->inputs_count; j++)
+            for (uint32_t i = 0; i < LANES && row + i < rows_count; i++) {
+                double *value = &values[inputs[j].slot * stride + row + i];
+                *value = *value + leaf->value * l.change[j * LANES + i] * l.sums[j * LANES + i];
+            }
+    }
+}
+
+static void leaf_rows_background(const ride_shap *s, const shap_deep *leaf, const uint64_t *satisfied,
+                                 uint32_t rows_count, size_t stride, double *values) {
+    const shap_deep_input *inputs = s->deep_inputs + leaf->inputs_first;
+    const uint64_t all = ~UINT64_C(0) >> (64 - leaf->inputs_count);
+    for (uint32_t row = 0; row < rows_count; row++) {
+        uint64_t mine = 0;
+        for (uint32_t j = 0; j < leaf->inputs_count; j++) mine |= (satisfied[j] >> row & 1) << j;
+        for (uint32_t k = 0; k < leaf->masks_count; k++) {
+            const shap_mask *mask = &s->masks[leaf->masks_first + k];
+            if ((mine | mask->inputs) != all) continue;
+            const uint64_t only = mine & ~mask->inputs, others = mask->inputs & ~mine;
+            const uint32_t u = (uint32_t)__builtin_popcountll(only), w = (uint32_t)__builtin_popcountll(others);
+            const double value = leaf->value * mask->share;
+            for (uint64_t bits = only; bits != 0; bits &= bits - 1)
+                values[inputs[__builtin_ctzll(bits)].slot * stride + row] += value * s->factors[(u - 1) * FACTORS + w];
+            for (uint64_t bits = others; bits != 0; bits &= bits - 1)
+                values[inputs[__builtin_ctzll(bits)].slot * stride + row] -= value * s->factors[u * FACTORS + w - 1];
+        }
+    }
+}
+
+void shap_deep_plain(const ride_shap *s, const shap_output *output, const uint64_t *planes, uint32_t rows_count,
+                     uint32_t stride, void *room, double *values) {
+    const size_t each = (size_t)s->deep_inputs_most * LANES, row_stride = (size_t)stride * SHAP_WORD;
+    double *numbers = room;
+    uint64_t *satisfied = (uint64_t *)(numbers + 4 * each);
+    const lanes l = {numbers, numbers + each, numbers + 2 * each, numbers + 3 * each};
+    for (uint32_t d = output->deep_first; d < output->deep_first + output->deep_count; d++)
+        for (uint32_t row = 0; row < rows_count; row += SHAP_WORD) {
+            const uint32_t left = rows_count - row, rows = left < SHAP_WORD ? left : SHAP_WORD;
+            shap_satisfied_make(s, &s->deep[d], planes, stride, row / SHAP_WORD, satisfied);
+            if (s->has_background) leaf_rows_background(s, &s->deep[d], satisfied, rows, row_stride, values + row);
+            else leaf_rows(s, &s->deep[d], satisfied, rows, l, row_stride, values + row);
+        }
+}

@@ -1,0 +1,242 @@
+/* kernels/cpu/shap_tables.c: groups, and their shares as whole numbers of 24 bits.
+ *
+ * Groups lie output by output, in the order of the trees, in segments of at most 256. A segment has a scale, a power of two that its greatest table
+ * just fits: later trees of a boosted model have smaller leaves and so finer steps. An entry is the share in steps, less the least of its table, so it is not
+ * negative; what was taken away is in the slot's bias. The rounding error of one input is carried to the next, so that the shares of a
+ * group add up. Shares are made twice, for the scale and for the entries: they are quickly made, and many. */
+#include "kernels/cpu/shap_internal.h"
+
+#include "base/assert.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ENTRY_BITS = 24 };
+
+static void *lines_of_64(uint64_t bytes) { return aligned_alloc(64, (bytes + 127) / 64 * 64); }
+
+/* ---- groups ---- */
+
+static double range_of(const shap_form *form, const double *shares) {
+    double most = 0.0;
+    for (uint32_t j = 0; j < form->inputs_count; j++) {
+        double low = INFINITY, high = -INFINITY;
+        for (uint32_t i = 0; i < 1u << form->bits; i++) {
+            const double share = shares[j * SHAP_PATTERNS + i];
+            low = share < low ? share : low;
+            high = share > high ? share : high;
+        }
+        most = high - low > most ? high - low : most;
+    }
+    return most;
+}
+
+static ride_status group_make(shap_maker *m, uint32_t cut, double *range, ride_error *err) {
+    ride_shap *s = m->shap;
+    shap_form form;
+    double shares[SHAP_BITS * SHAP_PATTERNS];
+    RIDE_TRY(shap_form_make(m, &m->cuts[cut], &form, err));
+    RIDE_ASSERT(s->groups_count < m->groups_room);
+    shap_group *group = &s->groups[s->groups_count];
+    *group = (shap_group){.line_first = (uint32_t)s->line_units,
+                          .bits = (uint8_t)form.bits,
+                          .inputs_count = (uint8_t)form.inputs_count,
+                          .line_units = form.inputs_count <= 5 ? 1 : 2};
+    for (uint32_t b = 0; b < form.bits; b++) group->planes[b] = form.planes[b];
+    for (uint32_t j = 0; j < form.inputs_count; j++) group->slots[j] = m->slot_of[form.inputs[j]];
+    s->line_units += (uint64_t)group->line_units << form.bits;
+    if (s->line_units > UINT32_MAX) return ride_fail(err, RIDE_E_UNSUPPORTED, "tables of more than 64 GiB");
+    m->cut_of[s->groups_count++] = cut;
+    shap_form_shares(m, &form, shares);
+    const double of_group = range_of(&form, shares);
+    *range = of_group > *range ? of_group : *range;
+    return RIDE_OK;
+}
+
+typedef struct listed {
+    uint32_t slot, group, input;
+    bool is_large;
+} listed;
+
+static int compare_listed(const void *a, const void *b) {
+    const listed *l = a, *r = b;
+    if (l->slot != r->slot) return l->slot < r->slot ? -1 : 1;
+    if (l->is_large != r->is_large) return l->is_large ? 1 : -1;
+    return (l->group > r->group) - (l->group < r->group);
+}
+
+static void lists_make(shap_maker *m, shap_segment *segment) {
+    ride_shap *s = m->shap;
+    listed all[SHAP_SEGMENT_GROUPS * SHAP_BITS];
+    uint32_t count = 0;
+    for (uint32_t g = 0; g < segment->groups_count; g++) {
+        const shap_group *group = &s->groups[segment->groups_first + g];
+        for (uint32_t j = 0; j < group->inputs_count; j++)
+            all[count++] = (listed){group->slots[j], g, j, group->bits > 6};
+    }
+    qsort(all, count, sizeof *all, compare_listed);
+    segment->lists_first = s->lists_count;
+    for (uint32_t i = 0; i < count; i++) {
+        if (i == 0 || all[i].slot != all[i - 1].slot)
+            s->lists[s->lists_count++] = (shap_list){.slot = all[i].slot,
+                                                     .table_first = (uint32_t)s->table_units,
+                                                     .entries_first = s->entries_count};
+        shap_list *list = &s->lists[s->lists_count - 1];
+        list->entries_count++;
+        list->small_count += !all[i].is_large;
+        m->table_at[(size_t)(segment->groups_first + all[i].group) * SHAP_BITS + all[i].input] =
+            (uint32_t)s->table_units;
+        s->table_units += all[i].is_large ? 2 : 1;
+        s->entries[s->entries_count++] = (uint16_t)all[i].group;
+    }
+    segment->lists_count = s->lists_count - segment->lists_first;
+}
+
+static ride_status room_make(shap_maker *m, ride_error *err) {
+    ride_shap *s = m->shap;
+    for (uint32_t i = 0; i < m->cuts_count; i++) m->groups_room += !m->cuts[i].is_deep;
+    const size_t groups = (size_t)m->groups_room + 1, entries = groups * SHAP_BITS,
+                 segments = groups / SHAP_SEGMENT_GROUPS + s->outputs_count + 1;
+    s->groups = calloc(groups, sizeof *s->groups);
+    s->segments = calloc(segments, sizeof *s->segments);
+    s->lists = calloc(entries, sizeof *s->lists);
+    s->entries = calloc(entries, sizeof *s->entries);
+    m->cut_of = calloc(groups, sizeof *m->cut_of);
+    m->table_at = calloc(entries, sizeof *m->table_at);
+    m->ranges = calloc(segments, sizeof *m->ranges);
+    if (s->groups == NULL || s->segments == NULL || s->lists == NULL || s->entries == NULL || m->cut_of == NULL ||
+        m->table_at == NULL || m->ranges == NULL)
+        return ride_fail(err, RIDE_E_MEMORY, "no memory for %u groups", m->groups_room);
+    return RIDE_OK;
+}
+
+ride_status shap_groups_make(shap_maker *m, uint32_t output, ride_error *err) {
+    ride_shap *s = m->shap;
+    shap_output *to = &s->outputs[output];
+    shap_segment *segment = NULL;
+    if (m->cut_of == NULL) RIDE_TRY(room_make(m, err));
+    to->segments_first = s->segments_count;
+    for (uint32_t i = m->cuts_first[output]; i < m->cuts_first[output + 1]; i++) {
+        if (m->cuts[i].is_deep) continue;
+        if (segment == NULL || segment->groups_count == SHAP_SEGMENT_GROUPS) {
+            if (segment != NULL) lists_make(m, segment);
+            segment = &s->segments[s->segments_count++];
+            segment->groups_first = s->groups_count;
+        }
+        RIDE_TRY(group_make(m, i, &m->ranges[s->segments_count - 1], err));
+        segment->groups_count++;
+    }
+    if (segment != NULL) lists_make(m, segment);
+    to->segments_count = s->segments_count - to->segments_first;
+    return RIDE_OK;
+}
+
+/* ---- scales ---- */
+
+/* The greatest power of two that takes a range into an entry, with room for the carried errors at both ends. */
+static int scale_of(double range, int most) {
+    int exponent;
+    if (!(range > 0.0)) return most;
+    frexp(range, &exponent);
+    int scale = ENTRY_BITS - exponent;
+    if (ldexp(range, scale) > (double)((1 << ENTRY_BITS) - 4)) scale--;
+    return scale < most ? scale : most;
+}
+
+/* No sum of a row, whatever its order, is beyond 2^52 steps: so it is exact in a double too. */
+static ride_status scales_make(shap_maker *m, int *scales, int *common, ride_error *err) {
+    ride_shap *s = m->shap;
+    double bound = 0.0;
+    for (uint32_t i = 0; i < m->forest->header->nodes_count; i++)
+        if (m->forest->nodes[i].input & RIDE_NODE_LEAF) bound += fabs(m->forest->nodes[i].u.leaf);
+    if (!isfinite(bound)) return ride_fail(err, RIDE_E_UNSUPPORTED, "the leaves are too large to be explained");
+    int exponent = 0;
+    if (bound > 0.0) frexp(bound, &exponent);
+    const int most = exponent > -900 ? 52 - exponent : 952; /* a power of two that is finite */
+    *common = s->segments_count > 0 ? INT32_MIN : most;
+    for (uint32_t i = 0; i < s->segments_count; i++) {
+        scales[i] = scale_of(m->ranges[i], most);
+        if (scales[i] > *common) *common = scales[i];
+    }
+    for (uint32_t i = 0; i < s->segments_count; i++) s->segments[i].shift = (uint32_t)(*common - scales[i]);
+    return RIDE_OK;
+}
+
+/* ---- entries ---- */
+
+static void put_line(uint8_t *line, uint32_t i, uint32_t entry) {
+    for (uint32_t d = 0; d < SHAP_DIGITS; d++) line[SHAP_DIGITS * i + d] = (uint8_t)(entry >> 8 * d);
+}
+
+/* Patterns beyond the group's repeat, so that no bit has to be masked. */
+static void put_table(uint8_t *table, uint32_t patterns, uint32_t size, const uint32_t *entries) {
+    for (uint32_t d = 0; d < SHAP_DIGITS; d++)
+        for (uint32_t i = 0; i < size; i++) table[d * size + i] = (uint8_t)(entries[i % patterns] >> 8 * d);
+}
+
+static void group_fill(const shap_maker *m, uint32_t g, const double *shares, int scale, uint32_t shift,
+                       shap_slot *slots) {
+    ride_shap *s = m->shap;
+    const shap_group *group = &s->groups[g];
+    const uint32_t patterns = 1u << group->bits;
+    const double factor = ldexp(1.0, scale);
+    int32_t steps[SHAP_BITS][SHAP_PATTERNS];
+    for (uint32_t i = 0; i < patterns; i++) {
+        double carried = 0.0;
+        for (uint32_t j = 0; j < group->inputs_count; j++) {
+            const double share = shares[j * SHAP_PATTERNS + i] * factor + carried, rounded = nearbyint(share);
+            carried = share - rounded;
+            steps[j][i] = (int32_t)rounded;
+        }
+    }
+    for (uint32_t j = 0; j < group->inputs_count; j++) {
+        int32_t least = INT32_MAX;
+        uint32_t entries[SHAP_PATTERNS];
+        for (uint32_t i = 0; i < patterns; i++) least = steps[j][i] < least ? steps[j][i] : least;
+        for (uint32_t i = 0; i < patterns; i++) {
+            entries[i] = (uint32_t)(steps[j][i] - least);
+            RIDE_ASSERT(entries[i] < 1u << ENTRY_BITS);
+            put_line(s->lines + (group->line_first + (size_t)i * group->line_units) * SHAP_LINE_UNIT, j, entries[i]);
+        }
+        slots[group->slots[j]].bias += (uint64_t)(int64_t)least << shift;
+        if (s->tables != NULL)
+            put_table(s->tables + (uint64_t)m->table_at[(size_t)g * SHAP_BITS + j] * SHAP_TABLE_UNIT, patterns,
+                      group->bits > 6 ? SHAP_PATTERNS : SHAP_SMALL, entries);
+    }
+}
+
+static ride_status fill_all(shap_maker *m, const int *scales, ride_error *err) {
+    const ride_shap *s = m->shap;
+    double shares[SHAP_BITS * SHAP_PATTERNS];
+    shap_form form;
+    for (uint32_t o = 0; o < s->outputs_count; o++)
+        for (uint32_t i = 0; i < s->outputs[o].segments_count; i++) {
+            const uint32_t number = s->outputs[o].segments_first + i;
+            const shap_segment *segment = &s->segments[number];
+            for (uint32_t g = segment->groups_first; g < segment->groups_first + segment->groups_count; g++) {
+                RIDE_TRY(shap_form_make(m, &m->cuts[m->cut_of[g]], &form, err));
+                shap_form_shares(m, &form, shares);
+                group_fill(m, g, shares, scales[number], segment->shift, s->slots + s->outputs[o].slots_first);
+            }
+        }
+    return RIDE_OK;
+}
+
+ride_status shap_tables_fill(shap_maker *m, ride_error *err) {
+    ride_shap *s = m->shap;
+    int *scales = calloc((size_t)s->segments_count + 1, sizeof *scales), common = 0;
+    s->lines = lines_of_64(s->line_units * SHAP_LINE_UNIT);
+    if (s->isa >= RIDE_CPU_AVX512_BYTES) s->tables = lines_of_64(s->table_units * SHAP_TABLE_UNIT);
+    ride_status st = RIDE_OK;
+    if (scales == NULL || s->lines == NULL || (s->isa >= RIDE_CPU_AVX512_BYTES && s->tables == NULL))
+        st = ride_fail(err, RIDE_E_MEMORY, "no memory for the tables of %u groups", s->groups_count);
+    if (st == RIDE_OK) st = scales_make(m, scales, &common, err);
+    if (st == RIDE_OK) {
+        memset(s->lines, 0, s->line_units * SHAP_LINE_UNIT);
+        s->scale = ldexp(1.0, -common);
+        st = fill_all(m, scales, err);
+    }
+    free(scales);
+    return st;
+}
