@@ -6,7 +6,7 @@ file holds. From Python: ride.export.to_json(estimator). Needs scikit-learn 1.4 
 import json
 from pathlib import Path
 
-from . import export_steps, export_trees
+from . import export_ensembles, export_steps, export_trees
 from .export_common import Unsupported, classes_of, class_name, features_of, names_of
 
 VERSION = 1
@@ -61,16 +61,13 @@ def member(estimator, features):
     """One estimator: its steps, then what comes after them."""
     estimator, steps, width = export_steps.unwrap(estimator, features)
     name = class_name(estimator)
-    if name in ENSEMBLES:
-        return ENSEMBLES[name](estimator, steps, features)
-    if name not in MEMBERS:
-        raise Unsupported(estimator, "supported are " + ", ".join(sorted([*MEMBERS, *ENSEMBLES])))
+    if name not in MEMBERS and name not in export_ensembles.KINDS:
+        raise Unsupported(estimator, "supported are " + ", ".join(sorted([*MEMBERS, *export_ensembles.KINDS])))
     told = {"estimator": name}
     if hasattr(estimator, "classes_"):
         told["classes"] = [str(c) for c in classes_of(estimator)]
+    if name in export_ensembles.KINDS:
+        return {**told, **export_ensembles.ensemble(member, estimator, steps, width)}
     body = MEMBERS[name](estimator, width)
     body["steps"] = steps + body.get("steps", [])
     return {**told, **body}
-
-
-ENSEMBLES = {}
