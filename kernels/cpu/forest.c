@@ -88,12 +88,13 @@ size_t ride_cpu_forest_scratch_bytes(const ride_cpu_forest *f) {
 /* ---- ways ---- */
 
 const char *ride_cpu_way_name(ride_cpu_way way) {
-    static const char *const names[RIDE_CPU_WAYS] = {"chosen", "walk", "narrow planes", "slim planes", "wide planes"};
+    static const char *const names[RIDE_CPU_WAYS] = {"chosen",        "walk",        "row",
+                                                     "narrow planes", "slim planes", "wide planes"};
     return (unsigned)way < RIDE_CPU_WAYS ? names[way] : "?";
 }
 
-static ride_planes_way planes_way(ride_cpu_way way) { return (ride_planes_way)(way - RIDE_CPU_WAY_NARROW); }
-RIDE_STATIC_ASSERT(RIDE_CPU_WAY_WIDE - RIDE_CPU_WAY_NARROW == RIDE_PLANES_WIDE, "the ways of planes in their order");
+static ride_planes_way planes_way(ride_cpu_way way) { return (ride_planes_way)(way - RIDE_CPU_WAY_ROW); }
+RIDE_STATIC_ASSERT(RIDE_CPU_WAY_WIDE - RIDE_CPU_WAY_ROW == RIDE_PLANES_WIDE, "the ways of planes in their order");
 
 bool ride_cpu_forest_has(const ride_cpu_forest *f, ride_cpu_way way) {
     if (way == RIDE_CPU_WAY_CHOSEN || way == RIDE_CPU_WAY_WALK) return true;
@@ -114,7 +115,7 @@ ride_cpu_way ride_cpu_forest_way(const ride_cpu_forest *f, uint32_t rows_count) 
     if (f->forced != RIDE_CPU_WAY_CHOSEN) return f->forced;
     ride_cpu_way best = RIDE_CPU_WAY_WALK;
     uint64_t least = cost_of(f, best, rows_count);
-    for (ride_cpu_way way = RIDE_CPU_WAY_NARROW; way < RIDE_CPU_WAYS; way++) {
+    for (ride_cpu_way way = RIDE_CPU_WAY_ROW; way < RIDE_CPU_WAYS; way++) {
         if (!ride_cpu_forest_has(f, way)) continue;
         const uint64_t cost = cost_of(f, way, rows_count);
         if (cost < least) best = way, least = cost;
@@ -201,6 +202,24 @@ static void walk_matrix(const ride_cpu_forest *f, double *rows, const ride_cpu_m
     }
 }
 
+/* Rows one by one, folded where the forest's inputs are. */
+static void row_matrix(const ride_cpu_forest *f, float *x, const ride_cpu_matrix *m, size_t first, uint32_t rows_count,
+                       double *margins) {
+    for (uint32_t r = 0; r < rows_count; r++, margins += f->forest.header->outputs_count) {
+        const size_t at = (first + r) * m->row_stride;
+        for (uint32_t i = 0; i < f->inputs_count; i++) {
+            const size_t from = at + f->inputs[i] * m->column_stride;
+            if (m->number == RIDE_FOREST_F32) {
+                x[i] = ((const float *)m->x)[from];
+                if (f->fold != NULL) forest_fold_floats(f->fold, f->inputs[i], &x[i], 1);
+            } else if (f->fold != NULL)
+                forest_fold_doubles(f->fold, f->inputs[i], (const double *)m->x + from, 1, &x[i]);
+            else x[i] = (float)((const double *)m->x)[from];
+        }
+        ride_planes_row(f->planes, x, margins);
+    }
+}
+
 /* Rows of a matrix → columns, some rows at once so that their lines are still near for the next column. */
 enum { TURN_ROWS = 16 };
 static void floats_turn(const ride_cpu_forest *f, const ride_cpu_matrix *m, size_t first, uint32_t rows_count,
@@ -251,6 +270,10 @@ void ride_cpu_forest_matrix(const ride_cpu_forest *f, void *scratch, const ride_
         const uint32_t count =
             rows_count - first < RIDE_CPU_FOREST_ROWS ? (uint32_t)(rows_count - first) : RIDE_CPU_FOREST_ROWS;
         const ride_cpu_way way = ride_cpu_forest_way(f, count);
+        if (way == RIDE_CPU_WAY_ROW) {
+            row_matrix(f, scratch, m, first, count, margins);
+            continue;
+        }
         if (way == RIDE_CPU_WAY_WALK) {
             walk_matrix(f, (void *)(rest + folded_bytes(f)), m, first, count, margins);
             continue;

@@ -2,6 +2,7 @@
  * allow. Every way gives the bits of kernels/row/tree.h.
  *
  *   planes  questions that occur in many trees are asked once for a block of rows (planes.h)
+ *   row     a row by itself, all questions of a tree at once (planes_row.c)
  *   walk    several rows down one tree at a time, so that their memory waits overlap (forest_walk.c)
  *
  * Rows come as columns (the engine's tiles) or as a matrix of any strides (the library, services, benches). */
@@ -28,6 +29,7 @@ void ride_cpu_forest_destroy(ride_cpu_forest *forest); /* NULL is fine */
 typedef enum ride_cpu_way {
     RIDE_CPU_WAY_CHOSEN = 0,
     RIDE_CPU_WAY_WALK,   /* every forest and machine has it */
+    RIDE_CPU_WAY_ROW,    /* each row by itself, all conditions of a tree at once */
     RIDE_CPU_WAY_NARROW, /* planes of 64 rows */
     RIDE_CPU_WAY_SLIM,   /* planes of 128 rows */
     RIDE_CPU_WAY_WIDE,   /* planes of a register */

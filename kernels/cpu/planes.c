@@ -18,6 +18,7 @@ NO_KERNEL(planes_narrow)
 NO_KERNEL(planes_wide)
 NO_KERNEL(planes_slim)
 NO_KERNEL(planes_wide_avx2)
+void planes_row_run(const ride_planes *p, const float *x, double *margins) { (void)p, (void)x, (void)margins; }
 #endif
 
 static bool has_narrow(const ride_planes *p) { return p->isa >= RIDE_CPU_AVX512 && p->bits_most == 6; }
@@ -28,6 +29,7 @@ bool ride_planes_has(const ride_planes *p, ride_planes_way way) {
     switch (way) {
     case RIDE_PLANES_WIDE: return has_wide_avx512(p) || has_wide_avx2(p);
     case RIDE_PLANES_SLIM: return has_wide_avx512(p);
+    case RIDE_PLANES_ROW: return p->row != NULL;
     default: return has_narrow(p);
     }
 }
@@ -239,7 +241,7 @@ static void order_make(ride_planes *p, const ride_forest *forest, uint32_t *orde
         p->outputs[o].base = p->base_last ? 0.0 : forest->base_margins[o];
         p->outputs[o].last = forest->base_margins[o];
         for (uint32_t t = 0; t < forest->header->trees_count; t++)
-            if (forest->trees[t].output == o) order[p->trees_count++] = t;
+            if (forest->trees[t].output == o) order[p->trees_count++] = t, p->outputs[o].trees_count++;
     }
 }
 
@@ -257,6 +259,7 @@ static ride_status finish(ride_planes *p, const ride_forest *forest, const uint3
         st = planes_trees_make(p, forest, order, plane_of, places, err);
     }
     if (st == RIDE_OK) st = planes_leaves_make(p, forest, order, places, err);
+    if (st == RIDE_OK) st = planes_row_make(p, forest, order, plane_of, err);
     if (st == RIDE_OK && has_wide_avx512(p)) planes_wide_prepare(p), planes_slim_prepare(p);
     if (st == RIDE_OK && has_wide_avx2(p)) planes_wide_avx2_prepare(p);
     free(order);
@@ -282,6 +285,7 @@ ride_status ride_planes_create(const ride_forest *forest, const uint32_t *inputs
     if (st == RIDE_OK) {
         for (uint32_t i = 0; i < inputs_count; i++) x_of[inputs[i]] = i;
         p->isa = isa;
+        p->inputs_count = inputs_count;
         p->sum = sum_of(forest);
         p->base_last = (h->flags & RIDE_FOREST_BASE_LAST) != 0;
         st = conditions_make(p, forest, x_of, plane_of, err);
@@ -309,14 +313,17 @@ void ride_planes_destroy(ride_planes *p) {
     free(p->leaves);
     free(p->groups);
     free(p->outputs);
+    planes_row_destroy(p->row);
     free(p);
 }
 
 size_t ride_planes_scratch_bytes(const ride_planes *p) {
-    size_t most = has_narrow(p) ? planes_narrow_scratch_bytes(p) : 0;
+    size_t most = p->inputs_count * sizeof(float);
+    const size_t narrow = has_narrow(p) ? planes_narrow_scratch_bytes(p) : 0;
     const size_t wide = has_wide_avx512(p) ? planes_wide_scratch_bytes(p)
                         : has_wide_avx2(p) ? planes_wide_avx2_scratch_bytes(p)
                                            : 0;
+    if (narrow > most) most = narrow;
     if (wide > most) most = wide;
     return (most + 63) / 64 * 64;
 }
@@ -331,7 +338,8 @@ ride_planes_figures ride_planes_tell(const ride_planes *p) {
                  p->codes_count * sizeof *p->codes + p->sets_count * sizeof *p->sets +
                  p->thresholds_count * sizeof *p->thresholds + p->columns_count * sizeof *p->pivots * PLANES_PIVOTS +
                  p->trees_count * sizeof *p->trees + p->ops_count * sizeof *p->ops + p->heaps_count * sizeof *p->heaps +
-                 p->leaves_bytes + p->groups_count * sizeof *p->groups,
+                 p->leaves_bytes + p->groups_count * sizeof *p->groups +
+                 (p->row != NULL ? sizeof *p->row + p->row->bytes : 0),
     };
 }
 
@@ -342,6 +350,7 @@ static uint64_t leaf_cost(const ride_planes *p) { return (p->sum == PLANES_F64 ?
 uint64_t ride_planes_cost(const ride_planes *p, ride_planes_way way, uint32_t rows_count) {
     const uint64_t columns = p->columns_count + p->codes_count, planes = p->planes_count, trees = p->trees_count,
                    tree_planes = (uint64_t)p->tree_costs;
+    if (way == RIDE_PLANES_ROW) return rows_count * (columns * 8 + planes / 64 + trees * 12);
     if (way == RIDE_PLANES_NARROW) {
         const uint64_t blocks = (rows_count + RIDE_PLANES_NARROW_ROWS - 1) / RIDE_PLANES_NARROW_ROWS;
         return blocks * (planes * 6 + tree_planes * 3 + trees * (uint64_t)(p->sum == PLANES_F64 ? 80 : 40));
@@ -360,9 +369,26 @@ uint64_t ride_planes_cost(const ride_planes *p, ride_planes_way way, uint32_t ro
 
 /* ---- rows ---- */
 
+static void rows_run(const ride_planes *p, float *row, const float *x, uint32_t stride, uint32_t rows_count,
+                     double *margins) {
+    for (uint32_t r = 0; r < rows_count; r++, margins += p->outputs_count) {
+        for (uint32_t i = 0; i < p->inputs_count; i++) row[i] = x[(size_t)i * stride + r];
+        planes_row_run(p, row, margins);
+    }
+}
+
+void ride_planes_row(const ride_planes *p, const float *x, double *margins) {
+    RIDE_ASSERT(p->row != NULL);
+    planes_row_run(p, x, margins);
+}
+
 void ride_planes_rows(const ride_planes *p, ride_planes_way way, void *scratch, const float *x, uint32_t stride,
                       uint32_t rows_count, double *margins) {
     RIDE_ASSERT(rows_count > 0 && rows_count <= RIDE_PLANES_ROWS && ride_planes_has(p, way));
+    if (way == RIDE_PLANES_ROW) {
+        rows_run(p, scratch, x, stride, rows_count, margins);
+        return;
+    }
     planes_kernel *kernel = has_wide_avx512(p) ? planes_wide : planes_wide_avx2;
     uint32_t block = has_wide_avx512(p) ? RIDE_PLANES_ROWS : RIDE_PLANES_AVX2_ROWS;
     if (way == RIDE_PLANES_NARROW) kernel = planes_narrow, block = RIDE_PLANES_NARROW_ROWS;

@@ -29,7 +29,8 @@ enum {
 };
 
 typedef enum ride_planes_way {
-    RIDE_PLANES_NARROW = 0,
+    RIDE_PLANES_ROW = 0, /* each row by itself, all conditions of a tree at once (planes_row.c) */
+    RIDE_PLANES_NARROW,
     RIDE_PLANES_SLIM, /* wide, 128 rows a block */
     RIDE_PLANES_WIDE,
     RIDE_PLANES_WAYS,
@@ -56,6 +57,9 @@ uint64_t ride_planes_cost(const ride_planes *planes, ride_planes_way way, uint32
  * has. Allocates nothing. */
 void ride_planes_rows(const ride_planes *planes, ride_planes_way way, void *scratch, const float *x, uint32_t stride,
                       uint32_t rows_count, double *margins);
+
+/* One row: its tested inputs one after the other. It must have RIDE_PLANES_ROW. */
+void ride_planes_row(const ride_planes *planes, const float *x, double *margins);
 
 /* For reports. */
 typedef struct ride_planes_figures {

@@ -78,16 +78,39 @@ typedef struct planes_group {
 } planes_group;
 
 typedef struct planes_output {
-    uint32_t groups_first, groups_count;
+    uint32_t groups_first, groups_count, trees_count;
     double base; /* that the sums begin with */
     double last; /* what is added to them at the end, where base_last */
 } planes_output;
+
+/* For single rows (planes_row.c). Codes: of each column, then the extras, then of each category set. */
+typedef enum planes_row_kind {
+    PLANES_ROW_HEAP,  /* at most 6 deep: 64 codes, 64 numbers that they must be above, 64 leaves */
+    PLANES_ROW_SMALL, /* at most 32 leaves: 32 codes, 32 numbers, 32 masks of 32 bits, 32 leaves */
+    PLANES_ROW_LARGE, /* at most 64: 64 codes, 64 numbers, 64 masks of 64 bits, 64 leaves */
+} planes_row_kind;
+
+typedef struct planes_extra {
+    uint32_t column;
+    bool alone; /* "is missing"; else the column's rank with missing values the other way */
+} planes_extra;
+
+enum { PLANES_ROW_RANKS = 16 + 256 };
+
+typedef struct planes_row {
+    uint32_t codes_count, extras_count;
+    size_t bytes;   /* of trees */
+    uint8_t *kinds; /* of each tree */
+    uint8_t *trees; /* one after the other, as their kinds say; 64-byte aligned */
+    float *ranks;   /* of each column PLANES_ROW_RANKS: the last of each sixteen of its thresholds, then all */
+    planes_extra extras[256];
+} planes_row;
 
 struct ride_planes {
     ride_cpu_isa isa;
     planes_sum sum;
     bool base_last;
-    uint32_t columns_count, codes_count, sets_count, others_count, thresholds_count;
+    uint32_t inputs_count, columns_count, codes_count, sets_count, others_count, thresholds_count;
     uint32_t trees_count, groups_count, outputs_count;
     uint32_t ops_count, heaps_count;
     uint32_t sets_plane;
@@ -108,6 +131,7 @@ struct ride_planes {
     uint8_t *leaves; /* 64-byte aligned */
     planes_group *groups;
     planes_output *outputs;
+    planes_row *row;                                                  /* NULL: there is none */
     uint16_t row_of[RIDE_PLANES_ROWS], row_of_slim[PLANES_SLIM_ROWS]; /* of a sum of the wide kernels with AVX-512 */
 };
 
@@ -118,6 +142,13 @@ ride_status planes_trees_make(ride_planes *p, const ride_forest *forest, const u
 /* planes_leaves.c: groups and tables. */
 ride_status planes_leaves_make(ride_planes *p, const ride_forest *forest, const uint32_t *order, const uint8_t *places,
                                ride_error *err);
+
+/* planes_row.c; p->row stays NULL where the forest or the machine is not of the kind. */
+ride_status planes_row_make(ride_planes *p, const ride_forest *forest, const uint32_t *order, const uint32_t *plane_of,
+                            ride_error *err);
+void planes_row_destroy(planes_row *row); /* NULL is fine */
+size_t planes_row_tree_bytes(planes_sum sum, planes_row_kind kind);
+void planes_row_run(const ride_planes *p, const float *x, double *margins);
 
 /* A sum to a margin. */
 static inline double planes_margin(const ride_planes *p, const planes_output *output, double sum) {
