@@ -10,9 +10,21 @@ add_library(ride_shared SHARED $<TARGET_OBJECTS:ride_host_api>)
 set_target_properties(ride_shared PROPERTIES OUTPUT_NAME ride VERSION ${PROJECT_VERSION} SOVERSION 0 EXPORT_NAME ride
   LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib LINK_DEPENDS ${map} SKIP_BUILD_RPATH ON INSTALL_RPATH ""
   LINKER_LANGUAGE CXX)
-add_dependencies(ride_shared ride_core) # the archive as a file: what else it is linked with is not for a library
-target_link_libraries(ride_shared PRIVATE $<BUILD_INTERFACE:$<TARGET_FILE:ride_core>> Threads::Threads m)
-target_link_options(ride_shared PRIVATE LINKER:--version-script,${map} LINKER:--exclude-libs,ALL)
+# The archive as a file: what else it is linked with is not for a library. YAML (manifests of several models) is taken in, where its archive is there.
+find_library(RIDE_YAML_ARCHIVE libyaml.a HINTS ${yaml_PC_LIBRARY_DIRS})
+set(inside $<TARGET_FILE:ride_core>)
+if(RIDE_YAML_ARCHIVE)
+  list(APPEND inside ${RIDE_YAML_ARCHIVE})
+  target_link_libraries(ride_shared PRIVATE $<BUILD_INTERFACE:${inside}> Threads::Threads m)
+else()
+  target_link_libraries(ride_shared PRIVATE $<BUILD_INTERFACE:${inside}> ride::yaml Threads::Threads m)
+endif()
+add_dependencies(ride_shared ride_core)
+if(SKBUILD) # in a wheel (pyproject.toml): beside the package's Python files, under a name without a version
+  target_link_options(ride_shared PRIVATE LINKER:--strip-all)
+  install(FILES $<TARGET_FILE:ride_shared> DESTINATION ride RENAME libride.so COMPONENT wheel)
+endif()
+target_link_options(ride_shared PRIVATE LINKER:--version-script,${map} LINKER:--exclude-libs,ALL LINKER:--as-needed)
 if(NOT RIDE_SANITIZE)
   target_link_options(ride_shared PRIVATE LINKER:-z,defs -static-libgcc -static-libstdc++)
 endif()
@@ -28,7 +40,7 @@ if(NOT RIDE_SANITIZE AND NOT RIDE_COVERAGE)
   set(object ${CMAKE_BINARY_DIR}/lib/libride.o)
   add_custom_command(OUTPUT ${archive}
     COMMAND ${CMAKE_COMMAND} -E rm -f ${archive}
-    COMMAND ${CMAKE_C_COMPILER} -r -nostdlib -Wl,--force-group-allocation -o ${object} $<TARGET_OBJECTS:ride_host_api> $<TARGET_FILE:ride_core>
+    COMMAND ${CMAKE_C_COMPILER} -r -nostdlib -Wl,--force-group-allocation -o ${object} $<TARGET_OBJECTS:ride_host_api> ${inside}
     COMMAND ${CMAKE_OBJCOPY} ${keep} ${object}
     COMMAND ${CMAKE_AR} rcs ${archive} ${object}
     DEPENDS ride_host_api $<TARGET_OBJECTS:ride_host_api> ride_core ${map} COMMAND_EXPAND_LISTS VERBATIM)
