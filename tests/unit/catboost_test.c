@@ -71,7 +71,7 @@ static void check_golden(const char *version, const char *tag, const char *endin
         ride_model_score_row(scorer, x, false, got);
         for (uint32_t k = 0; k < outputs; k++) {
             const double want = x[INPUTS + outputs + k];
-            cr_assert(fabs(got[k] - want) <= 4e-15 * want || got[k] == want,
+            cr_assert(fabs(got[k] - want) <= 1e-14 * want || got[k] == want,
                       "%s %s row %u: answer %.17g, CatBoost %.17g", tag, ending, r, got[k], want);
         }
     }
