@@ -91,7 +91,6 @@ static void cpu_buffer_free(ride_device *device, ride_buffer_kind kind, void *bu
 }
 
 static ride_status cpu_program_supports(const ride_bundle *bundle, ride_error *err) {
-    if (ride_bundle_has_ensemble(bundle)) return ride_fail(err, RIDE_E_UNSUPPORTED, "ensembles and networks");
     if (bundle->plan == NULL)
         return ride_bundle_has_model(bundle)
                    ? RIDE_OK
@@ -107,7 +106,7 @@ static ride_status cpu_program_supports(const ride_bundle *bundle, ride_error *e
 static void cpu_program_release(ride_program_dev *program) {
     if (program == NULL) return;
     ride_cpu_scorer_destroy(program->scorer);
-    ride_cpu_forest_destroy(program->engine);
+    ride_cpu_model_destroy(&program->model);
     ride_cpu_profile_destroy(program->profile);
     free(program->image);
     free(program);
@@ -130,19 +129,16 @@ static ride_status cpu_program_upload(ride_device *device, const ride_bundle *bu
     }
     memcpy(program->image, bundle->image, bytes);
     RIDE_TRY_GOTO(st, ride_bundle_open(program->image, bytes, &program->bundle, err), fail);
-    if (ride_bundle_has_forest(&program->bundle)) {
-        RIDE_TRY_GOTO(st, ride_forest_open(&program->bundle, 0, &program->forest, err), fail);
-        RIDE_TRY_GOTO(st, ride_cpu_forest_create(&program->forest, device->isa, &program->engine, err), fail);
-    }
+    RIDE_TRY_GOTO(st, ride_cpu_model_create(&program->bundle, device->isa, &program->model, err), fail);
     if (program->bundle.plan == NULL) {
         *out = program;
         return RIDE_OK;
     }
     ride_plan_layout_in(&program->bundle, &program->in_layout);
     ride_plan_layout_out(&program->bundle, &program->out_layout);
-    if (program->engine != NULL)
+    if (ride_cpu_model_is(&program->model))
         RIDE_TRY_GOTO(st,
-                      ride_cpu_scorer_create(&program->bundle, &program->forest, program->engine, &program->in_layout,
+                      ride_cpu_scorer_create(&program->bundle, &program->model, &program->in_layout,
                                              &program->out_layout, &program->scorer, err),
                       fail);
     if (ride_bundle_has_profile(&program->bundle))
@@ -158,12 +154,12 @@ fail:
 }
 
 static ride_status cpu_rows_shape(const ride_program_dev *program, ride_rows_shape *out, ride_error *err) {
-    if (program->engine == NULL) return ride_fail(err, RIDE_E_MODEL, "the bundle has no model");
-    ride_cpu_matrix_shape(&program->forest, program->engine, out);
+    if (!ride_cpu_model_is(&program->model)) return ride_fail(err, RIDE_E_MODEL, "the bundle has no model");
+    ride_cpu_matrix_shape(&program->model, out);
     return RIDE_OK;
 }
 static ride_status cpu_rows_score(const ride_program_dev *program, const ride_rows *rows, void *scratch) {
-    ride_cpu_matrix_score(&program->forest, program->engine, rows, scratch);
+    ride_cpu_matrix_score(&program->model, rows, scratch);
     return RIDE_OK;
 }
 

@@ -4,7 +4,7 @@
 
 typedef enum ride_cpu_isa {
     RIDE_CPU_PORTABLE = 0,
-    RIDE_CPU_AVX2 = 1,         /* with BMI, BMI2, POPCNT */
+    RIDE_CPU_AVX2 = 1,         /* with BMI, BMI2, POPCNT, FMA */
     RIDE_CPU_AVX512 = 2,       /* F, VL, BW, DQ */
     RIDE_CPU_AVX512_BYTES = 3, /* with VBMI and GFNI */
 } ride_cpu_isa;

@@ -1,35 +1,88 @@
-/* kernels/cpu/matrix.c: block by block: margins by the forest engine, then margins and answers to where the caller wants them. */
+/* kernels/cpu/matrix.c: block by block: margins and answers by the engine, then to where the caller wants them. */
 #include "kernels/cpu/matrix.h"
 
-#include "kernels/row/link.h"
+#include "kernels/row/ensemble.h"
 
-/* Scratch: the engine's, then a block's margins. */
-static size_t engine_bytes(const ride_cpu_forest *engine) {
-    return (ride_cpu_forest_scratch_bytes(engine) + 63) / 64 * 64;
+static size_t whole_lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
+static ride_type type_of(uint32_t number) { return number == RIDE_FOREST_F32 ? RIDE_TYPE_F32 : RIDE_TYPE_F64; }
+
+/* Scratch: the engine's; of an ensemble the block's columns; then the block's margins, of an ensemble its answers. */
+static size_t engine_bytes(const ride_cpu_model *model) {
+    return whole_lines(model->engine != NULL ? ride_cpu_forest_scratch_bytes(model->engine)
+                                             : ride_cpu_ensemble_scratch_bytes(model->ensemble));
+}
+static size_t columns_bytes(const ride_cpu_model *model) {
+    const uint32_t *entries;
+    return (size_t)ride_cpu_ensemble_entries(model->ensemble, &entries) * RIDE_CPU_FOREST_ROWS * sizeof(double);
 }
 
-void ride_cpu_matrix_shape(const ride_forest *forest, const ride_cpu_forest *engine, ride_rows_shape *out) {
-    const ride_forest_header *h = forest->header;
-    *out = (ride_rows_shape){.columns_count = h->inputs_count,
-                             .outputs_count = h->outputs_count,
-                             .in_type = h->input_number == RIDE_FOREST_F32 ? RIDE_TYPE_F32 : RIDE_TYPE_F64,
-                             .out_type = h->sum_number == RIDE_FOREST_F32 ? RIDE_TYPE_F32 : RIDE_TYPE_F64,
-                             .scratch_bytes = engine_bytes(engine) +
-                                              (uint64_t)RIDE_CPU_FOREST_ROWS * h->outputs_count * sizeof(double)};
+void ride_cpu_matrix_shape(const ride_cpu_model *model, ride_rows_shape *out) {
+    const size_t result = (size_t)RIDE_CPU_FOREST_ROWS * sizeof(double);
+    if (model->engine != NULL) {
+        const ride_forest_header *h = model->forest.header;
+        *out = (ride_rows_shape){.columns_count = h->inputs_count,
+                                 .outputs_count = h->outputs_count,
+                                 .in_type = type_of(h->input_number),
+                                 .out_type = type_of(h->sum_number),
+                                 .scratch_bytes = engine_bytes(model) + h->outputs_count * result};
+        return;
+    }
+    const ride_ensemble_parts *parts = ride_cpu_ensemble_parts(model->ensemble);
+    const ride_ensemble_header *h = parts->view.header;
+    *out =
+        (ride_rows_shape){.columns_count = h->inputs_count,
+                          .outputs_count = h->outputs_count,
+                          .in_type = type_of(ride_ensemble_in_number(parts)),
+                          .out_type = type_of(ride_ensemble_out_number(parts)),
+                          .scratch_bytes = engine_bytes(model) + columns_bytes(model) + 2 * h->outputs_count * result};
 }
 
 static void put(void *out, uint32_t type, uint64_t place, const double *values, size_t count) {
+    if (out == NULL) return;
     if (type == RIDE_TYPE_F32)
         for (size_t i = 0; i < count; i++) ((float *)out)[place + i] = (float)values[i];
     else
         for (size_t i = 0; i < count; i++) ((double *)out)[place + i] = values[i];
 }
 
-void ride_cpu_matrix_score(const ride_forest *forest, const ride_cpu_forest *engine, const ride_rows *rows,
-                           void *scratch) {
-    const ride_forest_header *h = forest->header;
+/* Rows first … first + count - 1 of the matrix as columns of doubles. */
+static void turn(const ride_cpu_model *model, const ride_rows *rows, uint64_t first, size_t count, double *x) {
+    const uint32_t *entries, entries_count = ride_cpu_ensemble_entries(model->ensemble, &entries);
+    for (uint32_t i = 0; i < entries_count; i++, x += RIDE_CPU_FOREST_ROWS) {
+        const int64_t at = (int64_t)first * rows->row_stride + (int64_t)entries[i] * rows->column_stride;
+        if (rows->type == RIDE_TYPE_F32) {
+            const float *from = (const float *)rows->values + at;
+            for (size_t r = 0; r < count; r++) x[r] = (double)from[(int64_t)r * rows->row_stride];
+        } else {
+            const double *from = (const double *)rows->values + at;
+            for (size_t r = 0; r < count; r++) x[r] = from[(int64_t)r * rows->row_stride];
+        }
+    }
+}
+
+static void ensemble_score(const ride_cpu_model *model, const ride_rows *rows, uint8_t *scratch) {
+    const size_t outputs = ride_cpu_ensemble_parts(model->ensemble)->view.header->outputs_count;
+    double *x = (double *)(void *)(scratch + engine_bytes(model));
+    double *margins = (double *)(void *)((uint8_t *)x + columns_bytes(model));
+    double *answers = margins + RIDE_CPU_FOREST_ROWS * outputs;
+    for (uint64_t first = 0; first < rows->rows_count; first += RIDE_CPU_FOREST_ROWS) {
+        const uint64_t left = rows->rows_count - first;
+        const size_t count = left < RIDE_CPU_FOREST_ROWS ? (size_t)left : RIDE_CPU_FOREST_ROWS;
+        turn(model, rows, first, count, x);
+        ride_cpu_ensemble_columns(model->ensemble, scratch, x, (uint32_t)count, margins, answers);
+        put(rows->margins, rows->out_type, first * outputs, margins, count * outputs);
+        put(rows->answers, rows->out_type, first * outputs, answers, count * outputs);
+    }
+}
+
+void ride_cpu_matrix_score(const ride_cpu_model *model, const ride_rows *rows, void *scratch) {
+    if (model->engine == NULL) {
+        ensemble_score(model, rows, scratch);
+        return;
+    }
+    const ride_forest_header *h = model->forest.header;
     const size_t outputs = h->outputs_count, size = ride_type_bytes(rows->type);
-    double *sums = (double *)((uint8_t *)scratch + engine_bytes(engine));
+    double *sums = (double *)(void *)((uint8_t *)scratch + engine_bytes(model));
     ride_cpu_matrix block = {.number = rows->type == RIDE_TYPE_F32 ? RIDE_FOREST_F32 : RIDE_FOREST_F64,
                              .row_stride = rows->row_stride,
                              .column_stride = rows->column_stride};
@@ -37,8 +90,8 @@ void ride_cpu_matrix_score(const ride_forest *forest, const ride_cpu_forest *eng
         const uint64_t left = rows->rows_count - first;
         const size_t count = left < RIDE_CPU_FOREST_ROWS ? (size_t)left : RIDE_CPU_FOREST_ROWS;
         block.x = (const uint8_t *)rows->values + (int64_t)first * rows->row_stride * (int64_t)size;
-        ride_cpu_forest_matrix(engine, scratch, &block, count, sums);
-        if (rows->margins != NULL) put(rows->margins, rows->out_type, first * outputs, sums, count * outputs);
+        ride_cpu_forest_matrix(model->engine, scratch, &block, count, sums);
+        put(rows->margins, rows->out_type, first * outputs, sums, count * outputs);
         if (rows->answers == NULL) continue;
         for (size_t r = 0; r < count; r++) ride_link_row(sums + r * outputs, h);
         put(rows->answers, rows->out_type, first * outputs, sums, count * outputs);

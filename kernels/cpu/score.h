@@ -1,20 +1,31 @@
-/* kernels/cpu/score.h: the CPU's scorer: vector out of the tiles, the forest engine (forest.h) over a block of rows, margin and
- * probability into the output tiles. */
+/* kernels/cpu/score.h: the CPU's scorer: vector out of the tiles, the engine of a forest (forest.h) or an ensemble (ensemble.h) over a block of
+ * rows, margin and probability into the output tiles. */
 #ifndef RIDE_KERNELS_CPU_SCORE_H
 #define RIDE_KERNELS_CPU_SCORE_H
 #include "base/error.h"
 #include "base/tile.h"
-#include "kernels/cpu/forest.h"
-#include "kernels/layout/ensemble.h"
+#include "kernels/cpu/ensemble.h"
 
 typedef struct ride_cpu_scorer ride_cpu_scorer; /* immutable after create: any number of threads */
 
-/* For a bundle with a plan and a forest of one output: its view and its engine. in and out are the plan's tile layouts (ride_plan_layout_in, _out).
- * Bundle and engine are borrowed and must outlive the scorer; the rest is copied from. The caller owns *scorer.
+/* What scores: one plain forest by its engine, or an ensemble. */
+typedef struct ride_cpu_model {
+    ride_forest forest;          /* with engine */
+    ride_cpu_forest *engine;     /* NULL: an ensemble */
+    ride_cpu_ensemble *ensemble; /* NULL: one plain forest */
+} ride_cpu_model;
+static inline bool ride_cpu_model_is(const ride_cpu_model *model) {
+    return model->engine != NULL || model->ensemble != NULL;
+}
+/* Opens the bundle's model, which is borrowed and must outlive *out; without one *out is nothing. */
+ride_status ride_cpu_model_create(const ride_bundle *bundle, ride_cpu_isa isa, ride_cpu_model *out, ride_error *err);
+void ride_cpu_model_destroy(ride_cpu_model *model);
+
+/* For a bundle with a plan and a model of one output. in and out are the plan's tile layouts (ride_plan_layout_in, _out).
+ * Bundle and model are borrowed and must outlive the scorer; the rest is copied from. The caller owns *scorer.
  * RIDE_E_MODEL / RIDE_E_UNSUPPORTED with what is wrong. */
-ride_status ride_cpu_scorer_create(const ride_bundle *bundle, const ride_forest *forest, const ride_cpu_forest *engine,
-                                   const ride_tile_layout *in, const ride_tile_layout *out, ride_cpu_scorer **scorer,
-                                   ride_error *err);
+ride_status ride_cpu_scorer_create(const ride_bundle *bundle, const ride_cpu_model *model, const ride_tile_layout *in,
+                                   const ride_tile_layout *out, ride_cpu_scorer **scorer, ride_error *err);
 void ride_cpu_scorer_destroy(ride_cpu_scorer *scorer); /* NULL is fine */
 
 /* Bytes of scratch that one thread needs; 64-byte aligned memory of the caller. */

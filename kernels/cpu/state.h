@@ -20,8 +20,7 @@ struct ride_program_dev {
     uint8_t *image;
     ride_bundle bundle;
     ride_tile_layout in_layout, out_layout; /* with a plan */
-    ride_forest forest;                     /* with a model */
-    ride_cpu_forest *engine;                /* likewise, else NULL */
+    ride_cpu_model model;                   /* nothing without one */
     ride_cpu_scorer *scorer;                /* with a plan and a model, else NULL */
     ride_cpu_profile *profile;              /* NULL without a profile */
 };

@@ -6,23 +6,32 @@
 #include "kernels/row/network.h"
 #include "kernels/row/tree.h"
 
-/* One member: row holds its inputs; row and other have width_max numbers and are written to. margins, answers: its outputs; the answers are
- * not calibrated. */
-RIDE_HD static inline void ride_member_row(const ride_member_view *member, double *row, double *other, double *margins,
-                                           double *answers) {
-    ride_link link;
+/* Every missing number has the same bits, whichever way it came about. */
+RIDE_HD static inline double ride_one_nan(double x) { return x == x ? x : ride_f64_null(); }
+
+/* A member's margins to its answers, and one answer through its calibration. */
+RIDE_HD static inline void ride_member_end(const ride_link *link, const ride_calibration *calibration,
+                                           const double *numbers, double *margins, double *answers) {
+    for (uint32_t i = 0; i < link->outputs_count; i++) answers[i] = margins[i] = ride_one_nan(margins[i]);
+    ride_link_apply(answers, link);
+    if (calibration->kind != RIDE_CALIBRATION_NONE)
+        answers[0] = ride_calibrate_row(calibration, numbers, margins[0], answers[0]);
+    for (uint32_t i = 0; i < link->outputs_count; i++) answers[i] = ride_one_nan(answers[i]);
+}
+
+/* The margins of one member: row holds its inputs; row and other have width_max numbers and are written to. */
+RIDE_HD static inline ride_link ride_member_margins(const ride_member_view *member, double *row, double *other,
+                                                    double *margins) {
     if (member->network.header != NULL) row = ride_network_row(&member->network, row, other);
     if (member->forest.header != NULL) {
         const ride_forest_header *h = member->forest.header;
         for (uint32_t i = 0; i < h->inputs_count; i++) row[i] = ride_forest_input(row[i], h->input_number);
         ride_forest_row(&member->forest, row, 1, margins);
-        link = ride_link_of(h);
-    } else {
-        link = ride_link_of_network(member->network.header);
-        for (uint32_t i = 0; i < link.outputs_count; i++) margins[i] = ride_forest_input(row[i], link.number);
+        return ride_link_of(h);
     }
-    for (uint32_t i = 0; i < link.outputs_count; i++) answers[i] = margins[i];
-    ride_link_apply(answers, &link);
+    const ride_link link = ride_link_of_network(member->network.header);
+    for (uint32_t i = 0; i < link.outputs_count; i++) margins[i] = ride_forest_input(row[i], link.number);
+    return link;
 }
 
 /* F32 when all values of a row are rounded to floats before anything looks at them; and when margins and answers are floats. */
@@ -50,6 +59,25 @@ static inline size_t ride_ensemble_row_scratch(const ride_ensemble_parts *parts)
     return 2 * (size_t)parts->width_max + 2 * (size_t)parts->view.header->answers_count;
 }
 
+/* The answers of members that the row did not need are NaN: a cascade's that were not asked, a segment's that were not chosen. */
+RIDE_HD static inline void ride_ensemble_unasked(const ride_ensemble_view *view, double segment_value,
+                                                 double *member_answers) {
+    const ride_ensemble_header *h = view->header;
+    if (h->combine == RIDE_COMBINE_CASCADE && !ride_cascade_asks(h, member_answers[0]))
+        for (uint32_t m = 1; m < h->members_count; m++) member_answers[m] = ride_f64_null();
+    if (h->combine != RIDE_COMBINE_SEGMENT) return;
+    const uint32_t chosen = ride_segment_row(view, segment_value);
+    for (uint32_t m = 0; m < h->members_count; m++)
+        if (m != chosen) member_answers[m] = ride_f64_null();
+}
+
+RIDE_HD static inline void ride_ensemble_end(uint32_t outputs_count, double *margins, double *answers) {
+    for (uint32_t o = 0; o < outputs_count; o++) {
+        margins[o] = ride_one_nan(margins[o]);
+        answers[o] = ride_one_nan(answers[o]);
+    }
+}
+
 /* A row to the ensemble's margins and answers. x: the vector's entries or the row's columns. scratch: as said above; afterwards its first
  * answers_count numbers are the members' answers, one member after the other, calibrated. */
 RIDE_HD static inline void ride_ensemble_row(const ride_ensemble_parts *parts, const double *x, double *scratch,
@@ -69,16 +97,15 @@ RIDE_HD static inline void ride_ensemble_row(const ride_ensemble_parts *parts, c
                      : from < h->answers_count ? member_answers[from]
                                                : x[from - h->answers_count];
         }
-        ride_member_row(member, row, other, to_margins, to_answers);
-        const ride_calibration *calibration = &parts->view.members[m].calibration;
-        if (calibration->kind != RIDE_CALIBRATION_NONE)
-            to_answers[0] = ride_calibrate_row(calibration, parts->view.numbers, to_margins[0], to_answers[0]);
+        const ride_link link = ride_member_margins(member, row, other, to_margins);
+        ride_member_end(&link, &parts->view.members[m].calibration, parts->view.numbers, to_margins, to_answers);
         first += member->outputs_count;
     }
+    const double segment_value = h->combine == RIDE_COMBINE_SEGMENT ? x[h->segment_input] : 0.0;
     if (h->has_stacker) ride_combine_end(&parts->view, margins, answers);
-    else
-        ride_combine_row(&parts->view, member_margins, member_answers,
-                         h->combine == RIDE_COMBINE_SEGMENT ? x[h->segment_input] : 0.0, margins, answers);
+    else ride_combine_row(&parts->view, member_margins, member_answers, segment_value, margins, answers);
+    ride_ensemble_unasked(&parts->view, segment_value, member_answers);
+    ride_ensemble_end(h->outputs_count, margins, answers);
 }
 
 #endif

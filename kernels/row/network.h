@@ -13,12 +13,13 @@
 /* 1 / (1 + exp(-x)). */
 RIDE_HD RIDE_INLINE double ride_activation_sigmoid(double x) { return 1.0 / (1.0 + ride_exp_row(-x)); }
 
-/* Near zero by Lambert's continued fraction, written as one quotient (error below 1e-18 up to 0.55); else 1 - 2 / (e^2x + 1). */
+/* Near zero by Lambert's continued fraction, written as x less a quotient (error below 1e-18 up to 0.55); else 1 - 2 / (e^2x + 1). Within 2
+ * units of the last place. */
 RIDE_HD RIDE_INLINE double ride_activation_tanh(double x) {
     const double a = ride_f64_abs(x), z = a * a;
-    const double p = ((36.0 * z + 6930.0) * z + 270270.0) * z + 2027025.0;
+    const double p = ((z + 594.0) * z + 45045.0) * z + 675675.0;
     const double q = (((z + 630.0) * z + 51975.0) * z + 945945.0) * z + 2027025.0;
-    const double low = a * p / q, high = 1.0 - 2.0 / (ride_exp_row(a + a) + 1.0);
+    const double low = a - a * (z * (p / q)), high = 1.0 - 2.0 / (ride_exp_row(a + a) + 1.0);
     const double y = a < 0.55 ? low : high;
     return ride_f64_copysign(y, x);
 }

@@ -164,9 +164,10 @@ static inline void random_plan_bundle(const random_plan *p, uint8_t **image, rid
                      p->forest.header.category_words_count * sizeof *p->category_words}};
     RIDE_ASSERT(ride_bundle_builder_create(&builder, &err) == RIDE_OK);
     for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
-        if (sections[i].bytes > 0)
+        if (sections[i].bytes > 0 && (p->model_add == NULL || sections[i].section < RIDE_SECTION_FOREST))
             RIDE_ASSERT(ride_bundle_builder_add(builder, sections[i].section, sections[i].data, sections[i].bytes,
                                                 &err) == RIDE_OK);
+    if (p->model_add != NULL) p->model_add(p->model_context, builder);
     random_profile_add(p, builder);
     ride_bundle_builder_hashes(builder, hash, NULL);
     RIDE_ASSERT(ride_bundle_builder_build(builder, image, &bytes, &err) == RIDE_OK);

@@ -91,6 +91,9 @@ typedef struct random_plan {
     ride_forest_node nodes[PLAN_TREES_MAX * PLAN_TREE_NODES_MAX];
     uint32_t forest_inputs[PLAN_INPUTS_MAX], category_words[4];
     int has_forest;
+    void (*model_add)(const void *context,
+                      ride_bundle_builder *builder); /* adds another model than the forest; or NULL */
+    const void *model_context;
     ride_instruction code[PLAN_CODE_MAX];
     ride_constant constants[PLAN_CODE_MAX];
     uint32_t programs_count, code_count, constants_count;

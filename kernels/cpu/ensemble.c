@@ -1,0 +1,322 @@
+/* kernels/cpu/ensemble.c: members over a block of rows, then their answers combined row by row. */
+#include "kernels/cpu/ensemble.h"
+
+#include "base/assert.h"
+#include "kernels/cpu/network.h"
+#include "kernels/row/ensemble.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROWS = RIDE_CPU_FOREST_ROWS };
+
+/* How a member is computed. */
+typedef struct engine {
+    ride_cpu_network *network; /* or NULL */
+    ride_cpu_forest *forest;   /* or NULL */
+    uint32_t *columns;         /* per input: column of x, or of the stacker an answer, then column of x */
+    ride_link link;
+    uint32_t answers_first; /* of all members' answers */
+} engine;
+
+struct ride_cpu_ensemble {
+    ride_ensemble_parts parts;
+    ride_member_view *members;
+    engine *engines;
+    uint32_t engines_count;
+    uint32_t *entries; /* that are read, ascending */
+    uint32_t entries_count, segment_column;
+    uint32_t width_max;   /* of members' rows */
+    size_t engines_bytes; /* the greatest scratch of an engine */
+};
+
+/* ---- making ---- */
+
+static ride_status find_entries(ride_cpu_ensemble *e, ride_error *err) {
+    const ride_ensemble_header *h = e->parts.view.header;
+    uint32_t *place = calloc((size_t)h->inputs_count + 1, sizeof *place); /* 1: read; then 1 + the column */
+    e->entries = calloc((size_t)h->inputs_count + 1, sizeof *e->entries);
+    if (place == NULL || e->entries == NULL) {
+        free(place);
+        return ride_fail(err, RIDE_E_MEMORY, "no memory for %u inputs", h->inputs_count);
+    }
+    for (int pass = 0; pass < 2; pass++) {
+        for (uint32_t m = 0; m < e->engines_count; m++) {
+            const uint32_t answers = m == h->members_count ? h->answers_count : 0;
+            for (uint32_t i = 0; i < e->members[m].inputs_count; i++) {
+                const uint32_t from = e->members[m].inputs[i];
+                if (from < answers) e->engines[m].columns[i] = from;
+                else if (pass == 0) place[from - answers] = 1;
+                else e->engines[m].columns[i] = place[from - answers] - 1 + answers;
+            }
+        }
+        if (h->combine == RIDE_COMBINE_SEGMENT) {
+            if (pass == 0) place[h->segment_input] = 1;
+            else e->segment_column = place[h->segment_input] - 1;
+        }
+        for (uint32_t i = 0; pass == 0 && i < h->inputs_count; i++) {
+            if (!place[i]) continue;
+            e->entries[e->entries_count++] = i;
+            place[i] = e->entries_count;
+        }
+    }
+    free(place);
+    return RIDE_OK;
+}
+
+static ride_status make_engine(ride_cpu_ensemble *e, uint32_t m, ride_cpu_isa isa, ride_error *err) {
+    const ride_member_view *member = &e->members[m];
+    engine *g = &e->engines[m];
+    g->columns = calloc((size_t)member->inputs_count + 1, sizeof *g->columns);
+    if (g->columns == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a member");
+    if (member->network.header != NULL) {
+        RIDE_TRY(ride_cpu_network_create(&member->network, isa, &g->network, err));
+        const size_t bytes = ride_cpu_network_scratch_bytes(g->network);
+        if (bytes > e->engines_bytes) e->engines_bytes = bytes;
+    }
+    if (member->forest.header != NULL) {
+        RIDE_TRY(ride_cpu_forest_create(&member->forest, isa, &g->forest, err));
+        const size_t bytes = ride_cpu_forest_scratch_bytes(g->forest);
+        if (bytes > e->engines_bytes) e->engines_bytes = bytes;
+    }
+    g->link = g->forest != NULL ? ride_link_of(member->forest.header) : ride_link_of_network(member->network.header);
+    return RIDE_OK;
+}
+
+static ride_status make(ride_cpu_ensemble *e, const ride_bundle *bundle, ride_cpu_isa isa, ride_error *err) {
+    ride_ensemble_view view;
+    RIDE_TRY(ride_ensemble_open(bundle, &view, err));
+    e->engines_count = ride_ensemble_parts_count(&view);
+    e->members = calloc(e->engines_count, sizeof *e->members);
+    e->engines = calloc(e->engines_count, sizeof *e->engines);
+    if (e->members == NULL || e->engines == NULL)
+        return ride_fail(err, RIDE_E_MEMORY, "no memory for %u members", e->engines_count);
+    ride_ensemble_parts_of(bundle, &view, e->members, &e->parts);
+    e->width_max = e->parts.width_max;
+    uint32_t first = 0;
+    for (uint32_t m = 0; m < e->engines_count; m++) {
+        RIDE_TRY(make_engine(e, m, isa, err));
+        e->engines[m].answers_first = first;
+        first += e->members[m].outputs_count;
+        if (e->members[m].outputs_count > e->width_max) e->width_max = e->members[m].outputs_count;
+    }
+    return find_entries(e, err);
+}
+
+ride_status ride_cpu_ensemble_create(const ride_bundle *bundle, ride_cpu_isa isa, ride_cpu_ensemble **out,
+                                     ride_error *err) {
+    *out = NULL;
+    ride_cpu_ensemble *e = calloc(1, sizeof *e);
+    if (e == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for an ensemble");
+    const ride_status st = make(e, bundle, isa, err);
+    if (st == RIDE_OK) *out = e;
+    else ride_cpu_ensemble_destroy(e);
+    return st;
+}
+
+void ride_cpu_ensemble_destroy(ride_cpu_ensemble *e) {
+    if (e == NULL) return;
+    for (uint32_t m = 0; e->engines != NULL && m < e->engines_count; m++) {
+        ride_cpu_network_destroy(e->engines[m].network);
+        ride_cpu_forest_destroy(e->engines[m].forest);
+        free(e->engines[m].columns);
+    }
+    free(e->engines);
+    free(e->members);
+    free(e->entries);
+    free(e);
+}
+
+const ride_ensemble_parts *ride_cpu_ensemble_parts(const ride_cpu_ensemble *e) { return &e->parts; }
+uint32_t ride_cpu_ensemble_entries(const ride_cpu_ensemble *e, const uint32_t **entries) {
+    *entries = e->entries;
+    return e->entries_count;
+}
+
+/* ---- scratch ---- */
+
+/* Where things lie in it. Columns have ROWS numbers. */
+typedef struct workroom {
+    double *answers, *margins; /* of all members, row-major */
+    double *subset;            /* columns of x of the rows that are asked */
+    double *inputs;            /* columns of a member: its own, or the network's before its forest */
+    double *outputs;           /* of an engine: columns of a network, rows of a forest */
+    uint32_t *rows;            /* which rows are asked */
+    uint8_t *engine, *end;
+} workroom;
+
+static size_t whole_lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+static workroom room_of(const ride_cpu_ensemble *e, void *scratch) {
+    const size_t column = ROWS * sizeof(double);
+    const size_t answers = whole_lines(e->parts.view.header->answers_count * column), width = e->width_max + 1;
+    uint8_t *at = scratch;
+    workroom r;
+    r.answers = (double *)(void *)at;
+    at += answers;
+    r.margins = (double *)(void *)at;
+    at += answers;
+    r.subset = (double *)(void *)at;
+    at += e->entries_count * column;
+    r.inputs = (double *)(void *)at;
+    at += width * column;
+    r.outputs = (double *)(void *)at;
+    at += width * column;
+    r.rows = (uint32_t *)(void *)at;
+    at += whole_lines(ROWS * sizeof(uint32_t));
+    r.engine = at;
+    r.end = at + whole_lines(e->engines_bytes);
+    return r;
+}
+
+size_t ride_cpu_ensemble_scratch_bytes(const ride_cpu_ensemble *e) {
+    uint8_t *const begin = (uint8_t *)(uintptr_t)64; /* only distances matter */
+    const workroom r = room_of(e, begin);
+    return (size_t)(r.end - begin);
+}
+
+const double *ride_cpu_ensemble_answers(const ride_cpu_ensemble *e, const void *scratch) {
+    (void)e;
+    return scratch;
+}
+
+/* ---- scoring ---- */
+
+/* Where a member's inputs are: columns of x by number (columns NULL: input i is column i), of the stacker answers first. */
+typedef struct feed {
+    const double *x;
+    const uint32_t *columns;
+    const double *answers; /* row-major */
+    uint32_t answers_count;
+    uint32_t rows_count;
+} feed;
+
+static void feed_column(const feed *f, uint32_t input, double *to) {
+    uint32_t column = f->columns != NULL ? f->columns[input] : input;
+    if (f->answers != NULL && column < f->answers_count) {
+        for (uint32_t r = 0; r < f->rows_count; r++) to[r] = f->answers[(size_t)r * f->answers_count + column];
+        return;
+    }
+    if (f->answers != NULL) column -= f->answers_count;
+    memcpy(to, f->x + (size_t)column * ROWS, f->rows_count * sizeof *to);
+}
+
+/* The inputs that a forest tests, as its number, and its margins row by row. to: room for the columns. */
+static void forest_rows(const ride_cpu_forest *forest, const ride_forest_header *h, const feed *f, uint8_t *scratch,
+                        double *to, double *margins) {
+    const uint32_t *tested, tested_count = ride_cpu_forest_inputs(forest, &tested), count = f->rows_count;
+    const uint32_t whole = (count + RIDE_CPU_FOREST_STRIDE - 1) / RIDE_CPU_FOREST_STRIDE * RIDE_CPU_FOREST_STRIDE;
+    const bool is_float = h->input_number == RIDE_FOREST_F32;
+    double column[ROWS] __attribute__((aligned(64)));
+    for (uint32_t i = 0; i < tested_count; i++) {
+        double *doubles = is_float ? column : to + (size_t)i * ROWS;
+        feed_column(f, tested[i], doubles);
+        memset(doubles + count, 0, (whole - count) * sizeof *doubles);
+        float *floats = (float *)to + (size_t)i * ROWS;
+        for (uint32_t r = 0; is_float && r < whole; r++) floats[r] = (float)doubles[r];
+    }
+    const ride_cpu_columns columns = {to, is_float ? RIDE_FOREST_F32 : RIDE_FOREST_F64, ROWS};
+    ride_cpu_forest_columns(forest, scratch, &columns, count, margins);
+}
+
+/* One member over the rows of a feed. Margins and answers, calibrated, go to row rows[r] (NULL: r) of `margins` and `answers`, whose rows have `stride`
+ * numbers. */
+static void member_rows(const ride_cpu_ensemble *e, uint32_t m, const workroom *room, const feed *f,
+                        const uint32_t *rows, double *margins, double *answers, uint32_t stride) {
+    const engine *g = &e->engines[m];
+    const ride_member_view *member = &e->members[m];
+    const uint32_t outputs = member->outputs_count, count = f->rows_count;
+    feed own = *f;
+    own.columns = g->columns;
+    if (g->network != NULL) {
+        for (uint32_t i = 0; i < member->inputs_count; i++) feed_column(&own, i, room->inputs + (size_t)i * ROWS);
+        const ride_cpu_columns columns = {room->inputs, RIDE_FOREST_F64, ROWS};
+        ride_cpu_network_columns(g->network, room->engine, &columns, count, room->outputs, ROWS);
+        own = (feed){.x = room->outputs, .rows_count = count};
+    }
+    const bool is_rows = g->forest != NULL;
+    if (is_rows) forest_rows(g->forest, member->forest.header, &own, room->engine, room->inputs, room->outputs);
+    const ride_calibration *calibration = &e->parts.view.members[m].calibration;
+    for (uint32_t r = 0; r < count; r++) {
+        const size_t at = (size_t)(rows != NULL ? rows[r] : r) * stride;
+        for (uint32_t o = 0; o < outputs; o++) {
+            const double x = is_rows ? room->outputs[(size_t)r * outputs + o] : room->outputs[(size_t)o * ROWS + r];
+            margins[at + o] = is_rows ? x : ride_forest_input(x, g->link.number);
+        }
+        ride_member_end(&g->link, calibration, e->parts.view.numbers, margins + at, answers + at);
+    }
+}
+
+/* The columns of the rows that are asked, one behind the other. */
+static feed subset_of(const ride_cpu_ensemble *e, const workroom *room, const double *x, uint32_t count) {
+    for (uint32_t i = 0; i < e->entries_count; i++) {
+        const double *from = x + (size_t)i * ROWS;
+        double *to = room->subset + (size_t)i * ROWS;
+        for (uint32_t r = 0; r < count; r++) to[r] = from[room->rows[r]];
+    }
+    return (feed){.x = room->subset, .rows_count = count};
+}
+
+/* Member m for the rows of room->rows; all rows when it is all of them. */
+static void some_rows(const ride_cpu_ensemble *e, uint32_t m, const workroom *room, const feed *all, const feed *some) {
+    const uint32_t stride = e->parts.view.header->answers_count, first = e->engines[m].answers_first;
+    const bool is_all = some->rows_count == all->rows_count;
+    if (some->rows_count > 0)
+        member_rows(e, m, room, is_all ? all : some, is_all ? NULL : room->rows, room->margins + first,
+                    room->answers + first, stride);
+}
+
+static void cascade_rows(const ride_cpu_ensemble *e, const workroom *room, const feed *all) {
+    const ride_ensemble_header *h = e->parts.view.header;
+    const uint32_t stride = h->answers_count;
+    member_rows(e, 0, room, all, NULL, room->margins, room->answers, stride);
+    uint32_t count = 0;
+    for (uint32_t r = 0; r < all->rows_count; r++) {
+        double *answers = room->answers + (size_t)r * stride;
+        if (ride_cascade_asks(h, answers[0])) room->rows[count++] = r;
+        else
+            for (uint32_t m = 1; m < h->members_count; m++) answers[m] = ride_f64_null();
+    }
+    const feed some = subset_of(e, room, all->x, count);
+    for (uint32_t m = 1; m < h->members_count; m++) some_rows(e, m, room, all, &some);
+}
+
+static void segment_rows(const ride_cpu_ensemble *e, const workroom *room, const feed *all) {
+    const ride_ensemble_header *h = e->parts.view.header;
+    const double *values = all->x + (size_t)e->segment_column * ROWS;
+    for (size_t i = 0; i < (size_t)all->rows_count * h->answers_count; i++) room->answers[i] = ride_f64_null();
+    for (uint32_t m = 0; m < h->members_count; m++) {
+        uint32_t count = 0;
+        for (uint32_t r = 0; r < all->rows_count; r++)
+            if (ride_segment_row(&e->parts.view, values[r]) == m) room->rows[count++] = r;
+        const feed some = subset_of(e, room, all->x, count);
+        some_rows(e, m, room, all, &some);
+    }
+}
+
+void ride_cpu_ensemble_columns(const ride_cpu_ensemble *e, void *scratch, const double *x, uint32_t rows_count,
+                               double *margins, double *answers) {
+    RIDE_ASSERT(rows_count > 0 && rows_count <= ROWS);
+    const ride_ensemble_header *h = e->parts.view.header;
+    const workroom room = room_of(e, scratch);
+    const uint32_t stride = h->answers_count, outputs = h->outputs_count;
+    const feed all = {.x = x, .rows_count = rows_count};
+    if (h->combine == RIDE_COMBINE_CASCADE) cascade_rows(e, &room, &all);
+    else if (h->combine == RIDE_COMBINE_SEGMENT) segment_rows(e, &room, &all);
+    else
+        for (uint32_t m = 0; m < h->members_count; m++) some_rows(e, m, &room, &all, &all);
+    if (h->has_stacker) {
+        const feed stacked = {.x = x, .answers = room.answers, .answers_count = stride, .rows_count = rows_count};
+        member_rows(e, h->members_count, &room, &stacked, NULL, margins, answers, outputs);
+        for (uint32_t r = 0; r < rows_count; r++)
+            ride_combine_end(&e->parts.view, margins + (size_t)r * outputs, answers + (size_t)r * outputs);
+        ride_ensemble_end(rows_count * outputs, margins, answers);
+        return;
+    }
+    const double *values = x + (size_t)e->segment_column * ROWS;
+    for (uint32_t r = 0; r < rows_count; r++)
+        ride_combine_row(&e->parts.view, room.margins + (size_t)r * stride, room.answers + (size_t)r * stride,
+                         h->combine == RIDE_COMBINE_SEGMENT ? values[r] : 0.0, margins + (size_t)r * outputs,
+                         answers + (size_t)r * outputs);
+    ride_ensemble_end(rows_count * outputs, margins, answers);
+}

@@ -1,0 +1,32 @@
+/* kernels/cpu/ensemble.h: the CPU's engine for ensembles (kernels/layout/ensemble.h): each member by its fast engine over a block of rows, whose
+ * columns are gathered once for all of them; a cascade's and a segment's members see only the rows that need them. The bits are those of
+ * kernels/row/ensemble.h. */
+#ifndef RIDE_KERNELS_CPU_ENSEMBLE_H
+#define RIDE_KERNELS_CPU_ENSEMBLE_H
+#include "base/error.h"
+#include "kernels/cpu/forest.h"
+#include "kernels/layout/ensemble.h"
+
+typedef struct ride_cpu_ensemble ride_cpu_ensemble; /* immutable after create: any number of threads */
+
+/* Opens the bundle's ensemble. The bundle is borrowed and must outlive it. The caller owns *out. */
+ride_status ride_cpu_ensemble_create(const ride_bundle *bundle, ride_cpu_isa isa, ride_cpu_ensemble **out,
+                                     ride_error *err);
+void ride_cpu_ensemble_destroy(ride_cpu_ensemble *ensemble); /* NULL is fine */
+const ride_ensemble_parts *ride_cpu_ensemble_parts(const ride_cpu_ensemble *ensemble);
+
+/* The entries of the vector, or columns of a row, that members read, ascending: the columns of x. Returns how many. */
+uint32_t ride_cpu_ensemble_entries(const ride_cpu_ensemble *ensemble, const uint32_t **entries);
+
+/* Bytes of scratch that one thread needs: 64-byte aligned memory of the caller. */
+size_t ride_cpu_ensemble_scratch_bytes(const ride_cpu_ensemble *ensemble);
+
+/* 1 … RIDE_CPU_FOREST_ROWS rows: value of entry i of row r is x[i * RIDE_CPU_FOREST_ROWS + r], NaN = missing; x is 64-byte aligned. margins and answers
+ * row-major, outputs_count a row. Allocates nothing. */
+void ride_cpu_ensemble_columns(const ride_cpu_ensemble *ensemble, void *scratch, const double *x, uint32_t rows_count,
+                               double *margins, double *answers);
+/* The members' answers of the rows scored last with this scratch: row-major, answers_count a row, one member after the other, calibrated; NaN where a
+ * member was not asked. */
+const double *ride_cpu_ensemble_answers(const ride_cpu_ensemble *ensemble, const void *scratch);
+
+#endif
