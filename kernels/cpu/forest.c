@@ -24,16 +24,17 @@ static ride_status inputs_find(ride_cpu_forest *f, ride_error *err) {
     return f->inputs != NULL ? RIDE_OK : ride_fail(err, RIDE_E_MEMORY, "no memory for %u inputs", h->inputs_count);
 }
 
-/* Planes of a forest whose thresholds are floats, or are made so. */
-static ride_status planes_make(ride_cpu_forest *f, ride_cpu_isa isa, ride_error *err) {
-    if (f->forest.header->input_number == RIDE_FOREST_F32)
-        return ride_planes_create(&f->forest, f->inputs, f->inputs_count, isa, &f->planes, err);
-    ride_forest_node *nodes;
-    RIDE_TRY(forest_fold_create(&f->forest, &f->fold, &nodes, err));
-    if (f->fold == NULL) return RIDE_OK;
+/* The forms of a forest whose thresholds are floats, or are made so. */
+static ride_status forms_make(ride_cpu_forest *f, ride_cpu_isa isa, ride_error *err) {
+    ride_forest_node *nodes = NULL;
     ride_forest folded = f->forest;
-    folded.nodes = nodes;
-    const ride_status st = ride_planes_create(&folded, f->inputs, f->inputs_count, isa, &f->planes, err);
+    if (folded.header->input_number == RIDE_FOREST_F64) {
+        RIDE_TRY(forest_fold_create(&f->forest, &f->fold, &nodes, err));
+        if (f->fold == NULL) return RIDE_OK;
+        folded.nodes = nodes;
+    }
+    ride_status st = forest_lanes_create(&folded, f->inputs, f->inputs_count, &f->lanes, err);
+    if (st == RIDE_OK) st = ride_planes_create(&folded, f->inputs, f->inputs_count, isa, &f->planes, err);
     free(nodes);
     return st;
 }
@@ -47,7 +48,7 @@ ride_status ride_cpu_forest_create(const ride_forest *forest, ride_cpu_isa isa, 
     f->plain = forest_is_plain(forest);
     for (uint32_t t = 0; t < forest->header->trees_count; t++) f->steps += forest->trees[t].depth;
     ride_status st = inputs_find(f, err);
-    if (st == RIDE_OK) st = planes_make(f, isa, err);
+    if (st == RIDE_OK) st = forms_make(f, isa, err);
     if (st != RIDE_OK) {
         ride_cpu_forest_destroy(f);
         return st;
@@ -59,6 +60,7 @@ ride_status ride_cpu_forest_create(const ride_forest *forest, ride_cpu_isa isa, 
 void ride_cpu_forest_destroy(ride_cpu_forest *f) {
     if (f == NULL) return;
     ride_planes_destroy(f->planes);
+    forest_lanes_destroy(f->lanes);
     forest_fold_destroy(f->fold);
     free(f->inputs);
     free(f);
@@ -79,7 +81,10 @@ static size_t columns_bytes(const ride_cpu_forest *f, ride_forest_number number)
 static size_t folded_bytes(const ride_cpu_forest *f) { return f->fold != NULL ? columns_bytes(f, RIDE_FOREST_F32) : 0; }
 
 size_t ride_cpu_forest_scratch_bytes(const ride_cpu_forest *f) {
-    const size_t walk = whole_lines((size_t)FOREST_WALK_ROWS * f->forest.header->inputs_count * sizeof(double));
+    const size_t lanes = f->lanes != NULL ? RIDE_CPU_FOREST_ROWS * forest_lanes_stride(f->lanes) * sizeof(float) : 0;
+    const size_t walk = f->lanes != NULL
+                            ? whole_lines(lanes)
+                            : whole_lines((size_t)FOREST_WALK_ROWS * f->forest.header->inputs_count * sizeof(double));
     const size_t planes = f->planes != NULL ? ride_planes_scratch_bytes(f->planes) : 0;
     const ride_forest_number number = (ride_forest_number)f->forest.header->input_number;
     return columns_bytes(f, number) + folded_bytes(f) + (planes > walk ? planes : walk);
@@ -107,7 +112,8 @@ void ride_cpu_forest_force(ride_cpu_forest *f, ride_cpu_way way) {
 }
 
 static uint64_t cost_of(const ride_cpu_forest *f, ride_cpu_way way, uint32_t rows_count) {
-    if (way == RIDE_CPU_WAY_WALK) return (uint64_t)f->steps * rows_count * (rows_count < 8 ? 12 : 6);
+    if (way == RIDE_CPU_WAY_WALK)
+        return (uint64_t)f->steps * rows_count * (f->lanes != NULL ? 3 : rows_count < 8 ? 12 : 6);
     return ride_planes_cost(f->planes, planes_way(way), rows_count);
 }
 
@@ -162,16 +168,26 @@ static ride_cpu_columns fold_columns(const ride_cpu_forest *f, const ride_cpu_co
     return (ride_cpu_columns){to, RIDE_FOREST_F32, RIDE_CPU_FOREST_ROWS};
 }
 
+static void lanes_columns(const ride_cpu_forest *f, float *rows, const ride_cpu_columns *columns, uint32_t rows_count,
+                          double *margins) {
+    const uint32_t stride = forest_lanes_stride(f->lanes);
+    for (uint32_t r = 0; r < rows_count; r++)
+        for (uint32_t i = 0; i < f->inputs_count; i++)
+            rows[(size_t)r * stride + i] = ((const float *)columns->x)[(size_t)i * columns->stride + r];
+    forest_lanes_rows(f->lanes, rows, rows_count, margins);
+}
+
 /* scratch: behind the columns of a matrix. */
 static void by_columns(const ride_cpu_forest *f, ride_cpu_way way, uint8_t *scratch, const ride_cpu_columns *columns,
                        uint32_t rows_count, double *margins) {
     uint8_t *rest = scratch + folded_bytes(f);
-    if (way == RIDE_CPU_WAY_WALK) {
+    if (way == RIDE_CPU_WAY_WALK && f->lanes == NULL) {
         walk_columns(f, (void *)rest, columns, rows_count, margins);
         return;
     }
     const ride_cpu_columns folded = fold_columns(f, columns, rows_count, (void *)scratch);
-    ride_planes_rows(f->planes, planes_way(way), rest, folded.x, folded.stride, rows_count, margins);
+    if (way == RIDE_CPU_WAY_WALK) lanes_columns(f, (void *)rest, &folded, rows_count, margins);
+    else ride_planes_rows(f->planes, planes_way(way), rest, folded.x, folded.stride, rows_count, margins);
 }
 
 void ride_cpu_forest_columns(const ride_cpu_forest *f, void *scratch, const ride_cpu_columns *columns,
@@ -202,22 +218,36 @@ static void walk_matrix(const ride_cpu_forest *f, double *rows, const ride_cpu_m
     }
 }
 
-/* Rows one by one, folded where the forest's inputs are. */
+/* One row's tested inputs, folded where the forest's inputs are. */
+static void row_take(const ride_cpu_forest *f, const ride_cpu_matrix *m, size_t row, float *x) {
+    const size_t at = row * m->row_stride;
+    if (m->number == RIDE_FOREST_F32) {
+        for (uint32_t i = 0; i < f->inputs_count; i++)
+            x[i] = ((const float *)m->x)[at + f->inputs[i] * m->column_stride];
+        if (f->fold != NULL && forest_fold_is_ranked(f->fold))
+            for (uint32_t i = 0; i < f->inputs_count; i++) forest_fold_floats(f->fold, f->inputs[i], &x[i], 1);
+        return;
+    }
+    for (uint32_t i = 0; i < f->inputs_count; i++) {
+        const double *from = (const double *)m->x + at + f->inputs[i] * m->column_stride;
+        if (f->fold != NULL) forest_fold_doubles(f->fold, f->inputs[i], from, 1, &x[i]);
+        else x[i] = (float)*from;
+    }
+}
+
 static void row_matrix(const ride_cpu_forest *f, float *x, const ride_cpu_matrix *m, size_t first, uint32_t rows_count,
                        double *margins) {
-    for (uint32_t r = 0; r < rows_count; r++, margins += f->forest.header->outputs_count) {
-        const size_t at = (first + r) * m->row_stride;
-        for (uint32_t i = 0; i < f->inputs_count; i++) {
-            const size_t from = at + f->inputs[i] * m->column_stride;
-            if (m->number == RIDE_FOREST_F32) {
-                x[i] = ((const float *)m->x)[from];
-                if (f->fold != NULL) forest_fold_floats(f->fold, f->inputs[i], &x[i], 1);
-            } else if (f->fold != NULL)
-                forest_fold_doubles(f->fold, f->inputs[i], (const double *)m->x + from, 1, &x[i]);
-            else x[i] = (float)((const double *)m->x)[from];
-        }
-        ride_planes_row(f->planes, x, margins);
+    for (uint32_t r = 0; r < rows_count; r++) {
+        row_take(f, m, first + r, x);
+        ride_planes_row(f->planes, x, margins + (size_t)r * f->forest.header->outputs_count);
     }
+}
+
+static void lanes_matrix(const ride_cpu_forest *f, float *rows, const ride_cpu_matrix *m, size_t first,
+                         uint32_t rows_count, double *margins) {
+    const uint32_t stride = forest_lanes_stride(f->lanes);
+    for (uint32_t r = 0; r < rows_count; r++) row_take(f, m, first + r, rows + (size_t)r * stride);
+    forest_lanes_rows(f->lanes, rows, rows_count, margins);
 }
 
 /* Rows of a matrix → columns, some rows at once so that their lines are still near for the next column. */
@@ -275,7 +305,9 @@ void ride_cpu_forest_matrix(const ride_cpu_forest *f, void *scratch, const ride_
             continue;
         }
         if (way == RIDE_CPU_WAY_WALK) {
-            walk_matrix(f, (void *)(rest + folded_bytes(f)), m, first, count, margins);
+            void *rows = rest + folded_bytes(f);
+            if (f->lanes != NULL) lanes_matrix(f, rows, m, first, count, margins);
+            else walk_matrix(f, rows, m, first, count, margins);
             continue;
         }
         if (is_float) floats_turn(f, m, first, count, scratch);

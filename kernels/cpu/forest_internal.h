@@ -3,11 +3,13 @@
 #define RIDE_KERNELS_CPU_FOREST_INTERNAL_H
 #include "kernels/cpu/forest.h"
 #include "kernels/cpu/forest_fold.h"
+#include "kernels/cpu/forest_lanes.h"
 #include "kernels/cpu/planes.h"
 
 struct ride_cpu_forest {
     ride_forest forest;
-    forest_fold *fold;   /* of a forest whose inputs are doubles, where there are planes */
+    forest_fold *fold;   /* of a forest whose inputs are doubles, where it can be folded */
+    forest_lanes *lanes; /* NULL: walked as it is (forest_walk.c) */
     ride_planes *planes; /* NULL: walked */
     uint32_t steps;      /* levels of all trees */
     ride_cpu_way forced; /* CHOSEN: none */
