@@ -1,5 +1,6 @@
 /* Explanations of forests: against Shapley's definition, against the recursion that everybody uses, with the same bits by every way. */
 #include "kernels/cpu/shap.h"
+#include "models/score.h"
 #include "tests/support/shap_reference.h"
 #include "tests/support/shap_wood.h"
 
@@ -165,4 +166,102 @@ Test(shap, large_forests_are_explained_as_the_recursion_says) {
         const wood_wish wish = large_wish(seed);
         check(seed, &wish, seed <= 4 ? ROWS_MAX : 130, 30, 0, 0, 3e-6);
     }
+}
+
+/* ---- what trainers say ---- */
+
+enum { GOLDEN_ROWS = 60, GOLDEN_INPUTS = 4, CELLS_MAX = 32 };
+
+static FILE *golden_open(const char *name, const char *ending) {
+    char path[512];
+    const char *top = getenv("RIDE_SOURCE_DIR");
+    snprintf(path, sizeof path, "%s/tests/golden/models/%s%s", top != NULL ? top : ".", name, ending);
+    FILE *file = fopen(path, "r");
+    cr_assert_not_null(file, "%s", path);
+    return file;
+}
+
+/* Numbers of the next line, an empty cell NaN. Returns how many. */
+static uint32_t next_line(FILE *file, double cells[CELLS_MAX]) {
+    char line[2048], *at = line;
+    uint32_t count = 0;
+    if (fgets(line, sizeof line, file) == NULL) return 0;
+    while (at != NULL && count < CELLS_MAX) {
+        const char *cell = strsep(&at, ",\n");
+        if (at == NULL) break;
+        cells[count++] = *cell != '\0' ? strtod(cell, NULL) : (double)NAN;
+    }
+    return count;
+}
+
+static void check_golden(const char *name, const char *model_ending, uint32_t outputs) {
+    static double x[GOLDEN_ROWS * GOLDEN_INPUTS], want[GOLDEN_ROWS * 3 * (GOLDEN_INPUTS + 1)];
+    const uint32_t each = outputs * (GOLDEN_INPUTS + 1);
+    double cells[CELLS_MAX];
+    char path[512];
+    const char *top = getenv("RIDE_SOURCE_DIR");
+    FILE *rows = golden_open(name, ".csv"), *values = golden_open(name, ".shap.csv");
+    cr_assert_gt(next_line(rows, cells), 0); /* the header */
+    for (uint32_t r = 0; r < GOLDEN_ROWS; r++) {
+        cr_assert_eq(next_line(rows, cells), GOLDEN_INPUTS + outputs);
+        memcpy(x + r * GOLDEN_INPUTS, cells, GOLDEN_INPUTS * sizeof *x);
+        cr_assert_eq(next_line(values, cells), each);
+        memcpy(want + r * each, cells, each * sizeof *want);
+    }
+    fclose(rows);
+    fclose(values);
+    snprintf(path, sizeof path, "%s/tests/golden/models/%s%s", top != NULL ? top : ".", name, model_ending);
+    ride_diagnostics findings;
+    ride_model *model = NULL;
+    ride_model_scorer *scorer = NULL;
+    ride_diagnostics_init(&findings);
+    cr_assert_eq(ride_model_load(path, NULL, &model, &findings), RIDE_OK);
+    cr_assert_eq(ride_model_scorer_create(model, &scorer, &findings), RIDE_OK);
+    const ride_forest *forest = ride_model_scorer_forest(scorer);
+    double *got = explain(forest, NULL, ride_cpu_isa_best(), x, GOLDEN_ROWS, GOLDEN_ROWS, NULL);
+    for (uint32_t r = 0; r < GOLDEN_ROWS; r++)
+        for (uint32_t o = 0; o < outputs; o++) {
+            const double *a = got + r * each + o * (GOLDEN_INPUTS + 1), *b = want + r * each + o * (GOLDEN_INPUTS + 1);
+            double greatest = 0.0;
+            for (uint32_t i = 0; i < GOLDEN_INPUTS; i++) greatest = fabs(b[i]) > greatest ? fabs(b[i]) : greatest;
+            for (uint32_t i = 0; i <= GOLDEN_INPUTS; i++)
+                cr_assert_float_eq(a[i], b[i], 1e-5 * greatest, "%s row %u output %u input %u: %.9g, the trainer %.9g",
+                                   name, r, o, i, a[i], b[i]);
+        }
+    free(got);
+    ride_model_scorer_destroy(scorer);
+    ride_model_destroy(model);
+    ride_diagnostics_free(&findings);
+}
+
+Test(shap, values_are_those_of_xgboost) {
+    check_golden("xgboost-3.2.0-plain", ".json", 1);
+    check_golden("xgboost-3.2.0-multi", ".json", 3);
+    check_golden("xgboost-3.2.0-dart", ".json", 1);
+}
+
+Test(shap, values_are_those_of_lightgbm) {
+    check_golden("lightgbm-4.6.0-binary", ".txt", 1);
+    check_golden("lightgbm-4.6.0-zero", ".txt", 1);
+    check_golden("lightgbm-4.6.0-forest", ".txt", 1);
+    check_golden("lightgbm-4.6.0-multi", ".txt", 3);
+    check_golden("lightgbm-4.6.0-plain", ".txt", 1);
+}
+
+Test(shap, what_cannot_be_explained_is_refused) {
+    const wood_wish wish = {
+        .trees = 2, .inputs = 3, .outputs = 1, .leaves_max = 8, .depth_max = 4, .number = RIDE_FOREST_F64, .leaf = 1.0};
+    const ride_shap_options many = {.background_rows = RIDE_SHAP_BACKGROUND_MAX + 1};
+    ride_shap *shap;
+    ride_error err;
+    wood *w = wood_plant(1, &wish);
+    cr_assert_eq(ride_shap_create(&w->forest, &many, RIDE_CPU_PORTABLE, &shap, &err), RIDE_E_UNSUPPORTED);
+    w->forest.covers = NULL;
+    cr_assert_eq(ride_shap_create(&w->forest, NULL, RIDE_CPU_PORTABLE, &shap, &err), RIDE_E_UNSUPPORTED);
+    cr_assert_null(shap);
+    w->forest.covers = w->covers;
+    for (uint32_t i = 0; i < w->header.nodes_count; i++)
+        if (w->nodes[i].input & RIDE_NODE_LEAF) w->nodes[i].u.leaf = 1.7e308;
+    cr_assert_eq(ride_shap_create(&w->forest, NULL, RIDE_CPU_PORTABLE, &shap, &err), RIDE_E_UNSUPPORTED);
+    free(w);
 }
