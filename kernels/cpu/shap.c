@@ -254,9 +254,10 @@ void ride_shap_describe(const ride_shap *s, ride_shap_info *out) {
 /* What lies in scratch, each at a multiple of 64 bytes. */
 typedef struct room {
     uint64_t *planes;
-    uint8_t *indices;
+    uint8_t *indices; /* a part of each slot's sum, of one row */
     uint64_t *sums;
     double *deep;
+    uint8_t *bits; /* of one row: planes_count */
     void *scratch; /* of conditions, of deep leaves: one after the other */
     size_t bytes;
 } room;
@@ -272,9 +273,11 @@ static room room_make(const ride_shap *s, void *base) {
     const size_t rows = (size_t)s->words_most * SHAP_WORD, conditions = ride_conditions_scratch_bytes(s->conditions),
                  deep = shap_deep_room(s);
     r.planes = take(&r, base, (size_t)s->planes_count * s->words_most * sizeof *r.planes);
-    r.indices = take(&r, base, SHAP_SEGMENT_GROUPS * rows);
+    const size_t parts = s->slots_most * sizeof(uint32_t), indices = SHAP_SEGMENT_GROUPS * rows;
+    r.indices = take(&r, base, parts > indices ? parts : indices);
     r.sums = take(&r, base, (s->slots_most + 1) * rows * sizeof *r.sums);
     r.deep = take(&r, base, s->deep_count > 0 ? s->slots_most * rows * sizeof *r.deep : 0);
+    r.bits = take(&r, base, s->planes_count);
     r.scratch = take(&r, base, conditions > deep ? conditions : deep);
     return r;
 }
@@ -348,11 +351,72 @@ static void block_explain(const ride_shap *s, const room *r, const ride_cpu_matr
     }
 }
 
+/* ---- one row: the lines of its patterns, which are called for a segment before they are read ---- */
+
+static void lines_call(const ride_shap *s, const shap_segment *segment, const uint8_t *bits, const uint8_t **lines) {
+    for (uint32_t g = 0; g < segment->groups_count; g++) {
+        const shap_group *group = &s->groups[segment->groups_first + g];
+        uint32_t pattern = 0;
+#pragma GCC unroll 7
+        for (uint32_t b = 0; b < SHAP_BITS; b++) pattern |= (uint32_t)bits[group->planes[b]] << b;
+        lines[g] = s->lines + (group->line_first + (size_t)pattern * group->line_units) * SHAP_LINE_UNIT;
+        __builtin_prefetch(lines[g]);
+    }
+}
+
+/* parts: a number for each slot, 0; and again when it returns. */
+static void lines_add(const ride_shap *s, const shap_segment *segment, const uint8_t *const *lines, uint32_t *parts,
+                      uint64_t *sums) {
+    for (uint32_t g = 0; g < segment->groups_count; g++) {
+        const shap_group *group = &s->groups[segment->groups_first + g];
+        for (uint32_t j = 0; j < group->inputs_count; j++) parts[group->slots[j]] += shap_entry(lines[g], j);
+    }
+    for (uint32_t i = 0; i < segment->lists_count; i++) {
+        const uint32_t slot = s->lists[segment->lists_first + i].slot;
+        sums[slot] += (uint64_t)parts[slot] << segment->shift;
+        parts[slot] = 0;
+    }
+}
+
+static void row_explain(const ride_shap *s, const room *r, const ride_cpu_matrix *matrix, size_t row, double *phi) {
+    const uint8_t *lines[2][SHAP_SEGMENT_GROUPS];
+    uint8_t *bits = r->bits, *gates = bits + 1 + s->conditions_count;
+    uint32_t *parts = (uint32_t *)r->indices;
+    bits[0] = 0;
+    memset(parts, 0, s->slots_most * sizeof *parts);
+    ride_conditions_row(s->conditions, matrix, row, bits + 1);
+    for (uint32_t g = 0; g < s->gates_count; g++)
+        gates[g] = (bits[s->gates[g].a] ^ s->gates[g].not_a) & (bits[s->gates[g].b] ^ s->gates[g].not_b);
+    for (uint32_t i = 0; s->deep_count > 0 && i < s->planes_count; i++) r->planes[i] = bits[i];
+    for (uint32_t o = 0; o < s->outputs_count; o++, phi += s->inputs_count + 1) {
+        const shap_output *output = &s->outputs[o];
+        const shap_segment *segments = s->segments + output->segments_first;
+        memset(r->sums, 0, output->slots_count * sizeof *r->sums);
+        for (uint32_t i = 0; i < output->segments_count + 1; i++) {
+            if (i < output->segments_count) lines_call(s, &segments[i], bits, lines[i % 2]);
+            if (i > 0) lines_add(s, &segments[i - 1], lines[(i - 1) % 2], parts, r->sums);
+        }
+        if (output->deep_count > 0) {
+            memset(r->deep, 0, output->slots_count * SHAP_WORD * sizeof *r->deep);
+            shap_deep_plain(s, output, r->planes, 1, 1, r->scratch, r->deep);
+        }
+        memset(phi, 0, s->inputs_count * sizeof *phi);
+        phi[s->inputs_count] = output->expected;
+        for (uint32_t i = 0; i < output->slots_count; i++) {
+            const shap_slot *slot = &s->slots[output->slots_first + i];
+            phi[slot->input] = (double)(int64_t)(r->sums[i] + slot->bias) * s->scale;
+            if (output->deep_count > 0) phi[slot->input] += r->deep[(size_t)i * SHAP_WORD];
+        }
+    }
+}
+
 void ride_shap_rows(const ride_shap *s, void *scratch, const ride_cpu_matrix *matrix, size_t rows_count, double *phi) {
     const room r = room_make(s, scratch);
     const size_t most = (size_t)s->words_most * SHAP_WORD, row_phi = (size_t)s->outputs_count * (s->inputs_count + 1);
     for (size_t row = 0; row < rows_count; row += most) {
         const size_t left = rows_count - row;
-        block_explain(s, &r, matrix, row, (uint32_t)(left < most ? left : most), phi + row * row_phi);
+        if (left > FEW_ROWS)
+            block_explain(s, &r, matrix, row, (uint32_t)(left < most ? left : most), phi + row * row_phi);
+        for (size_t i = row; left <= FEW_ROWS && i < rows_count; i++) row_explain(s, &r, matrix, i, phi + i * row_phi);
     }
 }

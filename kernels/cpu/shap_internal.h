@@ -8,6 +8,7 @@
 #include "kernels/cpu/shap.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 enum {
     SHAP_BITS = 7, /* of a group, and inputs of it at most: each bit is about one */
@@ -195,9 +196,11 @@ void shap_deep_avx512(const ride_shap *s, const shap_output *output, const uint6
 void shap_satisfied_make(const ride_shap *s, const shap_deep *leaf, const uint64_t *planes, uint32_t stride,
                          uint32_t word, uint64_t *satisfied);
 
-/* An entry of a line: 24 bits, lowest byte first. */
+/* An entry of a line: 24 bits, lowest byte first, as numbers lie on every machine that we build for. A line's last byte is no entry's. */
 static inline uint32_t shap_entry(const uint8_t *line, uint32_t i) {
-    return (uint32_t)line[3 * i] | (uint32_t)line[3 * i + 1] << 8 | (uint32_t)line[3 * i + 2] << 16;
+    uint32_t word;
+    memcpy(&word, line + 3 * (size_t)i, sizeof word);
+    return word & 0xffffff;
 }
 
 #endif
