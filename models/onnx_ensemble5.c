@@ -1,6 +1,9 @@
 /* models/onnx_ensemble5.c: TreeEnsemble of ai.onnx.ml 5: one list with an entry for each test of all trees, one for each leaf; a child is a
  * test or a leaf, as the lists nodes_trueleafs and nodes_falseleafs say. Roots are named. The sets of BRANCH_MEMBER stand in one list, in the order
- * of the tests, with NaN between them. There are no base values. A leaf may be named by several tests: it is a number, no subtree. */
+ * of the tests, with NaN between them. There are no base values. A leaf may be named by several tests: it is a number, no subtree.
+ *
+ * ONNX Runtime compares with the members where they are few and small (at most 30 of them, from 0 to 30). With others it truncates the value first,
+ * and so does this. */
 #include "models/onnx_ensemble.h"
 
 #include <math.h>
@@ -12,6 +15,8 @@ typedef struct lists5 {
     onnx_ints features, yes, no, yes_is_leaf, no_is_leaf, tracks, modes, roots, leaf_outputs;
     onnx_reals splits, members, weights;
     uint32_t *first_member, *members_count; /* by test */
+    uint32_t *set_of;                       /* by test: a set of the model, or none */
+    bool *is_whole;                         /* by test: the value is truncated */
     double *sorted;                         /* members, each set ascending and distinct */
     ride_rule_weight *leaves;
     bool *is_used; /* a test belongs to one tree, once */
@@ -64,18 +69,39 @@ static ride_status read_lists(const onnx_ensemble *e, lists5 *l) {
     return RIDE_OK;
 }
 
+/* Are these members more than ONNX Runtime compares with one by one? */
+static bool is_big(const double *members, uint32_t count, uint32_t given) {
+    return given >= 31 || members[0] < 0.0 || members[count - 1] > 30.0;
+}
+
+/* A set of the model where a bit for each number up to the last is no waste; false: too far apart, or negative. */
+static bool add_set(const onnx_ensemble *e, const double *members, uint32_t count, uint32_t *set) {
+    ride_model *model = e->file->reader->model;
+    if (members[0] < 0.0 || members[count - 1] > 64.0 * count + 4096.0) return false;
+    *set = model->sets_count;
+    model->sets[model->sets_count++] = (ride_model_set){model->set_members_count, count};
+    for (uint32_t k = 0; k < count; k++) model->set_members[model->set_members_count++] = (uint32_t)members[k];
+    return true;
+}
+
 static int compare_numbers(const void *a, const void *b) {
     const double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
 }
 
 static ride_status read_members(const onnx_ensemble *e, lists5 *l) {
+    ride_model *model = e->file->reader->model;
     const uint32_t count = l->features.count;
     uint32_t at = 0;
     l->first_member = ride_arena_new(e->file->values, uint32_t, count);
     l->members_count = ride_arena_new(e->file->values, uint32_t, count);
     l->sorted = ride_arena_new(e->file->values, double, (size_t)l->members.count + 1);
-    if (l->first_member == NULL || l->members_count == NULL || l->sorted == NULL)
+    l->set_of = ride_arena_new(e->file->values, uint32_t, count);
+    l->is_whole = ride_arena_new(e->file->values, bool, count);
+    model->sets = ride_arena_new(model->arena, ride_model_set, (size_t)l->members.count + 1);
+    model->set_members = ride_arena_new(model->arena, uint32_t, (size_t)l->members.count + 1);
+    if (l->first_member == NULL || l->members_count == NULL || l->sorted == NULL || l->set_of == NULL ||
+        l->is_whole == NULL || model->sets == NULL || model->set_members == NULL)
         return ride_onnx_finding(e->file, e->node, NULL, "no memory for %u members", l->members.count);
     for (uint32_t i = 0; i < count; i++) {
         if (l->modes.at[i] != ONNX_MEMBER) continue;
@@ -90,6 +116,14 @@ static ride_status read_members(const onnx_ensemble *e, lists5 *l) {
         for (uint32_t k = 0; k < have; k++)
             if (k == 0 || to[k] != to[distinct - 1]) to[distinct++] = to[k];
         l->members_count[i] = distinct;
+        l->set_of[i] = UINT32_MAX;
+        if (!is_big(to, distinct, have)) continue;
+        for (uint32_t k = 0; k < distinct; k++)
+            if (to[k] != trunc(to[k]) || fabs(to[k]) > INT32_MAX)
+                return ride_onnx_finding(e->file, e->node, "and ONNX Runtime refuses it",
+                                         "node %u: %g among many members or large ones is no whole number", i, to[k]);
+        l->is_whole[i] = true;
+        add_set(e, to, distinct, &l->set_of[i]);
     }
     if (at < l->members.count)
         return ride_onnx_finding(e->file, e->node, NULL, "membership_values: more sets than tests of BRANCH_MEMBER");
@@ -121,6 +155,12 @@ static ride_status fill_test(const onnx_ensemble *e, const lists5 *l, uint32_t i
                            .first = l->first_member[i],
                            .count = l->members_count[i],
                            .missing_yes = mode == ONNX_NEQ || (l->tracks.count > 0 && l->tracks.at[i] == 1)};
+    if (to->rule != RIDE_RULE_MEMBER || !l->is_whole[i]) return RIDE_OK;
+    to->rule = RIDE_RULE_WHOLE;
+    if (l->set_of[i] == UINT32_MAX) return RIDE_OK;
+    to->rule = RIDE_RULE_SET;
+    to->input |= RIDE_NODE_SET_LEFT | RIDE_NODE_SET_FROM_MINUS_1;
+    to->first = l->set_of[i];
     return RIDE_OK;
 }
 

@@ -5,9 +5,9 @@
  * floats; the first node listed of a tree is its root; a sum begins at 0, has the leaves in tree order, and the base value comes
  * last; an average is divided before that. Several weights of a leaf are added in their order.
  *
- * Classifiers of two classes. With weights for one class only (gradient boosting) there is one sum, which becomes [-s, s]: LOGISTIC
- * makes it [1 - p, p], but when no weight is negative the sum is taken for a probability and becomes [1 - s, s] whatever post_transform says.
- * With weights for both, each class has its sum. RIDE's model gives one output, that of the second class: a decision needs one. */
+ * Classifiers of two classes. With weights for the first class only (gradient boosting) there is one sum: LOGISTIC makes it [1 - p, p], any other
+ * transform [-s, s], or [1 - s, s] when no weight is negative. With weights for both, each class has its sum, and a sum that no leaf of a row gave to
+ * counts as not there. RIDE's model gives one output, that of the second class: a decision needs one. */
 #include "models/onnx_ensemble.h"
 
 #include <math.h>
@@ -300,21 +300,21 @@ static ride_status read_nodes(const onnx_ensemble *e, lists *l, uint32_t classes
 
 /* ---- classes ---- */
 
-/* Has each row's sum of the second class a leaf in it? Without one, ONNX Runtime takes the first class's sum for that row. A tree
- * whose leaves all have one settles it. */
-static bool second_is_certain(const lists *l) {
+/* Has each row's sum of the output a leaf in it? Without one, ONNX Runtime leaves its base value out, or takes the first of two classes for
+ * the second. A tree whose leaves all have one settles it. */
+static bool is_certain(const lists *l, int64_t output) {
     const uint32_t count = l->tree_ids.count;
-    uint32_t *seconds = calloc((size_t)count + 1, sizeof *seconds), node;
+    uint32_t *weights = calloc((size_t)count + 1, sizeof *weights), node;
     bool certain = false;
-    for (uint32_t i = 0; i < l->weights.count && seconds != NULL; i++)
-        if (l->weight_outputs.at[i] == 1 && find_node(l, l->weight_trees.at[i], l->weight_nodes.at[i], &node))
-            seconds[node]++;
-    for (uint32_t first = 0, end; first < count && seconds != NULL && !certain; first = end) {
+    for (uint32_t i = 0; i < l->weights.count && weights != NULL; i++)
+        if (l->weight_outputs.at[i] == output && find_node(l, l->weight_trees.at[i], l->weight_nodes.at[i], &node))
+            weights[node]++;
+    for (uint32_t first = 0, end; first < count && weights != NULL && !certain; first = end) {
         certain = true;
         for (end = first; end < count && l->tree_ids.at[end] == l->tree_ids.at[first]; end++)
-            certain = certain && (seconds[end] > 0 || !ride_message_is(l->modes.at[end], "LEAF"));
+            certain = certain && (weights[end] > 0 || !ride_message_is(l->modes.at[end], "LEAF"));
     }
-    free(seconds);
+    free(weights);
     return certain;
 }
 
@@ -322,11 +322,9 @@ static ride_status two_classes(const onnx_ensemble *e, lists *l, onnx_transform 
                                bool *is_second) {
     static const uint32_t only[2] = {0, 0}, second[2] = {SKIP, 0}, both[2] = {0, 1};
     ride_model *model = e->file->reader->model;
-    bool has[2] = {false, false}, has_negative = false;
-    for (uint32_t i = 0; i < l->weights.count; i++) {
+    bool has[2] = {false, false};
+    for (uint32_t i = 0; i < l->weights.count; i++)
         if (l->weight_outputs.at[i] == 0 || l->weight_outputs.at[i] == 1) has[l->weight_outputs.at[i]] = true;
-        has_negative |= l->weights.at[i] < 0.0;
-    }
     if (l->base.count > 1)
         return ride_onnx_finding(e->file, e->node, "put the base value into the leaves of one tree",
                                  "two base_values for two classes, of which ONNX Runtime makes something else");
@@ -335,21 +333,21 @@ static ride_status two_classes(const onnx_ensemble *e, lists *l, onnx_transform 
         if (transform == ONNX_PROBIT)
             return ride_onnx_finding(e->file, e->node, NULL,
                                      "PROBIT of one sum for two classes: the second is not defined");
-        model->link =
-            transform == ONNX_LOGISTIC && has_negative ? RIDE_FOREST_LINK_LOGISTIC_FOLDED : RIDE_FOREST_LINK_NONE;
+        model->link = transform == ONNX_LOGISTIC ? RIDE_FOREST_LINK_LOGISTIC_FOLDED : RIDE_FOREST_LINK_NONE;
         *is_pair = model->link != RIDE_FOREST_LINK_NONE;
         *is_second = !*is_pair;
         l->output_of = only;
         return l->base.count == 1 ? set_base(e, 0, l->base.at[0]) : RIDE_OK;
     }
-    if (!second_is_certain(l))
+    if (!is_certain(l, 1))
         return ride_onnx_finding(e->file, e->node, "write a weight, be it 0, for each class in each leaf",
                                  "leaves without a weight for the second class");
     model->link = link_of(transform);
     *is_second = transform == ONNX_NONE || transform == ONNX_LOGISTIC || transform == ONNX_PROBIT;
     l->output_of = *is_second ? second : both;
     RIDE_TRY(set_outputs(e, *is_second ? 1 : 2));
-    return l->base.count == 1 && !*is_second ? set_base(e, 0, l->base.at[0]) : RIDE_OK;
+    /* ONNX Runtime gives it to the first class, and to none that has no weights. */
+    return l->base.count == 1 && !*is_second && has[0] ? set_base(e, 0, l->base.at[0]) : RIDE_OK;
 }
 
 static ride_status read_classes(const onnx_ensemble *e, lists *l, onnx_transform transform, uint32_t *classes,
@@ -384,7 +382,12 @@ static ride_status read_regression(const onnx_ensemble *e, lists *l, onnx_transf
     *targets = (uint32_t)count;
     uint32_t *same = ride_arena_new(e->file->values, uint32_t, *targets);
     if (same == NULL) return ride_onnx_finding(e->file, e->node, NULL, "no memory for %u targets", *targets);
-    for (uint32_t i = 0; i < *targets; i++) same[i] = i;
+    for (uint32_t i = 0; i < *targets; i++) {
+        same[i] = i;
+        if (*targets > 1 && e->file->reader->model->base_margins[i] != 0.0 && !is_certain(l, i))
+            return ride_onnx_finding(e->file, e->node, "write a weight, be it 0, for each target in each leaf",
+                                     "a base value for target %u, and leaves without a weight for it", i);
+    }
     l->output_of = same;
     return RIDE_OK;
 }

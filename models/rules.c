@@ -119,8 +119,9 @@ static ride_status check_test(ride_rules *r, const ride_rule_tree *tree, uint32_
     const ride_rule_node *node = &tree->nodes[i];
     if ((node->input & RIDE_NODE_INPUT_MASK) >= r->reader->model->inputs_count)
         return bad(r, tree, i, "it tests an input that the model has not");
-    if (node->rule != RIDE_RULE_SET && node->rule != RIDE_RULE_MEMBER && isnan(node->value))
-        return bad(r, tree, i, "a threshold that is no number");
+    const bool has_value =
+        node->rule != RIDE_RULE_SET && node->rule != RIDE_RULE_MEMBER && node->rule != RIDE_RULE_WHOLE;
+    if (has_value && isnan(node->value)) return bad(r, tree, i, "a threshold that is no number");
     if (node->yes >= tree->nodes_count || node->no >= tree->nodes_count)
         return bad(r, tree, i, "a child that is not there");
     return RIDE_OK;
@@ -168,12 +169,27 @@ static double number_after(const ride_rules *r, double t) {
 /* From `at` on the other child; infinity has no number after it. */
 static bool cut_after(ride_rules *r, double t) { return t == (double)INFINITY ? true : add_cut(r, number_after(r, t)); }
 
-/* [t, number after t) for each; intervals that touch are one. */
+/* [from, to), after others; intervals that touch are one. No `to`: up to infinity. */
+static bool cut_out(ride_rules *r, size_t first, double from, double to, bool has_to) {
+    if (r->cuts_count > first && r->cuts[r->cuts_count - 1] == from) r->cuts_count--;
+    else if (!add_cut(r, from)) return false;
+    return !has_to || add_cut(r, to);
+}
+
+/* Each member alone: [t, number after t). */
 static bool cut_members(ride_rules *r, const double *members, uint32_t count, size_t first) {
     for (uint32_t i = 0; i < count; i++) {
-        if (r->cuts_count > first && r->cuts[r->cuts_count - 1] == members[i]) r->cuts_count--;
-        else if (!add_cut(r, members[i])) return false;
-        if (!cut_after(r, members[i])) return false;
+        const bool has_after = members[i] != (double)INFINITY;
+        if (!cut_out(r, first, members[i], has_after ? number_after(r, members[i]) : 0.0, has_after)) return false;
+    }
+    return true;
+}
+
+/* All that is truncated to the member: [2, 3), (-1, 1), (-3, -2]. */
+static bool cut_whole(ride_rules *r, const double *members, uint32_t count, size_t first) {
+    for (uint32_t i = 0; i < count; i++) {
+        const double m = members[i], from = m > 0.0 ? m : number_after(r, m - 1.0), after = number_after(r, m);
+        if (!cut_out(r, first, from, m >= 0.0 && m + 1.0 > after ? m + 1.0 : after, true)) return false;
     }
     return true;
 }
@@ -193,6 +209,7 @@ static ride_status cut_tree(ride_rules *r, const ride_rule_tree *tree) {
         case RIDE_RULE_EQUAL:
         case RIDE_RULE_NOT_EQUAL: ok = cut_members(r, &node->value, 1, first); break;
         case RIDE_RULE_MEMBER: ok = cut_members(r, tree->members + node->first, node->count, first); break;
+        case RIDE_RULE_WHOLE: ok = cut_whole(r, tree->members + node->first, node->count, first); break;
         default: break;
         }
         begins_yes =

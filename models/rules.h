@@ -18,6 +18,7 @@ typedef enum ride_rule {
     RIDE_RULE_EQUAL,
     RIDE_RULE_NOT_EQUAL,
     RIDE_RULE_MEMBER, /* equals one of the members */
+    RIDE_RULE_WHOLE,  /* truncated towards zero, it equals one of the members, which are whole numbers */
     RIDE_RULE_SET,    /* a category set of the model */
 } ride_rule;
 
@@ -26,8 +27,8 @@ typedef struct ride_rule_node {
     ride_rule rule;   /* true: the yes child */
     uint32_t input;   /* SET: with the bits of ride_forest_node.input, SET_LEFT where members take the yes child */
     uint32_t yes, no; /* of the tree's nodes */
-    uint32_t first;   /* LEAF: of the tree's weights; MEMBER: of its members; SET: the model's set */
-    uint32_t count;   /* LEAF and MEMBER: how many */
+    uint32_t first;   /* LEAF: of the tree's weights; MEMBER and WHOLE: of its members; SET: the model's set */
+    uint32_t count;   /* LEAF, MEMBER and WHOLE: how many */
     bool missing_yes; /* NaN takes the yes child */
     double cover;     /* as ride_model_node.cover; kept where each test stayed one */
 } ride_rule_node;

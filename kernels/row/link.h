@@ -65,7 +65,8 @@ RIDE_HD static inline void ride_softmax_f64(double *values, uint32_t count) {
     for (uint32_t i = 0; i < count; i++) values[i] /= sum;
 }
 
-/* ONNX: what is within 1e-7 of zero is no member of the softmax, and only scaled as the others are. All zeros stay zeros. */
+/* ONNX: what is within 1e-7 of zero is no member of the softmax, and only scaled as the others are. All zeros stay zeros. ONNX Runtime computes it in
+ * floats, whatever the sum is. */
 RIDE_HD static inline void ride_softmax_zero_f32(double *values, uint32_t count) {
     float greatest = (float)values[0], sum = 0.0f;
     for (uint32_t i = 1; i < count; i++)
@@ -79,19 +80,6 @@ RIDE_HD static inline void ride_softmax_zero_f32(double *values, uint32_t count)
         values[i] = (double)y;
     }
     for (uint32_t i = 0; i < count && sum != 0.0f; i++) values[i] = (double)((float)values[i] / sum);
-}
-RIDE_HD static inline void ride_softmax_zero_f64(double *values, uint32_t count) {
-    double greatest = values[0], sum = 0.0;
-    for (uint32_t i = 1; i < count; i++)
-        if (values[i] > greatest) greatest = values[i];
-    const double scale = ride_exp_row(-greatest);
-    for (uint32_t i = 0; i < count; i++) {
-        const double x = values[i];
-        const int is_zero = x <= 0.0000001 && x >= -0.0000001;
-        values[i] = is_zero ? x * scale : ride_exp_row(x - greatest);
-        if (!is_zero) sum += values[i];
-    }
-    for (uint32_t i = 0; i < count && sum != 0.0; i++) values[i] /= sum;
 }
 
 /* sqrt 2 times the inverse error function of 2x - 1 by Winitzki's formula, in floats, as ONNX Runtime has it: good to 2 digits. NaN
@@ -128,10 +116,7 @@ RIDE_HD static inline void ride_link_apply(double *values, const ride_link *l) {
         if (is_float) ride_softmax_f32(values, count);
         else ride_softmax_f64(values, count);
         return;
-    case RIDE_FOREST_LINK_SOFTMAX_ZERO:
-        if (is_float) ride_softmax_zero_f32(values, count);
-        else ride_softmax_zero_f64(values, count);
-        return;
+    case RIDE_FOREST_LINK_SOFTMAX_ZERO: ride_softmax_zero_f32(values, count); return;
     default: break;
     }
     for (uint32_t i = 0; i < count; i++) {
