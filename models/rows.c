@@ -3,6 +3,7 @@
 
 #include "models/compile.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,9 @@ struct ride_model_rows {
     const ride_backend_ops *ops;
     ride_program_dev *program;
     ride_rows_shape shape;
+    pthread_mutex_t lock; /* of what follows */
+    ride_explainer *explainer;
+    uint64_t explainer_bytes;
 };
 
 static ride_status open_program(ride_model_rows *scorer, ride_device *device, const uint8_t *image, uint64_t bytes,
@@ -31,6 +35,7 @@ ride_status ride_model_rows_create(const ride_model *model, const ride_backend_o
     ride_model_rows *scorer = calloc(1, sizeof *scorer);
     if (scorer == NULL) return ride_diagnose(findings, RIDE_E_MEMORY, NULL, 0, 0, NULL, "no memory for a scorer");
     scorer->ops = ops;
+    pthread_mutex_init(&scorer->lock, NULL);
     ride_status st = ride_model_image(model, &image, &bytes, findings);
     if (st == RIDE_OK) {
         st = open_program(scorer, device, image, bytes, &err);
@@ -44,7 +49,9 @@ ride_status ride_model_rows_create(const ride_model *model, const ride_backend_o
 
 void ride_model_rows_destroy(ride_model_rows *scorer) {
     if (scorer == NULL) return;
+    if (scorer->explainer != NULL) scorer->ops->explainer_destroy(scorer->explainer);
     if (scorer->program != NULL) scorer->ops->program_release(scorer->program);
+    pthread_mutex_destroy(&scorer->lock);
     free(scorer);
 }
 
@@ -59,4 +66,23 @@ void *ride_model_rows_scratch(const ride_model_rows *scorer) {
 
 ride_status ride_model_rows_score(const ride_model_rows *scorer, const ride_rows *rows, void *scratch) {
     return scorer->ops->rows_score(scorer->program, rows, scratch);
+}
+
+ride_status ride_model_rows_explainer(ride_model_rows *scorer, const ride_explainer **out, uint64_t *scratch_bytes,
+                                      ride_error *err) {
+    ride_status st = RIDE_OK;
+    if (scorer->ops->explainer_create == NULL)
+        return ride_fail(err, RIDE_E_UNSUPPORTED, "the backend %.40s explains nothing", scorer->ops->name);
+    pthread_mutex_lock(&scorer->lock);
+    if (scorer->explainer == NULL)
+        st = scorer->ops->explainer_create(scorer->program, &scorer->explainer, &scorer->explainer_bytes, err);
+    *out = scorer->explainer;
+    *scratch_bytes = scorer->explainer_bytes;
+    pthread_mutex_unlock(&scorer->lock);
+    return st;
+}
+
+ride_status ride_model_rows_explain(const ride_model_rows *scorer, const ride_explainer *explainer,
+                                    const ride_rows *rows, void *scratch) {
+    return scorer->ops->rows_explain(explainer, rows, scratch);
 }

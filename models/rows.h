@@ -17,6 +17,14 @@ const ride_rows_shape *ride_model_rows_shape(const ride_model_rows *scorer);
 /* Scratch for one thread, which is freed with free(); NULL when memory is out. */
 void *ride_model_rows_scratch(const ride_model_rows *scorer);
 
+/* What explains it, made at the first call, which takes a while; any thread. RIDE_E_UNSUPPORTED and why when it cannot be. *scratch_bytes: of
+ * ride_model_rows_explain. */
+ride_status ride_model_rows_explainer(ride_model_rows *scorer, const ride_explainer **out, uint64_t *scratch_bytes,
+                                      ride_error *err);
+/* As ride_backend_ops.rows_explain. Allocates nothing. */
+ride_status ride_model_rows_explain(const ride_model_rows *scorer, const ride_explainer *explainer,
+                                    const ride_rows *rows, void *scratch);
+
 /* As ride_backend_ops.rows_score. Allocates nothing. */
 ride_status ride_model_rows_score(const ride_model_rows *scorer, const ride_rows *rows, void *scratch);
 

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { EXPLAIN_PIECE_ROWS = 256 }; /* a row takes some microseconds */
+
 static bool grow(void **memory, uint64_t *have, uint64_t bytes) {
     if (bytes <= *have) return true;
     if (bytes > SIZE_MAX - 128) return false;
@@ -21,6 +23,12 @@ uint32_t api_block_rows(const ride_predictor *p) {
     enum { BLOCK_VALUES = 1 << 20, ROWS_LEAST = 8 };
     const uint32_t rows = BLOCK_VALUES / (p->shape.columns_count + 1);
     return rows > API_BLOCK_ROWS ? API_BLOCK_ROWS : rows < ROWS_LEAST ? ROWS_LEAST : rows;
+}
+
+static bool grow_all(ride_context *context, uint64_t bytes) {
+    for (uint32_t i = 0; i < team_members(context->team); i++)
+        if (!grow(&context->desks[i].scratch, &context->desks[i].scratch_bytes, bytes)) return false;
+    return true;
 }
 
 ride_result api_reserve(ride_context *context, const ride_predictor *p, bool with_block) {
@@ -129,8 +137,28 @@ ride_result ride_predict(ride_context *context, const ride_predictor *predictor,
     return st == RIDE_OK ? RIDE_RESULT_OK : api_fail(context, api_result(st), "the rows cannot be scored");
 }
 
+/* ---- why ---- */
+
+typedef struct why {
+    job job;
+    const ride_explainer *explainer;
+    uint64_t values; /* of a row */
+} why;
+
+static ride_status explain_piece(void *context, uint32_t member, uint64_t first, uint64_t count) {
+    const why *w = context;
+    ride_rows piece = w->job.rows;
+    piece.rows_count = count;
+    piece.values =
+        (const uint8_t *)piece.values + (int64_t)first * piece.row_stride * (int64_t)ride_type_bytes(piece.type);
+    piece.margins = (uint8_t *)piece.margins + first * w->values * ride_type_bytes(piece.out_type);
+    return ride_model_rows_explain(w->job.predictor->rows, w->explainer, &piece, w->job.context->desks[member].scratch);
+}
+
 ride_result ride_explain(ride_context *context, const ride_predictor *predictor, const ride_matrix *rows,
                          const ride_explanation *out) {
+    ride_error err = {0};
+    uint64_t scratch_bytes = 0, bytes;
     if (context == NULL) return RIDE_RESULT_ARGUMENT;
     api_begin(context);
     if (predictor == NULL || rows == NULL || out == NULL || out->values == NULL)
@@ -139,5 +167,22 @@ ride_result ride_explain(ride_context *context, const ride_predictor *predictor,
     if (result != RIDE_RESULT_OK) return result;
     if (!known(out->number) || !aligned(out->values, out->number))
         return api_fail(context, RIDE_RESULT_ARGUMENT, "the explanation is neither F32 nor F64, or not aligned");
-    return api_fail(context, RIDE_RESULT_UNSUPPORTED, "this version explains no scores yet");
+    why w = {.job = {.context = context,
+                     .predictor = predictor,
+                     .rows = {.values = rows->values,
+                              .type = type_of(rows->number),
+                              .out_type = type_of(out->number),
+                              .rows_count = rows->rows_count,
+                              .row_stride = rows->row_stride,
+                              .column_stride = rows->column_stride,
+                              .margins = out->values}},
+             .values = ((uint64_t)predictor->shape.columns_count + 1) * predictor->shape.outputs_count};
+    if (__builtin_mul_overflow(rows->rows_count, w.values * sizeof(double), &bytes) || bytes > INT64_MAX)
+        return api_fail(context, RIDE_RESULT_ARGUMENT, "%llu rows are more than memory can hold",
+                        (unsigned long long)rows->rows_count);
+    if (ride_model_rows_explainer(predictor->rows, &w.explainer, &scratch_bytes, &err) != RIDE_OK)
+        return api_fail_error(context, &err);
+    if (!grow_all(context, scratch_bytes)) return api_fail(context, RIDE_RESULT_MEMORY, "no memory to work in");
+    const ride_status st = team_run(context->team, rows->rows_count, EXPLAIN_PIECE_ROWS, explain_piece, &w);
+    return st == RIDE_OK ? RIDE_RESULT_OK : api_fail(context, api_result(st), "the rows cannot be explained");
 }

@@ -120,6 +120,7 @@ static ride_status cpu_program_upload(ride_device *device, const ride_bundle *bu
     if (program == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a program");
     static atomic_uint_least64_t programs_made;
     program->number = atomic_fetch_add(&programs_made, 1) + 1;
+    program->isa = device->isa;
     uint64_t bytes = bundle->image_bytes;
     program->image =
         aligned_alloc(RIDE_BUNDLE_ALIGN, (bytes + RIDE_BUNDLE_ALIGN - 1) / RIDE_BUNDLE_ALIGN * RIDE_BUNDLE_ALIGN);
@@ -160,6 +161,17 @@ static ride_status cpu_rows_shape(const ride_program_dev *program, ride_rows_sha
 }
 static ride_status cpu_rows_score(const ride_program_dev *program, const ride_rows *rows, void *scratch) {
     ride_cpu_matrix_score(&program->model, rows, scratch);
+    return RIDE_OK;
+}
+
+static ride_status cpu_explainer_create(const ride_program_dev *program, ride_explainer **out, uint64_t *scratch_bytes,
+                                        ride_error *err) {
+    if (program->model.engine == NULL)
+        return ride_fail(err, RIDE_E_UNSUPPORTED, "the model is no single forest, which is all that is explained");
+    return ride_cpu_explainer_create(&program->model.forest, program->isa, out, scratch_bytes, err);
+}
+static ride_status cpu_rows_explain(const ride_explainer *explainer, const ride_rows *rows, void *scratch) {
+    ride_cpu_matrix_explain(explainer, rows, scratch);
     return RIDE_OK;
 }
 
@@ -346,6 +358,9 @@ static const ride_backend_ops cpu_ops = {
     .queue_stats = cpu_queue_stats,
     .rows_shape = cpu_rows_shape,
     .rows_score = cpu_rows_score,
+    .explainer_create = cpu_explainer_create,
+    .explainer_destroy = ride_cpu_explainer_destroy,
+    .rows_explain = cpu_rows_explain,
     .group_reduce = cpu_group_reduce,
 };
 

@@ -1,7 +1,10 @@
 /* kernels/cpu/matrix.c: block by block: margins and answers by the engine, then to where the caller wants them. */
 #include "kernels/cpu/matrix.h"
 
+#include "kernels/cpu/shap.h"
 #include "kernels/row/ensemble.h"
+
+#include <stdlib.h>
 
 static size_t whole_lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
 static ride_type type_of(uint32_t number) { return number == RIDE_FOREST_F32 ? RIDE_TYPE_F32 : RIDE_TYPE_F64; }
@@ -95,5 +98,55 @@ void ride_cpu_matrix_score(const ride_cpu_model *model, const ride_rows *rows, v
         if (rows->answers == NULL) continue;
         for (size_t r = 0; r < count; r++) ride_link_row(sums + r * outputs, h);
         put(rows->answers, rows->out_type, first * outputs, sums, count * outputs);
+    }
+}
+
+/* ---- why ---- */
+
+struct ride_explainer {
+    ride_shap *shap;
+    uint64_t values; /* of a row */
+    size_t shap_bytes;
+    uint32_t block_rows;
+};
+
+ride_status ride_cpu_explainer_create(const ride_forest *forest, ride_cpu_isa isa, ride_explainer **out,
+                                      uint64_t *scratch_bytes, ride_error *err) {
+    enum { ROWS_MOST = 1024, ROWS_LEAST = 64, VALUES = 1 << 18 };
+    *out = NULL;
+    ride_explainer *explainer = calloc(1, sizeof *explainer);
+    if (explainer == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for an explainer");
+    const ride_status st = ride_shap_create(forest, NULL, isa, &explainer->shap, err);
+    if (st != RIDE_OK) {
+        free(explainer);
+        return st;
+    }
+    explainer->values = ((uint64_t)forest->header->inputs_count + 1) * forest->header->outputs_count;
+    const uint64_t rows = VALUES / explainer->values;
+    explainer->block_rows = rows > ROWS_MOST ? ROWS_MOST : rows < ROWS_LEAST ? ROWS_LEAST : (uint32_t)rows;
+    explainer->shap_bytes = (ride_shap_scratch_bytes(explainer->shap) + 63) / 64 * 64;
+    *scratch_bytes = explainer->shap_bytes + explainer->block_rows * explainer->values * sizeof(double);
+    *out = explainer;
+    return RIDE_OK;
+}
+
+void ride_cpu_explainer_destroy(ride_explainer *explainer) {
+    if (explainer == NULL) return;
+    ride_shap_destroy(explainer->shap);
+    free(explainer);
+}
+
+void ride_cpu_matrix_explain(const ride_explainer *explainer, const ride_rows *rows, void *scratch) {
+    const uint32_t step = explainer->block_rows;
+    const int64_t row_bytes = rows->row_stride * (int64_t)ride_type_bytes(rows->type);
+    double *phi = (double *)((uint8_t *)scratch + explainer->shap_bytes);
+    ride_cpu_matrix block = {.number = rows->type == RIDE_TYPE_F32 ? RIDE_FOREST_F32 : RIDE_FOREST_F64,
+                             .row_stride = rows->row_stride,
+                             .column_stride = rows->column_stride};
+    for (uint64_t first = 0; first < rows->rows_count; first += step) {
+        const size_t count = rows->rows_count - first < step ? (size_t)(rows->rows_count - first) : step;
+        block.x = (const uint8_t *)rows->values + (int64_t)first * row_bytes;
+        ride_shap_rows(explainer->shap, scratch, &block, count, phi);
+        put(rows->margins, rows->out_type, first * explainer->values, phi, count * explainer->values);
     }
 }

@@ -17,6 +17,7 @@ struct ride_device {
 
 struct ride_program_dev {
     uint64_t number; /* 1, 2, 3 … in this process: another program may lie at the address of one that is gone */
+    ride_cpu_isa isa;
     uint8_t *image;
     ride_bundle bundle;
     ride_tile_layout in_layout, out_layout; /* with a plan */

@@ -193,6 +193,9 @@ static const ride_backend_ops *opened(const backend_use *use) {
     const ride_backend_ops *ops = use->backend->entry(RIDE_BACKEND_ABI, session_services, &err);
     CHECK(ops != NULL, "%s", err.what);
     CHECK((ops->rows_score == NULL) == (ops->rows_shape == NULL), "one of two functions is missing");
+    CHECK((ops->rows_explain == NULL) == (ops->explainer_create == NULL) &&
+              (ops->rows_explain == NULL) == (ops->explainer_destroy == NULL),
+          "one of three functions is missing");
     if (ops->rows_score == NULL) check_skip("%s scores no rows of a matrix", use->backend->name);
     return ops;
 }

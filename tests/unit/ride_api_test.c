@@ -213,6 +213,48 @@ Test(ride_api, nothing_is_allocated_once_it_is_reserved) {
     ride_context_destroy(context);
 }
 
+/* That they are the trainers' values is tests/unit/shap_test.c's and the Python test's matter. */
+Test(ride_api, explanations_add_up_and_no_division_changes_a_bit) {
+    enum { EACH = 3 * (INPUTS + 1) };
+    const char *name = "xgboost-3.2.0-multi";
+    float *rows = many_rows(name, 3);
+    double *want = malloc((size_t)MANY * EACH * sizeof *want), *got = malloc((size_t)MANY * EACH * sizeof *got),
+           *margins = malloc((size_t)MANY * 3 * sizeof *margins);
+    const ride_matrix matrix = {rows, RIDE_NUMBER_F32, INPUTS, MANY, INPUTS, 1};
+    ride_context *context = context_of(1), *three = context_of(3);
+    ride_predictor *model = loaded(context, name, "json");
+    const ride_scores out = {.margins = margins, .number = RIDE_NUMBER_F64};
+    const ride_explanation whole = {want, RIDE_NUMBER_F64}, again = {got, RIDE_NUMBER_F64};
+    cr_assert_eq(ride_predict(context, model, &matrix, &out), RIDE_RESULT_OK);
+    cr_assert_eq(ride_explain(context, model, &matrix, &whole), RIDE_RESULT_OK, "%s", ride_context_error(context));
+    for (uint32_t r = 0; r < MANY; r++)
+        for (uint32_t o = 0; o < 3; o++) {
+            double sum = 0;
+            for (uint32_t i = 0; i <= INPUTS; i++) sum += want[(size_t)r * EACH + o * (INPUTS + 1) + i];
+            cr_assert_float_eq(sum, margins[(size_t)r * 3 + o], 3e-6, "row %u: %.9g, margin %.9g", r, sum,
+                               margins[(size_t)r * 3 + o]);
+        }
+    cr_assert_eq(ride_explain(three, model, &matrix, &again), RIDE_RESULT_OK);
+    cr_assert_arr_eq(got, want, (size_t)MANY * EACH * sizeof *got);
+    for (uint32_t first = 0, count = 1; first < MANY; first += count, count = count * 2 + 1) {
+        if (count > MANY - first) count = MANY - first;
+        const ride_matrix part = {rows + (size_t)first * INPUTS, RIDE_NUMBER_F32, INPUTS, count, INPUTS, 1};
+        const ride_explanation to = {got, RIDE_NUMBER_F64};
+        cr_assert_eq(ride_explain(context, model, &part, &to), RIDE_RESULT_OK);
+        cr_assert_arr_eq(got, want + (size_t)first * EACH, (size_t)count * EACH * sizeof *got);
+    }
+    const ride_explanation floats = {got, RIDE_NUMBER_F32};
+    cr_assert_eq(ride_explain(three, model, &matrix, &floats), RIDE_RESULT_OK);
+    for (size_t i = 0; i < (size_t)MANY * EACH; i++) cr_assert_eq(((float *)got)[i], (float)want[i]);
+    ride_unload(model);
+    ride_context_destroy(context);
+    ride_context_destroy(three);
+    free(rows);
+    free(want);
+    free(got);
+    free(margins);
+}
+
 Test(ride_api, a_model_tells_what_it_is) {
     ride_context *context = context_of(1);
     ride_predictor *model = loaded(context, "xgboost-3.2.0-plain", "json");

@@ -33,6 +33,7 @@ typedef struct ride_device ride_device;           /* an opened device */
 typedef struct ride_program_dev ride_program_dev; /* a bundle, made ready on a device; immutable */
 typedef struct ride_state ride_state;             /* window state of a range of vnodes on a device */
 typedef struct ride_queue ride_queue;             /* an ordered stream of work */
+typedef struct ride_explainer ride_explainer;     /* what explains a program's model; immutable */
 typedef struct ride_counts ride_counts;           /* the cells of a program's profile on a device */
 typedef uint64_t ride_ticket;                     /* 1, 2, 3 … per queue */
 
@@ -208,6 +209,15 @@ typedef struct ride_backend_ops {
      * beside it. rows_shape: RIDE_E_MODEL when the bundle has no model. */
     ride_status (*rows_shape)(const ride_program_dev *program, ride_rows_shape *out, ride_error *err);
     ride_status (*rows_score)(const ride_program_dev *program, const ride_rows *rows, void *scratch);
+
+    /* Why (optional, NULL when absent): what each input adds to each margin of a row, and last the expected margin (path-dependent SHAP values),
+     * which are its margins' sums. explainer_create makes tables from the counts of the training rows, which takes a while and memory: RIDE_E_UNSUPPORTED
+     * when the model has none, or is no single forest. rows_explain is as rows_score; it writes rows_count * outputs_count * (columns_count + 1)
+     * numbers to rows->margins, and reads no answers. */
+    ride_status (*explainer_create)(const ride_program_dev *program, ride_explainer **out, uint64_t *scratch_bytes,
+                                    ride_error *err);
+    void (*explainer_destroy)(ride_explainer *explainer); /* NULL is fine */
+    ride_status (*rows_explain)(const ride_explainer *explainer, const ride_rows *rows, void *scratch);
 
     /* Together (optional, NULL when absent): element-wise sum of count uint64 over the devices of a group. */
     ride_status (*group_reduce)(ride_device *const *devices, uint32_t devices_count, uint64_t *const *values,

@@ -161,9 +161,11 @@ RIDE_API ride_result ride_predict_arrow(ride_context *context, const ride_predic
                                         const struct ArrowArray *array, const struct ArrowSchema *schema,
                                         const ride_scores *out);
 
-/* Why: what each input adds to each margin (SHAP values, path-dependent: exactly what the trainers call contributions). values:
- * rows_count * outputs_count * (inputs_count + 1) numbers: for each row, for each output, one per input and last the bias, whose sum is the
- * margin. RIDE_RESULT_UNSUPPORTED when the model file does not say how many training rows went each way. */
+/* Why: what each input adds to each margin, and last the expected margin: SHAP values, path-dependent, which the trainers call contributions. Their
+ * sum is the margin, within some millionths of the model's greatest leaf. values: rows_count * outputs_count * (inputs_count + 1) numbers, for
+ * each row, for each output. The same bits for any number of rows and threads. The first call with a predictor makes tables, which takes up to
+ * seconds and 256 MiB for a large model; scratch grows then too. RIDE_RESULT_UNSUPPORTED, and why, where the model file does not say how
+ * many training rows went each way, or the model is no single forest. */
 typedef struct ride_explanation {
     void *values;
     ride_number number;
