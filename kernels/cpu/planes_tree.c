@@ -43,7 +43,7 @@ typedef struct maker {
     piece_node pieces[NODES_MAX];
     planes_op ops[OPS_MAX];
     uint32_t heap[HEAP_MOST];
-    double slack; /* of a cut, see cut_choose */
+    double slack, weight; /* of a cut, see cut_choose */
 } maker;
 
 static bool is_leaf(const ride_forest_node *node) { return (node->input & RIDE_NODE_LEAF) != 0; }
@@ -90,10 +90,10 @@ static void cut_choose(const maker *m, uint16_t at, uint32_t depth, uint32_t all
     const uint32_t larger = n->leaves > all - n->leaves ? n->leaves : all - n->leaves;
     if (depth > 0 && larger <= most) {
         const double full = (double)larger / most;
-        const double cost = OP_COSTS * (double)(depth - 1) + (full > m->slack ? 16.0 * (full - m->slack) : 0.0);
+        const double cost = OP_COSTS * (double)(depth - 1) + (full > m->slack ? m->weight * (full - m->slack) : 0.0);
         if (cost < best->cost) *best = (cut){at, depth, cost};
     }
-    if (n->left == NONE || n->leaves < all - most) return; /* below it is even less */
+    if (n->left == NONE || n->leaves + most < all) return; /* below it are even fewer */
     cut_choose(m, n->left, depth + 1, all, most, best);
     cut_choose(m, n->right, depth + 1, all, most, best);
 }
@@ -123,6 +123,33 @@ static void piece_cut(maker *m, uint16_t v) {
     for (uint16_t a = up; a != NONE; a = n[a].up) n[a].leaves = (uint16_t)(n[a].leaves - n[v].leaves);
 }
 
+/* The planes of the leaves' numbers below a node of a piece: as list() does, counted from left to right. */
+static void piece_list(maker *m, uint16_t at, uint32_t levels, uint32_t place, uint32_t *next,
+                       uint32_t bits[PLANES_BITS]) {
+    const piece_node *n = &m->pieces[at];
+    if (n->left == NONE) {
+        for (uint32_t b = 0; b < levels; b++) bits[b] = *next >> (levels - 1 - b) & 1 ? PLANE_RIGHT : PLANE_LEFT;
+        m->places[at] = (uint8_t)((place << levels) + (*next)++);
+        return;
+    }
+    uint32_t left[PLANES_BITS], right[PLANES_BITS];
+    piece_list(m, n->left, levels, place, next, left);
+    piece_list(m, n->right, levels, place, next, right);
+    for (uint32_t b = 0; b < levels; b++) {
+        if (left[b] == right[b]) bits[b] = left[b];
+        else if (left[b] == PLANE_LEFT && right[b] == PLANE_RIGHT) bits[b] = n->plane;
+        else bits[b] = op_add(m, n->plane, right[b], left[b]);
+    }
+}
+
+/* A piece that no cut halves well enough: its bits by selections, each level of its heap one of them. */
+static void piece_fill(maker *m, uint16_t root, uint32_t at, uint32_t levels, uint32_t place) {
+    uint32_t bits[PLANES_BITS], next = 0;
+    piece_list(m, root, levels, place, &next, bits);
+    for (uint32_t level = 0; level < levels; level++)
+        for (uint32_t i = 0; i < 1u << level; i++) m->heap[((at + 1) << level) - 1 + i] = bits[level];
+}
+
 /* The heap under position `at` for a piece; place: the bits so far. False: it does not fit. */
 static bool heap_build(maker *m, uint16_t root, uint32_t at, uint32_t levels, uint32_t place) {
     piece_node *n = m->pieces;
@@ -133,7 +160,10 @@ static bool heap_build(maker *m, uint16_t root, uint32_t at, uint32_t levels, ui
     if (levels == 0 || n[root].leaves > 1u << levels) return false;
     cut best = {NONE, 0, 1e300};
     cut_choose(m, root, 0, n[root].leaves, 1u << (levels - 1), &best);
-    if (best.node == NONE) return false;
+    if (best.node == NONE) {
+        piece_fill(m, root, at, levels, place);
+        return true;
+    }
     uint16_t left, right;
     if (best.depth == 1) {
         left = n[root].left, right = n[root].right;
@@ -210,7 +240,7 @@ typedef struct trial {
     int by;
     uint32_t levels; /* of a heap */
     uint32_t bits;   /* of the places */
-    double slack, cost;
+    double slack, weight, cost;
 } trial;
 
 /* Bits that the places of the leaves need, at least six. */
@@ -226,6 +256,7 @@ static bool try(maker *m, const ride_forest_tree *tree, uint32_t leaves, trial *
     m->ops_count = 0;
     if (t->by == BY_HEAP) {
         m->slack = t->slack;
+        m->weight = t->weight;
         memset(m->heap, 0, sizeof m->heap);
         pieces_make(m, tree->nodes_count);
         if (!heap_build(m, 0, 0, t->levels, 0)) return false;
@@ -247,7 +278,7 @@ static void better(maker *m, const ride_forest_tree *tree, uint32_t leaves, tria
 }
 
 static double tree_make(maker *m, planes_tree *out, const ride_forest_tree *tree) {
-    static const double slacks[] = {0.6, 0.75, 0.9, 1.0};
+    static const double slacks[] = {0.5, 0.6, 0.75, 0.9, 1.0};
     const uint32_t leaves = (tree->nodes_count + 1) / 2;
     trial best = {.cost = 1e300};
     if (tree->depth <= PLANES_BITS) better(m, tree, leaves, (trial){.by = BY_PATH}, &best);
@@ -256,7 +287,9 @@ static double tree_make(maker *m, planes_tree *out, const ride_forest_tree *tree
     for (uint32_t levels = LEVELS_MIN; levels <= PLANES_BITS; levels++) {
         if (leaves > 1u << levels || (double)(1u << levels) >= best.cost) continue;
         for (size_t s = 0; s < sizeof slacks / sizeof *slacks; s++)
-            better(m, tree, leaves, (trial){.by = BY_HEAP, .levels = levels, .slack = slacks[s]}, &best);
+            for (double weight = 8; weight <= 128; weight *= 4)
+                better(m, tree, leaves, (trial){.by = BY_HEAP, .levels = levels, .slack = slacks[s], .weight = weight},
+                       &best);
     }
     const bool made = try(m, tree, leaves, &best);
     RIDE_ASSERT(made);
