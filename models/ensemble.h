@@ -61,6 +61,9 @@ typedef struct ride_ensemble {
  * be read). Paths in a manifest are relative to it. options may be NULL; they hold for each member. The caller owns *out. */
 ride_status ride_ensemble_load(const char *path, const ride_model_options *options, ride_ensemble **out,
                                ride_diagnostics *findings);
+/* The same from memory, of a model file; path is only for messages, data is not kept. */
+ride_status ride_ensemble_parse(const char *path, const void *data, size_t bytes, const ride_model_options *options,
+                                ride_ensemble **out, ride_diagnostics *findings);
 void ride_ensemble_destroy(ride_ensemble *ensemble); /* NULL is fine */
 
 /* Wraps a model as an ensemble of one. *out owns it on success, and on failure it is destroyed. */

@@ -74,7 +74,9 @@ static void find_line(const char *data, size_t offset, uint32_t *line, uint32_t 
     }
 }
 
-static ride_status parse_document(ride_model_reader *reader, const void *data, size_t bytes, ride_arena *values) {
+/* ensemble: NULL where one model is asked for. A document of several sets it; then reader->model is none. */
+static ride_status parse_document(ride_model_reader *reader, const void *data, size_t bytes, ride_arena *values,
+                                  ride_ensemble **ensemble) {
     ride_value document;
     ride_error err;
     size_t offset = 0;
@@ -92,6 +94,9 @@ static ride_status parse_document(ride_model_reader *reader, const void *data, s
     }
     snprintf(reader->model->encoding, sizeof reader->model->encoding, "%s", binary ? "ubjson" : "json");
     if (ride_catboost_recognises(&document)) return ride_catboost_read(reader, &document);
+    if (ride_sklearn_is_ensemble(&document))
+        return ensemble != NULL ? ride_sklearn_read_ensemble(reader, &document, ensemble)
+                                : ride_model_finding(reader, NULL, "an ensemble of several models, one was expected");
     if (ride_sklearn_recognises(&document)) return ride_sklearn_read(reader, &document);
     if (!ride_xgboost_recognises(&document))
         return ride_model_finding(reader, "save it with Booster.save_model(\"model.json\")",
@@ -109,8 +114,9 @@ static const format formats[] = {{ride_lightgbm_recognises, ride_lightgbm_read},
                                  {ride_onnx_recognises, ride_onnx_read},
                                  {ride_treelite_recognises, ride_treelite_read}};
 
-ride_status ride_model_parse(const char *path, const void *data, size_t bytes, const ride_model_options *options,
-                             ride_model **out, ride_diagnostics *findings) {
+/* Of *out and *ensemble one is set, when all is well; ensemble may be NULL. */
+static ride_status parse(const char *path, const void *data, size_t bytes, const ride_model_options *options,
+                         ride_model **out, ride_ensemble **ensemble, ride_diagnostics *findings) {
     static const ride_model_options none = {0};
     ride_model_options limits = options != NULL ? *options : none;
     if (limits.bytes_max == 0) limits.bytes_max = UINT64_C(1) << 30;
@@ -146,13 +152,27 @@ ride_status ride_model_parse(const char *path, const void *data, size_t bytes, c
         reader.model->best_iteration = -1;
         reader.model->file_bytes = bytes;
         ride_sha256(data, bytes, reader.model->hash);
-        st = known != NULL ? known->read(&reader, data, bytes, values) : parse_document(&reader, data, bytes, values);
+        st = known != NULL ? known->read(&reader, data, bytes, values)
+                           : parse_document(&reader, data, bytes, values, ensemble);
         if (st == RIDE_OK) st = ride_diagnostics_status(findings);
     }
     ride_arena_destroy(values);
-    if (st != RIDE_OK) ride_arena_destroy(arena);
+    if (st != RIDE_OK || (ensemble != NULL && *ensemble != NULL)) ride_arena_destroy(arena);
     else *out = reader.model;
     return st;
+}
+
+ride_status ride_model_parse(const char *path, const void *data, size_t bytes, const ride_model_options *options,
+                             ride_model **out, ride_diagnostics *findings) {
+    return parse(path, data, bytes, options, out, NULL, findings);
+}
+
+ride_status ride_ensemble_parse(const char *path, const void *data, size_t bytes, const ride_model_options *options,
+                                ride_ensemble **out, ride_diagnostics *findings) {
+    ride_model *model = NULL;
+    *out = NULL;
+    RIDE_TRY(parse(path, data, bytes, options, &model, out, findings));
+    return model != NULL ? ride_ensemble_of_model(model, path, out, findings) : RIDE_OK;
 }
 
 static ride_status read_file(const char *path, uint64_t bytes_max, uint8_t **out, size_t *out_bytes,

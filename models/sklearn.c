@@ -212,7 +212,7 @@ static ride_status read_kind(ride_model_reader *reader, const ride_value *member
     return ride_sklearn_read_trees(reader, member, SKLEARN_BOOSTING, rate);
 }
 
-ride_status ride_sklearn_read(ride_model_reader *reader, const ride_value *document) {
+static ride_status read_head(ride_model_reader *reader, const ride_value *document) {
     ride_model *model = reader->model;
     uint32_t version;
     snprintf(model->format, sizeof model->format, "sklearn");
@@ -225,12 +225,22 @@ ride_status ride_sklearn_read(ride_model_reader *reader, const ride_value *docum
     copy_text(ride_value_get(document, "library"), text, sizeof text);
     if (strncmp(text, library, strlen(library)) == 0)
         snprintf(model->written_by, sizeof model->written_by, "%.23s", text + strlen(library));
-    copy_text(ride_value_get(document, "estimator"), model->objective, sizeof model->objective);
+    return RIDE_OK;
+}
+
+ride_status ride_sklearn_read_member(ride_model_reader *reader, const ride_value *document, const ride_value *columns,
+                                     const ride_value *member) {
+    RIDE_TRY(read_head(reader, document));
+    copy_text(ride_value_get(member, "estimator"), reader->model->objective, sizeof reader->model->objective);
     if (reader->options->best_iteration)
         return ride_model_finding(reader, "train it with early stopping, which drops the others",
                                   "a model of scikit-learn does not say which iteration was the best");
-    RIDE_TRY(read_inputs(reader, document));
-    RIDE_TRY(read_categories(reader, document));
-    RIDE_TRY(read_kind(reader, document));
+    RIDE_TRY(read_inputs(reader, columns));
+    RIDE_TRY(read_categories(reader, member));
+    RIDE_TRY(read_kind(reader, member));
     return ride_diagnostics_status(reader->findings);
+}
+
+ride_status ride_sklearn_read(ride_model_reader *reader, const ride_value *document) {
+    return ride_sklearn_read_member(reader, document, document, document);
 }

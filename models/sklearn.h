@@ -2,12 +2,21 @@
 #ifndef RIDE_MODELS_SKLEARN_H
 #define RIDE_MODELS_SKLEARN_H
 #include "models/document.h"
+#include "models/ensemble.h"
 #include "models/reader.h"
 
 /* Is this document one of ours at all? (Its `format` is ride-sklearn.) */
 bool ride_sklearn_recognises(const ride_value *document);
 /* Fills reader->model; findings say what is wrong. */
 ride_status ride_sklearn_read(ride_model_reader *reader, const ride_value *document);
+
+/* sklearn_ensemble.c: is it several estimators that answer as one? */
+bool ride_sklearn_is_ensemble(const ride_value *document);
+/* Each member is a model of its own; reader->model is only asked for the file's hash and size. The caller owns *out. */
+ride_status ride_sklearn_read_ensemble(ride_model_reader *reader, const ride_value *document, ride_ensemble **out);
+/* One member, or the whole document: fills reader->model. columns: the object that has `features` and `names`. */
+ride_status ride_sklearn_read_member(ride_model_reader *reader, const ride_value *document, const ride_value *columns,
+                                     const ride_value *member);
 
 /* What kind of trees: which rules are theirs. */
 typedef enum sklearn_trees {

@@ -8,13 +8,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static ride_diagnostics findings;
-    ride_model *model = NULL;
+    ride_ensemble *model = NULL; /* a plain model is an ensemble of one */
     ride_diagnostics_init(&findings);
-    ride_status st = ride_model_parse("fuzz", data, size, NULL, &model, &findings);
+    ride_status st = ride_ensemble_parse("fuzz", data, size, NULL, &model, &findings);
     RIDE_ASSERT((st == RIDE_OK) == (model != NULL) && (st == RIDE_OK) == (findings.count == 0));
     if (model != NULL) {
         ride_model_scorer *scorer = NULL;
-        st = ride_model_scorer_create(model, &scorer, &findings);
+        st = ride_ensemble_scorer_create(model, &scorer, &findings);
         /* Refusals of the compiler (a weighted leaf that overflows, huge sets) are findings, never a failed check. */
         RIDE_ASSERT(st == RIDE_OK || st == RIDE_E_MODEL || st == RIDE_E_MEMORY);
         double *row = calloc(model->inputs_count + 1, sizeof *row), out[RIDE_FOREST_OUTPUTS_MAX];
@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         free(row);
         ride_model_scorer_destroy(scorer);
     }
-    ride_model_destroy(model);
+    ride_ensemble_destroy(model);
     ride_diagnostics_free(&findings);
     return 0;
 }

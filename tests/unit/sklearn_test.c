@@ -47,6 +47,11 @@ static const golden goldens[] = {
     {"mlp-three", 3, 1e-12, 1e-12},
     {"mlp-deep", 1, 1e-12, 1e-12},
     {"scaled-forest", 1, 0, 0},
+    {"voting", 3, -1, 1e-12},
+    {"bagging", 1, -1, TWO_ULPS},
+    {"platt", 1, -1, 1e-12},
+    {"isotonic", 1, -1, TWO_ULPS},
+    {"stack", 1, -1, 1e-12},
 };
 
 static char *slurp_golden(const char *version, const char *tag, const char *ending, size_t *bytes) {
@@ -78,16 +83,16 @@ static void check_near(double got, double want, double bound, const char *what, 
               row, what, got, want);
 }
 
-static ride_model *load(const char *text, size_t bytes, ride_model_scorer **scorer, const char *what) {
+static ride_ensemble *load(const char *text, size_t bytes, ride_model_scorer **scorer, const char *what) {
     ride_diagnostics findings;
-    ride_model *model = NULL;
+    ride_ensemble *ensemble = NULL;
     ride_diagnostics_init(&findings);
-    cr_assert_eq(ride_model_parse("m", text, bytes, NULL, &model, &findings), RIDE_OK, "%s: %s", what,
+    cr_assert_eq(ride_ensemble_parse("m", text, bytes, NULL, &ensemble, &findings), RIDE_OK, "%s: %s", what,
                  findings.count > 0 ? findings.items[0].message : "");
-    cr_assert_eq(ride_model_scorer_create(model, scorer, &findings), RIDE_OK, "%s: %s", what,
+    cr_assert_eq(ride_ensemble_scorer_create(ensemble, scorer, &findings), RIDE_OK, "%s: %s", what,
                  findings.count > 0 ? findings.items[0].message : "");
     ride_diagnostics_free(&findings);
-    return model;
+    return ensemble;
 }
 
 static void check_golden(const char *version, const golden *g) {
@@ -98,9 +103,10 @@ static void check_golden(const char *version, const golden *g) {
     bool has_margins;
     char *text = slurp_golden(version, g->tag, "json", &bytes), *csv = slurp_golden(version, g->tag, "csv", &csv_bytes);
     ride_model_scorer *scorer = NULL;
-    ride_model *model = load(text, bytes, &scorer, g->tag);
-    cr_assert_eq(model->outputs_count, g->outputs);
-    cr_assert_eq(model->inputs_count, INPUTS);
+    ride_ensemble *ensemble = load(text, bytes, &scorer, g->tag);
+    const ride_model *model = ensemble->members[0].model;
+    cr_assert_eq(ensemble->outputs_count, g->outputs);
+    cr_assert_eq(ensemble->inputs_count, INPUTS);
     cr_assert_str_eq(model->format, "sklearn");
     cr_assert_str_eq(model->written_by, version);
     read_rows(csv, x, &columns, &has_margins);
@@ -117,7 +123,7 @@ static void check_golden(const char *version, const golden *g) {
         for (uint32_t k = 0; k < g->outputs; k++) check_near(got[k], want[k], g->answer_bound, "answer", g, r);
     }
     ride_model_scorer_destroy(scorer);
-    ride_model_destroy(model);
+    ride_ensemble_destroy(ensemble);
     free(text);
     free(csv);
 }
@@ -130,23 +136,23 @@ Test(sklearn, what_scikit_learn_says) {
 /* Exact-size copy, so that a sanitizer sees a read past the end. The first finding goes to `why`. */
 static ride_status try_bytes(const char *data, size_t bytes, char why[256]) {
     ride_diagnostics findings;
-    ride_model *model = NULL;
+    ride_ensemble *ensemble = NULL;
     char *copy = malloc(bytes > 0 ? bytes : 1);
     cr_assert_not_null(copy);
     memcpy(copy, data, bytes);
     ride_diagnostics_init(&findings);
-    const ride_status st = ride_model_parse("m", copy, bytes, NULL, &model, &findings);
-    cr_assert_eq(st == RIDE_OK, model != NULL);
+    const ride_status st = ride_ensemble_parse("m", copy, bytes, NULL, &ensemble, &findings);
+    cr_assert_eq(st == RIDE_OK, ensemble != NULL);
     cr_assert_eq(st == RIDE_OK, findings.count == 0);
     snprintf(why, 256, "%s", findings.count > 0 ? findings.items[0].message : "");
-    if (model != NULL) {
+    if (ensemble != NULL) {
         ride_model_scorer *scorer = NULL;
         double row[16] = {0}, out[RIDE_FOREST_OUTPUTS_MAX];
-        if (model->inputs_count <= 16 && ride_model_scorer_create(model, &scorer, &findings) == RIDE_OK)
+        if (ensemble->inputs_count <= 16 && ride_ensemble_scorer_create(ensemble, &scorer, &findings) == RIDE_OK)
             ride_model_score_row(scorer, row, false, out);
         ride_model_scorer_destroy(scorer);
     }
-    ride_model_destroy(model);
+    ride_ensemble_destroy(ensemble);
     ride_diagnostics_free(&findings);
     free(copy);
     return st;
@@ -231,7 +237,8 @@ Test(sklearn, what_is_wrong_is_named) {
 /* By the rules that docs/models-sklearn.md states. */
 Test(sklearn, categories_and_missing_values_go_where_the_node_says) {
     ride_model_scorer *scorer = NULL;
-    ride_model *model = load(small, strlen(small), &scorer, "small");
+    ride_ensemble *ensemble = load(small, strlen(small), &scorer, "small");
+    const ride_model *model = ensemble->members[0].model;
     const double nan = (double)NAN;
     const double cases[][3] = {{0.5, 1, 1},   {0.5, 3, 1},  {0.5, 0, 2},
                                {0.5, nan, 2}, {0.5, -1, 2}, {0.5, 1e9, 2},
@@ -244,5 +251,57 @@ Test(sklearn, categories_and_missing_values_go_where_the_node_says) {
     cr_assert_eq(model->nodes[0].cover, 9.0);
     cr_assert(model->inputs[1].is_category && !model->inputs[0].is_category);
     ride_model_scorer_destroy(scorer);
-    ride_model_destroy(model);
+    ride_ensemble_destroy(ensemble);
+}
+
+static const char several[] =
+    "{\"format\":\"ride-sklearn\",\"version\":1,\"features\":2,\"names\":null,\"kind\":\"ensemble\",\"combine\":"
+    "\"stack\","
+    "\"members\":[{\"name\":\"a\",\"calibration\":{\"kind\":\"platt\",\"of\":\"margin\",\"a\":-1,\"b\":0},\"kind\":"
+    "\"network\","
+    "\"outputs\":1,\"steps\":[{\"kind\":\"dense\",\"outputs\":1,\"weights\":[1,2],\"bias\":[3]}]},{\"name\":\"b\","
+    "\"weight\":2,"
+    "\"calibration\":{\"kind\":\"curve\",\"of\":\"answer\",\"x\":[0,1],\"y\":[0,10]},\"kind\":\"network\",\"outputs\":"
+    "1,\"steps\":"
+    "[{\"kind\":\"select\",\"columns\":[1]}]}],\"stacker\":{\"name\":\"s\",\"features\":2,\"kind\":\"network\","
+    "\"outputs\":1,"
+    "\"steps\":[{\"kind\":\"dense\",\"outputs\":1,\"weights\":[100,1],\"activation\":\"relu\"}]}}";
+
+Test(sklearn, what_is_wrong_with_an_ensemble_is_named) {
+    char why[256];
+    cr_assert_eq(try_bytes(several, strlen(several), why), RIDE_OK, "%s", why);
+    refuse(several, "\"stack\"", "\"magic\"", "combine");
+    refuse(several, "\"members\"", "\"member\"", "members: 0");
+    refuse(several, "\"name\":\"a\"", "\"name\":\"\"", "members[0].name");
+    refuse(several, "\"name\":\"a\"", "\"name\":\"b\"", "twice");
+    refuse(several, "\"weight\":2", "\"weight\":0", "members[1].weight");
+    refuse(several, "\"platt\"", "\"magic\"", "members[0].calibration.kind");
+    refuse(several, "\"of\":\"margin\"", "\"of\":\"it\"", "members[0].calibration.of");
+    refuse(several, "\"a\":-1", "\"a\":NaN", "a and b");
+    refuse(several, "\"y\":[0,10]", "\"y\":[0]", "2 x and 1 y");
+    refuse(several, "\"x\":[0,1]", "\"x\":[1,0]", "below the one before it");
+    refuse(several, "\"x\":[0,1]", "\"x\":[0,\"1\"]", "calibration.x[1]");
+    refuse(several, "[1,2],\"bias\"", "[1],\"bias\"", "steps[0].weights");
+    refuse(several, "\"columns\":[1]", "\"columns\":[2]", "columns[0]");
+    refuse(several, "\"columns\":[1]", "\"columns\":[1,1]", "they end with 2 values");
+    refuse(several, "\"stacker\":{", "\"stack\":{", "stacker.name");
+    refuse(several, "\"relu\"", "\"magic\"", "steps[0].activation");
+    refuse(several, "\"kind\":\"network\"", "\"kind\":\"ensemble\"", "`ensemble` is not supported");
+    ride_diagnostics findings;
+    ride_model *model;
+    ride_diagnostics_init(&findings);
+    cr_assert_eq(ride_model_parse("m", several, strlen(several), NULL, &model, &findings), RIDE_E_MODEL);
+    cr_assert_not_null(strstr(findings.items[0].message, "an ensemble of several models"));
+    ride_diagnostics_free(&findings);
+}
+
+Test(sklearn, members_are_calibrated_and_stacked) {
+    ride_model_scorer *scorer = NULL;
+    ride_ensemble *ensemble = load(several, strlen(several), &scorer, "several");
+    const double x[2] = {1, 0.25}, a = 1.0 / (1.0 + exp(-(3 + 1 + 2 * 0.25)));
+    double out;
+    ride_model_score_row(scorer, x, false, &out);
+    cr_assert(fabs(out - (100 * a + 2.5)) < 1e-12, "%.17g", out);
+    ride_model_scorer_destroy(scorer);
+    ride_ensemble_destroy(ensemble);
 }

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy
 import sklearn
 from ride import export
-from sklearn import compose, decomposition, discriminant_analysis, ensemble, feature_selection, impute, linear_model, neural_network, pipeline, preprocessing, svm, tree
+from sklearn import calibration, compose, decomposition, discriminant_analysis, ensemble, feature_selection, impute, linear_model, neural_network, pipeline, preprocessing, svm, tree
 
 HERE = Path(__file__).resolve().parent
 NAMES = ["amount", "age", "gap", "kind"]
@@ -54,6 +54,13 @@ def models():
         "mlp": (pipeline.make_pipeline(preprocessing.StandardScaler(), neural_network.MLPClassifier(hidden_layer_sizes=(6, 5), max_iter=40, **SEED)), "two", "tame"),
         "mlp-three": (pipeline.make_pipeline(preprocessing.StandardScaler(), neural_network.MLPClassifier(hidden_layer_sizes=(5,), activation="tanh", max_iter=40, **SEED)), "three", "tame"),
         "mlp-deep": (pipeline.make_pipeline(preprocessing.StandardScaler(), neural_network.MLPRegressor(hidden_layer_sizes=(5, 4, 4, 3), activation="logistic", max_iter=60, **SEED)), "number", "tame"),
+        "voting": (ensemble.VotingClassifier([("lr", pipeline.make_pipeline(preprocessing.StandardScaler(), linear.LogisticRegression())), ("rf", forest(**few))], voting="soft",
+                                             weights=[2, 1]), "three", "tame"),
+        "bagging": (ensemble.BaggingRegressor(tree.DecisionTreeRegressor(max_depth=3, **SEED), 3, max_features=2, **SEED), "number", "finite"),
+        "platt": (calibration.CalibratedClassifierCV(svm.LinearSVC(**SEED), cv=2), "two", "tame"),
+        "isotonic": (pipeline.make_pipeline(preprocessing.MinMaxScaler(), calibration.CalibratedClassifierCV(forest(**few), method="isotonic", cv=2)), "two", "finite"),
+        "stack": (ensemble.StackingClassifier([("rf", forest(**few)), ("svm", svm.LinearSVC(**SEED)), ("gb", ensemble.GradientBoostingClassifier(n_estimators=3, max_depth=2, **SEED))],
+                                              linear.LogisticRegression(), cv=2), "two", "tame"),
         "scaled-forest": (pipeline.make_pipeline(impute.SimpleImputer(), preprocessing.StandardScaler(), decomposition.PCA(3), forest(**few)), "two", "nan"),
     }
 
@@ -63,7 +70,7 @@ def margins(model, rows):
     last = model[-1] if hasattr(model, "steps") else model
     if isinstance(last, (ensemble.HistGradientBoostingClassifier, ensemble.HistGradientBoostingRegressor)):
         return last._raw_predict(rows)
-    if isinstance(last, ensemble.IsolationForest) or not hasattr(last, "decision_function"):
+    if isinstance(last, (ensemble.IsolationForest, ensemble.StackingClassifier)) or not hasattr(last, "decision_function"):
         return None
     return model.decision_function(rows)
 
