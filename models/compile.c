@@ -16,16 +16,16 @@ ride_status ride_compile_no_memory(ride_compiler *c) {
 }
 
 ride_status ride_compile_fault(ride_compiler *c, const char *advice, const char *format, ...) {
-    const bool is_manifest = c->ensemble->is_manifest && c->member != NULL;
-    const uint32_t line = is_manifest ? c->member->line : 0, column = is_manifest ? c->member->column : 0;
+    const bool is_one = c->member != NULL && (c->ensemble->is_manifest || c->ensemble->combine != RIDE_COMBINE_ONE);
+    const uint32_t line = is_one ? c->member->line : 0, column = is_one ? c->member->column : 0;
     char text[1400];
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    return ride_diagnose(c->findings, RIDE_E_MODEL, is_manifest ? c->ensemble->path : NULL, line, column, advice,
-                         "%s%.60s%s%s", is_manifest ? "member `" : "", is_manifest ? c->member->name : "",
-                         is_manifest ? "`: " : "", text);
+    return ride_diagnose(c->findings, RIDE_E_MODEL, is_one ? c->ensemble->path : NULL, line, column, advice,
+                         "%s%.60s%s%s", is_one ? "member `" : "", is_one ? c->member->name : "", is_one ? "`: " : "",
+                         text);
 }
 
 bool ride_compile_reserve(ride_compile_part *part, uint64_t bytes) {

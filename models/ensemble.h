@@ -56,12 +56,14 @@ typedef struct ride_ensemble {
     ride_arena *arena;         /* all of the above but the models */
 } ride_ensemble;
 
+enum { RIDE_ENSEMBLE_POINTS_MAX = 65536 }; /* of a calibration or a table of quantiles */
+
 /* Reads a manifest or a model file (its first bytes say which it is). All findings are told at once: a manifest's with line and column, those about a
  * member with its name; the first 100 of them. On any finding *out is NULL and the status RIDE_E_MODEL (RIDE_E_NO_INPUT, RIDE_E_IO when a file cannot
  * be read). Paths in a manifest are relative to it. options may be NULL; they hold for each member. The caller owns *out. */
 ride_status ride_ensemble_load(const char *path, const ride_model_options *options, ride_ensemble **out,
                                ride_diagnostics *findings);
-/* The same from memory, of a model file; path is only for messages, data is not kept. */
+/* The same from memory; path is for messages, and members' paths are relative to it. data is not kept. */
 ride_status ride_ensemble_parse(const char *path, const void *data, size_t bytes, const ride_model_options *options,
                                 ride_ensemble **out, ride_diagnostics *findings);
 void ride_ensemble_destroy(ride_ensemble *ensemble); /* NULL is fine */

@@ -55,11 +55,11 @@ static void put_reals(writer *w, const char *name, const double *values, uint32_
     fputs(w->json ? "]" : "\n", w->to);
 }
 
-static void put_inputs(writer *w, const ride_model *model) {
+static void put_inputs(writer *w, const ride_model_input *inputs, uint32_t count, bool has_names) {
     key(w, "features");
     if (w->json) fputc('[', w->to);
-    for (uint32_t i = 0; i < model->inputs_count; i++) {
-        const ride_model_input *input = &model->inputs[i];
+    for (uint32_t i = 0; i < count; i++) {
+        const ride_model_input *input = &inputs[i];
         if (w->json) {
             fprintf(w->to, "%s{\"name\":", i > 0 ? "," : "");
             if (input->name != NULL) put_string(w, input->name);
@@ -71,36 +71,102 @@ static void put_inputs(writer *w, const ride_model *model) {
         }
     }
     if (w->json) fputc(']', w->to);
-    else fputs(model->has_names ? "\n" : "(no names in the file: matched by place)\n", w->to);
+    else fputs(has_names ? "\n" : "(no names in the file: matched by place)\n", w->to);
 }
 
-char *ride_model_info(const ride_model *model, ride_info_form form) {
-    char *text = NULL, hash[2 * 32 + 1];
+/* "impute 30, scale 30, layer 30 to 64 relu, …": what is done before the trees, or in place of them. */
+static void put_steps(writer *w, const ride_model *model) {
+    static const char *const kinds[RIDE_STEPS] = {"?",         "impute",    "scale",     "scale", "scale",
+                                                  "normalize", "normalize", "normalize", "layer", "select"};
+    static const char *const activations[RIDE_ACTIVATIONS] = {"", " relu", " sigmoid", " tanh", " softmax"};
+    key(w, "steps");
+    if (w->json) fputc('[', w->to);
+    for (uint32_t i = 0; i < model->steps_count; i++) {
+        const ride_model_step *step = &model->steps[i];
+        const char *kind = (unsigned)step->kind < RIDE_STEPS ? kinds[step->kind] : "?";
+        const char *activation = (unsigned)step->activation < RIDE_ACTIVATIONS ? activations[step->activation] : " ?";
+        if (w->json)
+            fprintf(w->to, "%s{\"kind\":\"%s\",\"inputs\":%u,\"outputs\":%u,\"activation\":\"%s\"}", i > 0 ? "," : "",
+                    kind, step->inputs, step->outputs, activation + (*activation == ' '));
+        else if (step->inputs == step->outputs && step->kind != RIDE_STEP_DENSE)
+            fprintf(w->to, "%s%s %u", i > 0 ? ", " : "", kind, step->inputs);
+        else fprintf(w->to, "%s%s %u to %u%s", i > 0 ? ", " : "", kind, step->inputs, step->outputs, activation);
+    }
+    fputs(w->json ? "]" : "\n", w->to);
+}
+
+static void put_hash(writer *w, const uint8_t hash[32]) {
+    char text[2 * 32 + 1];
+    for (int i = 0; i < 32; i++) snprintf(text + 2 * i, 3, "%02x", hash[i]);
+    put_text(w, "sha256", text);
+}
+
+static void put_model(writer *w, const ride_model *model) {
+    put_text(w, "format", model->format);
+    put_text(w, "encoding", model->encoding);
+    put_text(w, "written_by", model->written_by);
+    put_text(w, "booster", model->booster);
+    put_text(w, "objective", model->objective);
+    put_hash(w, model->hash);
+    put_number(w, "file_bytes", (int64_t)model->file_bytes);
+    if (model->steps_count > 0) put_steps(w, model);
+    put_number(w, "trees", model->trees_count);
+    put_number(w, "trees_in_file", model->trees_in_file);
+    if (model->best_iteration >= 0) put_number(w, "best_iteration", model->best_iteration);
+    put_number(w, "leaves", model->leaves_count);
+    put_number(w, "nodes", model->nodes_count - model->nodes_unreachable);
+    put_number(w, "nodes_pruned", model->nodes_unreachable);
+    put_number(w, "depth", model->depth_max);
+    put_number(w, "category_sets", model->sets_count);
+    put_number(w, "outputs", model->outputs_count);
+    if (model->base_scores != NULL) put_reals(w, "base_score", model->base_scores, model->outputs_count);
+    if (model->base_margins != NULL) put_reals(w, "base_margin", model->base_margins, model->outputs_count);
+    put_number(w, "features_count", model->inputs_count);
+    put_inputs(w, model->inputs, model->inputs_count, model->has_names);
+}
+
+static void put_member(writer *w, const ride_model_member *member) {
+    static const char *const calibrations[] = {"none", "platt", "isotonic"};
+    put_text(w, "member", member->name);
+    put_reals(w, "weight", &member->weight, 1);
+    put_text(w, "calibration", calibrations[member->calibration.kind]);
+    put_model(w, member->model);
+}
+
+static void put_ensemble(writer *w, const ride_ensemble *e) {
+    static const char *const combinations[RIDE_COMBINES] = {"?",    "one",   "mean",    "logit_mean", "rank_mean",
+                                                            "vote", "stack", "cascade", "segment"};
+    static const char *const calibrations[] = {"none", "platt", "isotonic"};
+    put_text(w, "format", "ensemble");
+    put_text(w, "combine", combinations[e->combine]);
+    put_hash(w, e->hash);
+    put_text(w, "calibration", calibrations[e->calibration.kind]);
+    put_number(w, "outputs", e->outputs_count);
+    put_number(w, "members_count", e->members_count);
+    put_number(w, "features_count", e->inputs_count);
+    put_inputs(w, e->inputs, e->inputs_count, e->has_names);
+    if (w->json) {
+        key(w, "members");
+        fputc('[', w->to);
+    }
+    for (uint32_t m = 0; m < e->members_count + e->has_stacker; m++) {
+        fputs(w->json ? m > 0 ? ",{" : "{" : "\n", w->to);
+        w->first = true;
+        put_member(w, &e->members[m]);
+        if (w->json) fputc('}', w->to);
+    }
+    if (w->json) fputc(']', w->to);
+}
+
+/* One of model and ensemble. */
+static char *describe(const ride_model *model, const ride_ensemble *ensemble, ride_info_form form) {
+    char *text = NULL;
     size_t bytes = 0;
     writer w = {.to = open_memstream(&text, &bytes), .json = form == RIDE_INFO_JSON, .first = true};
     if (w.to == NULL) return NULL;
-    for (int i = 0; i < 32; i++) snprintf(hash + 2 * i, 3, "%02x", model->hash[i]);
     if (w.json) fputc('{', w.to);
-    put_text(&w, "format", model->format);
-    put_text(&w, "encoding", model->encoding);
-    put_text(&w, "written_by", model->written_by);
-    put_text(&w, "booster", model->booster);
-    put_text(&w, "objective", model->objective);
-    put_text(&w, "sha256", hash);
-    put_number(&w, "file_bytes", (int64_t)model->file_bytes);
-    put_number(&w, "trees", model->trees_count);
-    put_number(&w, "trees_in_file", model->trees_in_file);
-    if (model->best_iteration >= 0) put_number(&w, "best_iteration", model->best_iteration);
-    put_number(&w, "leaves", model->leaves_count);
-    put_number(&w, "nodes", model->nodes_count - model->nodes_unreachable);
-    put_number(&w, "nodes_pruned", model->nodes_unreachable);
-    put_number(&w, "depth", model->depth_max);
-    put_number(&w, "category_sets", model->sets_count);
-    put_number(&w, "outputs", model->outputs_count);
-    put_reals(&w, "base_score", model->base_scores, model->outputs_count);
-    put_reals(&w, "base_margin", model->base_margins, model->outputs_count);
-    put_number(&w, "features_count", model->inputs_count);
-    put_inputs(&w, model);
+    if (model != NULL) put_model(&w, model);
+    else put_ensemble(&w, ensemble);
     if (w.json) fputs("}\n", w.to);
     bool failed = ferror(w.to) != 0;
     if (fclose(w.to) != 0 || failed) {
@@ -108,4 +174,10 @@ char *ride_model_info(const ride_model *model, ride_info_form form) {
         return NULL;
     }
     return text;
+}
+
+char *ride_model_info(const ride_model *model, ride_info_form form) { return describe(model, NULL, form); }
+char *ride_ensemble_info(const ride_ensemble *ensemble, ride_info_form form) {
+    const bool is_plain = !ensemble->is_manifest && ensemble->combine == RIDE_COMBINE_ONE;
+    return is_plain ? describe(ensemble->members[0].model, NULL, form) : describe(NULL, ensemble, form);
 }

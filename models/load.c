@@ -2,6 +2,7 @@
  * first bytes what they are; names of files are not asked. */
 #include "lib/hash.h"
 #include "models/catboost.h"
+#include "models/ensemble_internal.h"
 #include "models/lightgbm.h"
 #include "models/onnx.h"
 #include "models/sklearn.h"
@@ -171,12 +172,13 @@ ride_status ride_ensemble_parse(const char *path, const void *data, size_t bytes
                                 ride_ensemble **out, ride_diagnostics *findings) {
     ride_model *model = NULL;
     *out = NULL;
+    if (ride_manifest_recognises(data, bytes)) return ride_manifest_read(path, data, bytes, options, out, findings);
     RIDE_TRY(parse(path, data, bytes, options, &model, out, findings));
     return model != NULL ? ride_ensemble_of_model(model, path, out, findings) : RIDE_OK;
 }
 
-static ride_status read_file(const char *path, uint64_t bytes_max, uint8_t **out, size_t *out_bytes,
-                             ride_diagnostics *findings) {
+ride_status ride_model_read_file(const char *path, uint64_t bytes_max, uint8_t **out, size_t *out_bytes,
+                                 ride_diagnostics *findings) {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return ride_diagnose(findings, RIDE_E_NO_INPUT, path, 0, 0, NULL, "cannot open the model: %s", strerror(errno));
@@ -216,8 +218,20 @@ ride_status ride_model_load(const char *path, const ride_model_options *options,
     size_t bytes = 0;
     uint64_t bytes_max = options != NULL && options->bytes_max != 0 ? options->bytes_max : UINT64_C(1) << 30;
     *out = NULL;
-    RIDE_TRY(read_file(path, bytes_max, &data, &bytes, findings));
+    RIDE_TRY(ride_model_read_file(path, bytes_max, &data, &bytes, findings));
     ride_status st = ride_model_parse(path, data, bytes, options, out, findings);
+    free(data);
+    return st;
+}
+
+ride_status ride_ensemble_load(const char *path, const ride_model_options *options, ride_ensemble **out,
+                               ride_diagnostics *findings) {
+    uint8_t *data = NULL;
+    size_t bytes = 0;
+    const uint64_t bytes_max = options != NULL && options->bytes_max != 0 ? options->bytes_max : UINT64_C(1) << 30;
+    *out = NULL;
+    RIDE_TRY(ride_model_read_file(path, bytes_max, &data, &bytes, findings));
+    ride_status st = ride_ensemble_parse(path, data, bytes, options, out, findings);
     free(data);
     return st;
 }

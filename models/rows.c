@@ -26,7 +26,7 @@ static ride_status open_program(ride_model_rows *scorer, ride_device *device, co
     return scorer->ops->rows_shape(scorer->program, &scorer->shape, err);
 }
 
-ride_status ride_model_rows_create(const ride_model *model, const ride_backend_ops *ops, ride_device *device,
+ride_status ride_model_rows_create(const ride_ensemble *model, const ride_backend_ops *ops, ride_device *device,
                                    ride_model_rows **out, ride_diagnostics *findings) {
     uint8_t *image = NULL;
     uint64_t bytes = 0;
@@ -36,7 +36,7 @@ ride_status ride_model_rows_create(const ride_model *model, const ride_backend_o
     if (scorer == NULL) return ride_diagnose(findings, RIDE_E_MEMORY, NULL, 0, 0, NULL, "no memory for a scorer");
     scorer->ops = ops;
     pthread_mutex_init(&scorer->lock, NULL);
-    ride_status st = ride_model_image(model, &image, &bytes, findings);
+    ride_status st = ride_ensemble_image(model, &image, &bytes, findings);
     if (st == RIDE_OK) {
         st = open_program(scorer, device, image, bytes, &err);
         if (st != RIDE_OK) ride_diagnose(findings, st, NULL, 0, 0, NULL, "%s", err.what);

@@ -2,14 +2,14 @@
  * endpoint and the library score with. Compiled to a bundle, uploaded, and scored by the backend's rows_score. */
 #ifndef RIDE_MODELS_ROWS_H
 #define RIDE_MODELS_ROWS_H
-#include "models/ir.h"
+#include "models/ensemble.h"
 #include "ride/backend.h"
 
 /* Immutable after create: any number of threads, each with scratch of its own. */
 typedef struct ride_model_rows ride_model_rows;
 
 /* Column i of the matrix is input i of the model, which is not kept; the backend's table and its device are. The caller owns *out. Any thread. */
-ride_status ride_model_rows_create(const ride_model *model, const ride_backend_ops *ops, ride_device *device,
+ride_status ride_model_rows_create(const ride_ensemble *model, const ride_backend_ops *ops, ride_device *device,
                                    ride_model_rows **out, ride_diagnostics *findings);
 void ride_model_rows_destroy(ride_model_rows *scorer); /* NULL is fine */
 const ride_rows_shape *ride_model_rows_shape(const ride_model_rows *scorer);

@@ -40,7 +40,7 @@ static ride_status keep_names(ride_predictor *p, const char *const *names, uint3
     return RIDE_OK;
 }
 
-static ride_status keep_inputs(ride_predictor *p, const ride_model *model, ride_error *err) {
+static ride_status keep_inputs(ride_predictor *p, const ride_ensemble *model, ride_error *err) {
     const char **names = calloc((size_t)model->inputs_count + 1, sizeof *names);
     const char *const *kept = NULL;
     p->inputs = ride_arena_new(p->arena, api_input, (size_t)model->inputs_count + 1);
@@ -64,14 +64,14 @@ static ride_status keep_inputs(ride_predictor *p, const ride_model *model, ride_
     return st;
 }
 
-static ride_status make(ride_predictor *p, const ride_model *model, ride_diagnostics *findings, ride_error *err) {
+static ride_status make(ride_predictor *p, const ride_ensemble *model, ride_diagnostics *findings, ride_error *err) {
     const ride_backend_ops *ops;
     ride_device *device;
     RIDE_TRY(ride_backend_here(&ops, &device, err));
     RIDE_TRY(ride_model_rows_create(model, ops, device, &p->rows, findings));
     p->shape = *ride_model_rows_shape(p->rows);
     RIDE_TRY(ride_arena_create(4096, 0, &p->arena, err));
-    p->info = ride_model_info(model, RIDE_INFO_JSON);
+    p->info = ride_ensemble_info(model, RIDE_INFO_JSON);
     if (p->info == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for the model's description");
     return keep_inputs(p, model, err);
 }
@@ -80,7 +80,7 @@ static ride_status make(ride_predictor *p, const ride_model *model, ride_diagnos
 static ride_result load(ride_context *context, const char *path, const void *data, size_t bytes, const char *name,
                         const ride_load_options *given, ride_predictor **out) {
     ride_load_options known;
-    ride_model *model = NULL;
+    ride_ensemble *model = NULL;
     ride_error err = {0};
     if (context == NULL) return RIDE_RESULT_ARGUMENT;
     api_begin(context);
@@ -99,13 +99,13 @@ static ride_result load(ride_context *context, const char *path, const void *dat
     if (findings == NULL || p == NULL) result = api_fail(context, RIDE_RESULT_MEMORY, "no memory for a model");
     if (findings != NULL) ride_diagnostics_init(findings);
     if (result == RIDE_RESULT_OK) {
-        ride_status st = path != NULL ? ride_model_load(path, &options, &model, findings)
-                                      : ride_model_parse(name, data, bytes, &options, &model, findings);
+        ride_status st = path != NULL ? ride_ensemble_load(path, &options, &model, findings)
+                                      : ride_ensemble_parse(name, data, bytes, &options, &model, findings);
         if (st == RIDE_OK) st = make(p, model, findings, &err);
         if (st != RIDE_OK)
             result = findings->count > 0 ? api_fail_findings(context, findings) : api_fail_error(context, &err);
     }
-    ride_model_destroy(model);
+    ride_ensemble_destroy(model);
     if (findings != NULL) ride_diagnostics_free(findings);
     free(findings);
     if (result == RIDE_RESULT_OK) *out = p;

@@ -23,7 +23,7 @@ typedef struct check {
     ride_diagnostics findings; /* of the step at hand */
     int code;                  /* of the first finding */
     ride_spec *spec;           /* NULL = bad */
-    ride_model *model;         /* NULL = none, or bad */
+    ride_ensemble *model;      /* NULL = none, or bad */
     uint8_t *image;            /* spec, rules, model and profile compiled; NULL = bad */
     ride_bundle bundle;
 } check;
@@ -158,7 +158,7 @@ static void check_scores(check *c) {
 static ride_status add_model(check *c, ride_bundle_builder *builder) {
     ride_model_source *vector = ride_vector_sources(c->spec);
     if (vector == NULL) return RIDE_E_MEMORY;
-    ride_status st = ride_model_to_bundle(c->model, vector, c->spec->vector_count, builder, &c->findings);
+    ride_status st = ride_ensemble_to_bundle(c->model, vector, c->spec->vector_count, builder, &c->findings);
     free(vector);
     return st;
 }
@@ -253,7 +253,7 @@ int cli_config_check(const ride_config *config) {
     told(&c, ride_spec_load(config->spec, &c.spec, &c.findings));
     if (config->model != NULL) {
         ride_model_options options = {.best_iteration = config->model_best_iteration};
-        told(&c, ride_model_load(config->model, &options, &c.model, &c.findings));
+        told(&c, ride_ensemble_load(config->model, &options, &c.model, &c.findings));
     }
     if (c.spec != NULL) {
         check_sources(&c);
@@ -266,7 +266,7 @@ int cli_config_check(const ride_config *config) {
         c.code = cli_print("");
     }
     ride_bundle_image_free(c.image);
-    ride_model_destroy(c.model);
+    ride_ensemble_destroy(c.model);
     ride_spec_destroy(c.spec);
     return c.code;
 }

@@ -28,15 +28,15 @@ int cli_model(int argc, char **argv) {
     int wrong = cli_word_read(info ? "model info" : "model check", word, argc - 1, argv + 1);
     if (wrong != 0) return wrong;
     static ride_diagnostics findings;
-    ride_model *model = NULL;
+    ride_ensemble *model = NULL;
     ride_diagnostics_init(&findings);
-    ride_status st = ride_model_load(path, NULL, &model, &findings);
+    ride_status st = ride_ensemble_load(path, NULL, &model, &findings);
     if (st != RIDE_OK) {
         int code = cli_findings(&findings);
         return code != 0 ? code : ride_status_exit_code(st);
     }
-    char *text = info ? ride_model_info(model, json ? RIDE_INFO_JSON : RIDE_INFO_TEXT) : NULL;
-    ride_model_destroy(model);
+    char *text = info ? ride_ensemble_info(model, json ? RIDE_INFO_JSON : RIDE_INFO_TEXT) : NULL;
+    ride_ensemble_destroy(model);
     if (info && text == NULL) {
         ride_error err;
         ride_fail(&err, RIDE_E_MEMORY, "the description does not fit into memory");

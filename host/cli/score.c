@@ -27,15 +27,15 @@ int cli_score(int argc, char **argv) {
     int wrong = cli_word_read("score", &cli_score_words[0], argc, argv);
     if (wrong != 0) return wrong;
     static ride_diagnostics findings;
-    ride_model *model = NULL;
+    ride_ensemble *model = NULL;
     ride_error err = {.status = RIDE_OK};
     ride_diagnostics_init(&findings);
-    ride_status st = ride_model_load(model_path, NULL, &model, &findings);
+    ride_status st = ride_ensemble_load(model_path, NULL, &model, &findings);
     if (st != RIDE_OK) {
         int code = cli_findings(&findings);
         return code != 0 ? code : ride_status_exit_code(st);
     }
     st = ride_score_file(model, input, output, raw, NULL, &err);
-    ride_model_destroy(model);
+    ride_ensemble_destroy(model);
     return st != RIDE_OK ? cli_failed("score", &err) : 0;
 }

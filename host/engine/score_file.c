@@ -15,7 +15,7 @@
 enum { NUMBER_TEXT_MAX = 40, BLOCK_ROWS_MAX = 512, BLOCK_VALUES_MAX = 1 << 20 };
 
 typedef struct job {
-    const ride_model *model;
+    const ride_ensemble *model;
     ride_model_rows *scorer;
     void *scratch;
     ride_lines lines;
@@ -75,7 +75,7 @@ static ride_status read_value(job *j, ride_text cell, const ride_model_input *in
 }
 
 static ride_status read_header(job *j, ride_text line) {
-    const ride_model *model = j->model;
+    const ride_ensemble *model = j->model;
     ride_text rest = line, cell;
     bool last = false;
     uint32_t count = 1, found = 0, column = 0;
@@ -233,7 +233,7 @@ static ride_status job_open(job *j, ride_diagnostics *findings) {
                : ride_fail(j->err, RIDE_E_MEMORY, "no memory for %u rows", j->block_rows_max);
 }
 
-ride_status ride_score_file(const ride_model *model, const char *input_path, const char *output_path, bool raw,
+ride_status ride_score_file(const ride_ensemble *model, const char *input_path, const char *output_path, bool raw,
                             uint64_t *rows, ride_error *err) {
     ride_error local; /* somebody must hold the reason while the sink closes */
     memset(&local, 0, sizeof local);

@@ -1,7 +1,7 @@
 /* engine/score_file.h: what `ride score` does: rows of a text file through a model, one line out per line in. */
 #ifndef RIDE_ENGINE_SCORE_FILE_H
 #define RIDE_ENGINE_SCORE_FILE_H
-#include "models/ir.h"
+#include "models/ensemble.h"
 
 /* Scores every row of input_path ("-" = standard input, may be .gz or .zst) into output_path ("-" = standard output).
  *
@@ -11,7 +11,7 @@
  * on; absent is missing; `qid:` is skipped.
  * Out: no header; margins when raw, else answers (probabilities); floats as %.9g, doubles as %.17g, several outputs
  * separated by commas. A bad row ends the run: RIDE_E_DATA with its line in the error. *rows (may be NULL) = rows written. */
-ride_status ride_score_file(const ride_model *model, const char *input_path, const char *output_path, bool raw,
+ride_status ride_score_file(const ride_ensemble *model, const char *input_path, const char *output_path, bool raw,
                             uint64_t *rows, ride_error *err);
 
 #endif

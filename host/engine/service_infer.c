@@ -69,7 +69,7 @@ static ride_status score_vectors(void *context, const double *rows, uint32_t row
 }
 
 /* Where each input of the model is in the vector; false: not all of them are plain entries of it. */
-static bool match_inputs(service_infer *infer, const ride_model *model) {
+static bool match_inputs(service_infer *infer, const ride_ensemble *model) {
     const ride_spec *spec = infer->spec;
     if (model->outputs_count != 1 || (!model->has_names && model->inputs_count != spec->vector_count)) return false;
     for (uint32_t i = 0; i < model->inputs_count; i++) {
@@ -86,9 +86,9 @@ static bool match_inputs(service_infer *infer, const ride_model *model) {
 static ride_status open_scorer(service_infer *infer, const ride_run_options *options, ride_diagnostics *findings,
                                ride_error *err) {
     const ride_model_options load = {.best_iteration = options->model_best_iteration};
-    ride_model *model = NULL;
+    ride_ensemble *model = NULL;
     if (options->model_path == NULL) return RIDE_OK;
-    RIDE_TRY(ride_model_load(options->model_path, &load, &model, findings));
+    RIDE_TRY(ride_ensemble_load(options->model_path, &load, &model, findings));
     infer->inputs_count = model->inputs_count;
     infer->column_of = calloc(model->inputs_count + 1, sizeof *infer->column_of);
     infer->block = calloc((size_t)BLOCK_ROWS * (model->inputs_count + 1), sizeof *infer->block);
@@ -103,7 +103,7 @@ static ride_status open_scorer(service_infer *infer, const ride_run_options *opt
         if (st == RIDE_OK && (infer->scratch = ride_model_rows_scratch(infer->scorer)) == NULL)
             st = ride_fail(err, RIDE_E_MEMORY, "no memory for the inference endpoint");
     }
-    ride_model_destroy(model);
+    ride_ensemble_destroy(model);
     return st;
 }
 

@@ -7,15 +7,15 @@
 #include <string.h>
 #include <unistd.h>
 
-static ride_model *load(const char *tag, char *csv, size_t csv_bytes) {
+static ride_ensemble *load(const char *tag, char *csv, size_t csv_bytes) {
     char path[512];
     ride_diagnostics findings;
-    ride_model *model = NULL;
+    ride_ensemble *model = NULL;
     const char *top = getenv("RIDE_SOURCE_DIR");
     ride_diagnostics_init(&findings);
     snprintf(path, sizeof path, "%s/tests/golden/models/xgboost-3.2.0-%s.json", top != NULL ? top : ".", tag);
     snprintf(csv, csv_bytes, "%s/tests/golden/models/xgboost-3.2.0-%s.csv", top != NULL ? top : ".", tag);
-    cr_assert_eq(ride_model_load(path, NULL, &model, &findings), RIDE_OK);
+    cr_assert_eq(ride_ensemble_load(path, NULL, &model, &findings), RIDE_OK);
     return model;
 }
 
@@ -69,7 +69,7 @@ Test(score_file, csv_and_libsvm_give_the_margins_of_xgboost) {
         char csv[512], out[64], libsvm[64];
         ride_error err;
         uint64_t rows = 0;
-        ride_model *model = load(tags[t], csv, sizeof csv);
+        ride_ensemble *model = load(tags[t], csv, sizeof csv);
         temporary(out);
         temporary(libsvm);
         cr_assert_eq(ride_score_file(model, csv, out, true, &rows, &err), RIDE_OK);
@@ -80,14 +80,14 @@ Test(score_file, csv_and_libsvm_give_the_margins_of_xgboost) {
         compare(csv, out);
         unlink(out);
         unlink(libsvm);
-        ride_model_destroy(model);
+        ride_ensemble_destroy(model);
     }
 }
 
 static void expect_bad(const char *text, const char *line, const char *what) {
     char csv[512], in[64], out[64];
     ride_error err;
-    ride_model *model = load("plain", csv, sizeof csv);
+    ride_ensemble *model = load("plain", csv, sizeof csv);
     temporary(in);
     temporary(out);
     FILE *file = fopen(in, "w");
@@ -99,7 +99,7 @@ static void expect_bad(const char *text, const char *line, const char *what) {
     cr_assert_not_null(strstr(err.what, what), "%s", err.what);
     unlink(in);
     unlink(out);
-    ride_model_destroy(model);
+    ride_ensemble_destroy(model);
 }
 
 Test(score_file, a_bad_row_is_named_with_its_line) {
