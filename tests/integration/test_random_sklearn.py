@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # ride-test: timeout=600
 """Random models of scikit-learn, exported and scored by `ride score`, and by scikit-learn itself. Trees: to the bit; probabilities within 2 ulp; isolation
-forests within 1e-7; linear models and networks within 1e-12 of their terms. Rows are of what decides: thresholds and their neighbours, zeros, values that
+forests within 1e-7; linear models, networks and ensembles within 1e-12. What cannot be exported is refused by name. Rows are of what decides: thresholds and their neighbours, zeros, values that
 are no floats, NaN where the model takes it. RIDE_RANDOM_MODELS models, from the seed given."""
 import os
 import random
@@ -68,6 +68,51 @@ def smooth(r, seed):
     return kind, lambda: pipeline.make_pipeline(*before, last())
 
 
+def several(r, seed):
+    from sklearn import calibration, ensemble, linear_model, pipeline, preprocessing, svm, tree
+    few = {"n_estimators": r.choice([1, 5]), "max_depth": r.choice([2, 5]), "random_state": seed}
+    forest, line = lambda: ensemble.RandomForestClassifier(**few), lambda: pipeline.make_pipeline(preprocessing.StandardScaler(), linear_model.LogisticRegression())
+    boost, margin = lambda: ensemble.GradientBoostingClassifier(**few), lambda: pipeline.make_pipeline(preprocessing.StandardScaler(), svm.LinearSVC(random_state=seed))
+    named = [(f"m{k}", r.choice([forest, line, boost])()) for k in range(r.randrange(1, 5))]
+    last = r.choice([linear_model.LogisticRegression, lambda: tree.DecisionTreeClassifier(max_depth=3, random_state=seed)])
+    return r.choice([
+        ("classes", lambda: ensemble.VotingClassifier(named, voting="soft", weights=[r.choice([0.5, 1, 3]) for _ in named])),
+        ("number", lambda: ensemble.VotingRegressor([("a", linear_model.Ridge()), ("b", tree.DecisionTreeRegressor(max_depth=4, random_state=seed))])),
+        ("classes", lambda: ensemble.BaggingClassifier(tree.DecisionTreeClassifier(max_depth=4), 7, max_features=r.choice([1.0, 0.6]), random_state=seed)),
+        ("two", lambda: calibration.CalibratedClassifierCV(r.choice([forest, line, boost, margin])(), method=r.choice(["sigmoid", "isotonic"]), cv=r.choice([2, 3]), ensemble=r.random() < 0.7)),
+        ("two", lambda: ensemble.StackingClassifier([*named, ("margin", margin())], last(), cv=2)),
+        ("three", lambda: ensemble.StackingClassifier(named, last(), cv=2)),
+        ("number", lambda: ensemble.StackingRegressor([("a", linear_model.Ridge()), ("b", tree.DecisionTreeRegressor(max_depth=4, random_state=seed))], linear_model.Ridge(), cv=2)),
+    ])
+
+
+def refusals():
+    """What is refused, and a word of the message."""
+    import numpy as np
+    from sklearn import ensemble, linear_model, multioutput, neighbors, pipeline, preprocessing, tree
+    from ride import export
+    x, y = np.arange(40.0).reshape(20, 2), np.arange(20) % 2
+    cases = [
+        (ensemble.AdaBoostClassifier(n_estimators=2), "AdaBoostClassifier"), (neighbors.KNeighborsClassifier(), "KNeighborsClassifier"),
+        (pipeline.make_pipeline(preprocessing.PolynomialFeatures(), linear_model.LinearRegression()), "PolynomialFeatures"),
+        (pipeline.make_pipeline(preprocessing.MinMaxScaler(clip=True), linear_model.LinearRegression()), "clip=False"),
+        (ensemble.VotingClassifier([("a", tree.DecisionTreeClassifier())], voting="hard"), "voting='soft'"),
+        (ensemble.VotingClassifier([("a", ensemble.VotingClassifier([("b", tree.DecisionTreeClassifier())], voting="soft"))], voting="soft"), "ensemble within"),
+        (linear_model.SGDClassifier(loss="modified_huber"), "modified_huber"), (ensemble.GradientBoostingClassifier(init=tree.DecisionTreeClassifier(), n_estimators=2), "init"),
+        (multioutput.MultiOutputRegressor(linear_model.Ridge()), "MultiOutputRegressor"), (type("Mine", (tree.DecisionTreeClassifier,), {})(), "Mine"),
+    ]
+    for model, word in cases:
+        model.fit(x, np.column_stack([y, y]) if "MultiOutput" in word else y)
+        try:
+            export.to_json(model)
+        except ValueError as refused:
+            if word in str(refused):
+                continue
+            return f"{model}: refused without `{word}`: {refused}"
+        return f"{model}: exported"
+    return None
+
+
 def labels(kind, target, r, np):
     if kind == "classes":
         kind = r.choice(["two", "three"])
@@ -121,11 +166,12 @@ def scored(folder, np):
 def one(seed, folder, np):
     from ride import export
     r, chance = random.Random(seed), np.random.default_rng(seed)
-    is_tree = r.random() < 0.7
+    which = r.choice(["trees"] * 5 + ["smooth"] * 2 + ["several"] * 2)
+    is_tree, takes_missing = which == "trees", False
     if is_tree:
         kind, takes_missing, make = trees(r, seed)
     else:
-        (kind, make), takes_missing = smooth(r, seed), False
+        kind, make = (smooth if which == "smooth" else several)(r, seed)
     missing = takes_missing and r.random() < 0.6
     x, target = table(r, chance, np, missing)
     model = make()
@@ -165,6 +211,10 @@ def main():
         return 77
     warnings.simplefilter("ignore")
     first, trained = int(sys.argv[1]) if len(sys.argv) > 1 else 0, 0
+    wrong = refusals()
+    if wrong:
+        print(wrong)
+        return 1
     with tempfile.TemporaryDirectory() as scratch:
         for seed in range(first, first + COUNT):
             was_trained, found = one(seed, Path(scratch), numpy)
