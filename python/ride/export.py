@@ -18,16 +18,24 @@ def add_arguments(parser):
     parser.add_argument("-o", "--output", required=True, help="where the JSON goes")
 
 
-def run(arguments):
-    path = Path(arguments.model)
+def load(path):
     try:
-        import joblib as loader
+        import joblib
     except ImportError:
         import pickle
         with path.open("rb") as file:
-            estimator = pickle.load(file)
-    else:
-        estimator = loader.load(path)
+            return pickle.load(file)
+    return joblib.load(path)
+
+
+def run(arguments):
+    path = Path(arguments.model)
+    try:
+        estimator = load(path)
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # a pickle may raise anything
+        raise ValueError(f"{path}: not loaded ({type(error).__name__}: {error}): a pickle or joblib file, and the packages of its estimator, were expected") from error
     Path(arguments.output).write_bytes(to_bytes(estimator))
     return 0
 
