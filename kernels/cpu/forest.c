@@ -2,12 +2,20 @@
 #include "kernels/cpu/forest_internal.h"
 
 #include "base/assert.h"
+#include "kernels/cpu/forest_turn.h"
 #include "kernels/row/tree.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 RIDE_STATIC_ASSERT((int)RIDE_CPU_FOREST_ROWS == (int)RIDE_PLANES_ROWS, "a block of planes at most");
+
+#if !defined(__x86_64__)
+void forest_turn_avx512(const uint32_t *inputs, uint32_t inputs_count, const ride_cpu_matrix *m,
+                        const forest_fold *fold, size_t first, uint32_t rows_count, float *x) {
+    (void)inputs, (void)inputs_count, (void)m, (void)fold, (void)first, (void)rows_count, (void)x;
+}
+#endif
 
 static ride_status inputs_find(ride_cpu_forest *f, ride_error *err) {
     const ride_forest_header *h = f->forest.header;
@@ -45,6 +53,7 @@ ride_status ride_cpu_forest_create(const ride_forest *forest, ride_cpu_isa isa, 
     ride_cpu_forest *f = calloc(1, sizeof *f);
     if (f == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a forest");
     f->forest = *forest;
+    f->isa = isa;
     f->plain = forest_is_plain(forest);
     for (uint32_t t = 0; t < forest->header->trees_count; t++) f->steps += forest->trees[t].depth;
     ride_status st = inputs_find(f, err);
@@ -80,8 +89,15 @@ static size_t columns_bytes(const ride_cpu_forest *f, ride_forest_number number)
 }
 static size_t folded_bytes(const ride_cpu_forest *f) { return f->fold != NULL ? columns_bytes(f, RIDE_FOREST_F32) : 0; }
 
+/* Rows of a matrix that are walked at once: the more, the seldomer the trees come from memory, but the rows are to stay in the second cache. */
+enum { LANES_BYTES = 256 << 10, LANES_ROWS_MOST = 4096 };
+static size_t lanes_block(const ride_cpu_forest *f) {
+    const size_t rows = LANES_BYTES / (forest_lanes_stride(f->lanes) * sizeof(float)) / 64 * 64;
+    return rows < RIDE_CPU_FOREST_ROWS ? RIDE_CPU_FOREST_ROWS : rows > LANES_ROWS_MOST ? LANES_ROWS_MOST : rows;
+}
+
 size_t ride_cpu_forest_scratch_bytes(const ride_cpu_forest *f) {
-    const size_t lanes = f->lanes != NULL ? RIDE_CPU_FOREST_ROWS * forest_lanes_stride(f->lanes) * sizeof(float) : 0;
+    const size_t lanes = f->lanes != NULL ? lanes_block(f) * forest_lanes_stride(f->lanes) * sizeof(float) : 0;
     const size_t walk = f->lanes != NULL
                             ? whole_lines(lanes)
                             : whole_lines((size_t)FOREST_WALK_ROWS * f->forest.header->inputs_count * sizeof(double));
@@ -289,30 +305,42 @@ static void columns_pad(const ride_cpu_forest *f, const ride_cpu_columns *column
         memset((uint8_t *)x + ((size_t)i * RIDE_CPU_FOREST_ROWS + rows_count) * value, 0, (end - rows_count) * value);
 }
 
+static bool turns_fast(const ride_cpu_forest *f, const ride_cpu_matrix *m) {
+    return f->isa >= RIDE_CPU_AVX512 && m->column_stride == 1 && (f->fold == NULL || !forest_fold_is_ranked(f->fold));
+}
+
+/* A block by planes. */
+static void planes_matrix(const ride_cpu_forest *f, ride_cpu_way way, uint8_t *scratch, const ride_cpu_matrix *m,
+                          size_t first, uint32_t rows_count, double *margins) {
+    const ride_forest_header *h = f->forest.header;
+    const bool is_float = m->number == RIDE_FOREST_F32 || h->input_number == RIDE_FOREST_F32;
+    ride_cpu_columns columns = {scratch, is_float ? RIDE_FOREST_F32 : RIDE_FOREST_F64, RIDE_CPU_FOREST_ROWS};
+    if (turns_fast(f, m)) {
+        forest_turn_avx512(f->inputs, f->inputs_count, m, f->fold, first, rows_count, (void *)scratch);
+        columns.number = RIDE_FOREST_F32;
+    } else {
+        if (is_float) floats_turn(f, m, first, rows_count, (void *)scratch);
+        else doubles_turn(f, m, first, rows_count, (void *)scratch);
+        columns_pad(f, &columns, scratch, rows_count);
+    }
+    by_columns(f, way, scratch + columns_bytes(f, (ride_forest_number)h->input_number), &columns, rows_count, margins);
+}
+
 void ride_cpu_forest_matrix(const ride_cpu_forest *f, void *scratch, const ride_cpu_matrix *m, size_t rows_count,
                             double *margins) {
     const ride_forest_header *h = f->forest.header;
-    uint8_t *rest = (uint8_t *)scratch + columns_bytes(f, (ride_forest_number)h->input_number);
-    const bool is_float = m->number == RIDE_FOREST_F32 || h->input_number == RIDE_FOREST_F32;
-    const ride_cpu_columns columns = {scratch, is_float ? RIDE_FOREST_F32 : RIDE_FOREST_F64, RIDE_CPU_FOREST_ROWS};
-    for (size_t first = 0; first < rows_count;
-         first += RIDE_CPU_FOREST_ROWS, margins += RIDE_CPU_FOREST_ROWS * h->outputs_count) {
-        const uint32_t count =
-            rows_count - first < RIDE_CPU_FOREST_ROWS ? (uint32_t)(rows_count - first) : RIDE_CPU_FOREST_ROWS;
-        const ride_cpu_way way = ride_cpu_forest_way(f, count);
-        if (way == RIDE_CPU_WAY_ROW) {
-            row_matrix(f, scratch, m, first, count, margins);
-            continue;
+    void *rows = (uint8_t *)scratch + columns_bytes(f, (ride_forest_number)h->input_number) + folded_bytes(f);
+    size_t block;
+    for (size_t first = 0; first < rows_count; first += block, margins += block * h->outputs_count) {
+        const size_t left = rows_count - first;
+        block = left < RIDE_CPU_FOREST_ROWS ? left : RIDE_CPU_FOREST_ROWS;
+        const ride_cpu_way way = ride_cpu_forest_way(f, (uint32_t)block);
+        if (way == RIDE_CPU_WAY_ROW) row_matrix(f, scratch, m, first, (uint32_t)block, margins);
+        else if (way != RIDE_CPU_WAY_WALK) planes_matrix(f, way, scratch, m, first, (uint32_t)block, margins);
+        else if (f->lanes == NULL) walk_matrix(f, rows, m, first, (uint32_t)block, margins);
+        else {
+            block = left < lanes_block(f) ? left : lanes_block(f);
+            lanes_matrix(f, rows, m, first, (uint32_t)block, margins);
         }
-        if (way == RIDE_CPU_WAY_WALK) {
-            void *rows = rest + folded_bytes(f);
-            if (f->lanes != NULL) lanes_matrix(f, rows, m, first, count, margins);
-            else walk_matrix(f, rows, m, first, count, margins);
-            continue;
-        }
-        if (is_float) floats_turn(f, m, first, count, scratch);
-        else doubles_turn(f, m, first, count, scratch);
-        columns_pad(f, &columns, scratch, count);
-        by_columns(f, way, rest, &columns, count, margins);
     }
 }

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FILTER_WORDS = 64, FILTER_SHIFT = 32 - 12 };
+enum { FILTER_WORDS = 64 * 2 };
 
 typedef struct fold_input {
     uint32_t thresholds_first, thresholds_count;
@@ -22,7 +22,7 @@ struct forest_fold {
     bool ranked; /* an input is */
     fold_input *inputs;
     double *thresholds;
-    uint64_t (*filters)[FILTER_WORDS];
+    uint32_t (*filters)[FILTER_WORDS]; /* one more than the count: that of inputs without one, empty */
 };
 
 typedef struct asked {
@@ -62,7 +62,7 @@ static float ceil_float(double x) {
 static uint32_t filter_place(float above) {
     uint32_t bits;
     memcpy(&bits, &above, sizeof bits);
-    return bits * UINT32_C(2654435769) >> FILTER_SHIFT;
+    return bits * FOREST_FOLD_FACTOR >> FOREST_FOLD_SHIFT;
 }
 
 /* ---- making ---- */
@@ -115,7 +115,7 @@ static ride_status filters_make(forest_fold *f, ride_error *err) {
             const double t = f->thresholds[in->thresholds_first + k];
             if ((double)(float)t == t) continue;
             const uint32_t at = filter_place(ceil_float(t));
-            f->filters[in->filter][at / 64] |= UINT64_C(1) << (at % 64);
+            f->filters[in->filter][at / 32] |= UINT32_C(1) << (at % 32);
         }
     }
     return RIDE_OK;
@@ -188,6 +188,12 @@ void forest_fold_destroy(forest_fold *f) {
 
 bool forest_fold_is_ranked(const forest_fold *f) { return f->ranked; }
 
+const uint32_t *forest_fold_filters(const forest_fold *f) { return f->filters[0]; }
+uint32_t forest_fold_filter(const forest_fold *f, uint32_t input) {
+    const uint32_t filter = f->inputs[input].filter;
+    return (filter != UINT32_MAX ? filter : f->filters_count) * FILTER_WORDS;
+}
+
 size_t forest_fold_bytes(const forest_fold *f) {
     return sizeof *f + f->inputs_count * sizeof *f->inputs + f->thresholds_count * sizeof *f->thresholds +
            f->filters_count * sizeof *f->filters;
@@ -200,7 +206,7 @@ static float fold_between(const forest_fold *f, const fold_input *in, double x, 
     const float below = floor_float(x, nearest), above = float_above(below);
     if (in->filter == UINT32_MAX) return below;
     const uint32_t at = filter_place(above + 0.0f);
-    if ((f->filters[in->filter][at / 64] >> (at % 64) & 1) == 0) return below;
+    if ((f->filters[in->filter][at / 32] >> (at % 32) & 1) == 0) return below;
     const uint32_t rank = rank_of(f, in, x);
     return rank > 0 && f->thresholds[in->thresholds_first + rank - 1] > (double)below ? above : below;
 }

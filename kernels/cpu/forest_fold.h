@@ -25,6 +25,13 @@ void forest_fold_floats(const forest_fold *fold, uint32_t input, float *y, uint3
 /* Whether there is such an input. */
 bool forest_fold_is_ranked(const forest_fold *fold);
 
+/* For loops over many inputs: bit (bits of the upper float × FACTOR) >> SHIFT of an input's filter says whether a threshold may lie between the
+ * two. filters: all, words of 32 bits; filter: the input's first word. */
+enum { FOREST_FOLD_SHIFT = 32 - 12 };
+#define FOREST_FOLD_FACTOR UINT32_C(2654435769)
+const uint32_t *forest_fold_filters(const forest_fold *fold);
+uint32_t forest_fold_filter(const forest_fold *fold, uint32_t input);
+
 size_t forest_fold_bytes(const forest_fold *fold); /* of memory */
 
 #endif

@@ -8,6 +8,7 @@
 
 struct ride_cpu_forest {
     ride_forest forest;
+    ride_cpu_isa isa;
     forest_fold *fold;   /* of a forest whose inputs are doubles, where it can be folded */
     forest_lanes *lanes; /* NULL: walked as it is (forest_walk.c) */
     ride_planes *planes; /* NULL: walked */
