@@ -349,10 +349,10 @@ static ride_status link_after_trees(onnx_chain *c, const onnx_link *link) {
     if (model->link != RIDE_FOREST_LINK_NONE || c->is_pair || c->is_second)
         return refuse(c, link, "behind the answers of trees it is not supported");
     if (ride_message_is(op, "Sigmoid")) model->link = RIDE_FOREST_LINK_SIGMOID;
-    else if (ride_message_is(op, "Exp") && model->sum_number == RIDE_FOREST_F64) model->link = RIDE_FOREST_LINK_EXP;
+    else if (ride_message_is(op, "Exp")) model->link = RIDE_FOREST_LINK_EXP;
     else if (ride_message_is(op, "Softmax") && model->outputs_count > 1) model->link = RIDE_FOREST_LINK_SOFTMAX;
     else
-        return ride_onnx_finding(&c->file, link->node, "Sigmoid and Softmax are, and nothing",
+        return ride_onnx_finding(&c->file, link->node, "Sigmoid, Exp and Softmax are",
                                  "behind trees it is not supported");
     return RIDE_OK;
 }

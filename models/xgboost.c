@@ -2,7 +2,8 @@
  *
  * What the file's form does not say (XGBoost's own sources and files of 1.7, 2.1, 3.0 and 3.2 do): every parameter is a string;
  * base_score is a probability for the logistic objectives (for binary:logitraw it
- * is the margin itself), and the margin that a sum starts from is -logf(1 / p - 1) in float; from
+ * is the margin itself), and the margin that a sum starts from is -logf(1 / p - 1) in float, or logf of a mean where the answer is an
+ * exponential; from
  * 3.1 on it is a list, one entry or one per output; DART keeps its booster in `gbtree` and its weights beside it, or in the
  * model. */
 #include "models/xgboost.h"
@@ -15,19 +16,38 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What base_score is, and the margin that a sum starts from. */
+typedef enum base_kind { MARGIN, PROBABILITY, MEAN } base_kind; /* itself; -logf(1 / p - 1); logf(p) */
+
 typedef struct objective {
     const char *name;
     ride_forest_link link;
-    bool is_logistic; /* base_score is a probability */
+    base_kind base;
 } objective;
 
 static const objective objectives[] = {
-    {"binary:logistic", RIDE_FOREST_LINK_SIGMOID, true}, {"reg:logistic", RIDE_FOREST_LINK_SIGMOID, true},
-    {"binary:logitraw", RIDE_FOREST_LINK_NONE, false},   {"reg:squarederror", RIDE_FOREST_LINK_NONE, false},
-    {"reg:linear", RIDE_FOREST_LINK_NONE, false},        {"multi:softprob", RIDE_FOREST_LINK_SOFTMAX, false},
+    {"binary:logistic", RIDE_FOREST_LINK_SIGMOID, PROBABILITY},
+    {"reg:logistic", RIDE_FOREST_LINK_SIGMOID, PROBABILITY},
+    {"binary:logitraw", RIDE_FOREST_LINK_NONE, MARGIN},
+    {"reg:squarederror", RIDE_FOREST_LINK_NONE, MARGIN},
+    {"reg:linear", RIDE_FOREST_LINK_NONE, MARGIN},
+    {"reg:squaredlogerror", RIDE_FOREST_LINK_NONE, MARGIN},
+    {"reg:pseudohubererror", RIDE_FOREST_LINK_NONE, MARGIN},
+    {"reg:absoluteerror", RIDE_FOREST_LINK_NONE, MARGIN},
+    {"reg:quantileerror", RIDE_FOREST_LINK_NONE, MARGIN},
+    {"rank:pairwise", RIDE_FOREST_LINK_NONE, MARGIN},
+    {"rank:ndcg", RIDE_FOREST_LINK_NONE, MARGIN},
+    {"rank:map", RIDE_FOREST_LINK_NONE, MARGIN},
+    {"multi:softprob", RIDE_FOREST_LINK_SOFTMAX, MARGIN},
+    {"multi:softmax", RIDE_FOREST_LINK_SOFTMAX, MARGIN},
+    {"count:poisson", RIDE_FOREST_LINK_EXP, MEAN},
+    {"reg:gamma", RIDE_FOREST_LINK_EXP, MEAN},
+    {"reg:tweedie", RIDE_FOREST_LINK_EXP, MEAN},
+    {"survival:cox", RIDE_FOREST_LINK_EXP, MEAN},
+    {"survival:aft", RIDE_FOREST_LINK_EXP, MEAN},
 };
 static const char objectives_known[] =
-    "binary:logistic, binary:logitraw, reg:logistic, reg:squarederror, multi:softprob";
+    "binary:logistic, binary:logitraw, reg:*, rank:*, multi:*, count:poisson and survival:* are";
 
 bool ride_xgboost_recognises(const ride_value *document) { return ride_value_get(document, "learner") != NULL; }
 
@@ -97,11 +117,16 @@ static ride_status read_objective(ride_model_reader *reader, const ride_value *l
 
 /* What a sum starts from, in XGBoost's own steps in float. */
 static ride_status add_base_score(ride_model_reader *reader, const objective *kind, uint32_t i, float score) {
-    if (!isfinite(score) || (kind->is_logistic && !(score > 0.0f && score < 1.0f)))
+    const bool in_range = kind->base == MARGIN || (score > 0.0f && (kind->base == MEAN || score < 1.0f));
+    if (!isfinite(score) || !in_range)
         return ride_model_finding(reader, NULL, "learner.learner_model_param.base_score: %g%s", (double)score,
-                                  kind->is_logistic ? " is no probability between 0 and 1" : "");
+                                  kind->base == PROBABILITY ? " is no probability between 0 and 1"
+                                  : kind->base == MEAN      ? " is not above 0"
+                                                            : "");
     reader->model->base_scores[i] = score;
-    reader->model->base_margins[i] = kind->is_logistic ? -logf(1.0f / score - 1.0f) : score;
+    reader->model->base_margins[i] = kind->base == PROBABILITY ? -logf(1.0f / score - 1.0f)
+                                     : kind->base == MEAN      ? logf(score)
+                                                               : score;
     return RIDE_OK;
 }
 
@@ -222,7 +247,7 @@ static ride_status find_trees(ride_model_reader *reader, const ride_value *learn
         if (*weights == NULL)
             return ride_model_finding(reader, NULL, "learner.gradient_booster: DART without weight_drop");
     } else if (name != NULL && name->kind == RIDE_VALUE_STRING) {
-        return ride_model_finding(reader, "gbtree and dart are",
+        return ride_model_finding(reader, "gbtree, dart and gblinear are",
                                   "learner.gradient_booster.name: `%.*s` is not supported",
                                   (int)(name->count < 60 ? name->count : 60), name->u.text);
     }
@@ -267,6 +292,7 @@ ride_status ride_xgboost_read(ride_model_reader *reader, const ride_value *docum
     const ride_value *param = ride_value_get(learner, "learner_model_param"), *trees, *weights;
     const objective *kind;
     const char *place = NULL;
+    const ride_value *booster = ride_value_get(learner, "gradient_booster");
     snprintf(model->format, sizeof model->format, "xgboost");
     model->input_number = model->sum_number = RIDE_FOREST_F32;
     read_version(reader, document);
@@ -274,8 +300,11 @@ ride_status ride_xgboost_read(ride_model_reader *reader, const ride_value *docum
     /* What depends on a part that is wrong is not looked at; the rest is, so that one run tells all. */
     if (read_objective(reader, learner, &kind) == RIDE_OK && param != NULL) read_outputs(reader, param, kind);
     ride_status inputs = param != NULL ? read_inputs(reader, learner, param) : RIDE_E_MODEL;
-    if (find_trees(reader, learner, &trees, &weights, &place) == RIDE_OK && inputs == RIDE_OK &&
-        model->outputs_count != 0) {
+    if (ride_value_is(ride_value_get(booster, "name"), "gblinear")) {
+        if (inputs == RIDE_OK && model->outputs_count != 0)
+            ride_xgboost_read_linear(reader, ride_value_get(booster, "model"));
+    } else if (find_trees(reader, learner, &trees, &weights, &place) == RIDE_OK && inputs == RIDE_OK &&
+               model->outputs_count != 0) {
         const ride_value *categories = ride_value_get(trees, "cats");
         if (ride_xgboost_read_trees(reader, trees, weights, place) == RIDE_OK)
             choose_trees(reader, learner, trees, place);

@@ -17,7 +17,8 @@ typedef struct totals {
 ride_status ride_forest_link_check(const char *what, uint32_t link, uint32_t number, double scale, ride_error *err) {
     if (link < RIDE_FOREST_LINK_NONE || link >= RIDE_FOREST_LINKS)
         return ride_fail(err, RIDE_E_CORRUPT, "%s: link %u", what, link);
-    const bool of_doubles = (link >= RIDE_FOREST_LINK_LOGISTIC && link <= RIDE_FOREST_LINK_ISOLATION);
+    const bool of_doubles =
+        link >= RIDE_FOREST_LINK_LOGISTIC && link <= RIDE_FOREST_LINK_ISOLATION && link != RIDE_FOREST_LINK_EXP;
     if (of_doubles && number != RIDE_FOREST_F64)
         return ride_fail(err, RIDE_E_CORRUPT, "%s: link %u of floats", what, link);
     const bool has_scale = link == RIDE_FOREST_LINK_LOGISTIC || link == RIDE_FOREST_LINK_ISOLATION;

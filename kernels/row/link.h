@@ -127,7 +127,7 @@ RIDE_HD static inline void ride_link_apply(double *values, const ride_link *l) {
             break;
         case RIDE_FOREST_LINK_LOGISTIC: values[i] = ride_logistic_f64(x, l->scale); break;
         case RIDE_FOREST_LINK_LOGISTIC_FOLDED: values[i] = (double)ride_logistic_folded_f32((float)x); break;
-        case RIDE_FOREST_LINK_EXP: values[i] = ride_exp_row(x); break;
+        case RIDE_FOREST_LINK_EXP: values[i] = is_float ? (double)ride_exp_f32((float)x) : ride_exp_row(x); break;
         case RIDE_FOREST_LINK_SIGNED_SQUARE: values[i] = x < 0.0 ? -(x * x) : x * x; break;
         case RIDE_FOREST_LINK_SOFTPLUS: values[i] = ride_softplus_f64(x); break;
         case RIDE_FOREST_LINK_ISOLATION: values[i] = ride_pow_row(2.0, -x / l->scale); break;

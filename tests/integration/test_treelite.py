@@ -49,7 +49,7 @@ def refusals(folder):
         (checkpoint(num_tree=2), "num_tree: 2"), (checkpoint(num_tree=10**12), "num_tree"), (checkpoint(num_feature=0), "num_feature: 0"),
         (checkpoint(num_feature=2**31 - 1), "num_feature"), (checkpoint(num_target=2), "num_target: 2"), (checkpoint(num_class=[0]), "num_class: 0"),
         (checkpoint(num_class=[3]), "base_scores: 1 for 3"), (checkpoint(postprocessor="hinge"), "`hinge` is not supported"),
-        (checkpoint(postprocessor="exponential"), "not supported for floats"), (checkpoint(postprocessor="sigmoid", sigmoid_alpha=2.0), "with its factor"),
+        (checkpoint(postprocessor="signed_square"), "not supported for floats"), (checkpoint(postprocessor="sigmoid", sigmoid_alpha=2.0), "with its factor"),
         (checkpoint(types=(3, 3), postprocessor="sigmoid", sigmoid_alpha=-1.0), "sigmoid_alpha or ratio_c: -1"),
         (checkpoint(base_scores=[float("nan")]), "base_scores: nan"), (checkpoint(optional=1), "later treelite"), (checkpoint(target_id=[1]), "target_id or class_id"),
         (checkpoint(class_id=[-2]), "target_id or class_id"), (checkpoint(average_tree_output=1, base_scores=[1.0]), "average with base scores"),

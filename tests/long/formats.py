@@ -298,8 +298,11 @@ def treelite_any(r, chance, seed):
 def xgboost_any(r, chance, seed):
     import xgboost
     x, truth, rows = table(r, chance)
-    objective = r.choice(["binary:logistic", "binary:logitraw", "reg:squarederror", "reg:logistic", "multi:softprob"])
-    y = {"multi:softprob": np.digitize(truth, [0.4, 1.3]), "reg:squarederror": truth}.get(objective, (truth > 1).astype(int))
+    objective = r.choice(["binary:logistic", "binary:logistic", "binary:logitraw", "reg:squarederror", "reg:logistic", "multi:softprob", "count:poisson", "reg:gamma", "reg:tweedie",
+                          "reg:absoluteerror", "survival:cox"])
+    y = {"multi:softprob": np.digitize(truth, [0.4, 1.3]), "reg:squarederror": truth, "reg:absoluteerror": truth}.get(objective, (truth > 1).astype(int))
+    if objective in ("count:poisson", "reg:gamma", "reg:tweedie", "survival:cox"):
+        y = np.abs(truth) + 0.1
     p = {"objective": objective, "max_depth": r.choice([0, 1, 4, 8]), "nthread": 1, "seed": seed, "tree_method": r.choice(["hist", "exact", "approx"]), "booster": r.choice(["gbtree", "dart"]),
          "num_parallel_tree": r.choice([1, 1, 3]), "subsample": 0.8, "rate_drop": 0.3, "max_leaves": r.choice([0, 20]), "grow_policy": r.choice(["depthwise", "lossguide"])}
     if p["max_depth"] == 0:
@@ -309,6 +312,8 @@ def xgboost_any(r, chance, seed):
     p |= {"num_class": 3} if objective == "multi:softprob" else {}
     if r.random() < 0.4:
         p["base_score"] = r.choice([0.2, 0.5, 0.9])
+    if r.random() < 0.1:
+        p = {"objective": objective, "booster": "gblinear", "updater": "coord_descent", "nthread": 1, "seed": seed, "tree_method": "exact"} | {k: p[k] for k in ("num_class",) if k in p}
     category = p["tree_method"] != "exact" and r.random() < 0.5
     names = ["amount", "age", "gap", "kind"]
     make = lambda values, label=None: xgboost.DMatrix(values, label, feature_types=["float"] * 3 + ["c" if category else "float"], enable_categorical=True, feature_names=names)  # noqa: E731
@@ -317,8 +322,10 @@ def xgboost_any(r, chance, seed):
         rows[:, 3] = np.nan_to_num(np.trunc(np.abs(rows[:, 3]) % 50))
     trained = xgboost.train(p, make(x, y), r.choice([1, 7, 20]))
     content = bytes(trained.save_raw("ubj" if r.random() < 0.5 else "json"))
+    if p["booster"] == "gblinear":
+        rows = np.clip(rows, -50, 50)
     raw, answers = (trained.predict(make(rows), output_margin=m, training=False).reshape(ROWS, -1) for m in (True, False))
-    return Case(content, rows, answers, raw)
+    return Case(content, rows, answers, raw, network=p["booster"] == "gblinear")
 
 
 # ---- all ----

@@ -1,4 +1,5 @@
-/* Models of ONNX and treelite: what ONNX Runtime and treelite's own predictor said (tests/golden/onnx/make_onnx.py, tests/golden/treelite/make_treelite.py). */
+/* Models of ONNX, treelite and XGBoost's other objectives: what ONNX Runtime, treelite's own predictor and XGBoost said (tests/golden/onnx/make_onnx.py,
+ * tests/golden/treelite/make_treelite.py, tests/golden/xgboost/make_xgboost.py). */
 #include "models/score.h"
 #include "tests/support/slurp.h"
 
@@ -60,6 +61,22 @@ static const golden of_treelite[] = {
     {"lightgbm_counts", 1, EXACT, TWO_ULPS_F64},
     {"xgboost", 1, EXACT, TWO_ULPS_F32},
     {"xgboost3", 3, EXACT, TWO_ULPS_F32},
+};
+
+static const golden of_xgboost[] = {
+    {"poisson", 1, EXACT, TWO_ULPS_F32},
+    {"gamma", 1, EXACT, TWO_ULPS_F32},
+    {"tweedie", 1, EXACT, TWO_ULPS_F32},
+    {"cox", 1, EXACT, TWO_ULPS_F32},
+    {"aft", 1, EXACT, TWO_ULPS_F32},
+    {"rank", 1, EXACT, 0},
+    {"absolute", 1, EXACT, 0},
+    {"huber", 1, EXACT, 0},
+    {"logs", 1, EXACT, 0},
+    {"quantile2", 2, EXACT, 0},
+    {"softmax3", 3, EXACT, TWO_ULPS_F32},
+    {"linear", 1, NETWORK, OF_A_NETWORK},
+    {"linear3", 3, NETWORK, OF_A_NETWORK},
 };
 
 static char *slurp_golden(const char *folder, const char *tag, const char *ending, size_t *bytes) {
@@ -136,4 +153,35 @@ Test(formats, onnx_has_the_margins_of_onnx_runtime) {
 Test(formats, treelite_has_the_margins_of_its_predictor) {
     for (size_t i = 0; i < sizeof of_treelite / sizeof *of_treelite; i++)
         check_golden("treelite", "checkpoint", &of_treelite[i]);
+}
+
+Test(formats, xgboost_has_the_margins_of_every_objective) {
+    for (size_t i = 0; i < sizeof of_xgboost / sizeof *of_xgboost; i++) check_golden("xgboost", "json", &of_xgboost[i]);
+}
+
+/* The first `what` replaced. */
+static void refuse(const char *tag, const char *what, const char *by, const char *message) {
+    size_t bytes;
+    char *text = slurp_golden("xgboost", tag, "json", &bytes), *at = strstr(text, what);
+    ride_diagnostics findings;
+    ride_model *model = NULL;
+    cr_assert_not_null(at, "%s", what);
+    char *bad = malloc(bytes + strlen(by) + 1);
+    cr_assert_not_null(bad);
+    sprintf(bad, "%.*s%s%s", (int)(at - text), text, by, at + strlen(what));
+    ride_diagnostics_init(&findings);
+    cr_assert_eq(ride_model_parse(tag, bad, strlen(bad), NULL, &model, &findings), RIDE_E_MODEL, "%s", by);
+    cr_assert_not_null(strstr(findings.items[0].message, message), "%s: %s", by, findings.items[0].message);
+    ride_diagnostics_free(&findings);
+    free(bad);
+    free(text);
+}
+
+Test(formats, what_is_wrong_with_a_linear_model_or_a_mean_is_named) {
+    refuse("linear", "\"weights\":[", "\"weights\":[1,", "6 entries for 4 inputs and 1 outputs");
+    refuse("linear", "\"weights\":[", "\"weights\":[\"x\",", "entries");
+    refuse("linear", "\"weights\"", "\"height\"", "0 entries");
+    refuse("linear", "\"num_feature\":\"4\"", "\"num_feature\":\"0\"", "0 inputs");
+    refuse("cox", "\"base_score\":\"[", "\"base_score\":\"[-", "is not above 0");
+    refuse("rank", "rank:ndcg", "rank:beauty", "`rank:beauty` is not supported");
 }
