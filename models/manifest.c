@@ -160,6 +160,21 @@ static void name_inputs(manifest *m, const ride_yaml_node *node, ride_model *mod
     model->has_names = true;
 }
 
+/* A member's file with findings of its own, since a parser looks at whether there were any; then they join the others. */
+static ride_status load_file(manifest *m, const char *path, const ride_model_options *options, ride_model **out) {
+    ride_diagnostics *own = malloc(sizeof *own);
+    if (own == NULL) return RIDE_E_MEMORY;
+    ride_diagnostics_init(own);
+    const ride_status st = ride_model_load(path, options, out, own);
+    for (uint32_t i = 0; i < own->count; i++) {
+        const ride_diagnostic *f = &own->items[i];
+        ride_diagnose(m->reader.findings, f->status, f->file, f->line, f->column, f->advice, "%s", f->message);
+    }
+    ride_diagnostics_free(own);
+    free(own);
+    return st;
+}
+
 static void load_model(manifest *m, const ride_yaml_node *node, ride_model_member *out) {
     const char *path = NULL;
     ride_model_options options = *m->options;
@@ -174,7 +189,7 @@ static void load_model(manifest *m, const ride_yaml_node *node, ride_model_membe
         out->name = ride_arena_text(m->ensemble->arena, from, dot != NULL ? (size_t)(dot - from) : strlen(from));
     }
     options.bytes_max = m->bytes_left > 0 ? m->bytes_left : 1; /* 0 would be the default */
-    const ride_status st = ride_model_load(full, &options, &out->model, m->reader.findings);
+    const ride_status st = load_file(m, full, &options, &out->model);
     free(full);
     told(m, st);
     if (out->model != NULL) m->bytes_left -= out->model->file_bytes < m->bytes_left ? out->model->file_bytes : 0;
