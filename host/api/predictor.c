@@ -98,7 +98,7 @@ static ride_result load(ride_context *context, const char *path, const void *dat
     ride_result result = RIDE_RESULT_OK;
     if (findings == NULL || p == NULL) result = api_fail(context, RIDE_RESULT_MEMORY, "no memory for a model");
     if (findings != NULL) ride_diagnostics_init(findings);
-    if (result == RIDE_RESULT_OK) {
+    if (findings != NULL && p != NULL) {
         ride_status st = path != NULL ? ride_ensemble_load(path, &options, &model, findings)
                                       : ride_ensemble_parse(name, data, bytes, &options, &model, findings);
         if (st == RIDE_OK) st = make(p, model, findings, &err);
