@@ -121,6 +121,37 @@ def ensembles(folder):
     return 60
 
 
+# ---- chains ----
+
+def chains(folder):
+    """Names from inputs of one column, and steps that are exact."""
+    joined = model([node("Concat", ["b", "a"], ["X"], axis=1), node("TreeEnsembleRegressor", ["X"], ["Y"], domain=ML, **STUMP)], [("a", FLOAT, 1), ("b", FLOAT, 1)], Y)
+    rows = [[0.0, 1.0], [1.0, 0.0]]
+    assert (scored(folder, joined, rows, names=["a", "b"]) == [[-2.5], [1.0]]).all()
+    assert (scored(folder, joined, rows, names=["b", "a"]) == [[1.0], [-2.5]]).all()
+    x = [("X", FLOAT, 2)]
+    steps = model([node("Imputer", ["X"], ["1"], domain=ML, imputed_value_floats=[0.5, -1.0], replaced_value_float=float("nan")),
+                   node("Scaler", ["1"], ["2"], domain=ML, offset=[1.0, 2.0], scale=[2.0, 0.5]), node("Sub", ["two", "2"], ["3"]), node("Div", ["3", "two"], ["4"]),
+                   node("Gather", ["4", "last"], ["5"], axis=1), node("Gemm", ["5", "W", "B"], ["6"], transB=1, alpha=2.0), node("Relu", ["6"], ["7"]),
+                   node("MatMul", ["7", "V"], ["8"]), node("Add", ["8", "C"], ["9"]), node("Reshape", ["9", "form"], ["Y"])], x, Y,
+                  constants={"two": Tensor([2.0]), "last": Tensor([1, 0], INT64), "W": Tensor([1.0, 0.5, -1.0, 2.0, 0.25, 0.0], shape=[3, 2]), "B": Tensor([1.0, 0.0, -4.0]),
+                             "V": Tensor([1.0, -0.5, 3.0], shape=[3, 1]), "C": Tensor([0.125]), "form": Tensor([-1, 1], INT64)})
+
+    def literally(a, b):
+        a, b = (0.5 if np.isnan(a) else a, -1.0 if np.isnan(b) else b)
+        a, b = ((2.0 - (a - 1.0) * 2.0) / 2.0, (2.0 - (b - 2.0) * 0.5) / 2.0)
+        hidden = [max(0.0, 2.0 * (w[0] * b + w[1] * a) + c) for w, c in (((1.0, 0.5), 1.0), ((-1.0, 2.0), 0.0), ((0.25, 0.0), -4.0))]
+        return hidden[0] - 0.5 * hidden[1] + 3.0 * hidden[2] + 0.125
+
+    rows = [[1.0, 2.0], [-3.0, 0.5], [float("nan"), 8.0], [0.25, float("nan")], [-8.0, -16.0]]  # all of it is exact in floats
+    assert (scored(folder, steps, rows)[:, 0] == [literally(*row) for row in rows]).all()
+    names = model([node("LinearClassifier", ["X"], ["L", "P"], domain=ML, coefficients=[-1.0, 2.0, 1.0, -2.0], intercepts=[-0.5, 0.5], classlabels_ints=[0, 1], post_transform="LOGISTIC"),
+                   node("Normalizer", ["P"], ["N"], domain=ML, norm="L1"), node("ZipMap", ["N"], ["Y"], domain=ML, classlabels_int64s=[0, 1])], x, [("L", INT64, 0), ("Y", FLOAT, "map")])
+    assert (scored(folder, names, [[1.0, 0.25]]) == [[1.0]]).all()
+    assert abs(scored(folder, names, [[1.0, 0.25]], raw=False)[0, 0] - 1 / (1 + np.exp(-1.0))) < 1e-7
+    return 4
+
+
 # ---- refusals ----
 
 STUMP = {"n_targets": 1, "nodes_treeids": [0, 0, 0], "nodes_nodeids": [0, 1, 2], "nodes_featureids": [0, 0, 0], "nodes_modes": ["BRANCH_LEQ", "LEAF", "LEAF"],
@@ -253,6 +284,7 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         print(f"{ensembles(folder)} random ensembles: the margins of the lists taken literally, to the bit")
+        print(f"{chains(folder)} chains of steps")
         print(f"{refusals(folder)} files refused by name")
         print(f"{shared(folder)} cases of the onnx project" if CASES.exists() else f"the onnx project's cases are not here: no {CASES}")
     return 0
