@@ -168,6 +168,13 @@ int main(int count, char **words) {
     check(&b);
     printf("%u trees, %u nodes, depth %u, %u inputs, %u outputs; made in %.1f ms\n", h->trees_count, h->nodes_count,
            h->depth_max, h->inputs_count, h->outputs_count, create_ms);
+    ride_cpu_forest_report report;
+    ride_cpu_forest_force(b.engine, RIDE_CPU_WAY_CHOSEN);
+    ride_cpu_forest_describe(b.engine, &report);
+    printf("%.1f MiB; %s; estimated", (double)report.bytes / (1 << 20), report.why);
+    for (int i = 0; i < RIDE_CPU_FOREST_TOLD; i++)
+        printf(" %u: %s %.0f ns/row%s", report.sizes[i].rows_count, ride_cpu_way_name(report.sizes[i].way),
+               report.sizes[i].ns_per_row, i + 1 < RIDE_CPU_FOREST_TOLD ? "," : "\n");
     static const uint32_t batches[] = {1, 2, 4, 8, 16, 32, 64, 128, 200, 256, 512, 1024, 65536};
     for (size_t i = 0; i < sizeof batches / sizeof *batches; i++)
         if (only != 0 ? batches[i] == only : batches[i] <= b.rows_count) measure(&b, batches[i], repeats);

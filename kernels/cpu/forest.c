@@ -38,11 +38,14 @@ static ride_status forms_make(ride_cpu_forest *f, ride_cpu_isa isa, ride_error *
     ride_forest folded = f->forest;
     if (folded.header->input_number == RIDE_FOREST_F64) {
         RIDE_TRY(forest_fold_create(&f->forest, &f->fold, &nodes, err));
-        if (f->fold == NULL) return RIDE_OK;
+        if (f->fold == NULL) {
+            f->why = "an input's tests do not go together as floats";
+            return RIDE_OK;
+        }
         folded.nodes = nodes;
     }
     ride_status st = forest_lanes_create(&folded, f->inputs, f->inputs_count, &f->lanes, err);
-    if (st == RIDE_OK) st = ride_planes_create(&folded, f->inputs, f->inputs_count, isa, &f->planes, err);
+    if (st == RIDE_OK) st = ride_planes_create(&folded, f->inputs, f->inputs_count, isa, &f->planes, &f->why, err);
     free(nodes);
     return st;
 }
@@ -62,6 +65,7 @@ ride_status ride_cpu_forest_create(const ride_forest *forest, ride_cpu_isa isa, 
         ride_cpu_forest_destroy(f);
         return st;
     }
+    forest_time(f);
     *out = f;
     return RIDE_OK;
 }
@@ -127,19 +131,19 @@ void ride_cpu_forest_force(ride_cpu_forest *f, ride_cpu_way way) {
     f->forced = way;
 }
 
-static uint64_t cost_of(const ride_cpu_forest *f, ride_cpu_way way, uint32_t rows_count) {
-    if (way == RIDE_CPU_WAY_WALK)
-        return (uint64_t)f->steps * rows_count * (f->lanes != NULL ? 3 : rows_count < 8 ? 12 : 6);
-    return ride_planes_cost(f->planes, planes_way(way), rows_count);
+double forest_count(const ride_cpu_forest *f, ride_cpu_way way, uint32_t rows_count) {
+    if (way != RIDE_CPU_WAY_WALK) return (double)ride_planes_cost(f->planes, planes_way(way), rows_count);
+    const double step = f->lanes == NULL ? (rows_count < 8 ? 12 : 6) : rows_count < 8 ? 7 : 4;
+    return step * f->steps * rows_count;
 }
 
 ride_cpu_way ride_cpu_forest_way(const ride_cpu_forest *f, uint32_t rows_count) {
     if (f->forced != RIDE_CPU_WAY_CHOSEN) return f->forced;
     ride_cpu_way best = RIDE_CPU_WAY_WALK;
-    uint64_t least = cost_of(f, best, rows_count);
-    for (ride_cpu_way way = RIDE_CPU_WAY_ROW; way < RIDE_CPU_WAYS; way++) {
+    double least = 1e300;
+    for (ride_cpu_way way = RIDE_CPU_WAY_WALK; way < RIDE_CPU_WAYS; way++) {
         if (!ride_cpu_forest_has(f, way)) continue;
-        const uint64_t cost = cost_of(f, way, rows_count);
+        const double cost = forest_estimate_ns(f, way, rows_count);
         if (cost < least) best = way, least = cost;
     }
     return best;

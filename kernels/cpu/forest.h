@@ -42,6 +42,19 @@ ride_cpu_way ride_cpu_forest_way(const ride_cpu_forest *forest, uint32_t rows_co
 /* From now on this way only, which the forest must have; for tests and measurements, before other threads score. */
 void ride_cpu_forest_force(ride_cpu_forest *forest, ride_cpu_way way);
 
+/* For reports: which ways are chosen, why, and what it takes: estimates from a measurement of about a millisecond at create. */
+enum { RIDE_CPU_FOREST_TOLD = 4 };
+typedef struct ride_cpu_forest_report {
+    size_t bytes; /* of memory, the bundle's image left out */
+    char why[160];
+    struct {
+        uint32_t rows_count; /* of a call */
+        ride_cpu_way way;
+        double ns_per_row;
+    } sizes[RIDE_CPU_FOREST_TOLD];
+} ride_cpu_forest_report;
+void ride_cpu_forest_describe(const ride_cpu_forest *forest, ride_cpu_forest_report *out);
+
 /* The inputs that are tested at all, ascending: the columns of x. Returns how many. */
 uint32_t ride_cpu_forest_inputs(const ride_cpu_forest *forest, const uint32_t **inputs);
 

@@ -6,18 +6,29 @@
 #include "kernels/cpu/forest_lanes.h"
 #include "kernels/cpu/planes.h"
 
+enum { FOREST_SIZES = 3 }; /* numbers of rows that are timed */
+
 struct ride_cpu_forest {
     ride_forest forest;
     ride_cpu_isa isa;
-    forest_fold *fold;   /* of a forest whose inputs are doubles, where it can be folded */
-    forest_lanes *lanes; /* NULL: walked as it is (forest_walk.c) */
-    ride_planes *planes; /* NULL: walked */
-    uint32_t steps;      /* levels of all trees */
-    ride_cpu_way forced; /* CHOSEN: none */
-    bool plain;          /* no tree has tests but x < threshold, and the leaves are added to the base margin */
+    forest_fold *fold;                                /* of a forest whose inputs are doubles, where it can be folded */
+    forest_lanes *lanes;                              /* NULL: walked as it is (forest_walk.c) */
+    ride_planes *planes;                              /* NULL: walked */
+    uint32_t steps;                                   /* levels of all trees */
+    const char *why;                                  /* there are no planes; static text */
+    double ns_per_count[RIDE_CPU_WAYS][FOREST_SIZES]; /* forest_time.c */
+    ride_cpu_way forced;                              /* CHOSEN: none */
+    bool plain; /* no tree has tests but x < threshold, and the leaves are added to the base margin */
     uint32_t inputs_count;
     uint32_t *inputs; /* tested ones, ascending */
 };
+
+/* Cycles of so many rows, by counting operations. */
+double forest_count(const ride_cpu_forest *forest, ride_cpu_way way, uint32_t rows_count);
+
+/* forest_time.c: measures; and what so many rows would take. */
+void forest_time(ride_cpu_forest *forest);
+double forest_estimate_ns(const ride_cpu_forest *forest, ride_cpu_way way, uint32_t rows_count);
 
 enum { FOREST_WALK_ROWS = 64 }; /* that are turned to rows at once */
 

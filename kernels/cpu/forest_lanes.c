@@ -266,7 +266,7 @@ static inline __attribute__((always_inline)) void trees_walk(const forest_lanes 
 
 static __attribute__((noinline)) void walk_plain(const forest_lanes *f, const float *x, uint32_t rows_count,
                                                  double *margins) {
-    if (rows_count < LANES / 2)
+    if (rows_count < LANES)
         for (uint32_t r = 0; r < rows_count; r++)
             trees_walk(f, x + (size_t)r * (f->inputs_count + 1), false, margins + (size_t)r * f->outputs_count);
     else
@@ -275,7 +275,7 @@ static __attribute__((noinline)) void walk_plain(const forest_lanes *f, const fl
 
 static __attribute__((noinline)) void walk_missing(const forest_lanes *f, const float *x, uint32_t rows_count,
                                                    double *margins) {
-    if (rows_count < LANES / 2)
+    if (rows_count < LANES)
         for (uint32_t r = 0; r < rows_count; r++)
             trees_walk(f, x + (size_t)r * (f->inputs_count + 1), true, margins + (size_t)r * f->outputs_count);
     else

@@ -21,14 +21,21 @@ NO_KERNEL(planes_wide_avx2)
 void planes_row_run(const ride_planes *p, const float *x, double *margins) { (void)p, (void)x, (void)margins; }
 #endif
 
+/* Conditions whose planes stay in the second cache: 768 KiB of them. */
+static bool fits(const ride_planes *p, uint32_t rows) {
+    return (uint64_t)p->planes_count * rows / 8 <= RIDE_PLANES_BYTES;
+}
+enum { PLANES_MOST = RIDE_PLANES_BYTES / (PLANES_SLIM_ROWS / 8) };
+
 static bool has_narrow(const ride_planes *p) { return p->isa >= RIDE_CPU_AVX512 && p->bits_most == 6; }
-static bool has_wide_avx512(const ride_planes *p) { return p->isa >= RIDE_CPU_AVX512_BYTES; }
-static bool has_wide_avx2(const ride_planes *p) { return p->isa == RIDE_CPU_AVX2; }
+static bool has_slim(const ride_planes *p) { return p->isa >= RIDE_CPU_AVX512_BYTES; }
+static bool has_wide_avx512(const ride_planes *p) { return has_slim(p) && fits(p, RIDE_PLANES_ROWS); }
+static bool has_wide_avx2(const ride_planes *p) { return p->isa == RIDE_CPU_AVX2 && fits(p, RIDE_PLANES_AVX2_ROWS); }
 
 bool ride_planes_has(const ride_planes *p, ride_planes_way way) {
     switch (way) {
     case RIDE_PLANES_WIDE: return has_wide_avx512(p) || has_wide_avx2(p);
-    case RIDE_PLANES_SLIM: return has_wide_avx512(p);
+    case RIDE_PLANES_SLIM: return has_slim(p);
     case RIDE_PLANES_ROW: return p->row != NULL;
     default: return has_narrow(p);
     }
@@ -38,22 +45,25 @@ bool ride_planes_has(const ride_planes *p, ride_planes_way way) {
 
 static bool is_float(double x) { return (double)(float)x == x; }
 
-static bool node_is_suited(const ride_forest *forest, const ride_forest_node *node) {
-    if (node->input & RIDE_NODE_LEAF) return forest->header->sum_number == RIDE_FOREST_F64 || is_float(node->u.leaf);
-    if (node->input & RIDE_NODE_SET) return node->u.set.words_count <= PLANES_SET_WORDS;
-    return (node->input & RIDE_NODE_ONLY_MISSING) || is_float(node->u.threshold);
+static const char *node_unsuited(const ride_forest *forest, const ride_forest_node *node) {
+    if (node->input & RIDE_NODE_LEAF)
+        return forest->header->sum_number == RIDE_FOREST_F64 || is_float(node->u.leaf) ? NULL : "a leaf is no float";
+    if (node->input & RIDE_NODE_SET)
+        return node->u.set.words_count <= PLANES_SET_WORDS ? NULL : "a category set of more than 480 categories";
+    return (node->input & RIDE_NODE_ONLY_MISSING) || is_float(node->u.threshold) ? NULL : "a threshold is no float";
 }
 
-static bool is_suited(const ride_forest *forest) {
+/* What keeps a forest from planes; NULL = nothing. */
+static const char *unsuited(const ride_forest *forest) {
     const ride_forest_header *h = forest->header;
-    if (h->trees_count == 0 || h->aggregate != RIDE_FOREST_SUM) return false;
+    const char *why = NULL;
+    if (h->trees_count == 0 || h->aggregate != RIDE_FOREST_SUM) return "its leaves are not added";
     for (uint32_t o = 0; o < h->outputs_count; o++)
-        if (h->sum_number == RIDE_FOREST_F32 && !is_float(forest->base_margins[o])) return false;
+        if (h->sum_number == RIDE_FOREST_F32 && !is_float(forest->base_margins[o])) return "a base margin is no float";
     for (uint32_t t = 0; t < h->trees_count; t++)
-        if (forest->trees[t].nodes_count > 2 * RIDE_PLANES_LEAVES_MAX - 1) return false;
-    for (uint32_t i = 0; i < h->nodes_count; i++)
-        if (!node_is_suited(forest, &forest->nodes[i])) return false;
-    return true;
+        if (forest->trees[t].nodes_count > 2 * RIDE_PLANES_LEAVES_MAX - 1) return "a tree of more than 256 leaves";
+    for (uint32_t i = 0; i < h->nodes_count && why == NULL; i++) why = node_unsuited(forest, &forest->nodes[i]);
+    return why;
 }
 
 /* Whole leaves, whose sums of any trees fit: isolation forests. */
@@ -260,22 +270,21 @@ static ride_status finish(ride_planes *p, const ride_forest *forest, const uint3
     }
     if (st == RIDE_OK) st = planes_leaves_make(p, forest, order, places, err);
     if (st == RIDE_OK) st = planes_row_make(p, forest, order, plane_of, err);
-    if (st == RIDE_OK && has_wide_avx512(p)) planes_wide_prepare(p), planes_slim_prepare(p);
+    if (st == RIDE_OK && has_slim(p)) planes_wide_prepare(p), planes_slim_prepare(p);
     if (st == RIDE_OK && has_wide_avx2(p)) planes_wide_avx2_prepare(p);
     free(order);
     free(places);
     return st;
 }
 
-static bool is_usable(const ride_planes *p) {
-    return ride_planes_has(p, RIDE_PLANES_WIDE) || ride_planes_has(p, RIDE_PLANES_NARROW);
-}
+static bool is_usable(const ride_planes *p) { return has_wide_avx2(p) || has_slim(p) || has_narrow(p); }
 
 ride_status ride_planes_create(const ride_forest *forest, const uint32_t *inputs, uint32_t inputs_count,
-                               ride_cpu_isa isa, ride_planes **out, ride_error *err) {
+                               ride_cpu_isa isa, ride_planes **out, const char **why, ride_error *err) {
     const ride_forest_header *h = forest->header;
     *out = NULL;
-    if (isa < RIDE_CPU_AVX2 || !is_suited(forest)) return RIDE_OK;
+    *why = isa < RIDE_CPU_AVX2 ? "the machine has no AVX2" : unsuited(forest);
+    if (*why != NULL) return RIDE_OK;
     ride_planes *p = calloc(1, sizeof *p);
     uint32_t *plane_of = calloc((size_t)h->nodes_count + 1, sizeof *plane_of);
     uint32_t *x_of = calloc((size_t)h->inputs_count + 1, sizeof *x_of);
@@ -290,12 +299,16 @@ ride_status ride_planes_create(const ride_forest *forest, const uint32_t *inputs
         p->base_last = (h->flags & RIDE_FOREST_BASE_LAST) != 0;
         st = conditions_make(p, forest, x_of, plane_of, err);
     }
-    const bool fits = st == RIDE_OK && p->planes_count <= RIDE_PLANES_MAX;
+    const bool fits = st == RIDE_OK && p->planes_count <= PLANES_MOST;
     if (fits) st = finish(p, forest, plane_of, err);
     free(plane_of);
     free(x_of);
-    if (st == RIDE_OK && fits && is_usable(p)) *out = p;
-    else ride_planes_destroy(p);
+    if (st == RIDE_OK && fits && is_usable(p)) {
+        *out = p;
+        return RIDE_OK;
+    }
+    *why = fits ? "the machine has no variant for its trees" : "more conditions than fit the second cache";
+    ride_planes_destroy(p);
     return st;
 }
 
@@ -321,6 +334,7 @@ size_t ride_planes_scratch_bytes(const ride_planes *p) {
     size_t most = p->inputs_count * sizeof(float);
     const size_t narrow = has_narrow(p) ? planes_narrow_scratch_bytes(p) : 0;
     const size_t wide = has_wide_avx512(p) ? planes_wide_scratch_bytes(p)
+                        : has_slim(p)      ? planes_slim_scratch_bytes(p)
                         : has_wide_avx2(p) ? planes_wide_avx2_scratch_bytes(p)
                                            : 0;
     if (narrow > most) most = narrow;
@@ -350,7 +364,7 @@ static uint64_t leaf_cost(const ride_planes *p) { return (p->sum == PLANES_F64 ?
 uint64_t ride_planes_cost(const ride_planes *p, ride_planes_way way, uint32_t rows_count) {
     const uint64_t columns = p->columns_count + p->codes_count, planes = p->planes_count, trees = p->trees_count,
                    tree_planes = (uint64_t)p->tree_costs;
-    if (way == RIDE_PLANES_ROW) return rows_count * (columns * 8 + planes / 64 + trees * 12);
+    if (way == RIDE_PLANES_ROW) return rows_count * (columns * 8 + p->sets_count + p->row->count);
     if (way == RIDE_PLANES_NARROW) {
         const uint64_t blocks = (rows_count + RIDE_PLANES_NARROW_ROWS - 1) / RIDE_PLANES_NARROW_ROWS;
         return blocks * (planes * 6 + tree_planes * 3 + trees * (uint64_t)(p->sum == PLANES_F64 ? 80 : 40));
@@ -359,7 +373,10 @@ uint64_t ride_planes_cost(const ride_planes *p, ride_planes_way way, uint32_t ro
         const uint64_t blocks = (rows_count + PLANES_SLIM_ROWS - 1) / PLANES_SLIM_ROWS;
         return blocks * (columns * 250 + planes * 3 / 2 + tree_planes + trees * (20 + 20 * leaf_cost(p)));
     }
-    if (has_wide_avx512(p)) return columns * 1000 + planes * 3 + tree_planes * 2 + trees * (40 + 70 * leaf_cost(p));
+    if (has_wide_avx512(p)) {
+        const uint64_t groups = (rows_count + 63) / 64;
+        return columns * (300 + 90 * groups) + planes * 5 / 2 + tree_planes * 9 / 5 + trees * (30 + 50 * leaf_cost(p));
+    }
     /* Ranks and sums are made for the groups of 32 rows that there are, the rest for whole blocks. The more planes, the farther away they lie. */
     const uint64_t blocks = (rows_count + RIDE_PLANES_AVX2_ROWS - 1) / RIDE_PLANES_AVX2_ROWS;
     const uint64_t block = columns * 150 + planes * 2 + tree_planes * (130 + planes / 64) / 100 + trees * 25;

@@ -22,10 +22,10 @@
 
 enum {
     RIDE_PLANES_LEAVES_MAX = 256,
-    RIDE_PLANES_ROWS = 512,       /* of a call, and of a wide block with AVX-512 */
-    RIDE_PLANES_AVX2_ROWS = 256,  /* of a wide block with AVX2 */
-    RIDE_PLANES_NARROW_ROWS = 64, /* of a narrow one */
-    RIDE_PLANES_MAX = 12288,      /* conditions: 768 KiB in a block of 512, so that they stay in the second cache */
+    RIDE_PLANES_ROWS = 512,        /* of a call, and of a wide block with AVX-512 */
+    RIDE_PLANES_AVX2_ROWS = 256,   /* of a wide block with AVX2 */
+    RIDE_PLANES_NARROW_ROWS = 64,  /* of a narrow one */
+    RIDE_PLANES_BYTES = 768 << 10, /* of a block's planes at most, so that they stay in the second cache */
 };
 
 typedef enum ride_planes_way {
@@ -38,10 +38,10 @@ typedef enum ride_planes_way {
 
 typedef struct ride_planes ride_planes; /* immutable after create: any number of threads */
 
-/* inputs: the tested ones, ascending: the columns of x. *out NULL with RIDE_OK: the forest is not of that kind, or the machine (isa) has no variant. Nothing
+/* inputs: the tested ones, ascending: the columns of x. *out NULL with RIDE_OK: the forest is not of that kind, or the machine (isa) has no variant; *why says it, static text. Nothing
  * is kept. The caller owns *out. */
 ride_status ride_planes_create(const ride_forest *forest, const uint32_t *inputs, uint32_t inputs_count,
-                               ride_cpu_isa isa, ride_planes **out, ride_error *err);
+                               ride_cpu_isa isa, ride_planes **out, const char **why, ride_error *err);
 void ride_planes_destroy(ride_planes *planes); /* NULL is fine */
 
 /* Bytes of scratch that one thread needs, 64-byte aligned. */

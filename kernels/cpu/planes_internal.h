@@ -100,6 +100,7 @@ enum { PLANES_ROW_RANKS = 16 + 256 };
 typedef struct planes_row {
     uint32_t codes_count, extras_count;
     size_t bytes;   /* of trees */
+    uint32_t count; /* cycles of all trees */
     uint8_t *kinds; /* of each tree */
     uint8_t *trees; /* one after the other, as their kinds say; 64-byte aligned */
     float *ranks;   /* of each column PLANES_ROW_RANKS: the last of each sixteen of its thresholds, then all */
@@ -164,6 +165,7 @@ planes_kernel planes_narrow, planes_wide_avx2, planes_wide, planes_slim;
 size_t planes_narrow_scratch_bytes(const ride_planes *p);
 size_t planes_wide_avx2_scratch_bytes(const ride_planes *p);
 size_t planes_wide_scratch_bytes(const ride_planes *p);
+size_t planes_slim_scratch_bytes(const ride_planes *p);
 void planes_wide_avx2_prepare(ride_planes *p);
 void planes_wide_prepare(ride_planes *p);
 void planes_slim_prepare(ride_planes *p);

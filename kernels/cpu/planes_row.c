@@ -164,6 +164,7 @@ ride_status planes_row_make(ride_planes *p, const ride_forest *forest, const uin
         for (uint32_t t = 0; row->kinds != NULL && t < p->trees_count; t++) {
             row->kinds[t] = (uint8_t)kind_of(&forest->trees[order[t]]);
             row->bytes += planes_row_tree_bytes(p->sum, row->kinds[t]);
+            row->count += row->kinds[t] == PLANES_ROW_HEAP ? 11 : row->kinds[t] == PLANES_ROW_SMALL ? 6 : 14;
         }
         row->trees = aligned_alloc(64, (row->bytes + 64) / 64 * 64);
         row->ranks = aligned_alloc(64, ((size_t)p->columns_count + 1) * PLANES_ROW_RANKS * sizeof *row->ranks);

@@ -457,3 +457,24 @@ Test(cpu_forest, few_rows_are_not_scored_by_wide_planes_and_many_are) {
     ride_cpu_forest_destroy(f);
     free(w);
 }
+
+Test(cpu_forest, a_report_says_the_way_of_each_size_and_why) {
+    wood *w = plant(11, 0);
+    ride_cpu_forest *f = NULL;
+    ride_cpu_forest_report report;
+    ride_error err;
+    cr_assert_eq(ride_cpu_forest_create(&w->forest, ride_cpu_isa_best(), &f, &err), RIDE_OK);
+    ride_cpu_forest_describe(f, &report);
+    for (uint32_t i = 0; i < RIDE_CPU_FOREST_TOLD; i++) {
+        cr_assert_eq(report.sizes[i].way, ride_cpu_forest_way(f, report.sizes[i].rows_count));
+        cr_assert(report.sizes[i].ns_per_row > 0);
+    }
+    cr_assert(report.bytes > 0);
+    ride_cpu_forest_destroy(f);
+    cr_assert_eq(ride_cpu_forest_create(&w->forest, RIDE_CPU_PORTABLE, &f, &err), RIDE_OK);
+    ride_cpu_forest_describe(f, &report);
+    cr_assert_str_eq(report.why, "no planes: the machine has no AVX2");
+    cr_assert_eq(report.sizes[3].way, RIDE_CPU_WAY_WALK);
+    ride_cpu_forest_destroy(f);
+    free(w);
+}
