@@ -238,8 +238,10 @@ static uint64_t count_nodes(const ride_value *node) {
     return 1 + count_nodes(ride_value_get(node, "left")) + count_nodes(ride_value_get(node, "right"));
 }
 
+/* A leaf's values: a number, or a list of them. */
 static uint32_t values_of(const ride_value *value) {
-    return value != NULL && value->kind == RIDE_VALUE_ARRAY ? value->count : 1;
+    double number;
+    return ride_value_double(value, &number) ? 1 : ride_value_length(value);
 }
 
 /* Nodes are numbered as they are met; a document's depth bounds the recursion. nodes: of output 0, the others `count` further on. */
@@ -265,8 +267,8 @@ static ride_status read_node(json_reading *r, const ride_value *value, ride_mode
     for (uint32_t k = 0; k < r->c.dimension; k++) {
         ride_model_node *to = &nodes[k * count + at];
         *to = (ride_model_node){.input = RIDE_NODE_LEAF, .cover = weight};
-        if (!(leaf != NULL && leaf->kind == RIDE_VALUE_ARRAY ? ride_value_double_at(leaf, k, &to->value)
-                                                             : ride_value_double(leaf, &to->value)) ||
+        if (!(ride_value_length(leaf) > 0 ? ride_value_double_at(leaf, k, &to->value)
+                                          : ride_value_double(leaf, &to->value)) ||
             !isfinite(to->value) || !isfinite(weight) || weight < 0.0)
             return ride_model_finding(r->c.reader, NULL, "%s: a leaf without a finite value", r->place);
     }

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { NUMBERS_MIN = 4 }; /* of a list of numbers: shorter ones gain nothing */
+
 static bool text_is(const char *text, size_t bytes, const char *word) {
     return bytes == strlen(word) && memcmp(text, word, bytes) == 0;
 }
@@ -20,7 +22,10 @@ const ride_value *ride_value_get(const ride_value *object, const char *key) {
 }
 
 uint32_t ride_value_length(const ride_value *array) {
-    return array != NULL && (array->kind == RIDE_VALUE_ARRAY || array->kind == RIDE_VALUE_PACKED) ? array->count : 0;
+    return array != NULL && (array->kind == RIDE_VALUE_ARRAY || array->kind == RIDE_VALUE_PACKED ||
+                             array->kind == RIDE_VALUE_NUMBERS)
+               ? array->count
+               : 0;
 }
 
 const ride_value *ride_value_at(const ride_value *array, uint32_t i) {
@@ -112,25 +117,34 @@ static ride_value unpack(const ride_value *array, uint32_t i) {
     return value;
 }
 
+/* Element i of an array of any kind: in the array, or made in *room; NULL when there is none. */
+static const ride_value *element(const ride_value *array, uint32_t i, ride_value *room) {
+    if (array == NULL) return NULL;
+    if (array->kind != RIDE_VALUE_PACKED && array->kind != RIDE_VALUE_NUMBERS) return ride_value_at(array, i);
+    if (i >= array->count) return NULL;
+    if (array->kind == RIDE_VALUE_PACKED) {
+        *room = unpack(array, i);
+        return room;
+    }
+    const char *text = array->u.numbers->base + array->u.numbers->offsets[i], *end = text;
+    while (*end != ',' && *end != ']' && *end != ' ' && *end != '\n' && *end != '\r' && *end != '\t') end++;
+    *room = (ride_value){.kind = RIDE_VALUE_TEXT_NUMBER, .count = (uint32_t)(end - text), .u.text = text};
+    return room;
+}
+
 bool ride_value_float_at(const ride_value *array, uint32_t i, float *out) {
-    if (array == NULL || array->kind != RIDE_VALUE_PACKED) return ride_value_float(ride_value_at(array, i), out);
-    if (i >= array->count) return false;
-    ride_value value = unpack(array, i);
-    return ride_value_float(&value, out);
+    ride_value room;
+    return ride_value_float(element(array, i, &room), out);
 }
 
 bool ride_value_double_at(const ride_value *array, uint32_t i, double *out) {
-    if (array == NULL || array->kind != RIDE_VALUE_PACKED) return ride_value_double(ride_value_at(array, i), out);
-    if (i >= array->count) return false;
-    ride_value value = unpack(array, i);
-    return ride_value_double(&value, out);
+    ride_value room;
+    return ride_value_double(element(array, i, &room), out);
 }
 
 bool ride_value_i64_at(const ride_value *array, uint32_t i, int64_t *out) {
-    if (array == NULL || array->kind != RIDE_VALUE_PACKED) return ride_value_i64(ride_value_at(array, i), out);
-    if (i >= array->count) return false;
-    ride_value value = unpack(array, i);
-    return ride_value_i64(&value, out);
+    ride_value room;
+    return ride_value_i64(element(array, i, &room), out);
 }
 
 ride_status ride_value_push(ride_value_stack *stack, ride_value value, ride_error *err) {
@@ -160,6 +174,27 @@ static ride_status check_keys(const ride_value *object, ride_error *err) {
     return RIDE_OK;
 }
 
+/* Are these the texts of numbers only, near enough to each other? */
+static bool are_numbers(const ride_value *values, size_t count) {
+    if (count < NUMBERS_MIN) return false;
+    for (size_t i = 0; i < count; i++)
+        if (values[i].kind != RIDE_VALUE_TEXT_NUMBER) return false;
+    return (uint64_t)(values[count - 1].u.text - values[0].u.text) <= UINT32_MAX;
+}
+
+static ride_status close_numbers(const ride_value *values, uint32_t count, ride_arena *arena, ride_value *out,
+                                 ride_error *err) {
+    ride_value_numbers *numbers =
+        ride_arena_alloc(arena, sizeof *numbers + ride_arena_array_bytes(count, sizeof numbers->offsets[0]),
+                         _Alignof(ride_value_numbers));
+    if (numbers == NULL) return ride_fail(err, RIDE_E_MODEL, "more values than memory was allowed for");
+    numbers->base = values[0].u.text;
+    for (uint32_t i = 0; i < count; i++) numbers->offsets[i] = (uint32_t)(values[i].u.text - numbers->base);
+    out->kind = RIDE_VALUE_NUMBERS;
+    out->u.numbers = numbers;
+    return RIDE_OK;
+}
+
 ride_status ride_value_close(ride_value_stack *stack, size_t first, ride_value_kind kind, ride_arena *arena,
                              ride_value *out, ride_error *err) {
     size_t count = stack->count - first;
@@ -170,6 +205,10 @@ ride_status ride_value_close(ride_value_stack *stack, size_t first, ride_value_k
     if (members > UINT32_MAX) return ride_fail(err, RIDE_E_MODEL, "an array with %zu elements", members);
     *out = (ride_value){.kind = (uint8_t)kind, .count = (uint32_t)members};
     if (count == 0) return RIDE_OK;
+    if (kind == RIDE_VALUE_ARRAY && are_numbers(stack->values + first, count)) {
+        stack->count = first; /* what is above stays where it is until the next push */
+        return close_numbers(stack->values + first, (uint32_t)count, arena, out, err);
+    }
     ride_value *items = ride_arena_new(arena, ride_value, count);
     if (items == NULL) return ride_fail(err, RIDE_E_MODEL, "more values than memory was allowed for");
     memcpy(items, stack->values + first, count * sizeof *items);

@@ -19,7 +19,13 @@ typedef enum ride_value_kind {
     RIDE_VALUE_ARRAY,
     RIDE_VALUE_OBJECT, /* items: key, value, key, value, …; keys are distinct strings */
     RIDE_VALUE_PACKED, /* UBJSON array of one number type, big-endian, as in the file */
+    RIDE_VALUE_NUMBERS, /* JSON array of numbers only: where each begins. A quarter of the memory, and of most files nearly all */
 } ride_value_kind;
+
+typedef struct ride_value_numbers {
+    const char *base; /* the first one's text */
+    uint32_t offsets[];
+} ride_value_numbers;
 
 typedef struct ride_value {
     uint8_t kind;        /* ride_value_kind */
@@ -29,6 +35,7 @@ typedef struct ride_value {
         const char *text;
         const uint8_t *packed;
         const struct ride_value *items;
+        const ride_value_numbers *numbers;
         int64_t integer; /* INTEGER, BOOL */
         double real;
     } u;
@@ -49,9 +56,9 @@ ride_status ride_document_ubjson(const void *data, size_t bytes, ride_arena *are
 
 /* Member of an object, or NULL (also when `object` is NULL or none). */
 const ride_value *ride_value_get(const ride_value *object, const char *key);
-/* Elements of an array of either kind; 0 for everything else. */
+/* Elements of an array of any kind; 0 for everything else. */
 uint32_t ride_value_length(const ride_value *array);
-/* Element i of an array of values (not PACKED), or NULL. */
+/* Element i of an array of values, or NULL. Not of arrays of numbers: the getters below. */
 const ride_value *ride_value_at(const ride_value *array, uint32_t i);
 
 /* Numbers: false when it is none, or not of that kind or range. A float or double is rounded once from what is written. */
@@ -59,7 +66,7 @@ bool ride_value_float(const ride_value *value, float *out);
 bool ride_value_double(const ride_value *value, double *out);
 bool ride_value_i64(const ride_value *value, int64_t *out);
 bool ride_text_to_model_float(const char *text, size_t bytes, float *out); /* NaN and Infinity included */
-/* Element i of an array of either kind, as above; a bool is 0 or 1. */
+/* Element i of an array of any kind, as above; a bool is 0 or 1. */
 bool ride_value_float_at(const ride_value *array, uint32_t i, float *out);
 bool ride_value_double_at(const ride_value *array, uint32_t i, double *out);
 bool ride_value_i64_at(const ride_value *array, uint32_t i, int64_t *out);
@@ -74,7 +81,7 @@ typedef struct ride_value_stack {
     size_t bytes_max;
 } ride_value_stack;
 ride_status ride_value_push(ride_value_stack *stack, ride_value value, ride_error *err);
-/* Moves the values from `first` on into the arena as the items of *out (kind ARRAY or OBJECT). */
+/* Moves the values from `first` on into the arena as the items of *out (kind ARRAY or OBJECT; ARRAY becomes NUMBERS where it can). */
 ride_status ride_value_close(ride_value_stack *stack, size_t first, ride_value_kind kind, ride_arena *arena,
                              ride_value *out, ride_error *err);
 

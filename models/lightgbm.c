@@ -285,8 +285,8 @@ static ride_status read_list(ride_model_reader *reader, const head *h, const rid
         int64_t number;
         const char *text = digits;
         size_t bytes = 0;
-        if (value->kind == RIDE_VALUE_STRING) text = value->u.text, bytes = value->count;
-        else if (ride_value_i64(value, &number))
+        if (value != NULL && value->kind == RIDE_VALUE_STRING) text = value->u.text, bytes = value->count;
+        else if (ride_value_i64_at(list, i, &number))
             bytes = (size_t)snprintf(digits, sizeof digits, "%lld", (long long)number);
         else
             return ride_lightgbm_finding(reader, h->categories_line,

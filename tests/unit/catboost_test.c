@@ -207,7 +207,7 @@ Test(catboost, what_is_wrong_is_named) {
     refuse(small, "[1,[0]]", "[1,[NaN]]", "a bias");
     refuse(small, "[1,[0]]", "[1]", "scale_and_bias");
     refuse(small, "\"splits\":[", "\"splits\":[1,2,3,4,5,6,7,8,9,0,1,2,3,4,5,", "leaves with 0");
-    refuse(small, "\"oblivious_trees\":[", "\"oblivious_trees\":[],\"more\":[", "no trees");
+    refuse(small, "\"oblivious_trees\":[", "\"oblivious_trees\":[],\"more\":[", "leaves with 0");
 }
 
 Test(catboost, bits_are_in_the_order_of_the_tests) {
