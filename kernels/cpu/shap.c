@@ -19,9 +19,9 @@ void shap_indices_avx512(const ride_shap *s, const shap_segment *segment, const 
                          uint32_t stride, uint8_t *indices) {
     shap_indices_plain(s, segment, planes, words, stride, indices);
 }
-void shap_sums_avx512(const ride_shap *s, const shap_segment *segment, const uint8_t *indices, uint32_t words,
-                      uint32_t stride, uint64_t *sums) {
-    shap_sums_plain(s, segment, indices, words, stride, sums);
+void shap_sums_avx512(const ride_shap *s, const shap_segment *segment, const uint64_t *planes, const uint8_t *indices,
+                      uint32_t words, uint32_t stride, uint64_t *sums) {
+    shap_sums_plain(s, segment, planes, indices, words, stride, sums);
 }
 void shap_deep_avx512(const ride_shap *s, const shap_output *output, const uint64_t *planes, uint32_t rows_count,
                       uint32_t stride, void *room, double *values) {
@@ -205,6 +205,9 @@ ride_status ride_shap_create(const ride_forest *forest, const ride_shap_options 
         free(m.cut_of);
         free(m.table_at);
         free(m.ranges);
+        free(m.shares);
+        free(m.of_leaf);
+        free(m.steps);
     }
     free(of_node);
     if (st == RIDE_OK) *out = s;
@@ -340,7 +343,8 @@ static void block_explain(const ride_shap *s, const room *r, const ride_cpu_matr
         for (uint32_t i = 0; i < output->segments_count; i++) {
             const shap_segment *segment = &s->segments[output->segments_first + i];
             (is_wide(s) ? shap_indices_avx512 : shap_indices_plain)(s, segment, r->planes, words, stride, r->indices);
-            (is_wide(s) ? shap_sums_avx512 : shap_sums_plain)(s, segment, r->indices, words, stride, r->sums);
+            (is_wide(s) ? shap_sums_avx512 : shap_sums_plain)(s, segment, r->planes, r->indices, words, stride,
+                                                              r->sums);
         }
         if (output->deep_count > 0) {
             memset(r->deep, 0, output->slots_count * rows * sizeof *r->deep);
@@ -358,7 +362,8 @@ static void lines_call(const ride_shap *s, const shap_segment *segment, const ui
         const shap_group *group = &s->groups[segment->groups_first + g];
         uint32_t pattern = 0;
 #pragma GCC unroll 7
-        for (uint32_t b = 0; b < SHAP_BITS; b++) pattern |= (uint32_t)bits[group->planes[b]] << b;
+        for (uint32_t b = 0; b < SHAP_INDEX_BITS; b++) pattern |= (uint32_t)bits[group->planes[b]] << b;
+        for (uint32_t b = SHAP_INDEX_BITS; b < group->bits; b++) pattern |= (uint32_t)bits[group->planes[b]] << b;
         lines[g] = s->lines + (group->line_first + (size_t)pattern * group->line_units) * SHAP_LINE_UNIT;
         __builtin_prefetch(lines[g]);
     }

@@ -2,7 +2,7 @@
  *
  * Patterns: the bits of 8 planes become bytes by 8 x 8 transposes. Look-up: a table of 128 bytes is two registers and one permute; an entry has
  * three bytes, so three tables. Sums: a register of bytes is taken as 16-bit numbers A = low + 256 high; the sums of A, modulo 2^16, and of
- * high tell those of low, for 256 entries at most, which is what a segment has. So an entry of 64 rows costs 12 instructions.
+ * high tell those of low, for 256 entries at most, which is what a segment has. So an entry of 64 rows costs 12 instructions. A wide table is several, between which the bits beyond the seventh choose.
  *
  * The sums of a segment come out as even rows, then odd ones, of each 64. */
 #if defined(__x86_64__)
@@ -53,7 +53,7 @@ void shap_indices_avx512(const ride_shap *s, const shap_segment *segment, const 
         const shap_group *group = &s->groups[segment->groups_first + g];
         const uint64_t *of[8];
         uint8_t *to = indices + (size_t)g * stride * SHAP_WORD;
-        for (uint32_t b = 0; b < SHAP_BITS; b++) of[b] = planes + (size_t)group->planes[b] * stride;
+        for (uint32_t b = 0; b < SHAP_INDEX_BITS; b++) of[b] = planes + (size_t)group->planes[b] * stride;
         of[7] = planes; /* zeros */
         uint32_t w = 0;
         for (; w + 8 <= words; w += 8) {
@@ -118,17 +118,43 @@ static inline void digit_add(digits *d, int i, __m512i found) {
 /* The compiler would rather load a table again for each word. */
 #define KEEP(a, b, c) __asm__("" : "+v"(a), "+v"(b), "+v"(c))
 
-/* One list over `count` words of 64 rows, count a constant. */
+static inline __m512i look_up(const uint8_t *table, __m512i index) {
+    return _mm512_permutex2var_epi8(_mm512_load_si512(table), index, _mm512_load_si512(table + 64));
+}
+
+/* A byte of a wide table of 128 << more patterns: the parts lie SHAP_TABLE_UNIT * 2 bytes from each other. */
+static inline __m512i look_up_wide(const uint8_t *table, __m512i index, int more, const __mmask64 *bits) {
+    const size_t part = 2 * SHAP_TABLE_UNIT;
+    if (more == 0) return look_up(table, index);
+    return _mm512_mask_blend_epi8(bits[more - 1], look_up_wide(table, index, more - 1, bits),
+                                  look_up_wide(table + (part << (more - 1)), index, more - 1, bits));
+}
+
+static inline __attribute__((always_inline)) void wide_add(digits *d, const uint8_t *table, const uint8_t *index,
+                                                           int more, int count, const uint64_t *const *bits) {
+#pragma GCC unroll 3
+    for (int u = 0; u < count; u++) {
+        __mmask64 masks[SHAP_BITS - SHAP_INDEX_BITS];
+        for (int b = 0; b < more; b++) masks[b] = bits[b][u];
+        const __m512i at = _mm512_load_si512(index + SHAP_WORD * (size_t)u);
+#pragma GCC unroll 3
+        for (int i = 0; i < SHAP_DIGITS; i++)
+            digit_add(&d[u], i, look_up_wide(table + SHAP_LARGE * (size_t)i, at, more, masks));
+    }
+}
+
+/* One list over `count` words of 64 rows, count a constant. planes: from the first of the words on. */
 static inline __attribute__((always_inline)) void list_sum(const ride_shap *s, const shap_segment *segment,
-                                                           const shap_list *list, const uint8_t *indices,
-                                                           uint32_t stride, int count, uint64_t *to) {
+                                                           const shap_list *list, const uint64_t *planes,
+                                                           const uint8_t *indices, uint32_t stride, int count,
+                                                           uint64_t *to) {
     digits d[AT_ONCE];
 #pragma GCC unroll 3
     for (int u = 0; u < count; u++)
         for (int i = 0; i < SHAP_DIGITS; i++) d[u].both[i] = d[u].high[i] = _mm512_setzero_si512();
     const uint8_t *table = s->tables + (uint64_t)list->table_first * SHAP_TABLE_UNIT;
     const uint16_t *entry = s->entries + list->entries_first, *small_end = entry + list->small_count,
-                   *end = entry + list->entries_count;
+                   *large_end = small_end + list->large_count, *end = large_end + list->wide_count;
     for (; entry < small_end; entry++, table += SHAP_TABLE_UNIT) {
         const uint8_t *at = indices + (size_t)*entry * stride * SHAP_WORD;
         __m512i t0 = _mm512_load_si512(table), t1 = _mm512_load_si512(table + 64), t2 = _mm512_load_si512(table + 128);
@@ -141,7 +167,7 @@ static inline __attribute__((always_inline)) void list_sum(const ride_shap *s, c
             digit_add(&d[u], 2, _mm512_permutexvar_epi8(index, t2));
         }
     }
-    for (; entry < end; entry++, table += 2 * SHAP_TABLE_UNIT) {
+    for (; entry < large_end; entry++, table += 2 * SHAP_TABLE_UNIT) {
         const uint8_t *at = indices + (size_t)*entry * stride * SHAP_WORD;
         __m512i t0 = _mm512_load_si512(table), t1 = _mm512_load_si512(table + 64), t2 = _mm512_load_si512(table + 128),
                 t3 = _mm512_load_si512(table + 192), t4 = _mm512_load_si512(table + 256),
@@ -156,86 +182,94 @@ static inline __attribute__((always_inline)) void list_sum(const ride_shap *s, c
             digit_add(&d[u], 2, _mm512_permutex2var_epi8(t4, index, t5));
         }
     }
+    for (; entry < end; entry++) {
+        const shap_group *group = &s->groups[segment->groups_first + *entry];
+        const uint8_t *at = indices + (size_t)*entry * stride * SHAP_WORD;
+        const uint64_t *bits[SHAP_BITS - SHAP_INDEX_BITS];
+        for (int b = 0; b < SHAP_BITS - SHAP_INDEX_BITS; b++)
+            bits[b] = planes + (size_t)group->planes[SHAP_INDEX_BITS + b] * stride;
+        if (group->bits == 8) wide_add(d, table, at, 1, count, bits);
+        else if (group->bits == 9) wide_add(d, table, at, 2, count, bits);
+        else wide_add(d, table, at, 3, count, bits);
+        table += (size_t)(2 * SHAP_TABLE_UNIT) << (group->bits - SHAP_INDEX_BITS);
+    }
     const __m128i shift = _mm_cvtsi32_si128((int)segment->shift);
 #pragma GCC unroll 3
     for (int u = 0; u < count; u++) digits_add(&d[u], shift, to + SHAP_WORD * (size_t)u);
 }
 
-void shap_sums_avx512(const ride_shap *s, const shap_segment *segment, const uint8_t *indices, uint32_t words,
-                      uint32_t stride, uint64_t *sums) {
+void shap_sums_avx512(const ride_shap *s, const shap_segment *segment, const uint64_t *planes, const uint8_t *indices,
+                      uint32_t words, uint32_t stride, uint64_t *sums) {
     for (uint32_t i = 0; i < segment->lists_count; i++) {
         const shap_list *list = &s->lists[segment->lists_first + i];
         uint64_t *to = sums + (size_t)list->slot * stride * SHAP_WORD;
         uint32_t w = 0;
-        for (; w + 4 <= words || w + 3 == words; w += 3)
-            list_sum(s, segment, list, indices + (size_t)w * SHAP_WORD, stride, 3, to + (size_t)w * SHAP_WORD);
-        for (; w + 2 <= words; w += 2)
-            list_sum(s, segment, list, indices + (size_t)w * SHAP_WORD, stride, 2, to + (size_t)w * SHAP_WORD);
-        for (; w < words; w++)
-            list_sum(s, segment, list, indices + (size_t)w * SHAP_WORD, stride, 1, to + (size_t)w * SHAP_WORD);
+#define PASS(count)                                                                                                    \
+    list_sum(s, segment, list, planes + w, indices + (size_t)w * SHAP_WORD, stride, count, to + (size_t)w * SHAP_WORD)
+        for (; w + 4 <= words || w + 3 == words; w += 3) PASS(3);
+        for (; w + 2 <= words; w += 2) PASS(2);
+        for (; w < words; w++) PASS(1);
     }
 }
 
 /* ---- deep leaves: shap_deep.c, a row a lane ---- */
 
-enum { LANES = 8 };
+enum { LANES = 8, VECTORS = SHAP_DEEP_ROWS / LANES };
 
-static inline void leaf_rows(const ride_shap *s, const shap_deep *leaf, const uint64_t *satisfied, uint32_t rows_count,
-                             double *room, size_t stride, double *values) {
+static inline __m512d choose(__mmask8 satisfied, const double *out, const double *in) {
+    return _mm512_mask_blend_pd(satisfied, _mm512_set1_pd(*out), _mm512_set1_pd(*in));
+}
+
+/* 32 rows. */
+static inline void leaf_rows(const ride_shap *s, const shap_deep *leaf, const shap_terms *t, const uint64_t *satisfied,
+                             uint32_t row, size_t stride, double *values) {
     const shap_deep_input *inputs = s->deep_inputs + leaf->inputs_first;
-    const uint32_t count = leaf->inputs_count;
-    const double *nodes = s->nodes + shap_quadrature_first(leaf->points),
-                 *weights = s->weights + shap_quadrature_first(leaf->points);
-    const __m512d one = _mm512_set1_pd(1.0);
-    double *factors = room, *before = factors + (size_t)count * LANES, *change = before + (size_t)count * LANES,
-           *sums = change + (size_t)count * LANES;
-    for (uint32_t row = 0; row < rows_count; row += LANES) {
+    const uint32_t count = leaf->inputs_count, n = leaf->points;
+    const double *weights = s->weights + shap_quadrature_first(n);
+    for (uint32_t q = 0; q < n; q++) {
+        __m512d product[VECTORS];
+        for (int u = 0; u < VECTORS; u++) product[u] = _mm512_set1_pd(weights[q]);
         for (uint32_t j = 0; j < count; j++) {
-            const __mmask8 in = (__mmask8)(satisfied[j] >> row);
-            const __m512d z = _mm512_set1_pd(inputs[j].z);
-            _mm512_store_pd(change + (size_t)j * LANES, _mm512_sub_pd(_mm512_maskz_mov_pd(in, one), z));
-            _mm512_store_pd(sums + (size_t)j * LANES, _mm512_setzero_pd());
+            const size_t at = (size_t)j * n + q;
+            const uint64_t bits = satisfied[j] >> row;
+#pragma GCC unroll 4
+            for (int u = 0; u < VECTORS; u++)
+                product[u] = _mm512_mul_pd(product[u], choose((__mmask8)(bits >> (LANES * u)), t->factors[0] + at,
+                                                              t->factors[1] + at));
         }
-        for (uint32_t q = 0; q < leaf->points; q++) {
-            const __m512d node = _mm512_set1_pd(nodes[q]);
-            __m512d product = _mm512_set1_pd(weights[q]), after = one;
-            for (uint32_t j = 0; j < count; j++) {
-                const size_t at = (size_t)j * LANES;
-                const __m512d factor =
-                    _mm512_add_pd(_mm512_set1_pd(inputs[j].z), _mm512_mul_pd(_mm512_load_pd(change + at), node));
-                _mm512_store_pd(before + at, product);
-                _mm512_store_pd(factors + at, factor);
-                product = _mm512_mul_pd(product, factor);
-            }
-            for (uint32_t j = count; j-- > 0;) {
-                const size_t at = (size_t)j * LANES;
-                const __m512d term = _mm512_mul_pd(_mm512_load_pd(before + at), after);
-                _mm512_store_pd(sums + at, _mm512_add_pd(_mm512_load_pd(sums + at), term));
-                after = _mm512_mul_pd(after, _mm512_load_pd(factors + at));
+        for (int u = 0; u < VECTORS; u++)
+            _mm512_store_pd(t->products + (size_t)SHAP_DEEP_ROWS * q + LANES * (size_t)u, product[u]);
+    }
+    for (uint32_t j = 0; j < count; j++) {
+        __m512d sum[VECTORS];
+        const uint64_t bits = satisfied[j] >> row;
+        for (int u = 0; u < VECTORS; u++) sum[u] = _mm512_setzero_pd();
+        for (uint32_t q = 0; q < n; q++) {
+            const size_t at = (size_t)j * n + q;
+#pragma GCC unroll 4
+            for (int u = 0; u < VECTORS; u++) {
+                const __m512d product = _mm512_load_pd(t->products + (size_t)SHAP_DEEP_ROWS * q + LANES * (size_t)u);
+                const __m512d gain = choose((__mmask8)(bits >> (LANES * u)), t->gains[0] + at, t->gains[1] + at);
+                sum[u] = _mm512_add_pd(sum[u], _mm512_mul_pd(product, gain));
             }
         }
-        const __m512d value = _mm512_set1_pd(leaf->value);
-        for (uint32_t j = 0; j < count; j++) {
-            const size_t at = (size_t)j * LANES;
-            double *to = values + inputs[j].slot * stride + row;
-            const __m512d share =
-                _mm512_mul_pd(_mm512_mul_pd(value, _mm512_load_pd(change + at)), _mm512_load_pd(sums + at));
-            _mm512_store_pd(to, _mm512_add_pd(_mm512_load_pd(to), share));
-        }
+        double *to = values + inputs[j].slot * stride + row;
+        for (int u = 0; u < VECTORS; u++)
+            _mm512_store_pd(to + LANES * u, _mm512_add_pd(_mm512_load_pd(to + LANES * u), sum[u]));
     }
 }
 
 void shap_deep_avx512(const ride_shap *s, const shap_output *output, const uint64_t *planes, uint32_t rows_count,
                       uint32_t stride, void *room, double *values) {
     const size_t row_stride = (size_t)stride * SHAP_WORD;
-    double *numbers = room;
-    uint64_t *satisfied = (uint64_t *)(numbers + 4 * (size_t)s->deep_inputs_most * LANES);
+    uint64_t *satisfied = shap_satisfied_room(s, room);
     for (uint32_t d = output->deep_first; d < output->deep_first + output->deep_count; d++) {
         const shap_deep *leaf = &s->deep[d];
+        const shap_terms terms = shap_terms_make(s, leaf, room);
         for (uint32_t row = 0; row < rows_count; row += SHAP_WORD) {
-            const uint32_t left = rows_count - row;
             shap_satisfied_make(s, leaf, planes, stride, row / SHAP_WORD, satisfied);
-            leaf_rows(s, leaf, satisfied, left < SHAP_WORD ? left : SHAP_WORD, numbers, row_stride, values + row);
+            for (uint32_t part = 0; part < SHAP_WORD && row + part < rows_count; part += SHAP_DEEP_ROWS)
+                leaf_rows(s, leaf, &terms, satisfied, part, row_stride, values + row);
         }
     }
 }

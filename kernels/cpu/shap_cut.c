@@ -1,5 +1,5 @@
-/* kernels/cpu/shap_cut.c: where trees are cut into groups. From the root down: as soon as the inputs of the path and the tests below fit into 7
- * bits together, all that is below is a group. So groups are as large as they can be, and there are as few look-ups as can be. */
+/* kernels/cpu/shap_cut.c: where trees are cut into groups. What lies under a node can be a group if the inputs of the path to it and the tests below
+ * fit into 10 bits together; a leaf can always be deep. From the leaves up, the cheaper of one group and the best of both sides is taken. */
 #include "kernels/cpu/shap_internal.h"
 
 #include "base/assert.h"
@@ -35,16 +35,27 @@ static ride_status cut_add(shap_maker *m, shap_cut cut, ride_error *err) {
     return RIDE_OK;
 }
 
-/* The way down to a node, and how often each input is tested on it. */
+/* The way down to a node, and how often each input is tested on it; then of each node of the tree what was found. */
 typedef struct walk {
     uint32_t *nodes, *turns; /* by level */
     uint32_t *tests;         /* by input */
-    uint32_t *inner;         /* inner nodes under each node of the tree, itself included */
-    uint32_t distinct;
+    uint32_t *inner;         /* inner nodes under the node, itself included */
+    uint32_t *distinct;      /* inputs of the way to it */
+    uint32_t *inputs;        /* with those below, if it can be a group */
+    uint64_t *costs;         /* of the best that can be done below */
+    bool *whole;             /* it is one group, or a leaf */
+    uint32_t on_way;         /* different inputs */
 } walk;
 
-/* Inputs that the group under `node` tests and its path does not, given the path's. */
-static uint32_t inputs_below(const ride_forest_node *nodes, uint32_t node, walk *w, uint32_t found[SHAP_BITS],
+/* Of a look-up for 64 rows, by the bits of the group; and of a deep leaf: measured. In quarters of a cycle. */
+static uint64_t group_cost(uint32_t bits, uint32_t inputs) {
+    static const uint8_t of_table[SHAP_BITS + 1] = {11, 11, 11, 11, 11, 11, 11, 12, 22, 38, 70};
+    return (uint64_t)inputs * of_table[bits];
+}
+static uint64_t deep_cost(uint64_t inputs) { return inputs * ((inputs + 1) / 2) * 48; }
+
+/* Inputs that are tested under `node` and not on the way to it. */
+static uint32_t inputs_below(const ride_forest_node *nodes, uint32_t node, const walk *w, uint32_t found[SHAP_BITS],
                              uint32_t count) {
     if (is_leaf(&nodes[node])) return count;
     const uint32_t input = input_of(&nodes[node]);
@@ -53,6 +64,34 @@ static uint32_t inputs_below(const ride_forest_node *nodes, uint32_t node, walk 
     if (is_new) found[count++] = input;
     count = inputs_below(nodes, nodes[node].left, w, found, count);
     return inputs_below(nodes, nodes[node].left + 1, w, found, count);
+}
+
+static bool fits(const walk *w, uint32_t node) { return w->distinct[node] + w->inner[node] <= SHAP_BITS; }
+
+/* Down every path: the inputs of each node's way, and of what may become a group. false: a path has more than `most`. */
+static bool ways_count(const ride_forest_node *nodes, uint32_t most, walk *w) {
+    uint32_t level = 0;
+    w->nodes[0] = w->turns[0] = 0;
+    w->on_way = 0;
+    for (;;) {
+        const uint32_t node = w->nodes[level];
+        if (w->turns[level] == 0) {
+            uint32_t found[SHAP_BITS];
+            w->distinct[node] = w->inputs[node] = w->on_way;
+            if (fits(w, node)) w->inputs[node] += inputs_below(nodes, node, w, found, 0);
+            if (is_leaf(&nodes[node])) w->turns[level] = 2;
+        }
+        if (w->turns[level] == 2) { /* both sides are done */
+            if (level == 0) return true;
+            level--;
+            if (--w->tests[input_of(&nodes[w->nodes[level]])] == 0) w->on_way--;
+            continue;
+        }
+        if (w->tests[input_of(&nodes[node])]++ == 0) w->on_way++;
+        if (w->on_way > most) return false;
+        w->nodes[level + 1] = nodes[node].left + w->turns[level]++;
+        w->turns[++level] = 0;
+    }
 }
 
 static ride_status cut_tree(shap_maker *m, uint32_t tree_index, walk *w, ride_error *err) {
@@ -66,39 +105,36 @@ static ride_status cut_tree(shap_maker *m, uint32_t tree_index, walk *w, ride_er
     }
     parents[0] = none;
     if (w->inner[0] == 0) return RIDE_OK; /* it depends on nothing */
-    uint32_t level = 0;
-    w->nodes[0] = w->turns[0] = 0;
-    w->distinct = 0;
-    for (;;) {
-        const uint32_t node = w->nodes[level];
-        if (w->turns[level] == 0 && (is_leaf(&nodes[node]) || w->distinct + w->inner[node] <= SHAP_BITS)) {
-            uint32_t found[SHAP_BITS];
-            const bool is_deep = w->distinct > SHAP_BITS;
-            shap_cut cut = {tree_index, node, w->distinct + w->inner[node], w->distinct, w->inner[node] + 1, is_deep};
-            if (!is_deep) cut.inputs_count += inputs_below(nodes, node, w, found, 0);
-            RIDE_TRY(cut_add(m, cut, err));
-            w->turns[level] = 2;
-        }
-        if (w->turns[level] == 2) { /* both sides are done */
-            if (level == 0) return RIDE_OK;
-            level--;
-            const uint32_t input = input_of(&nodes[w->nodes[level]]);
-            if (--w->tests[input] == 0) w->distinct--;
+    if (!ways_count(nodes, inputs_most, w))
+        return ride_fail(err, RIDE_E_UNSUPPORTED, "tree %u tests more than %u inputs on a path: it cannot be explained",
+                         tree_index, inputs_most);
+    for (uint32_t i = tree->nodes_count; i-- > 0;) {
+        uint64_t whole = UINT64_MAX, split = UINT64_MAX;
+        if (fits(w, i)) whole = group_cost(w->distinct[i] + w->inner[i], w->inputs[i]);
+        else if (is_leaf(&nodes[i])) whole = deep_cost(w->distinct[i]);
+        if (!is_leaf(&nodes[i])) split = w->costs[nodes[i].left] + w->costs[nodes[i].left + 1];
+        w->whole[i] = whole <= split;
+        w->costs[i] = w->whole[i] ? whole : split;
+    }
+    uint32_t left = 1; /* on the stack */
+    w->nodes[0] = 0;
+    while (left > 0) {
+        const uint32_t node = w->nodes[--left];
+        if (!w->whole[node]) {
+            w->nodes[left++] = nodes[node].left + 1;
+            w->nodes[left++] = nodes[node].left;
             continue;
         }
-        const uint32_t input = input_of(&nodes[node]);
-        if (w->tests[input]++ == 0) w->distinct++;
-        if (w->distinct > inputs_most)
-            return ride_fail(err, RIDE_E_UNSUPPORTED,
-                             "tree %u tests more than %u inputs on the way to a leaf: it cannot be explained",
-                             tree_index, inputs_most);
-        w->nodes[level + 1] = nodes[node].left + w->turns[level]++;
-        w->turns[++level] = 0;
+        const shap_cut cut = {tree_index,         node,          w->distinct[node] + w->inner[node], w->inputs[node],
+                              w->inner[node] + 1, !fits(w, node)};
+        RIDE_TRY(cut_add(m, cut, err));
     }
+    return RIDE_OK;
 }
 
 static uint64_t table_bytes(const shap_cut *cut) {
-    const uint64_t units = cut->bits <= 6 ? 1 : 2, line = cut->inputs_count <= 5 ? 1 : 2;
+    const uint64_t units = cut->bits < SHAP_INDEX_BITS ? 1 : UINT64_C(2) << (cut->bits - SHAP_INDEX_BITS);
+    const uint64_t line = cut->inputs_count <= 5 ? 1 : 2;
     return cut->inputs_count * units * SHAP_TABLE_UNIT + (line * SHAP_LINE_UNIT << cut->bits);
 }
 
@@ -151,10 +187,15 @@ ride_status shap_cuts_make(shap_maker *m, ride_error *err) {
     walk w = {.nodes = calloc(levels, sizeof *w.nodes),
               .turns = calloc(levels, sizeof *w.turns),
               .tests = calloc((size_t)h->inputs_count + 1, sizeof *w.tests),
-              .inner = calloc(h->nodes_count, sizeof *w.inner)};
+              .inner = calloc(h->nodes_count, sizeof *w.inner),
+              .distinct = calloc(h->nodes_count, sizeof *w.distinct),
+              .inputs = calloc(h->nodes_count, sizeof *w.inputs),
+              .costs = calloc(h->nodes_count, sizeof *w.costs),
+              .whole = calloc(h->nodes_count, sizeof *w.whole)};
     m->parents = calloc(h->nodes_count, sizeof *m->parents);
     m->cuts_first = calloc((size_t)h->outputs_count + 1, sizeof *m->cuts_first);
-    ride_status st = w.nodes != NULL && w.turns != NULL && w.tests != NULL && w.inner != NULL && m->parents != NULL &&
+    ride_status st = w.nodes != NULL && w.turns != NULL && w.tests != NULL && w.inner != NULL && w.distinct != NULL &&
+                             w.inputs != NULL && w.costs != NULL && w.whole != NULL && m->parents != NULL &&
                              m->cuts_first != NULL
                          ? cut_all(m, &w, err)
                          : ride_fail(err, RIDE_E_MEMORY, "no memory for the paths of %u nodes", h->nodes_count);
@@ -162,6 +203,10 @@ ride_status shap_cuts_make(shap_maker *m, ride_error *err) {
     free(w.turns);
     free(w.tests);
     free(w.inner);
+    free(w.distinct);
+    free(w.inputs);
+    free(w.costs);
+    free(w.whole);
     return st;
 }
 
@@ -297,8 +342,8 @@ static void form_below(const shap_maker *m, const ride_forest_tree *tree, uint32
         const uint32_t child = nodes[node].left + side;
         shap_leaf leaf = *so_far;
         leaf.z[j] *= shap_share(m->forest, tree, node, child);
-        if (side) leaf.on[j] |= (uint8_t)(1u << bit);
-        else leaf.off[j] |= (uint8_t)(1u << bit);
+        if (side) leaf.on[j] |= (uint16_t)(1u << bit);
+        else leaf.off[j] |= (uint16_t)(1u << bit);
         form_below(m, tree, child, &leaf, form);
     }
 }
@@ -314,8 +359,8 @@ ride_status shap_form_make(shap_maker *m, const shap_cut *cut, shap_form *form, 
         const uint32_t bit = find_or_add(form->planes, &form->bits, bits[k].plane);
         const uint32_t j = find_or_add(form->inputs, &form->inputs_count, bits[k].input);
         leaf.z[j] = bits[k].z;
-        if (bits[k].inverted) leaf.off[j] |= (uint8_t)(1u << bit);
-        else leaf.on[j] |= (uint8_t)(1u << bit);
+        if (bits[k].inverted) leaf.off[j] |= (uint16_t)(1u << bit);
+        else leaf.on[j] |= (uint16_t)(1u << bit);
     }
     form_below(m, &m->forest->trees[cut->tree], cut->root, &leaf, form);
     return RIDE_OK;

@@ -1,6 +1,6 @@
-/* kernels/cpu/shap_deep.c: leaves whose values are computed for each row: the sum over the quadrature's points of the product of all other inputs'
- * factors (shap_weights.c), by products from both ends. Everything is done in doubles, row by row alike, in the order that is written here: so
- * the vector kernel has the same bits. */
+/* kernels/cpu/shap_deep.c: leaves whose values are computed for each row: at each point of the quadrature the product of all inputs' factors
+ * (shap_weights.c), of which an input's own is divided out again, in a constant. Everything is done in doubles, for each row alike, in the order
+ * that is written here: so the vector kernel has the same bits. */
 #include "kernels/cpu/shap_internal.h"
 
 #include "base/assert.h"
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LANES = 8, FACTORS = 64 };
+enum { FACTORS = 64 };
 
 /* ---- making ---- */
 
@@ -114,9 +114,30 @@ ride_status shap_deep_make(shap_maker *m, uint32_t output, ride_error *err) {
 
 /* ---- rows ---- */
 
-/* Of one leaf: bits of the rows that satisfy each input; then for 8 rows each input's factor, the product of those before it, its o - z, its sum. */
 size_t shap_deep_room(const ride_shap *s) {
-    return (size_t)s->deep_inputs_most * (sizeof(uint64_t) + 4 * LANES * sizeof(double)) + 64;
+    const size_t inputs = s->deep_inputs_most, points = (inputs + 1) / 2;
+    return (4 * inputs * points + SHAP_DEEP_ROWS * points) * sizeof(double) + inputs * sizeof(uint64_t) + 128;
+}
+
+/* Where z is 0, so is the factor of what is not satisfied, and its gain. */
+shap_terms shap_terms_make(const ride_shap *s, const shap_deep *leaf, void *room) {
+    const shap_deep_input *inputs = s->deep_inputs + leaf->inputs_first;
+    const uint32_t n = leaf->points;
+    const double *nodes = s->nodes + shap_quadrature_first(n);
+    const size_t each = (size_t)s->deep_inputs_most * ((s->deep_inputs_most + 1) / 2);
+    double *numbers = (double *)room + SHAP_DEEP_ROWS * (size_t)((s->deep_inputs_most + 1) / 2);
+    const shap_terms t = {{numbers, numbers + each}, {numbers + 2 * each, numbers + 3 * each}, room};
+    for (uint32_t j = 0; j < leaf->inputs_count; j++) {
+        const double z = inputs[j].z, in = leaf->value * (1.0 - z), out = leaf->value * z;
+        for (uint32_t q = 0; q < n; q++) {
+            const size_t at = (size_t)j * n + q;
+            t.factors[0][at] = z - z * nodes[q];
+            t.factors[1][at] = z + (1.0 - z) * nodes[q];
+            t.gains[0][at] = z > 0.0 ? -(out / t.factors[0][at]) : 0.0;
+            t.gains[1][at] = in / t.factors[1][at];
+        }
+    }
+    return t;
 }
 
 void shap_satisfied_make(const ride_shap *s, const shap_deep *leaf, const uint64_t *planes, uint32_t stride,
@@ -131,49 +152,25 @@ void shap_satisfied_make(const ride_shap *s, const shap_deep *leaf, const uint64
     }
 }
 
-typedef struct lanes {
-    double *factors, *before, *change, *sums; /* LANES for each input */
-} lanes;
-
-static void lanes_weigh(const ride_shap *s, const shap_deep *leaf, const uint64_t *satisfied, uint32_t row, lanes l) {
+static void leaf_rows(const ride_shap *s, const shap_deep *leaf, const shap_terms *t, const uint64_t *satisfied,
+                      uint32_t rows_count, size_t stride, double *values) {
     const shap_deep_input *inputs = s->deep_inputs + leaf->inputs_first;
-    const uint32_t count = leaf->inputs_count;
-    const double *nodes = s->nodes + shap_quadrature_first(leaf->points),
-                 *weights = s->weights + shap_quadrature_first(leaf->points);
-    for (uint32_t j = 0; j < count; j++)
-        for (uint32_t i = 0; i < LANES; i++) {
-            l.change[j * LANES + i] = (satisfied[j] >> (row + i) & 1 ? 1.0 : 0.0) - inputs[j].z;
-            l.sums[j * LANES + i] = 0.0;
+    const double *weights = s->weights + shap_quadrature_first(leaf->points);
+    const uint32_t n = leaf->points;
+    double *products = t->products;
+    for (uint32_t row = 0; row < rows_count; row++) {
+        for (uint32_t q = 0; q < n; q++) products[q] = weights[q];
+        for (uint32_t j = 0; j < leaf->inputs_count; j++) {
+            const double *factors = t->factors[satisfied[j] >> row & 1] + (size_t)j * n;
+            for (uint32_t q = 0; q < n; q++) products[q] = products[q] * factors[q];
         }
-    for (uint32_t q = 0; q < leaf->points; q++) {
-        double product[LANES], after[LANES];
-        for (uint32_t i = 0; i < LANES; i++) product[i] = weights[q], after[i] = 1.0;
-        for (uint32_t j = 0; j < count; j++)
-            for (uint32_t i = 0; i < LANES; i++) {
-                const uint32_t at = j * LANES + i;
-                l.before[at] = product[i];
-                l.factors[at] = inputs[j].z + l.change[at] * nodes[q];
-                product[i] = product[i] * l.factors[at];
-            }
-        for (uint32_t j = count; j-- > 0;)
-            for (uint32_t i = 0; i < LANES; i++) {
-                const uint32_t at = j * LANES + i;
-                l.sums[at] = l.sums[at] + l.before[at] * after[i];
-                after[i] = after[i] * l.factors[at];
-            }
-    }
-}
-
-static void leaf_rows(const ride_shap *s, const shap_deep *leaf, const uint64_t *satisfied, uint32_t rows_count,
-                      lanes l, size_t stride, double *values) {
-    const shap_deep_input *inputs = s->deep_inputs + leaf->inputs_first;
-    for (uint32_t row = 0; row < rows_count; row += LANES) {
-        lanes_weigh(s, leaf, satisfied, row, l);
-        for (uint32_t j = 0; j < leaf->inputs_count; j++)
-            for (uint32_t i = 0; i < LANES && row + i < rows_count; i++) {
-                double *value = &values[inputs[j].slot * stride + row + i];
-                *value = *value + leaf->value * l.change[j * LANES + i] * l.sums[j * LANES + i];
-            }
+        for (uint32_t j = 0; j < leaf->inputs_count; j++) {
+            const double *gains = t->gains[satisfied[j] >> row & 1] + (size_t)j * n;
+            double sum = 0.0;
+            for (uint32_t q = 0; q < n; q++) sum = sum + products[q] * gains[q];
+            double *value = &values[inputs[j].slot * stride + row];
+            *value = *value + sum;
+        }
     }
 }
 
@@ -200,15 +197,15 @@ static void leaf_rows_background(const ride_shap *s, const shap_deep *leaf, cons
 
 void shap_deep_plain(const ride_shap *s, const shap_output *output, const uint64_t *planes, uint32_t rows_count,
                      uint32_t stride, void *room, double *values) {
-    const size_t each = (size_t)s->deep_inputs_most * LANES, row_stride = (size_t)stride * SHAP_WORD;
-    double *numbers = room;
-    uint64_t *satisfied = (uint64_t *)(numbers + 4 * each);
-    const lanes l = {numbers, numbers + each, numbers + 2 * each, numbers + 3 * each};
-    for (uint32_t d = output->deep_first; d < output->deep_first + output->deep_count; d++)
+    const size_t row_stride = (size_t)stride * SHAP_WORD;
+    for (uint32_t d = output->deep_first; d < output->deep_first + output->deep_count; d++) {
+        const shap_terms terms = shap_terms_make(s, &s->deep[d], room);
+        uint64_t *satisfied = shap_satisfied_room(s, room);
         for (uint32_t row = 0; row < rows_count; row += SHAP_WORD) {
             const uint32_t left = rows_count - row, rows = left < SHAP_WORD ? left : SHAP_WORD;
             shap_satisfied_make(s, &s->deep[d], planes, stride, row / SHAP_WORD, satisfied);
             if (s->has_background) leaf_rows_background(s, &s->deep[d], satisfied, rows, row_stride, values + row);
-            else leaf_rows(s, &s->deep[d], satisfied, rows, l, row_stride, values + row);
+            else leaf_rows(s, &s->deep[d], &terms, satisfied, rows, row_stride, values + row);
         }
+    }
 }

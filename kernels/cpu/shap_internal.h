@@ -11,15 +11,17 @@
 #include <string.h>
 
 enum {
-    SHAP_BITS = 7, /* of a group, and inputs of it at most: each bit is about one */
+    SHAP_BITS = 10, /* of a group, and inputs of it at most: each bit is about one */
     SHAP_PATTERNS = 1 << SHAP_BITS,
+    SHAP_INDEX_BITS = 7, /* of a pattern, that an index holds: a look-up of 128. Higher bits choose between look-ups */
     SHAP_LEAVES = SHAP_BITS + 1, /* of a group at most */
     SHAP_DIGITS = 3,             /* bytes of an entry */
     SHAP_SEGMENT_GROUPS = 256,   /* so that sums of a segment's digits fit into 16 bits, those of its entries into 32 */
     SHAP_WORD = 64,              /* rows of a word of a plane */
     SHAP_WORDS_MAX = 16,         /* of a plane: rows of a block / 64 */
     SHAP_SMALL = 64,             /* patterns of a small table: of groups with 6 bits or fewer */
-    SHAP_TABLE_UNIT = SHAP_DIGITS * SHAP_SMALL, /* bytes: a small table is one unit, another two */
+    SHAP_LARGE = 128,            /* of one of 7 bits, and of each part of a wide one */
+    SHAP_TABLE_UNIT = SHAP_DIGITS * SHAP_SMALL, /* bytes: a small table is one unit, a large one two */
     SHAP_LINE_UNIT = 16,                        /* bytes */
 };
 
@@ -36,11 +38,11 @@ typedef struct shap_group {
     uint8_t bits, inputs_count, line_units;
 } shap_group;
 
-/* The tables of one input within a segment: entries_count of them, the small ones first. */
+/* The tables of one input within a segment: the small ones first, then those of 7 bits, then wide ones. */
 typedef struct shap_list {
     uint32_t slot;
     uint32_t table_first; /* in units */
-    uint32_t entries_first, entries_count, small_count;
+    uint32_t entries_first, small_count, large_count, wide_count;
 } shap_list;
 
 typedef struct shap_segment {
@@ -132,10 +134,12 @@ typedef struct shap_maker {
     uint32_t background_rows, background_words;
     uint64_t *background; /* planes of conditions, background_words each */
     uint64_t bytes_max;
-    uint32_t groups_room; /* cuts that become groups */
-    uint32_t *cut_of;     /* of each group */
-    uint32_t *table_at;   /* of each group's inputs, SHAP_BITS of them: unit of the table */
-    double *ranges;       /* of each segment: the greatest of its tables */
+    uint32_t groups_room;     /* cuts that become groups */
+    uint32_t *cut_of;         /* of each group */
+    uint32_t *table_at;       /* of each group's inputs, SHAP_BITS of them: unit of the table */
+    double *ranges;           /* of each segment: the greatest of its tables */
+    double *shares, *of_leaf; /* of a group and of one leaf: SHAP_BITS * SHAP_PATTERNS */
+    int32_t *steps;
     uint32_t deep_room, deep_inputs_room, edges_room, masks_room;
 } shap_maker;
 
@@ -143,7 +147,7 @@ typedef struct shap_maker {
  * has neither, and z = 1. */
 typedef struct shap_leaf {
     double value, z[SHAP_BITS];
-    uint8_t on[SHAP_BITS], off[SHAP_BITS];
+    uint16_t on[SHAP_BITS], off[SHAP_BITS];
 } shap_leaf;
 
 typedef struct shap_form {
@@ -168,23 +172,23 @@ ride_status shap_deep_make(shap_maker *m, uint32_t output, ride_error *err);
 ride_status shap_quadratures_make(ride_shap *s, uint32_t points_most, ride_error *err);
 ride_status shap_factors_make(ride_shap *s, ride_error *err);
 static inline uint32_t shap_quadrature_first(uint32_t points) { return points * (points - 1) / 2; }
-/* shares[j * SHAP_PATTERNS + pattern]: what the group adds to input j. */
-void shap_form_shares(const shap_maker *m, const shap_form *form, double *shares);
+/* m->shares[j * SHAP_PATTERNS + pattern]: what the group adds to input j. */
+void shap_form_shares(const shap_maker *m, const shap_form *form);
 
 /* shap_tables.c: groups, segments and lists of an output, whose slots are known; when all are made, tables and lines of all. */
 ride_status shap_groups_make(shap_maker *m, uint32_t output, ride_error *err);
 ride_status shap_tables_fill(shap_maker *m, ride_error *err);
 
-/* The kernels. planes: stride words each, of which `words` are rows'. indices: for each group of the segment stride * 64 patterns. sums: for each slot of
+/* The kernels. planes: stride words each, of which `words` are rows'. indices: for each group of the segment stride * 64 numbers, the low bits of patterns. sums: for each slot of
  * the output stride * 64 numbers, in an order within 64 rows of the kernel's own: row r is at shap_place. */
 void shap_indices_plain(const ride_shap *s, const shap_segment *segment, const uint64_t *planes, uint32_t words,
                         uint32_t stride, uint8_t *indices);
-void shap_sums_plain(const ride_shap *s, const shap_segment *segment, const uint8_t *indices, uint32_t words,
-                     uint32_t stride, uint64_t *sums);
+void shap_sums_plain(const ride_shap *s, const shap_segment *segment, const uint64_t *planes, const uint8_t *indices,
+                     uint32_t words, uint32_t stride, uint64_t *sums);
 void shap_indices_avx512(const ride_shap *s, const shap_segment *segment, const uint64_t *planes, uint32_t words,
                          uint32_t stride, uint8_t *indices);
-void shap_sums_avx512(const ride_shap *s, const shap_segment *segment, const uint8_t *indices, uint32_t words,
-                      uint32_t stride, uint64_t *sums);
+void shap_sums_avx512(const ride_shap *s, const shap_segment *segment, const uint64_t *planes, const uint8_t *indices,
+                      uint32_t words, uint32_t stride, uint64_t *sums);
 /* Deep leaves of an output: values[slot * stride * 64 + row] += …, in the order of the leaves. room: shap_deep_room bytes. */
 size_t shap_deep_room(const ride_shap *s);
 void shap_deep_plain(const ride_shap *s, const shap_output *output, const uint64_t *planes, uint32_t rows_count,
@@ -192,6 +196,20 @@ void shap_deep_plain(const ride_shap *s, const shap_output *output, const uint64
 void shap_deep_avx512(const ride_shap *s, const shap_output *output, const uint64_t *planes, uint32_t rows_count,
                       uint32_t stride, void *room, double *values);
 
+/* What a deep leaf's sums are made of, for input j and point q at j * points + q: the factor of the product where the input is satisfied and where it
+ * is not, and what the product then gives to the input's share. */
+typedef struct shap_terms {
+    double *factors[2], *gains[2]; /* [1]: satisfied */
+    double *products;              /* what is left of the room: points numbers for each row at a time */
+} shap_terms;
+shap_terms shap_terms_make(const ride_shap *s, const shap_deep *leaf, void *room);
+enum { SHAP_DEEP_ROWS = 32 }; /* rows at a time, at most */
+
+/* A word for each input, behind the terms. */
+static inline uint64_t *shap_satisfied_room(const ride_shap *s, void *room) {
+    const size_t inputs = s->deep_inputs_most, points = (inputs + 1) / 2;
+    return (uint64_t *)room + 4 * inputs * points + SHAP_DEEP_ROWS * points;
+}
 /* A word of rows: which of them satisfy each input of the leaf. */
 void shap_satisfied_make(const ride_shap *s, const shap_deep *leaf, const uint64_t *planes, uint32_t stride,
                          uint32_t word, uint64_t *satisfied);

@@ -35,7 +35,6 @@ static double range_of(const shap_form *form, const double *shares) {
 static ride_status group_make(shap_maker *m, uint32_t cut, double *range, ride_error *err) {
     ride_shap *s = m->shap;
     shap_form form;
-    double shares[SHAP_BITS * SHAP_PATTERNS];
     RIDE_TRY(shap_form_make(m, &m->cuts[cut], &form, err));
     RIDE_ASSERT(s->groups_count < m->groups_room);
     shap_group *group = &s->groups[s->groups_count];
@@ -48,21 +47,24 @@ static ride_status group_make(shap_maker *m, uint32_t cut, double *range, ride_e
     s->line_units += (uint64_t)group->line_units << form.bits;
     if (s->line_units > UINT32_MAX) return ride_fail(err, RIDE_E_UNSUPPORTED, "tables of more than 64 GiB");
     m->cut_of[s->groups_count++] = cut;
-    shap_form_shares(m, &form, shares);
-    const double of_group = range_of(&form, shares);
+    shap_form_shares(m, &form);
+    const double of_group = range_of(&form, m->shares);
     *range = of_group > *range ? of_group : *range;
     return RIDE_OK;
 }
 
 typedef struct listed {
-    uint32_t slot, group, input;
-    bool is_large;
+    uint32_t slot, kind, group, input; /* kind: units of the table */
 } listed;
+
+static uint32_t table_units_of(const shap_group *group) {
+    return group->bits < SHAP_INDEX_BITS ? 1 : 2u << (group->bits - SHAP_INDEX_BITS);
+}
 
 static int compare_listed(const void *a, const void *b) {
     const listed *l = a, *r = b;
     if (l->slot != r->slot) return l->slot < r->slot ? -1 : 1;
-    if (l->is_large != r->is_large) return l->is_large ? 1 : -1;
+    if (l->kind != r->kind) return l->kind < r->kind ? -1 : 1;
     return (l->group > r->group) - (l->group < r->group);
 }
 
@@ -73,7 +75,7 @@ static void lists_make(shap_maker *m, shap_segment *segment) {
     for (uint32_t g = 0; g < segment->groups_count; g++) {
         const shap_group *group = &s->groups[segment->groups_first + g];
         for (uint32_t j = 0; j < group->inputs_count; j++)
-            all[count++] = (listed){group->slots[j], g, j, group->bits > 6};
+            all[count++] = (listed){group->slots[j], table_units_of(group), g, j};
     }
     qsort(all, count, sizeof *all, compare_listed);
     segment->lists_first = s->lists_count;
@@ -83,11 +85,12 @@ static void lists_make(shap_maker *m, shap_segment *segment) {
                                                      .table_first = (uint32_t)s->table_units,
                                                      .entries_first = s->entries_count};
         shap_list *list = &s->lists[s->lists_count - 1];
-        list->entries_count++;
-        list->small_count += !all[i].is_large;
+        list->small_count += all[i].kind == 1;
+        list->large_count += all[i].kind == 2;
+        list->wide_count += all[i].kind > 2;
         m->table_at[(size_t)(segment->groups_first + all[i].group) * SHAP_BITS + all[i].input] =
             (uint32_t)s->table_units;
-        s->table_units += all[i].is_large ? 2 : 1;
+        s->table_units += all[i].kind;
         s->entries[s->entries_count++] = (uint16_t)all[i].group;
     }
     segment->lists_count = s->lists_count - segment->lists_first;
@@ -105,8 +108,11 @@ static ride_status room_make(shap_maker *m, ride_error *err) {
     m->cut_of = calloc(groups, sizeof *m->cut_of);
     m->table_at = calloc(entries, sizeof *m->table_at);
     m->ranges = calloc(segments, sizeof *m->ranges);
+    m->shares = calloc(SHAP_BITS * SHAP_PATTERNS, sizeof *m->shares);
+    m->of_leaf = calloc(SHAP_BITS * SHAP_PATTERNS, sizeof *m->of_leaf);
+    m->steps = calloc(SHAP_BITS * SHAP_PATTERNS, sizeof *m->steps);
     if (s->groups == NULL || s->segments == NULL || s->lists == NULL || s->entries == NULL || m->cut_of == NULL ||
-        m->table_at == NULL || m->ranges == NULL)
+        m->table_at == NULL || m->ranges == NULL || m->shares == NULL || m->of_leaf == NULL || m->steps == NULL)
         return ride_fail(err, RIDE_E_MEMORY, "no memory for %u groups", m->groups_room);
     return RIDE_OK;
 }
@@ -169,46 +175,47 @@ static void put_line(uint8_t *line, uint32_t i, uint32_t entry) {
     for (uint32_t d = 0; d < SHAP_DIGITS; d++) line[SHAP_DIGITS * i + d] = (uint8_t)(entry >> 8 * d);
 }
 
-/* Patterns beyond the group's repeat, so that no bit has to be masked. */
-static void put_table(uint8_t *table, uint32_t patterns, uint32_t size, const uint32_t *entries) {
-    for (uint32_t d = 0; d < SHAP_DIGITS; d++)
-        for (uint32_t i = 0; i < size; i++) table[d * size + i] = (uint8_t)(entries[i % patterns] >> 8 * d);
+/* Patterns beyond the group's repeat, so that no bit has to be masked. A wide table is large ones, one after the other. */
+static void put_table(uint8_t *table, uint32_t patterns, const uint32_t *entries) {
+    const uint32_t size = patterns > SHAP_SMALL ? SHAP_LARGE : SHAP_SMALL;
+    for (uint32_t part = 0; part < patterns || part == 0; part += size)
+        for (uint32_t d = 0; d < SHAP_DIGITS; d++)
+            for (uint32_t i = 0; i < size; i++) *table++ = (uint8_t)(entries[(part + i) % patterns] >> 8 * d);
 }
 
-static void group_fill(const shap_maker *m, uint32_t g, const double *shares, int scale, uint32_t shift,
-                       shap_slot *slots) {
+static void group_fill(const shap_maker *m, uint32_t g, int scale, uint32_t shift, shap_slot *slots) {
     ride_shap *s = m->shap;
     const shap_group *group = &s->groups[g];
     const uint32_t patterns = 1u << group->bits;
     const double factor = ldexp(1.0, scale);
-    int32_t steps[SHAP_BITS][SHAP_PATTERNS];
+    const double *shares = m->shares;
     for (uint32_t i = 0; i < patterns; i++) {
         double carried = 0.0;
         for (uint32_t j = 0; j < group->inputs_count; j++) {
             const double share = shares[j * SHAP_PATTERNS + i] * factor + carried, rounded = nearbyint(share);
             carried = share - rounded;
-            steps[j][i] = (int32_t)rounded;
+            m->steps[j * SHAP_PATTERNS + i] = (int32_t)rounded;
         }
     }
     for (uint32_t j = 0; j < group->inputs_count; j++) {
         int32_t least = INT32_MAX;
         uint32_t entries[SHAP_PATTERNS];
-        for (uint32_t i = 0; i < patterns; i++) least = steps[j][i] < least ? steps[j][i] : least;
+        for (uint32_t i = 0; i < patterns; i++)
+            least = m->steps[j * SHAP_PATTERNS + i] < least ? m->steps[j * SHAP_PATTERNS + i] : least;
         for (uint32_t i = 0; i < patterns; i++) {
-            entries[i] = (uint32_t)(steps[j][i] - least);
+            entries[i] = (uint32_t)(m->steps[j * SHAP_PATTERNS + i] - least);
             RIDE_ASSERT(entries[i] < 1u << ENTRY_BITS);
             put_line(s->lines + (group->line_first + (size_t)i * group->line_units) * SHAP_LINE_UNIT, j, entries[i]);
         }
         slots[group->slots[j]].bias += (uint64_t)(int64_t)least << shift;
         if (s->tables != NULL)
             put_table(s->tables + (uint64_t)m->table_at[(size_t)g * SHAP_BITS + j] * SHAP_TABLE_UNIT, patterns,
-                      group->bits > 6 ? SHAP_PATTERNS : SHAP_SMALL, entries);
+                      entries);
     }
 }
 
 static ride_status fill_all(shap_maker *m, const int *scales, ride_error *err) {
     const ride_shap *s = m->shap;
-    double shares[SHAP_BITS * SHAP_PATTERNS];
     shap_form form;
     for (uint32_t o = 0; o < s->outputs_count; o++)
         for (uint32_t i = 0; i < s->outputs[o].segments_count; i++) {
@@ -216,8 +223,8 @@ static ride_status fill_all(shap_maker *m, const int *scales, ride_error *err) {
             const shap_segment *segment = &s->segments[number];
             for (uint32_t g = segment->groups_first; g < segment->groups_first + segment->groups_count; g++) {
                 RIDE_TRY(shap_form_make(m, &m->cuts[m->cut_of[g]], &form, err));
-                shap_form_shares(m, &form, shares);
-                group_fill(m, g, shares, scales[number], segment->shift, s->slots + s->outputs[o].slots_first);
+                shap_form_shares(m, &form);
+                group_fill(m, g, scales[number], segment->shift, s->slots + s->outputs[o].slots_first);
             }
         }
     return RIDE_OK;

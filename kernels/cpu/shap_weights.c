@@ -137,22 +137,26 @@ static void weigh_background(const shap_maker *m, const shap_form *form, const s
     uint32_t counts[SHAP_PATTERNS];
     count_background(m, form, leaf, p, counts);
     for (uint32_t j = 0; j < p->count; j++) memset(shares + j * SHAP_PATTERNS, 0, sets * sizeof *shares);
-    for (uint32_t set = 0; set < sets; set++)
-        for (uint32_t back = 0; back < sets; back++) {
-            if (counts[back] == 0 || (set | back) != sets - 1) continue;
-            const uint32_t mine = set & ~back, theirs = back & ~set;
+    for (uint32_t back = 0; back < sets; back++) {
+        if (counts[back] == 0) continue;
+        const double value = leaf->value * ((double)counts[back] / (double)m->background_rows);
+        for (uint32_t both = back;;
+             both = (both - 1) & back) { /* the leaf counts where one of both satisfies each input */
+            const uint32_t mine = (sets - 1) & ~back, set = mine | both, theirs = back & ~both;
             const uint32_t u = (uint32_t)__builtin_popcount(mine), w = (uint32_t)__builtin_popcount(theirs);
-            const double value = leaf->value * ((double)counts[back] / (double)m->background_rows);
             for (uint32_t j = 0; j < p->count; j++) {
                 if (mine >> j & 1) shares[j * SHAP_PATTERNS + set] += value * m->shap->factors[(u - 1) * FACTORS + w];
                 if (theirs >> j & 1) shares[j * SHAP_PATTERNS + set] -= value * m->shap->factors[u * FACTORS + w - 1];
             }
+            if (both == 0) break;
         }
+    }
 }
 
-void shap_form_shares(const shap_maker *m, const shap_form *form, double *shares) {
-    double of_leaf[SHAP_BITS * SHAP_PATTERNS];
-    memset(shares, 0, (size_t)form->inputs_count * SHAP_PATTERNS * sizeof *shares);
+void shap_form_shares(const shap_maker *m, const shap_form *form) {
+    double *shares = m->shares, *of_leaf = m->of_leaf;
+    for (uint32_t j = 0; j < form->inputs_count; j++)
+        memset(shares + (size_t)j * SHAP_PATTERNS, 0, sizeof *shares << form->bits);
     for (uint32_t l = 0; l < form->leaves_count; l++) {
         const shap_leaf *leaf = &form->leaves[l];
         present p = {0};
