@@ -363,7 +363,8 @@ static void lines_call(const ride_shap *s, const shap_segment *segment, const ui
         uint32_t pattern = 0;
 #pragma GCC unroll 7
         for (uint32_t b = 0; b < SHAP_INDEX_BITS; b++) pattern |= (uint32_t)bits[group->planes[b]] << b;
-        for (uint32_t b = SHAP_INDEX_BITS; b < group->bits; b++) pattern |= (uint32_t)bits[group->planes[b]] << b;
+        for (uint32_t b = SHAP_INDEX_BITS; b < SHAP_BITS && b < group->bits; b++)
+            pattern |= (uint32_t)bits[group->planes[b]] << b;
         lines[g] = s->lines + (group->line_first + (size_t)pattern * group->line_units) * SHAP_LINE_UNIT;
         __builtin_prefetch(lines[g]);
     }

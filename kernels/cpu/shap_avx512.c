@@ -118,28 +118,43 @@ static inline void digit_add(digits *d, int i, __m512i found) {
 /* The compiler would rather load a table again for each word. */
 #define KEEP(a, b, c) __asm__("" : "+v"(a), "+v"(b), "+v"(c))
 
-static inline __m512i look_up(const uint8_t *table, __m512i index) {
-    return _mm512_permutex2var_epi8(_mm512_load_si512(table), index, _mm512_load_si512(table + 64));
+static inline __m512i look_up(__m512i low, __m512i high, __m512i index) {
+    return _mm512_permutex2var_epi8(low, index, high);
 }
 
-/* A byte of a wide table of 128 << more patterns: the parts lie SHAP_TABLE_UNIT * 2 bytes from each other. */
-static inline __m512i look_up_wide(const uint8_t *table, __m512i index, int more, const __mmask64 *bits) {
-    const size_t part = 2 * SHAP_TABLE_UNIT;
-    if (more == 0) return look_up(table, index);
-    return _mm512_mask_blend_epi8(bits[more - 1], look_up_wide(table, index, more - 1, bits),
-                                  look_up_wide(table + (part << (more - 1)), index, more - 1, bits));
-}
-
+/* Adds the entries of a table of 128 << more patterns, more = 1, 2 or 3: its parts lie 2 units from each other, and the bits beyond the index say which
+ * counts. Four parts of a digit are in registers at a time. */
 static inline __attribute__((always_inline)) void wide_add(digits *d, const uint8_t *table, const uint8_t *index,
                                                            int more, int count, const uint64_t *const *bits) {
+    const size_t part = (size_t)2 * SHAP_TABLE_UNIT;
 #pragma GCC unroll 3
-    for (int u = 0; u < count; u++) {
-        __mmask64 masks[SHAP_BITS - SHAP_INDEX_BITS];
-        for (int b = 0; b < more; b++) masks[b] = bits[b][u];
-        const __m512i at = _mm512_load_si512(index + SHAP_WORD * (size_t)u);
+    for (int i = 0; i < SHAP_DIGITS; i++) {
+        __m512i found[AT_ONCE];
+#pragma GCC unroll 2
+        for (int half = 0; half < 2; half++) {
+            if (half > 0 && more < 3) continue;
+            const uint8_t *from = table + (size_t)half * 4 * part + (size_t)i * SHAP_LARGE;
+            __m512i t[8] = {0};
+#pragma GCC unroll 4
+            for (int k = 0; k < 4; k++) {
+                if (k >= 2 && more == 1) continue;
+                t[2 * k] = _mm512_load_si512(from + (size_t)k * part);
+                t[2 * k + 1] = _mm512_load_si512(from + (size_t)k * part + 64);
+            }
 #pragma GCC unroll 3
-        for (int i = 0; i < SHAP_DIGITS; i++)
-            digit_add(&d[u], i, look_up_wide(table + SHAP_LARGE * (size_t)i, at, more, masks));
+            for (int u = 0; u < count; u++) {
+                const __m512i at = _mm512_load_si512(index + SHAP_WORD * (size_t)u);
+                __m512i f = _mm512_mask_blend_epi8(bits[0][u], look_up(t[0], t[1], at), look_up(t[2], t[3], at));
+                if (more > 1) {
+                    const __m512i above =
+                        _mm512_mask_blend_epi8(bits[0][u], look_up(t[4], t[5], at), look_up(t[6], t[7], at));
+                    f = _mm512_mask_blend_epi8(bits[1][u], f, above);
+                }
+                found[u] = half == 0 ? f : _mm512_mask_blend_epi8(bits[2][u], found[u], f);
+            }
+        }
+#pragma GCC unroll 3
+        for (int u = 0; u < count; u++) digit_add(&d[u], i, found[u]);
     }
 }
 

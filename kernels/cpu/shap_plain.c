@@ -25,7 +25,7 @@ void shap_sums_plain(const ride_shap *s, const shap_segment *segment, const uint
         const size_t line_bytes = (size_t)group->line_units * SHAP_LINE_UNIT;
         for (uint32_t r = 0; r < words * SHAP_WORD; r++) {
             uint32_t pattern = indices[g * rows + r];
-            for (uint32_t b = SHAP_INDEX_BITS; b < group->bits; b++) {
+            for (uint32_t b = SHAP_INDEX_BITS; b < SHAP_BITS && b < group->bits; b++) {
                 const uint64_t bits = planes[(size_t)group->planes[b] * stride + r / SHAP_WORD];
                 pattern |= (uint32_t)(bits >> (r % SHAP_WORD) & 1) << b;
             }
