@@ -13,7 +13,9 @@
 # Any of them may say, in lines of its own anywhere in the file (after # or * or //):
 #   ride-test: timeout=SECONDS    other than 600 (programs) or 900 (scripts)
 #   ride-test: serial             nothing else runs beside it (it measures time, or needs both cores)
+#   ride-test: waits              mostly for others (a broker, clients that are slow): two run in the place of one
 #   ride-test: release-only       not in sanitizer builds (say why beside it)
+# A test takes two of ctest's processors, one that waits takes one: `ctest -j` is given twice the cores (scripts/test does).
 if(NOT RIDE_TESTS)
   return()
 endif()
@@ -24,9 +26,12 @@ set(test_environment "RIDE_SOURCE_DIR=${CMAKE_SOURCE_DIR};RIDE_BUILD_DIR=${CMAKE
 function(ride_register_test name kind file timeout)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
   file(STRINGS ${file} wishes REGEX "ride-test: ")
+  set(processors 2)
   foreach(wish IN LISTS wishes)
     if(wish MATCHES "ride-test: timeout=([0-9]+)")
       set(timeout ${CMAKE_MATCH_1})
+    elseif(wish MATCHES "ride-test: waits")
+      set(processors 1)
     elseif(wish MATCHES "ride-test: serial")
       set(serial TRUE)
     elseif(wish MATCHES "ride-test: release-only")
@@ -38,7 +43,8 @@ function(ride_register_test name kind file timeout)
     endif()
   endforeach()
   add_test(NAME ${name} COMMAND ${ARGN} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-  set_tests_properties(${name} PROPERTIES LABELS ${kind} TIMEOUT ${timeout} SKIP_RETURN_CODE 77 ENVIRONMENT "${test_environment}")
+  set_tests_properties(${name} PROPERTIES LABELS ${kind} TIMEOUT ${timeout} SKIP_RETURN_CODE 77 ENVIRONMENT "${test_environment}"
+    PROCESSORS ${processors})
   if(serial)
     set_tests_properties(${name} PROPERTIES RUN_SERIAL TRUE)
   endif()

@@ -1,4 +1,5 @@
 # ride-test: timeout=900
+# ride-test: waits
 # ride-test: release-only (a broker and a stand-in: nothing of ours but the generator runs)
 """The fault tests are tests: with a stand-in for the engine that does what was promised they pass, with one that has a fault they
 do not."""

@@ -1,4 +1,5 @@
 # ride-test: timeout=900
+# ride-test: waits
 # ride-test: release-only (it is about time: a sanitizer makes it a test of patience)
 """Kills of the engine and of the broker under load, with messages among the events that are none: every input has a result or a dead
 letter, duplicates are alike, the order is kept, and with one partition the bytes are those of `ride run` over a file; inline and in a pipeline. More of them: tests/long/service.sh."""

@@ -1,4 +1,5 @@
 # ride-test: timeout=900
+# ride-test: waits
 # ride-test: release-only (it is about time: a sanitizer makes it a test of patience)
 """Two engines of one group: partitions move while batches are in flight and nothing is lost; and where windows cross partitions, the second one is
 refused."""

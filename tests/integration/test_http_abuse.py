@@ -1,4 +1,5 @@
 # ride-test: timeout=1800
+# ride-test: waits
 """Clients that the HTTP server must outlive: slow ones, idle ones, ten times too many requests, and requests at random
 (RIDE_HTTP_RANDOM of them, default 3,000; RIDE_HTTP_SEED). Bounds hold and every request has an answer or an end; how fast is not tested."""
 import json

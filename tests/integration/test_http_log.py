@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # ride-test: timeout=600
+# ride-test: waits
 # ride-test: release-only (a whole service beside a broker; its parts run under sanitizers in unit/logged_feed_test and integration/kafka_io)
 """http.log_topic with a real broker: what HTTP takes is in the topic before it is answered, is scored from there with everything that a topic of `inputs` has, and is
 there after a restart; a log that is away, missing or shared is told, within a bound of time."""

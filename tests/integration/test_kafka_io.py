@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # ride-test: timeout=900
+# ride-test: waits
 """The feed and the outlet of Kafka against a real broker: order, one stream at a time, offsets, rebalances, a broker that is killed,
 topics that come and go, and the words for what is wrong. Names of cases as arguments run only those."""
 import collections

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # ride-test: timeout=900
+# ride-test: waits
 """TLS, logins and rights against a real broker: what is right works, and what is wrong is told as what it is. SCRAM runs against
 Kafka 3.9 where librdkafka is older than 2.6.1, whose SCRAM Kafka 4 refuses."""
 import os

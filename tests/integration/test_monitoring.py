@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # ride-test: timeout=400
+# ride-test: waits
 """What deploy/ has for Prometheus and Grafana, run by a real Prometheus: promtool's own checks, then a scrape of the real registry with made-up
 traffic, every query of every panel and every rule over it; then the same over a `ride run` that scores events by HTTP, without a broker: there a query is
 excused from having a result when a family that it reads has no series, and those families are the ones of WITHOUT_KAFKA. With RIDE_METRICS_TARGET=HOST:PORT

@@ -1,6 +1,7 @@
 """`ride verify --config`, `ride replay` and `ride state get` beside a service on a real broker, while it runs and after: what was published is what
 comes out again; what somebody changed, took away or added in a copy of the results is found for what it is; nobody's group is touched.
 # ride-test: timeout=600
+# ride-test: waits
 """
 import json
 import os

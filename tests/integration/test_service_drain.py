@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # ride-test: timeout=600
+# ride-test: waits
 # ride-test: release-only (it is about time: a sanitizer makes it a test of patience)
 """A stop while the broker hangs: a drain waits for runtime.drain_timeout and no longer, exits 75 and says what was not acknowledged; a second
 signal ends it at once; and the next start works those events again. Results are held back by linger.ms, so that there are some when the broker

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # ride-test: timeout=900
+# ride-test: waits
 # ride-test: release-only (a whole service beside a broker; its parts run under sanitizers in unit/service_test and integration/kafka_io)
 """Generated events through a real broker and `ride run` as a service:
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # ride-test: timeout=300
+# ride-test: waits
 # ride-test: release-only (a whole service beside a broker; its parts run under sanitizers in integration/kafka_io)
 """A topic that is deleted under `ride run`, in both modes. Without the topic of results it is not ready, says why, and goes on when the topic is made again; results
 that were on their way end it with exit 69, and the next start sends them. Without its input it is not ready either, and ends with exit 65 when another topic of

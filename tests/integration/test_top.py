@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # ride-test: timeout=300
+# ride-test: waits
 """`ride top` against a /metrics endpoint over the real registry with known traffic: its figures are reckoned again here from the pages that it
 was given. As text, as JSON, and live in a pseudo-terminal; and what it says when what answers is nothing, silent, or no RIDE."""
 import fcntl

@@ -1,5 +1,6 @@
 """The runner's steps: configure, build, ctest, sanitizer reports, pytest. Each writes its whole output under the log
 folder and prints only progress, failures and times."""
+import concurrent.futures
 import os
 import re
 import shutil
@@ -118,7 +119,8 @@ def ctest(report, preset, jobs, labels=None, pattern=None):
             if prefix is None:
                 return
     env["RIDE_EMU_EXECUTED"] = str(EMULATED)
-    command = [*prefix, "ctest", "--test-dir", f"build/{preset}", "-j", str(jobs), "--output-junit", junit,
+    # twice as many: a test takes two, one that mostly waits takes one (cmake/RideTests.cmake)
+    command = [*prefix, "ctest", "--test-dir", f"build/{preset}", "-j", str(2 * jobs), "--output-junit", junit,
                "--test-output-size-passed", "262144", "--test-output-size-failed", "1048576",
                "--test-output-truncation", "head", "--no-tests=ignore", "--output-on-failure"]
     if labels:
@@ -206,24 +208,27 @@ CLAIM = re.compile(r"^(\d+)\. (shown|not shown|skipped)\s+(.*)$")
 
 def acceptance(report, complete):
     """Runs every script of tests/acceptance and counts its claims. complete: all tests were run before, so what they gave is
-    taken from the report; otherwise the scripts run what they need themselves."""
+    taken from the report, and the scripts run side by side; otherwise they run what they need themselves, one after the other."""
     env = dict(os.environ)
     env.pop("RIDE_TEST_RESULTS", None)
     if complete:
         env["RIDE_TEST_RESULTS"] = str(report.save(LOGS / "results-so-far.json"))
-    for script in sorted((TOP / "tests/acceptance").iterdir()):
-        if not script.is_file() or not os.access(script, os.X_OK):
-            continue
-        say(f"== acceptance: {script.name}")
+    scripts = [s for s in sorted((TOP / "tests/acceptance").iterdir()) if s.is_file() and os.access(s, os.X_OK)]
+
+    def told(script):
         claims = []
 
-        def heard(line, claims=claims):
+        def heard(line):
             match = CLAIM.match(line)
             if match:
-                say("   " + line.rstrip())
                 claims.append(match.groups())
-
-        code, seconds = run_logged([script], LOGS / f"acceptance-{script.name}.log", env, heard)
+        return (claims, *run_logged([script], LOGS / f"acceptance-{script.name}.log", env, heard))
+    with concurrent.futures.ThreadPoolExecutor(len(scripts) if complete else 1) as pool:
+        ends = list(pool.map(told, scripts))
+    for script, (claims, code, seconds) in zip(scripts, ends):
+        say(f"== acceptance: {script.name}, {seconds:.0f} s")
+        for number, outcome, text in claims:
+            say(f"   {number}. {outcome:<9} {text}")
         for number, outcome, text in claims:
             outcome = {"shown": "passed", "not shown": "failed"}.get(outcome, "skipped")
             report.add("acceptance", f"{script.name} {number}", outcome, text if outcome != "passed" else "", seconds / len(claims))
