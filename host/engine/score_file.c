@@ -27,7 +27,7 @@ typedef struct job {
     uint32_t block_rows_max, block_rows; /* rows that were read and not yet scored */
     double *block, *out;
     double *row; /* the next one, within the block */
-    bool raw;
+    bool raw, members;
 } job;
 
 static ride_status bad(job *j, const char *what, ride_text part) {
@@ -161,17 +161,21 @@ static ride_status write_block(job *j) {
                             .row_stride = j->model->inputs_count,
                             .column_stride = 1,
                             .margins = j->raw ? j->out : NULL,
-                            .answers = j->raw ? NULL : j->out};
+                            .answers = j->raw ? NULL : j->out,
+                            .members = j->members ? j->out + (size_t)j->block_rows * shape->outputs_count : NULL};
     const char *format = shape->out_type == RIDE_TYPE_F32 ? "%.9g" : "%.17g";
-    const double *out = j->out;
+    const double *out = j->out, *member = rows.members;
+    const uint32_t columns = shape->outputs_count + (j->members ? shape->members_count : 0);
     if (j->block_rows == 0) return RIDE_OK;
     const ride_status st = ride_model_rows_score(j->scorer, &rows, j->scratch);
     if (st != RIDE_OK) return ride_fail(j->err, st, "the rows cannot be scored");
     for (uint32_t r = 0; r < j->block_rows; r++, j->rows++)
-        for (uint32_t i = 0; i < shape->outputs_count; i++) {
+        for (uint32_t i = 0; i < columns; i++) {
             char number[NUMBER_TEXT_MAX];
-            int bytes = snprintf(number, sizeof number, format, *out++);
-            number[bytes++] = i + 1 < shape->outputs_count ? ',' : '\n';
+            const bool is_member = i >= shape->outputs_count;
+            const double value = is_member ? *member++ : *out++;
+            int bytes = is_member && isnan(value) ? 0 : snprintf(number, sizeof number, format, value);
+            number[bytes++] = i + 1 < columns ? ',' : '\n';
             RIDE_TRY(ride_sink_write(j->sink, number, (size_t)bytes));
         }
     j->block_rows = 0;
@@ -226,7 +230,8 @@ static ride_status job_open(job *j, ride_diagnostics *findings) {
     RIDE_TRY(ride_model_rows_create(j->model, ops, device, &j->scorer, findings));
     j->scratch = ride_model_rows_scratch(j->scorer);
     j->block = calloc((size_t)j->block_rows_max * inputs_count, sizeof *j->block);
-    j->out = calloc((size_t)j->block_rows_max * ride_model_rows_shape(j->scorer)->outputs_count, sizeof *j->out);
+    const ride_rows_shape *shape = ride_model_rows_shape(j->scorer);
+    j->out = calloc((size_t)j->block_rows_max * (shape->outputs_count + shape->members_count), sizeof *j->out);
     j->row = j->block;
     return j->scratch != NULL && j->block != NULL && j->out != NULL
                ? RIDE_OK
@@ -234,10 +239,10 @@ static ride_status job_open(job *j, ride_diagnostics *findings) {
 }
 
 ride_status ride_score_file(const ride_ensemble *model, const char *input_path, const char *output_path, bool raw,
-                            uint64_t *rows, ride_error *err) {
+                            bool members, uint64_t *rows, ride_error *err) {
     ride_error local; /* somebody must hold the reason while the sink closes */
     memset(&local, 0, sizeof local);
-    job j = {.model = model, .raw = raw, .err = &local};
+    job j = {.model = model, .raw = raw, .members = members, .err = &local};
     ride_diagnostics *findings = calloc(1, sizeof *findings);
     ride_status st = findings != NULL ? job_open(&j, findings) : ride_fail(&local, RIDE_E_MEMORY, "no memory for rows");
     if (st != RIDE_OK && findings != NULL && findings->count > 0) ride_diagnostics_error(findings, &local);

@@ -37,7 +37,8 @@ void ride_cpu_matrix_shape(const ride_cpu_model *model, ride_rows_shape *out) {
                           .outputs_count = h->outputs_count,
                           .in_type = type_of(ride_ensemble_in_number(parts)),
                           .out_type = type_of(ride_ensemble_out_number(parts)),
-                          .scratch_bytes = engine_bytes(model) + columns_bytes(model) + 2 * h->outputs_count * result};
+                          .scratch_bytes = engine_bytes(model) + columns_bytes(model) + 2 * h->outputs_count * result,
+                          .members_count = h->answers_count};
 }
 
 static void put(void *out, uint32_t type, uint64_t place, const double *values, size_t count) {
@@ -75,6 +76,10 @@ static void ensemble_score(const ride_cpu_model *model, const ride_rows *rows, u
         ride_cpu_ensemble_columns(model->ensemble, scratch, x, (uint32_t)count, margins, answers);
         put(rows->margins, rows->out_type, first * outputs, margins, count * outputs);
         put(rows->answers, rows->out_type, first * outputs, answers, count * outputs);
+        if (rows->members == NULL) continue;
+        const size_t members = ride_cpu_ensemble_parts(model->ensemble)->view.header->answers_count;
+        put(rows->members, rows->out_type, first * members, ride_cpu_ensemble_answers(model->ensemble, scratch),
+            count * members);
     }
 }
 

@@ -14,7 +14,8 @@ ride_status ref_rows_shape(const ride_program_dev *program, ride_rows_shape *out
                                  .outputs_count = h->outputs_count,
                                  .in_type = type_of(ride_ensemble_in_number(&program->ensemble)),
                                  .out_type = type_of(ride_ensemble_out_number(&program->ensemble)),
-                                 .scratch_bytes = numbers * sizeof(double)};
+                                 .scratch_bytes = numbers * sizeof(double),
+                                 .members_count = h->answers_count};
         return RIDE_OK;
     }
     const ride_forest_header *h = program->forest.header;
@@ -65,6 +66,8 @@ ride_status ref_rows_score(const ride_program_dev *program, const ride_rows *row
             put(rows->margins, rows->out_type, r * outputs + o, margins[o]);
             put(rows->answers, rows->out_type, r * outputs + o, answers[o]);
         }
+        const uint32_t members = is_ensemble ? program->ensemble.view.header->answers_count : 0;
+        for (uint32_t m = 0; m < members; m++) put(rows->members, rows->out_type, r * members + m, rest[m]);
     }
     return RIDE_OK;
 }

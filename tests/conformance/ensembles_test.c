@@ -11,8 +11,8 @@ typedef struct ensemble_case {
     random_ensemble *ensemble;
     uint8_t *image;
     ride_bundle bundle;
-    uint32_t inputs_count, outputs_count, rows_count;
-    double *x, *margins, *answers;
+    uint32_t inputs_count, outputs_count, members_count, rows_count;
+    double *x, *margins, *answers, *members;
     float *floats;
 } ensemble_case;
 
@@ -31,9 +31,11 @@ static void expect(ensemble_case *c) {
     ride_member_view *room = calloc(ride_ensemble_parts_count(&view), sizeof *room);
     ride_ensemble_parts_of(&c->bundle, &view, room, &parts);
     double *scratch = calloc(ride_ensemble_row_scratch(&parts) + 1, sizeof *scratch);
-    for (uint32_t i = 0; i < c->rows_count; i++)
+    for (uint32_t i = 0; i < c->rows_count; i++) {
         ride_ensemble_row(&parts, c->x + (size_t)i * c->inputs_count, scratch,
                           c->margins + (size_t)i * c->outputs_count, c->answers + (size_t)i * c->outputs_count);
+        memcpy(c->members + (size_t)i * c->members_count, scratch, c->members_count * sizeof *scratch);
+    }
     free(scratch);
     free(room);
 }
@@ -49,6 +51,7 @@ static ensemble_case *case_make(uint64_t seed) {
     c->inputs_count = 1 + rnd_below(r, ENSEMBLE_INPUTS_MAX);
     c->ensemble = random_ensemble_make(seed, c->inputs_count, OUTPUTS_MAX);
     c->outputs_count = c->ensemble->header.outputs_count;
+    c->members_count = c->ensemble->header.answers_count;
     c->rows_count = RND_PICK(r, counts);
     RIDE_ASSERT(ride_bundle_builder_create(&builder, &err) == RIDE_OK);
     random_ensemble_add(c->ensemble, builder);
@@ -60,6 +63,7 @@ static ensemble_case *case_make(uint64_t seed) {
     c->floats = calloc(cells, sizeof *c->floats);
     c->margins = calloc(results, sizeof *c->margins);
     c->answers = calloc(results, sizeof *c->answers);
+    c->members = calloc((size_t)c->rows_count * c->members_count, sizeof *c->members);
     const int as_floats = rnd_one_in(r, 2);
     for (size_t i = 0; i < cells; i++) {
         c->x[i] = ensemble_value(r);
@@ -78,11 +82,13 @@ static void case_free(ensemble_case *c) {
     free(c->floats);
     free(c->margins);
     free(c->answers);
+    free(c->members);
     free(c);
 }
 
-static void check_results(const ensemble_case *c, const char *what, const double *got, const double *want) {
-    for (size_t i = 0; i < (size_t)c->rows_count * c->outputs_count; i++)
+static void check_results(const ensemble_case *c, const char *what, uint32_t width, const double *got,
+                          const double *want) {
+    for (size_t i = 0; i < (size_t)c->rows_count * width; i++)
         CHECK(memcmp(&got[i], &want[i], sizeof *got) == 0, "combination %u: %s %zu of %u rows: %.17g, expected %.17g",
               c->ensemble->header.combine, what, i, c->rows_count, got[i], want[i]);
 }
@@ -92,10 +98,13 @@ static void score(const ride_backend_ops *ops, const ride_program_dev *program, 
     ride_error err = {0};
     ride_rows_shape shape;
     CHECK(ops->rows_shape(program, &shape, &err) == RIDE_OK, "%s", err.what);
-    CHECK(shape.columns_count == c->inputs_count && shape.outputs_count == c->outputs_count, "another shape");
+    CHECK(shape.columns_count == c->inputs_count && shape.outputs_count == c->outputs_count &&
+              shape.members_count == c->members_count,
+          "another shape");
     const size_t results = (size_t)c->rows_count * c->outputs_count, cells = (size_t)c->rows_count * c->inputs_count;
     double *margins = calloc(results, sizeof *margins), *answers = calloc(results, sizeof *answers);
     double *turned = calloc(cells, sizeof *turned);
+    double *members = calloc((size_t)c->rows_count * c->members_count, sizeof *members);
     const size_t scratch_bytes = (shape.scratch_bytes + 63) / 64 * 64;
     uint8_t *scratch = aligned_alloc(64, scratch_bytes + GUARD_BYTES);
     memset(scratch, POISON, shape.scratch_bytes);
@@ -114,15 +123,18 @@ static void score(const ride_backend_ops *ops, const ride_program_dev *program, 
                                 .row_stride = by_columns ? 1 : c->inputs_count,
                                 .column_stride = by_columns ? c->rows_count : 1,
                                 .margins = margins + (size_t)first * c->outputs_count,
-                                .answers = answers + (size_t)first * c->outputs_count};
+                                .answers = answers + (size_t)first * c->outputs_count,
+                                .members = members + (size_t)first * c->members_count};
         CHECK(ops->rows_score(program, &rows, scratch) == RIDE_OK, "rows %u to %u", first, first + count);
     }
-    check_results(c, "margin", margins, c->margins);
-    check_results(c, "answer", answers, c->answers);
+    check_results(c, "margin", c->outputs_count, margins, c->margins);
+    check_results(c, "answer", c->outputs_count, answers, c->answers);
+    check_results(c, "member's answer", c->members_count, members, c->members);
     CHECK(all_bytes_are(scratch + shape.scratch_bytes, scratch_bytes + GUARD_BYTES - shape.scratch_bytes, GUARD),
           "written behind the scratch");
     free(scratch);
     free(turned);
+    free(members);
     free(margins);
     free(answers);
 }

@@ -15,7 +15,7 @@ int main(int argc, char **argv) {
     ride_status st = ride_ensemble_load(argv[1], NULL, &model, &findings);
     for (uint32_t i = 0; i < findings.count; i++) fprintf(stderr, "%s\n", findings.items[i].message);
     if (st == RIDE_OK) {
-        st = ride_score_file(model, argv[2], argv[3], strcmp(argv[4], "raw") == 0, NULL, &err);
+        st = ride_score_file(model, argv[2], argv[3], strcmp(argv[4], "raw") == 0, false, NULL, &err);
         if (st != RIDE_OK) fprintf(stderr, "%s\n", ride_error_text(&err, text, sizeof text));
     }
     ride_ensemble_destroy(model);

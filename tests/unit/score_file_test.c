@@ -72,11 +72,11 @@ Test(score_file, csv_and_libsvm_give_the_margins_of_xgboost) {
         ride_ensemble *model = load(tags[t], csv, sizeof csv);
         temporary(out);
         temporary(libsvm);
-        cr_assert_eq(ride_score_file(model, csv, out, true, &rows, &err), RIDE_OK);
+        cr_assert_eq(ride_score_file(model, csv, out, true, false, &rows, &err), RIDE_OK);
         cr_assert_eq(rows, 60);
         compare(csv, out);
         to_libsvm(csv, libsvm);
-        cr_assert_eq(ride_score_file(model, libsvm, out, true, &rows, &err), RIDE_OK);
+        cr_assert_eq(ride_score_file(model, libsvm, out, true, false, &rows, &err), RIDE_OK);
         compare(csv, out);
         unlink(out);
         unlink(libsvm);
@@ -94,7 +94,7 @@ static void expect_bad(const char *text, const char *line, const char *what) {
     cr_assert_not_null(file);
     fputs(text, file);
     fclose(file);
-    cr_assert_eq(ride_score_file(model, in, out, true, NULL, &err), RIDE_E_DATA, "%s", text);
+    cr_assert_eq(ride_score_file(model, in, out, true, false, NULL, &err), RIDE_E_DATA, "%s", text);
     cr_assert_not_null(strstr(err.where, line), "%s", err.where);
     cr_assert_not_null(strstr(err.what, what), "%s", err.what);
     unlink(in);

@@ -27,7 +27,7 @@
 extern "C" {
 #endif
 
-enum { RIDE_BACKEND_ABI = 5, RIDE_VNODES = 1024 };
+enum { RIDE_BACKEND_ABI = 6, RIDE_VNODES = 1024 };
 
 typedef struct ride_device ride_device;           /* an opened device */
 typedef struct ride_program_dev ride_program_dev; /* a bundle, made ready on a device; immutable */
@@ -135,6 +135,7 @@ typedef struct ride_rows {
     int64_t row_stride, column_stride;
     void *margins,
         *answers; /* each NULL, or rows_count * outputs_count numbers, row by row; neither overlaps the other or the values */
+    void *members; /* NULL, or rows_count * members_count numbers: the members' answers, NaN where one was not asked */
 } ride_rows;
 
 typedef struct ride_rows_shape {
@@ -143,6 +144,9 @@ typedef struct ride_rows_shape {
     uint32_t in_type;       /* RIDE_TYPE_F32: all values are rounded to floats first */
     uint32_t out_type;      /* RIDE_TYPE_F32: margins and answers are floats, and lose nothing as such */
     uint64_t scratch_bytes; /* of one call */
+    uint32_t
+        members_count; /* answers of an ensemble's members together, one member after the other; 0: one plain forest */
+    uint32_t reserved;
 } ride_rows_shape;
 
 /* Receives the pieces of a serialised state in order; a status other than RIDE_OK stops the save and is returned. */
