@@ -254,6 +254,52 @@ Test(sklearn, categories_and_missing_values_go_where_the_node_says) {
     ride_ensemble_destroy(ensemble);
 }
 
+/* A forest's inputs are floats, its thresholds doubles: 0.1 as a float is above 0.1, 0.3 as a float (0.300000011…) is what is tested. */
+Test(sklearn, floats_are_tested_against_doubles) {
+    static const char one[] = "{\"format\":\"ride-sklearn\",\"version\":1,\"features\":1,\"names\":null,\"kind\":"
+                              "\"forest\",\"outputs\":2,\"trees\":[{\"left\":[1,-1,-1],"
+                              "\"right\":[2,-1,-1],\"feature\":[0,0,0],\"threshold\":[0.1,0,0],\"missing_left\":[1,0,0]"
+                              ",\"value\":[0,0,1,10,2,20]},{\"left\":[-1],"
+                              "\"right\":[-1],\"feature\":[0],\"threshold\":[0],\"value\":[4,8]}]}";
+    const float above = 0.1f, below = nextafterf(above, 0.0f);
+    const double cases[][2] = {{0.1, 2},         {below, 1},
+                               {above, 2},       {(double)below + 1e-10, 1},
+                               {(double)NAN, 1}, {(double)INFINITY, 2},
+                               {-1e300, 1}};
+    ride_model_scorer *scorer = NULL;
+    ride_ensemble *ensemble = load(one, strlen(one), &scorer, "one");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        double out[2];
+        ride_model_score_row(scorer, cases[i], false, out);
+        cr_assert_eq(out[0], (cases[i][1] + 4) / 2, "case %zu: %g", i, out[0]);
+        cr_assert_eq(out[1], (10 * cases[i][1] + 8) / 2, "case %zu: %g", i, out[1]);
+    }
+    cr_assert_eq(ensemble->members[0].model->trees_count, 4);
+    cr_assert_eq(ensemble->members[0].model->trees_in_file, 2);
+    ride_model_scorer_destroy(scorer);
+    ride_ensemble_destroy(ensemble);
+}
+
+/* A tree of one split of 3 and 1 rows of 4: paths of 1 + c(3) and 1; c(2) = 1, c(3) = 2 (ln 2 + 0.5772…) - 4 / 3. */
+Test(sklearn, paths_are_whole_numbers_of_a_millionth) {
+    static const char one[] = "{\"format\":\"ride-sklearn\",\"version\":1,\"features\":1,\"names\":null,\"kind\":"
+                              "\"isolation_forest\",\"max_samples\":4,\"trees\":[{\"left\":[1,-1,-1],"
+                              "\"right\":[2,-1,-1],\"feature\":[0,0,0],\"threshold\":[0.5,0,0],\"samples\":[4,3,1]},{"
+                              "\"left\":[-1],\"right\":[-1],\"feature\":[0],\"threshold\":[0],"
+                              "\"samples\":[2]}]}";
+    const double x = 0, c3 = 2 * (log(2) + 0.57721566490153286) - 4.0 / 3,
+                 c4 = 2 * (log(3) + 0.57721566490153286) - 1.5;
+    double margin, answer;
+    ride_model_scorer *scorer = NULL;
+    ride_ensemble *ensemble = load(one, strlen(one), &scorer, "one");
+    ride_model_score_row(scorer, &x, true, &margin);
+    ride_model_score_row(scorer, &x, false, &answer);
+    cr_assert_eq(margin, nearbyint((1 + c3) * 1048576) + 1048576);
+    cr_assert(fabs(answer - exp2(-(1 + c3 + 1) / 2 / c4)) < 1e-7, "%.17g", answer);
+    ride_model_scorer_destroy(scorer);
+    ride_ensemble_destroy(ensemble);
+}
+
 static const char several[] =
     "{\"format\":\"ride-sklearn\",\"version\":1,\"features\":2,\"names\":null,\"kind\":\"ensemble\",\"combine\":"
     "\"stack\","
