@@ -2,6 +2,8 @@
  * step is a chain of two loads, a comparison and an add; the other fifteen take theirs meanwhile, also where a node lies in the second cache. A walk that has
  * arrived stays: its leaf asks an input that every row has and that is below everything. No branch depends on the data but "all have arrived".
  *
+ * Other tests than x < threshold become inputs of their own, made once for each row: 0 or 1 for a category set, NaN where zero is missing too.
+ *
  * The nodes of a tree lie depth first, siblings side by side, the larger side's children next to their parent; a block's rows go down a tree
  * before the next tree, so that a tree comes from memory once. */
 #include "kernels/cpu/forest_lanes.h"
@@ -29,28 +31,111 @@ typedef struct lane_node {
     uint32_t word; /* left child (a leaf: itself), input, missing right */
 } lane_node;
 
+/* An input that is made. What is missing is NaN here too. */
+typedef enum ask_kind {
+    ASK_ZERO,    /* the value itself; zero is missing */
+    ASK_MISSING, /* zero, which is below the threshold */
+    ASK_SET,     /* 1 for what goes right, 0 for what goes left */
+} ask_kind;
+
+typedef struct lane_ask {
+    ask_kind kind;
+    uint32_t x, bits; /* of the node, as far as they say what is asked */
+    ride_forest_set set;
+} lane_ask;
+
 typedef struct lane_tree {
     uint32_t first, count, depth, output;
 } lane_tree;
 
 struct forest_lanes {
-    uint32_t inputs_count, trees_count, outputs_count, nodes_count, leaves_count;
+    uint32_t inputs_count, asks_count, stride, trees_count, outputs_count, nodes_count, leaves_count;
     ride_forest_header header;
     double *base_margins;
     lane_tree *trees;
     lane_node *nodes;
     double *leaves; /* of double sums */
+    lane_ask *asks;
+    uint32_t *words; /* of the sets */
 };
+
+/* ---- inputs that are made ---- */
+
+typedef struct asking {
+    lane_ask ask;
+    uint32_t node;
+    const uint32_t *words;
+} asking;
+
+static int compare_asks(const void *a, const void *b) {
+    const asking *l = a, *r = b;
+    if (l->ask.x != r->ask.x) return l->ask.x < r->ask.x ? -1 : 1;
+    if (l->ask.kind != r->ask.kind) return l->ask.kind < r->ask.kind ? -1 : 1;
+    if (l->ask.bits != r->ask.bits) return l->ask.bits < r->ask.bits ? -1 : 1;
+    if (l->ask.set.words_count != r->ask.set.words_count)
+        return l->ask.set.words_count < r->ask.set.words_count ? -1 : 1;
+    const size_t bytes = l->ask.set.words_count * sizeof *l->words;
+    return bytes > 0 ? memcmp(l->words + l->ask.set.words_first, r->words + r->ask.set.words_first, bytes) : 0;
+}
+
+static bool is_special(const ride_forest_node *node) {
+    return (node->input & (RIDE_NODE_SET | RIDE_NODE_ZERO_MISSING | RIDE_NODE_ONLY_MISSING)) != 0;
+}
+
+static lane_ask ask_of(const ride_forest_node *node, uint32_t x) {
+    const uint32_t bits = node->input;
+    if (bits & RIDE_NODE_SET)
+        return (lane_ask){ASK_SET, x, bits & (RIDE_NODE_SET_LEFT | RIDE_NODE_SET_FROM_MINUS_1), node->u.set};
+    return (
+        lane_ask){(bits & RIDE_NODE_ONLY_MISSING) ? ASK_MISSING : ASK_ZERO, x, bits & RIDE_NODE_ZERO_MISSING, {0, 0}};
+}
+
+/* The asks of a forest, each once; input_of: of each node that has one, its number behind the tested inputs. False: no memory. */
+static bool asks_make(forest_lanes *f, const ride_forest *forest, const uint32_t *x_of, uint32_t *input_of) {
+    const ride_forest_header *h = forest->header;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < h->nodes_count; i++) count += is_special(&forest->nodes[i]);
+    asking *all = malloc(((size_t)count + 1) * sizeof *all);
+    f->asks = malloc(((size_t)count + 1) * sizeof *f->asks);
+    f->words = malloc(((size_t)h->category_words_count + 1) * sizeof *f->words);
+    const bool ok = all != NULL && f->asks != NULL && f->words != NULL;
+    if (ok) {
+        uint32_t at = 0;
+        if (h->category_words_count > 0)
+            memcpy(f->words, forest->category_words, h->category_words_count * sizeof *f->words);
+        for (uint32_t i = 0; i < h->nodes_count; i++) {
+            const ride_forest_node *node = &forest->nodes[i];
+            if (!is_special(node)) continue;
+            all[at++] = (asking){ask_of(node, x_of[node->input & RIDE_NODE_INPUT_MASK]), i, f->words};
+        }
+        qsort(all, count, sizeof *all, compare_asks);
+        for (uint32_t i = 0; i < count; i++) {
+            if (i == 0 || compare_asks(&all[i], &all[i - 1]) != 0) f->asks[f->asks_count++] = all[i].ask;
+            input_of[all[i].node] = f->inputs_count + f->asks_count - 1;
+        }
+    }
+    free(all);
+    return ok;
+}
+
+static float ask_value(const forest_lanes *f, const lane_ask *ask, float x) {
+    const bool is_zero = (ask->bits & RIDE_NODE_ZERO_MISSING) && ride_forest_is_zero((double)x);
+    if (x != x || is_zero) return NAN;
+    if (ask->kind == ASK_ZERO) return x;
+    if (ask->kind == ASK_MISSING) return 0.0f;
+    const uint32_t is_member = ride_forest_member(f->words, ask->set, ask->bits, (double)x);
+    return is_member == ((ask->bits & RIDE_NODE_SET_LEFT) != 0) ? 0.0f : 1.0f;
+}
 
 /* ---- making ---- */
 
 typedef struct layer {
     const ride_forest_node *nodes;
-    const uint32_t *x_of;
+    const uint32_t *x_of, *input_of; /* the second: of the tree's nodes that ask for made inputs */
     lane_node *out;
     uint32_t *sizes; /* nodes below each node, itself too */
     double *leaves;
-    uint32_t leaves_count, tail, inputs_count;
+    uint32_t leaves_count, tail, last; /* last: the input below everything */
     bool is_float;
 } layer;
 
@@ -72,7 +157,7 @@ static void tree_lay(layer *l, uint32_t nodes_count, pending *stack) {
         const ride_forest_node *node = &l->nodes[next.node];
         lane_node *out = &l->out[next.at];
         if (is_leaf(node)) {
-            out->word = next.at | l->inputs_count << LEFT_BITS;
+            out->word = next.at | l->last << LEFT_BITS;
             if (l->is_float) out->u.leaf = (float)node->u.leaf;
             else {
                 out->u.at = l->leaves_count;
@@ -81,9 +166,12 @@ static void tree_lay(layer *l, uint32_t nodes_count, pending *stack) {
             continue;
         }
         const uint32_t left = node->left, at = l->tail;
-        out->u.threshold = (float)node->u.threshold;
-        out->word = at | l->x_of[node->input & RIDE_NODE_INPUT_MASK] << LEFT_BITS |
-                    ((node->input & RIDE_NODE_DEFAULT_LEFT) ? 0 : 1u << (LEFT_BITS + INPUT_BITS));
+        const bool asks = is_special(node);
+        const uint32_t input = asks ? l->input_of[next.node] : l->x_of[node->input & RIDE_NODE_INPUT_MASK];
+        if (node->input & RIDE_NODE_SET) out->u.threshold = 0.5f;
+        else out->u.threshold = (node->input & RIDE_NODE_ONLY_MISSING) ? INFINITY : (float)node->u.threshold;
+        out->word =
+            at | input << LEFT_BITS | ((node->input & RIDE_NODE_DEFAULT_LEFT) ? 0 : 1u << (LEFT_BITS + INPUT_BITS));
         l->tail += 2;
         const bool left_first = l->sizes[left] >= l->sizes[left + 1];
         stack[depth++] = left_first ? (pending){left + 1, at + 1} : (pending){left, at};
@@ -98,8 +186,9 @@ static bool is_suited(const ride_forest *forest, uint32_t inputs_count) {
         if (forest->trees[t].nodes_count > LEFT_MASK) return false;
     for (uint32_t i = 0; i < h->nodes_count; i++) {
         const ride_forest_node *node = &forest->nodes[i];
-        if (node->input & (RIDE_NODE_SET | RIDE_NODE_ZERO_MISSING | RIDE_NODE_ONLY_MISSING)) return false;
-        if (!is_leaf(node) && (double)(float)node->u.threshold != node->u.threshold) return false;
+        if (!is_leaf(node) && !(node->input & (RIDE_NODE_SET | RIDE_NODE_ONLY_MISSING)) &&
+            (double)(float)node->u.threshold != node->u.threshold)
+            return false;
     }
     return true;
 }
@@ -108,12 +197,13 @@ static ride_status no_memory(const ride_forest *forest, ride_error *err) {
     return ride_fail(err, RIDE_E_MEMORY, "no memory for walking %u nodes", forest->header->nodes_count);
 }
 
-static ride_status make(forest_lanes *f, const ride_forest *forest, const uint32_t *x_of, ride_error *err) {
+static ride_status make(forest_lanes *f, const ride_forest *forest, const uint32_t *x_of, const uint32_t *input_of,
+                        ride_error *err) {
     const ride_forest_header *h = forest->header;
     uint32_t most = 0;
     for (uint32_t t = 0; t < h->trees_count; t++)
         if (forest->trees[t].nodes_count > most) most = forest->trees[t].nodes_count;
-    layer l = {.x_of = x_of, .inputs_count = f->inputs_count, .is_float = h->sum_number == RIDE_FOREST_F32};
+    layer l = {.x_of = x_of, .last = f->stride - 1, .is_float = h->sum_number == RIDE_FOREST_F32};
     pending *stack = malloc(((size_t)most + 2) * sizeof *stack);
     l.sizes = malloc(((size_t)most + 1) * sizeof *l.sizes);
     l.leaves = f->leaves = malloc(((size_t)h->nodes_count / 2 + h->trees_count + 1) * sizeof *f->leaves);
@@ -127,6 +217,7 @@ static ride_status make(forest_lanes *f, const ride_forest *forest, const uint32
         const ride_forest_tree *tree = &forest->trees[t];
         l.nodes = forest->nodes + tree->nodes_first;
         l.out = f->nodes + tree->nodes_first;
+        l.input_of = input_of + tree->nodes_first;
         tree_lay(&l, tree->nodes_count, stack);
         f->trees[t] = (lane_tree){tree->nodes_first, tree->nodes_count, tree->depth, tree->output};
     }
@@ -143,7 +234,9 @@ ride_status forest_lanes_create(const ride_forest *forest, const uint32_t *input
     if (!is_suited(forest, inputs_count)) return RIDE_OK;
     forest_lanes *f = calloc(1, sizeof *f);
     uint32_t *x_of = calloc((size_t)h->inputs_count + 1, sizeof *x_of);
-    ride_status st = f != NULL && x_of != NULL ? RIDE_OK : no_memory(forest, err);
+    uint32_t *input_of = calloc((size_t)h->nodes_count + 1, sizeof *input_of);
+    bool fits = false;
+    ride_status st = f != NULL && x_of != NULL && input_of != NULL ? RIDE_OK : no_memory(forest, err);
     if (st == RIDE_OK) {
         for (uint32_t i = 0; i < inputs_count; i++) x_of[inputs[i]] = i;
         f->header = *h;
@@ -151,10 +244,14 @@ ride_status forest_lanes_create(const ride_forest *forest, const uint32_t *input
         f->trees_count = h->trees_count;
         f->outputs_count = h->outputs_count;
         f->nodes_count = h->nodes_count;
-        st = make(f, forest, x_of, err);
+        if (!asks_make(f, forest, x_of, input_of)) st = no_memory(forest, err);
+        f->stride = inputs_count + f->asks_count + 1;
+        fits = f->stride <= INPUT_MASK + 1;
+        if (st == RIDE_OK && fits) st = make(f, forest, x_of, input_of, err);
     }
     free(x_of);
-    if (st == RIDE_OK) *out = f;
+    free(input_of);
+    if (st == RIDE_OK && fits) *out = f;
     else forest_lanes_destroy(f);
     return st;
 }
@@ -165,15 +262,18 @@ void forest_lanes_destroy(forest_lanes *f) {
     free(f->trees);
     free(f->nodes);
     free(f->leaves);
+    free(f->asks);
+    free(f->words);
     free(f);
 }
 
 size_t forest_lanes_bytes(const forest_lanes *f) {
     return sizeof *f + f->nodes_count * sizeof *f->nodes + f->leaves_count * sizeof *f->leaves +
-           f->trees_count * sizeof *f->trees;
+           f->trees_count * sizeof *f->trees + f->asks_count * sizeof *f->asks +
+           f->header.category_words_count * sizeof *f->words;
 }
 
-uint32_t forest_lanes_stride(const forest_lanes *f) { return f->inputs_count + 1; }
+uint32_t forest_lanes_stride(const forest_lanes *f) { return f->stride; }
 
 /* ---- walking ---- */
 
@@ -223,7 +323,7 @@ static inline void fetch_part(const uint8_t *from, size_t bytes, uint32_t part, 
 static inline __attribute__((always_inline)) void rows_walk(const forest_lanes *f, const lane_tree *tree,
                                                             const float *x, uint32_t rows_count, bool has_nan,
                                                             double *margins) {
-    const uint32_t stride = f->inputs_count + 1, outputs = f->outputs_count;
+    const uint32_t stride = f->stride, outputs = f->outputs_count;
     const bool fetches = rows_count >= FETCH_ROWS && tree + 1 < f->trees + f->trees_count;
     for (uint32_t r = 0; r < rows_count; r += LANES) {
         if (fetches)
@@ -268,7 +368,7 @@ static __attribute__((noinline)) void walk_plain(const forest_lanes *f, const fl
                                                  double *margins) {
     if (rows_count < LANES)
         for (uint32_t r = 0; r < rows_count; r++)
-            trees_walk(f, x + (size_t)r * (f->inputs_count + 1), false, margins + (size_t)r * f->outputs_count);
+            trees_walk(f, x + (size_t)r * f->stride, false, margins + (size_t)r * f->outputs_count);
     else
         for (uint32_t t = 0; t < f->trees_count; t++) rows_walk(f, &f->trees[t], x, rows_count, false, margins);
 }
@@ -277,18 +377,20 @@ static __attribute__((noinline)) void walk_missing(const forest_lanes *f, const 
                                                    double *margins) {
     if (rows_count < LANES)
         for (uint32_t r = 0; r < rows_count; r++)
-            trees_walk(f, x + (size_t)r * (f->inputs_count + 1), true, margins + (size_t)r * f->outputs_count);
+            trees_walk(f, x + (size_t)r * f->stride, true, margins + (size_t)r * f->outputs_count);
     else
         for (uint32_t t = 0; t < f->trees_count; t++) rows_walk(f, &f->trees[t], x, rows_count, true, margins);
 }
 
 void forest_lanes_rows(const forest_lanes *f, float *x, uint32_t rows_count, double *margins) {
-    const uint32_t stride = f->inputs_count + 1, outputs = f->outputs_count;
+    const uint32_t stride = f->stride, outputs = f->outputs_count;
     bool has_nan = false;
     for (uint32_t r = 0; r < rows_count; r++) {
         float *row = x + (size_t)r * stride, nan = 0;
-        row[f->inputs_count] = -INFINITY;
-        for (uint32_t i = 0; i < f->inputs_count; i++) nan += row[i] * 0.0f; /* of infinities too */
+        for (uint32_t i = 0; i < f->asks_count; i++)
+            row[f->inputs_count + i] = ask_value(f, &f->asks[i], row[f->asks[i].x]);
+        row[stride - 1] = -INFINITY;
+        for (uint32_t i = 0; i < stride - 1; i++) nan += row[i] * 0.0f; /* of infinities too */
         has_nan |= nan != nan;
         for (uint32_t o = 0; o < outputs; o++)
             margins[(size_t)r * outputs + o] = ride_forest_begin(&f->header, f->base_margins[o]);
