@@ -237,7 +237,14 @@ static ride_status apply(onnx_chain *c, const onnx_link *link) {
     if (link->output != (has_labels ? 1 : 0))
         return ride_onnx_finding(&c->file, link->node, "export the scores", "its output %u are no scores",
                                  link->output);
-    if (!is_trees) return ride_onnx_step(c, link);
+    if (!is_trees) {
+        const uint32_t before = c->steps_count;
+        RIDE_TRY(ride_onnx_step(c, link));
+        if (c->steps_count > before && !c->has_trees) /* the last of them tells what the model is */
+            snprintf(model->objective, sizeof model->objective, "%.*s", bytes_shown(op) < 47 ? bytes_shown(op) : 47,
+                     shown(op));
+        return RIDE_OK;
+    }
     if (c->has_trees) return ride_onnx_finding(&c->file, link->node, NULL, "trees behind trees");
     if (c->is_pair || c->is_second)
         return ride_onnx_finding(&c->file, link->node, NULL, "trees behind scores of two classes");

@@ -279,10 +279,12 @@ static ride_status tensor_ints(const onnx_file *file, const onnx_node *node, con
 /* ---- attributes ---- */
 
 static bool attribute(const onnx_node *node, const char *name, ride_message *out) {
-    ride_message rest = node->message;
+    ride_message rest = node->message, given;
     ride_field field;
     while (ride_message_find(&rest, NODE_ATTRIBUTE, &field)) {
-        if (field.wire != RIDE_WIRE_BYTES || !ride_message_is(ride_message_bytes_of(field.bytes, ATTRIBUTE_NAME), name))
+        /* the first name, which stands before a list: the whole of a long one is not walked for it */
+        if (field.wire != RIDE_WIRE_BYTES || !nth(field.bytes, ATTRIBUTE_NAME, 0, &given) ||
+            !ride_message_is(given, name))
             continue;
         *out = field.bytes;
         return true;

@@ -255,6 +255,54 @@ static ride_status arithmetic(onnx_chain *c, const onnx_link *link) {
     return elementwise(c, link, RIDE_STEP_SHIFT_DIVIDE, zeros, b);
 }
 
+/* As it is once trained: x * a + b with a = scale / sqrt(var + epsilon), b = bias - mean * a. Behind a layer it becomes part of the layer, so that
+ * the layer's activation can follow. */
+static ride_status batch_normalization(onnx_chain *c, const onnx_link *link) {
+    onnx_reals of[4]; /* scale, bias, mean, variance */
+    onnx_shape shape;
+    double epsilon;
+    int64_t training;
+    ride_model_step *last = last_step(c);
+    ride_arena *arena = c->file.reader->model->arena;
+    RIDE_TRY(ride_onnx_float(&c->file, link->node, "epsilon", 1e-5, &epsilon));
+    RIDE_TRY(ride_onnx_int(&c->file, link->node, "training_mode", 0, &training));
+    if (link->input != 0 || training != 0) return refuse(c, link, "only as it is once trained");
+    for (uint32_t k = 0; k < 4; k++) {
+        RIDE_TRY(other_input(c, link, k + 1, &of[k], &shape));
+        if (of[k].count != c->width) return refuse(c, link, "a constant of another length than the row");
+    }
+    double *a = ride_arena_new(arena, double, c->width), *b = ride_arena_new(arena, double, c->width);
+    if (a == NULL || b == NULL) return refuse(c, link, "no memory for its numbers");
+    for (uint32_t i = 0; i < c->width; i++) {
+        a[i] = of[0].at[i] / sqrt(of[3].at[i] + epsilon);
+        b[i] = of[1].at[i] - of[2].at[i] * a[i];
+        if (!isfinite(a[i]) || !isfinite(b[i])) return refuse(c, link, "a variance that is not above 0");
+    }
+    const bool in_layer = last != NULL && last->kind == RIDE_STEP_DENSE && last->activation == RIDE_ACTIVATION_NONE;
+    const bool is_float = (in_layer ? last->number : c->number) == RIDE_FOREST_F32;
+    double *weights = in_layer ? ride_arena_new(arena, double, (size_t)last->inputs * last->outputs) : NULL;
+    if (in_layer && weights == NULL) return refuse(c, link, "no memory for its numbers");
+    for (uint32_t o = 0; in_layer && o < c->width; o++) {
+        for (uint32_t i = 0; i < last->inputs; i++) {
+            const double value = last->a[(size_t)o * last->inputs + i] * a[o];
+            weights[(size_t)o * last->inputs + i] = is_float ? (double)(float)value : value;
+        }
+        b[o] += last->b != NULL ? last->b[o] * a[o] : 0.0;
+    }
+    for (uint32_t i = 0; is_float && i < c->width; i++) {
+        a[i] = (double)(float)a[i];
+        b[i] = (double)(float)b[i];
+    }
+    if (in_layer) {
+        last->a = weights;
+        last->b = b;
+        return RIDE_OK;
+    }
+    return add_step(
+        c, link->node,
+        (ride_model_step){.kind = RIDE_STEP_SCALE_SHIFT, .inputs = c->width, .outputs = c->width, .a = a, .b = b});
+}
+
 static ride_status activation(onnx_chain *c, const onnx_link *link, ride_activation kind) {
     ride_model_step *last = last_step(c);
     if (c->has_trees || last == NULL || last->kind != RIDE_STEP_DENSE || last->activation != RIDE_ACTIVATION_NONE)
@@ -310,6 +358,8 @@ static ride_status same_form(const onnx_chain *c, const onnx_link *link) {
         RIDE_TRY(ride_onnx_int(&c->file, link->node, "axis", 1, &axis));
         return axis == 1 || axis == -1 ? RIDE_OK : refuse(c, link, "axis: a row would not stay a row");
     }
+    if (ride_message_is(link->node->op, "Squeeze"))
+        return columns == 1 ? RIDE_OK : refuse(c, link, "a row of several columns would not stay a row");
     if (!ride_message_is(link->node->op, "Reshape")) return RIDE_OK;
     if (link->input != 0 || !ride_onnx_input(link->node, 1, &name))
         return refuse(c, link, "a constant shape was expected");
@@ -399,9 +449,10 @@ ride_status ride_onnx_step(onnx_chain *c, const onnx_link *link) {
     static const struct {
         const char *op;
         ride_status (*read)(onnx_chain *, const onnx_link *);
-    } steps[] = {{"Scaler", scaler},  {"Imputer", imputer}, {"Gemm", gemm},      {"MatMul", matmul},
-                 {"Add", arithmetic}, {"Sub", arithmetic},  {"Mul", arithmetic}, {"Div", arithmetic}};
-    static const char *const forms[] = {"Identity", "Dropout", "Flatten", "Reshape", "ZipMap"};
+    } steps[] = {{"Scaler", scaler},  {"Imputer", imputer}, {"Gemm", gemm},
+                 {"MatMul", matmul},  {"Add", arithmetic},  {"Sub", arithmetic},
+                 {"Mul", arithmetic}, {"Div", arithmetic},  {"BatchNormalization", batch_normalization}};
+    static const char *const forms[] = {"Identity", "Dropout", "Flatten", "Reshape", "Squeeze", "ZipMap"};
     const ride_message op = link->node->op;
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
         if (ride_message_is(op, forms[i])) return same_form(c, link);

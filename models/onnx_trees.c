@@ -105,6 +105,10 @@ typedef struct lists {
     onnx_reals values;
     onnx_ints weight_trees, weight_nodes, weight_outputs;
     onnx_reals weights, base;
+    /* Where tree and node are: numbers that are places, as exporters write them, are no keys to sort. */
+    bool is_dense;
+    uint32_t *runs; /* first node of each tree, and the end */
+    uint32_t runs_count;
     key *keys; /* of the nodes, by tree and node */
     ride_rule_node *nodes;
     ride_rule_weight *leaves;  /* by node; a zero behind them */
@@ -173,15 +177,39 @@ static int compare_keys(const void *a, const void *b) {
 }
 
 static bool find_node(const lists *l, int64_t tree, int64_t node, uint32_t *out) {
+    if (l->is_dense) { /* place by place, tree 0 first */
+        if (tree < 0 || tree >= l->runs_count) return false;
+        const uint32_t first = l->runs[tree], end = l->runs[tree + 1];
+        *out = first + (uint32_t)node;
+        return node >= 0 && node < end - first;
+    }
     const key what = {.tree = tree, .node = node};
     const key *found = bsearch(&what, l->keys, l->tree_ids.count, sizeof *l->keys, compare_keys);
     if (found != NULL) *out = found->index;
     return found != NULL;
 }
 
+/* Are trees numbered 0, 1 … and the nodes of each 0, 1 …, all in order? */
+static ride_status try_dense(const onnx_ensemble *e, lists *l) {
+    const uint32_t count = l->tree_ids.count;
+    l->runs = ride_arena_new(e->file->values, uint32_t, (size_t)count + 1);
+    if (l->runs == NULL) return ride_onnx_finding(e->file, e->node, NULL, "no memory for %u nodes", count);
+    for (uint32_t i = 0; i < count; i++) {
+        const bool is_first = i == 0 || l->tree_ids.at[i] != l->tree_ids.at[i - 1];
+        if (is_first) l->runs[l->runs_count++] = i;
+        if (l->tree_ids.at[i] != l->runs_count - 1 || l->node_ids.at[i] != i - l->runs[l->runs_count - 1])
+            return RIDE_OK;
+    }
+    l->runs[l->runs_count] = count;
+    l->is_dense = true;
+    return RIDE_OK;
+}
+
 static ride_status sort_nodes(const onnx_ensemble *e, lists *l) {
     const uint32_t count = l->tree_ids.count;
     uint32_t runs = 0, trees = 0;
+    RIDE_TRY(try_dense(e, l));
+    if (l->is_dense) return RIDE_OK;
     l->keys = ride_arena_new(e->file->values, key, (size_t)count + 1);
     if (l->keys == NULL) return ride_onnx_finding(e->file, e->node, NULL, "no memory for %u nodes", count);
     for (uint32_t i = 0; i < count; i++) {

@@ -149,7 +149,20 @@ def chains(folder):
                    node("Normalizer", ["P"], ["N"], domain=ML, norm="L1"), node("ZipMap", ["N"], ["Y"], domain=ML, classlabels_int64s=[0, 1])], x, [("L", INT64, 0), ("Y", FLOAT, "map")])
     assert (scored(folder, names, [[1.0, 0.25]]) == [[1.0]]).all()
     assert abs(scored(folder, names, [[1.0, 0.25]], raw=False)[0, 0] - 1 / (1 + np.exp(-1.0))) < 1e-7
-    return 4
+    numbers = {k: [float(v) for v in values] for k, values in {"s": [2, 1, -1], "b": [0, 1, 2], "m": [1, 2, 3], "v": [3, 0, 8]}.items()}
+    normed = model([node("MatMul", ["X", "W"], ["1"]), node("BatchNormalization", ["1", "s", "b", "m", "v"], ["2"], epsilon=1.0), node("Relu", ["2"], ["3"]),
+                    node("MatMul", ["3", "V"], ["4"]), node("Squeeze", ["4", "ax"], ["Y"])], x, Y,
+                   constants={k: Tensor(v) for k, v in numbers.items()} | {"W": Tensor([1.0, 0.5, -1.0, 2.0, 0.25, 4.0], shape=[2, 3]), "V": Tensor([1.0, -0.5, 3.0], shape=[3, 1]),
+                                                                           "ax": Tensor([1], INT64)})
+
+    def batch_normed(a, b):
+        row = [1.0 * a + 2.0 * b, 0.5 * a + 0.25 * b, -1.0 * a + 4.0 * b]
+        row = [max(0.0, (v - m) / np.sqrt(var + 1.0) * s + bias) for v, s, bias, m, var in zip(row, *(numbers[k] for k in "sbmv"))]
+        return row[0] - 0.5 * row[1] + 3.0 * row[2]
+
+    got = scored(folder, normed, rows[:2] + [[3.0, 7.5]])[:, 0]
+    assert np.allclose(got, [batch_normed(*row) for row in rows[:2] + [[3.0, 7.5]]], rtol=1e-6), got
+    return 5
 
 
 # ---- refusals ----
@@ -232,6 +245,15 @@ def refusals(folder):
         (model([node("Identity", ["Y"], ["Y"])], X, Y), "a cycle"),
         (model([node("Identity", ["X"], ["Y"])], X, Y), "there is no model in it"),
         (model([node("Relu", ["X"], ["Y"])], X, Y), "does not follow a layer"),
+        (model([node("BatchNormalization", ["X", "s", "s", "s", "v"], ["Y"])], X, Y, constants={"s": Tensor([1.0]), "v": Tensor([-2.0])}), "a variance that is not above 0"),
+        (model([node("BatchNormalization", ["X", "s", "s", "s", "s"], ["Y"])], X, Y, constants={"s": Tensor([1.0, 2.0])}), "another length than the row"),
+        (model([node("Squeeze", ["X"], ["Y"])], [("X", FLOAT, 2)], Y), "would not stay a row"),
+        (model([node("Reshape", ["X", "f"], ["Y"])], [("X", FLOAT, 2)], Y, constants={"f": Tensor([-1], INT64)}), "would not stay a row"),
+        (model([node("Gemm", ["X", "W"], ["Y"])], [("X", FLOAT, 2)], Y, constants={"W": Tensor([1.0], shape=[1, 1])}), "weights of another shape"),
+        (model([node("Gemm", ["X", "W"], ["Y"])], [("X", FLOAT, 0)], Y, constants={"W": Tensor([float("nan")] * 2, shape=[2, 1])}), "not finite"),
+        (model([node("Normalizer", ["X"], ["Y"], domain=ML, norm="MAX")], X, Y), "MAX is not supported"),
+        (model([node("Scaler", ["X"], ["Y"], domain=ML, offset=[1.0, 2.0], scale=[1.0, 2.0])], X, Y), "2 numbers for 1 columns"),
+        (model([node("LinearRegressor", ["X"], ["Y"], domain=ML, coefficients=[1.0, 2.0])], X, Y), "coefficients: 2 for 1 rows"),
         (b"\x08\x09", "without a graph"),
         (good[:-3], "seems cut short" if len(good) else ""),
         (good[:40], "cut short"),
