@@ -90,6 +90,27 @@ class RidePython(Calls):
         self.call = self.model.margin
 
 
+class RideCall(Calls):
+    """One call of the C API from Python, with everything ready: what ride.Model is measured against."""
+    def __init__(self, model, rows):
+        os.environ["RIDE_LIBRARY"] = str(TOP / "build/release/lib/libride.so.0")
+        sys.path.insert(0, str(TOP / "python"))
+        import ride
+        from ride import library
+        self.model, self.rows, self.library, self.context = ride.Model(model), rows, library, library.context(1)
+        self.out = np.zeros(len(rows), dtype=self.model._dtype)
+        self.scores = library.Scores(self.out.ctypes.data, None, self.model._output_number)
+        self.matrix = library.Matrix(rows.ctypes.data, library.F32, rows.shape[1], len(rows), rows.shape[1], 1)
+
+    def call(self, x):
+        self.matrix.values, self.matrix.rows_count = x.__array_interface__["data"][0], len(x)
+        self.library.lib.ride_predict(self.context.handle, self.model._handle, ctypes.byref(self.matrix), ctypes.byref(self.scores))
+        return self.out[:len(x)]
+
+    def answers(self, x):
+        return self.model.predict(x)
+
+
 class XGBoost(Calls):
     """Its C API with a dense array, as Booster.inplace_predict calls it."""
     contribs = False
@@ -139,7 +160,7 @@ class Lleaves(Calls):
     def __init__(self, model, rows):
         import lleaves
         self.rows, self.model = rows.astype(np.float64), lleaves.Model(model_file=model)
-        self.model.compile(cache=str(Path(os.environ["RIDE_PEERS_SCRATCH"]) / "lleaves.o"), raw_score=True)
+        self.model.compile(cache=str(Path(model).with_suffix(".lleaves.o")), raw_score=True)
 
     def call(self, x):
         return self.model.predict(x, n_jobs=1)
@@ -233,7 +254,7 @@ class OnnxRuntime(Calls):
         return -(out[:, 0] + self.offset) if self.offset is not None else out[:, 1]
 
 
-ENGINES = {"ride": Ride, "ride, two threads": RideTwo, "ride.Model": RidePython, "ride explains": RideExplain, "XGBoost": XGBoost,
+ENGINES = {"ride": Ride, "ride, two threads": RideTwo, "ride.Model": RidePython, "the C call": RideCall, "ride explains": RideExplain, "XGBoost": XGBoost,
            "XGBoost explains": XGBoostExplain, "LightGBM": LightGBM, "LightGBM explains": LightGBMExplain, "lleaves": Lleaves, "oneDAL": OneDAL,
            "oneDAL, own forest": OneDALForest, "CatBoost": CatBoost, "scikit-learn": Sklearn, "ONNX Runtime": OnnxRuntime}
 

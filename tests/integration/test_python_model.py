@@ -298,6 +298,18 @@ def check_pandas():
     return f"pandas {pd.__version__}"
 
 
+def check_manifests():
+    folder = top / "tests/golden/ensembles"
+    names, *lines = (folder / "expected.csv").read_text().splitlines()
+    cells = np.array([[float(c) if c else np.nan for c in line.split(",")] for line in lines])
+    for i, name in enumerate(names.split(",")[4:]):
+        model = ride.Model(folder / f"{name}.yaml", threads=2)
+        got = model.predict(cells[:, :4])
+        assert np.allclose(got, cells[:, 4 + i], rtol=0, atol=1e-6), (name, np.abs(got - cells[:, 4 + i]).max())
+        assert model.info["format"] == "ensemble" and model.feature_names == NAMES
+    return f"{len(names.split(',')) - 4} manifests"
+
+
 def close(got, want):
     """Contributions: within 1e-5 of the row's largest."""
     assert got.shape == want.shape, (got.shape, want.shape)
@@ -380,6 +392,7 @@ def main():
     check_threads()
     print("Arrow:", check_arrow())
     print("frames:", check_pandas())
+    print("ensembles:", check_manifests())
     print("estimators:", check_estimators())
     print(f"ride.Model over libride {ride.version()}, numpy {np.__version__}")
 

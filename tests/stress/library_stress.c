@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CALLERS = 3, INPUTS = 4, ROWS = 9000, ROUNDS = 40 };
+enum { CALLERS = 3, INPUTS = 4, ROWS = 9000, ROUNDS = 40, EXPLAINED = 700, EACH = INPUTS + 1 };
 
 static const ride_predictor *model;
 static char path[512];
-static float rows[ROWS * INPUTS], want[ROWS];
+static float rows[ROWS * INPUTS], want[ROWS], reasons[EXPLAINED * EACH];
 
 #define NEED(condition)                                                                                                \
     do {                                                                                                               \
@@ -28,10 +28,16 @@ static ride_context *context_of(uint32_t threads) {
     return context;
 }
 
+static void explain(ride_context *context, const ride_predictor *by, float *out) {
+    const ride_matrix matrix = {rows, RIDE_NUMBER_F32, INPUTS, EXPLAINED, INPUTS, 1};
+    const ride_explanation to = {out, RIDE_NUMBER_F32};
+    NEED(ride_explain(context, by, &matrix, &to) == RIDE_RESULT_OK);
+}
+
 static void *caller(void *argument) {
     const uint32_t number = *(const uint32_t *)argument;
-    float *got = malloc(sizeof want);
-    NEED(got != NULL);
+    float *got = malloc(sizeof want), *why = malloc(sizeof reasons);
+    NEED(got != NULL && why != NULL);
     for (uint32_t round = 0; round < ROUNDS; round++) {
         ride_context *context = context_of(1 + (number + round) % 4);
         ride_predictor *own = NULL;
@@ -44,10 +50,13 @@ static void *caller(void *argument) {
             NEED(ride_predict(context, own != NULL ? own : model, &matrix, &out) == RIDE_RESULT_OK);
         }
         NEED(memcmp(got, want, sizeof want) == 0);
+        explain(context, own != NULL ? own : model, why); /* the first one makes the tables, whoever it is */
+        NEED(memcmp(why, reasons, sizeof reasons) == 0);
         ride_unload(own);
         ride_context_destroy(context);
     }
     free(got);
+    free(why);
     return NULL;
 }
 
@@ -65,6 +74,10 @@ int main(void) {
     const ride_matrix matrix = {rows, RIDE_NUMBER_F32, INPUTS, ROWS, INPUTS, 1};
     const ride_scores out = {.margins = want, .number = RIDE_NUMBER_F32};
     NEED(ride_predict(context, model, &matrix, &out) == RIDE_RESULT_OK);
+    ride_predictor *other = NULL; /* the shared one has not explained anything yet */
+    NEED(ride_load(context, path, NULL, &other) == RIDE_RESULT_OK);
+    explain(context, other, reasons);
+    ride_unload(other);
     for (uint32_t i = 0; i < CALLERS; i++) {
         numbers[i] = i;
         NEED(pthread_create(&threads[i], NULL, caller, &numbers[i]) == 0);
