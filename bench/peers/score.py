@@ -146,6 +146,20 @@ def show(document):
             print(f"  {name:22}left out: {why}")
 
 
+def markdown(document):
+    """The table of docs/benchmarks.md: least ns per row, and the ratio to RIDE's."""
+    print("| | 1 row | 64 | 1,024 | 65,536 |\n|---|---|---|---|---|")
+    for work in document["works"]:
+        print(f"| **{work['name']}** | | | | |")
+        for name in work["engines"]:
+            cells = []
+            for batch in ("1", "64", "1024", "65536"):
+                s = work["summary"].get(batch, {}).get(name)
+                ratio = "" if not s or name == work["engines"][0] else f" · {s['ratio']:.{2 if s['ratio'] < 2 else 1 if s['ratio'] < 20 else 0}f} ×"
+                cells.append(f"{s['least_ns']:,.0f}{ratio}" if s else "")
+            print(f"| {name} | {' | '.join(cells)} |")
+
+
 def versions():
     found = {}
     for package in sorted({*NEEDS.values(), "numpy", "llvmlite", "daal"}):
@@ -158,16 +172,21 @@ def versions():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", required=True, type=Path, help="where models and rows are, or are made")
+    parser.add_argument("--folder", type=Path, help="where models and rows are, or are made")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--ms", type=float, default=20, help="of a sample, at least")
     parser.add_argument("--only", action="append", help="works whose name contains this")
     parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)))
     parser.add_argument("--show", type=Path, help="print the table of a file and end")
+    parser.add_argument("--markdown", type=Path, help="likewise, as docs/benchmarks.md has it")
     options = parser.parse_args()
+    if options.markdown:
+        return markdown(json.loads(options.markdown.read_text()))
     if options.show:
         return show(json.loads(options.show.read_text()))
+    if options.folder is None:
+        parser.error("--folder is needed")
     folder = options.folder.resolve()
     works = [w for w in WORKS if not options.only or any(word in w[0] for word in options.only)]
     missing = sorted({name for name in models.MODELS if not (folder / name_of(name)).exists() and any(w[1] == name_of(name) for w in works)})
