@@ -86,12 +86,15 @@ uint32_t ride_cpu_forest_inputs(const ride_cpu_forest *f, const uint32_t **input
 
 static size_t whole_lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
-/* Scratch: columns of a matrix's block; the same folded; then what the way needs: rows to be walked, or the planes'. */
-static size_t columns_bytes(const ride_cpu_forest *f, ride_forest_number number) {
-    const size_t value = number == RIDE_FOREST_F32 ? sizeof(float) : sizeof(double);
-    return whole_lines((size_t)f->inputs_count * RIDE_CPU_FOREST_ROWS * value);
+/* Scratch: columns of a matrix's block, for planes; columns folded; then what the way needs: rows to be walked, or the planes'. */
+static size_t block_bytes(const ride_cpu_forest *f, uint32_t number) {
+    return whole_lines((size_t)f->inputs_count * RIDE_CPU_FOREST_ROWS *
+                       (number == RIDE_FOREST_F32 ? sizeof(float) : sizeof(double)));
 }
-static size_t folded_bytes(const ride_cpu_forest *f) { return f->fold != NULL ? columns_bytes(f, RIDE_FOREST_F32) : 0; }
+static size_t columns_bytes(const ride_cpu_forest *f) {
+    return f->planes != NULL ? block_bytes(f, f->forest.header->input_number) : 0;
+}
+static size_t folded_bytes(const ride_cpu_forest *f) { return f->fold != NULL ? block_bytes(f, RIDE_FOREST_F32) : 0; }
 
 /* Rows of a matrix that are walked at once: the more, the seldomer the trees come from memory, but the rows are to stay in the second cache. */
 enum { LANES_BYTES = 256 << 10, LANES_ROWS_MOST = 4096 };
@@ -106,8 +109,7 @@ size_t ride_cpu_forest_scratch_bytes(const ride_cpu_forest *f) {
                             ? whole_lines(lanes)
                             : whole_lines((size_t)FOREST_WALK_ROWS * f->forest.header->inputs_count * sizeof(double));
     const size_t planes = f->planes != NULL ? ride_planes_scratch_bytes(f->planes) : 0;
-    const ride_forest_number number = (ride_forest_number)f->forest.header->input_number;
-    return columns_bytes(f, number) + folded_bytes(f) + (planes > walk ? planes : walk);
+    return columns_bytes(f) + folded_bytes(f) + (planes > walk ? planes : walk);
 }
 
 /* ---- ways ---- */
@@ -327,13 +329,13 @@ static void planes_matrix(const ride_cpu_forest *f, ride_cpu_way way, uint8_t *s
         else doubles_turn(f, m, first, rows_count, (void *)scratch);
         columns_pad(f, &columns, scratch, rows_count);
     }
-    by_columns(f, way, scratch + columns_bytes(f, (ride_forest_number)h->input_number), &columns, rows_count, margins);
+    by_columns(f, way, scratch + columns_bytes(f), &columns, rows_count, margins);
 }
 
 void ride_cpu_forest_matrix(const ride_cpu_forest *f, void *scratch, const ride_cpu_matrix *m, size_t rows_count,
                             double *margins) {
     const ride_forest_header *h = f->forest.header;
-    void *rows = (uint8_t *)scratch + columns_bytes(f, (ride_forest_number)h->input_number) + folded_bytes(f);
+    void *rows = (uint8_t *)scratch + columns_bytes(f) + folded_bytes(f);
     size_t block;
     for (size_t first = 0; first < rows_count; first += block, margins += block * h->outputs_count) {
         const size_t left = rows_count - first;
