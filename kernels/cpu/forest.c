@@ -115,8 +115,8 @@ size_t ride_cpu_forest_scratch_bytes(const ride_cpu_forest *f) {
 /* ---- ways ---- */
 
 const char *ride_cpu_way_name(ride_cpu_way way) {
-    static const char *const names[RIDE_CPU_WAYS] = {"chosen",        "walk",        "row",
-                                                     "narrow planes", "slim planes", "wide planes"};
+    static const char *const names[RIDE_CPU_WAYS] = {"chosen",      "walk",        "row",        "narrow planes",
+                                                     "slim planes", "half planes", "wide planes"};
     return (unsigned)way < RIDE_CPU_WAYS ? names[way] : "?";
 }
 

@@ -32,6 +32,7 @@ typedef enum ride_cpu_way {
     RIDE_CPU_WAY_ROW,    /* each row by itself, all conditions of a tree at once */
     RIDE_CPU_WAY_NARROW, /* planes of 64 rows */
     RIDE_CPU_WAY_SLIM,   /* planes of 128 rows */
+    RIDE_CPU_WAY_HALF,   /* planes of 256 rows, with AVX-512 */
     RIDE_CPU_WAY_WIDE,   /* planes of a register */
     RIDE_CPU_WAYS,
 } ride_cpu_way;

@@ -16,6 +16,7 @@
     void name##_prepare(ride_planes *p) { (void)p; }
 NO_KERNEL(planes_narrow)
 NO_KERNEL(planes_wide)
+NO_KERNEL(planes_half)
 NO_KERNEL(planes_slim)
 NO_KERNEL(planes_wide_avx2)
 void planes_row_run(const ride_planes *p, const float *x, double *margins) { (void)p, (void)x, (void)margins; }
@@ -29,12 +30,14 @@ enum { PLANES_MOST = RIDE_PLANES_BYTES / (PLANES_SLIM_ROWS / 8) };
 
 static bool has_narrow(const ride_planes *p) { return p->isa >= RIDE_CPU_AVX512 && p->bits_most == 6; }
 static bool has_slim(const ride_planes *p) { return p->isa >= RIDE_CPU_AVX512_BYTES; }
+static bool has_half(const ride_planes *p) { return has_slim(p) && fits(p, PLANES_HALF_ROWS); }
 static bool has_wide_avx512(const ride_planes *p) { return has_slim(p) && fits(p, RIDE_PLANES_ROWS); }
 static bool has_wide_avx2(const ride_planes *p) { return p->isa == RIDE_CPU_AVX2 && fits(p, RIDE_PLANES_AVX2_ROWS); }
 
 bool ride_planes_has(const ride_planes *p, ride_planes_way way) {
     switch (way) {
     case RIDE_PLANES_WIDE: return has_wide_avx512(p) || has_wide_avx2(p);
+    case RIDE_PLANES_HALF: return has_half(p);
     case RIDE_PLANES_SLIM: return has_slim(p);
     case RIDE_PLANES_ROW: return p->row != NULL;
     default: return has_narrow(p);
@@ -270,7 +273,7 @@ static ride_status finish(ride_planes *p, const ride_forest *forest, const uint3
     }
     if (st == RIDE_OK) st = planes_leaves_make(p, forest, order, places, err);
     if (st == RIDE_OK) st = planes_row_make(p, forest, order, plane_of, err);
-    if (st == RIDE_OK && has_slim(p)) planes_wide_prepare(p), planes_slim_prepare(p);
+    if (st == RIDE_OK && has_slim(p)) planes_wide_prepare(p), planes_half_prepare(p), planes_slim_prepare(p);
     if (st == RIDE_OK && has_wide_avx2(p)) planes_wide_avx2_prepare(p);
     free(order);
     free(places);
@@ -334,6 +337,7 @@ size_t ride_planes_scratch_bytes(const ride_planes *p) {
     size_t most = p->inputs_count * sizeof(float);
     const size_t narrow = has_narrow(p) ? planes_narrow_scratch_bytes(p) : 0;
     const size_t wide = has_wide_avx512(p) ? planes_wide_scratch_bytes(p)
+                        : has_half(p)      ? planes_half_scratch_bytes(p)
                         : has_slim(p)      ? planes_slim_scratch_bytes(p)
                         : has_wide_avx2(p) ? planes_wide_avx2_scratch_bytes(p)
                                            : 0;
@@ -373,6 +377,11 @@ uint64_t ride_planes_cost(const ride_planes *p, ride_planes_way way, uint32_t ro
         const uint64_t blocks = (rows_count + PLANES_SLIM_ROWS - 1) / PLANES_SLIM_ROWS;
         return blocks * (columns * 250 + planes * 3 / 2 + tree_planes + trees * (20 + 20 * leaf_cost(p)));
     }
+    if (way == RIDE_PLANES_HALF) {
+        const uint64_t blocks = (rows_count + PLANES_HALF_ROWS - 1) / PLANES_HALF_ROWS, groups = (rows_count + 63) / 64;
+        return groups * columns * 90 +
+               blocks * (columns * 200 + planes * 5 / 3 + tree_planes * 4 / 3 + trees * (20 + 28 * leaf_cost(p)));
+    }
     if (has_wide_avx512(p)) {
         const uint64_t groups = (rows_count + 63) / 64;
         return columns * (300 + 90 * groups) + planes * 5 / 2 + tree_planes * 9 / 5 + trees * (30 + 50 * leaf_cost(p));
@@ -409,6 +418,7 @@ void ride_planes_rows(const ride_planes *p, ride_planes_way way, void *scratch, 
     planes_kernel *kernel = has_wide_avx512(p) ? planes_wide : planes_wide_avx2;
     uint32_t block = has_wide_avx512(p) ? RIDE_PLANES_ROWS : RIDE_PLANES_AVX2_ROWS;
     if (way == RIDE_PLANES_NARROW) kernel = planes_narrow, block = RIDE_PLANES_NARROW_ROWS;
+    if (way == RIDE_PLANES_HALF) kernel = planes_half, block = PLANES_HALF_ROWS;
     if (way == RIDE_PLANES_SLIM) kernel = planes_slim, block = PLANES_SLIM_ROWS;
     for (uint32_t r = 0; r < rows_count; r += block)
         kernel(p, scratch, x + r, stride, rows_count - r < block ? rows_count - r : block,

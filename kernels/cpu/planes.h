@@ -7,7 +7,7 @@
  *
  *   wide    a plane is one register or its cache line: values become ranks among their thresholds by searches in registers, ranks are cut
  *           into bits, and each plane costs an instruction or two and one store (planes_wide.h)
- *             AVX-512 with VBMI and GFNI: 512 rows a block, or 128 (planes_wide_avx512.h)
+ *             AVX-512 with VBMI and GFNI: 512 rows a block, or 256, or 128 (planes_wide_avx512.h)
  *             AVX2: 256 rows a block, of which groups of 32 that are not there cost less (planes_wide_avx2.c)
  *   narrow  AVX-512: 64 rows a block, a plane is a word, made by comparing 64 values (planes_narrow_avx512.c)
  *
@@ -32,6 +32,7 @@ typedef enum ride_planes_way {
     RIDE_PLANES_ROW = 0, /* each row by itself, all conditions of a tree at once (planes_row.c) */
     RIDE_PLANES_NARROW,
     RIDE_PLANES_SLIM, /* wide, 128 rows a block */
+    RIDE_PLANES_HALF, /* 256 */
     RIDE_PLANES_WIDE,
     RIDE_PLANES_WAYS,
 } ride_planes_way;

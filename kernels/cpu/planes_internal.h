@@ -14,6 +14,7 @@ enum {
     PLANE_FIRST = 2,    /* of the conditions */
     PLANES_TREES_AT_ONCE = 8,
     PLANES_PIVOTS = 256 + 32, /* floats of a column at most, for the search of either wide kernel */
+    PLANES_HALF_ROWS = 256,   /* and in the middle */
     PLANES_SLIM_ROWS = 128,   /* of a block of the wide kernel with AVX-512 where rows are few */
     /* A category test as bits, right or left for each category: byte c / 8, bit c % 8. The last bytes are of values that are no
      * category and of missing ones. */
@@ -132,8 +133,9 @@ struct ride_planes {
     uint8_t *leaves; /* 64-byte aligned */
     planes_group *groups;
     planes_output *outputs;
-    planes_row *row;                                                  /* NULL: there is none */
-    uint16_t row_of[RIDE_PLANES_ROWS], row_of_slim[PLANES_SLIM_ROWS]; /* of a sum of the wide kernels with AVX-512 */
+    planes_row *row; /* NULL: there is none */
+    uint16_t row_of[RIDE_PLANES_ROWS], row_of_half[PLANES_HALF_ROWS],
+        row_of_slim[PLANES_SLIM_ROWS]; /* of a sum of the wide kernels with AVX-512 */
 };
 
 /* planes_tree.c: the lists and heaps of all trees, and `places`: of each node of the forest that is a leaf its place. order: the forest's trees in the order of
@@ -161,13 +163,15 @@ static inline double planes_margin(const ride_planes *p, const planes_output *ou
  * forest besides: pivots, row_of. */
 typedef void planes_kernel(const ride_planes *p, void *scratch, const float *x, uint32_t stride, uint32_t rows_count,
                            double *margins);
-planes_kernel planes_narrow, planes_wide_avx2, planes_wide, planes_slim;
+planes_kernel planes_narrow, planes_wide_avx2, planes_wide, planes_half, planes_slim;
 size_t planes_narrow_scratch_bytes(const ride_planes *p);
 size_t planes_wide_avx2_scratch_bytes(const ride_planes *p);
 size_t planes_wide_scratch_bytes(const ride_planes *p);
+size_t planes_half_scratch_bytes(const ride_planes *p);
 size_t planes_slim_scratch_bytes(const ride_planes *p);
 void planes_wide_avx2_prepare(ride_planes *p);
 void planes_wide_prepare(ride_planes *p);
+void planes_half_prepare(ride_planes *p);
 void planes_slim_prepare(ride_planes *p);
 
 #endif

@@ -1,5 +1,5 @@
-/* kernels/cpu/planes_wide_avx512.h: the wide kernel with AVX-512 F, VL, BW, DQ, VBMI and GFNI, included twice: a plane is a register of 512 rows
- * (planes_wide_avx512.c) or of 128 (planes_slim_avx512.c). CMakeLists.txt gives those files the compiler's options, isa.c tells where they may run. They say
+/* kernels/cpu/planes_wide_avx512.h: the wide kernel with AVX-512 F, VL, BW, DQ, VBMI and GFNI, included three times: a plane is a register of 512 rows
+ * (planes_wide_avx512.c), of 256 (planes_half_avx512.c) or of 128 (planes_slim_avx512.c). CMakeLists.txt gives those files the compiler's options, isa.c tells where they may run. They say
  * before:
  *
  *   ROWS                of a block
