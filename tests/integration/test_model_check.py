@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+"""`ride model check --golden`: what the trainers predicted is found equal, one digit changed is found with its line, and what --write writes is good for the same
+model and not for another one."""
+import csv
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+TOP = Path(os.environ["RIDE_SOURCE_DIR"])
+RIDE = os.environ["RIDE_BIN"]
+GOLDEN = TOP / "tests/golden"
+# of each format: the same bits as the trainer's
+EQUAL = ["models/xgboost-3.2.0-multi.json", "models/xgboost-1.7.6-dart.ubj", "models/lightgbm-4.6.0-multi.txt", "catboost/1.2-three.cbm",
+         "catboost/1.2-plain.json", "onnx/boosted3.onnx", "treelite/xgboost.checkpoint", "sklearn/1.9.1-hist-three.json", "sklearn/1.9.1-boost.json"]
+WRITTEN = EQUAL + ["ensembles/cascade.yaml", "ensembles/stacking.yaml", "ensembles/segment.yaml", "sklearn/1.4.2-isotonic.json", "onnx/mlp3.onnx"]
+failed = 0
+
+
+def check(*args):
+    done = subprocess.run([RIDE, "model", "check", *map(str, args)], capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def expect(what, condition, told=""):
+    global failed
+    if not condition:
+        failed += 1
+        print(f"FAILED: {what}: {told}")
+
+
+def change_one(source, to, digits):
+    """The last cell of the last line becomes its next number of so many digits; returns that line's number."""
+    rows = list(csv.reader(source.open()))
+    value = float(rows[-1][-1])
+    rows[-1][-1] = f"{value * (1 + 10.0 ** -digits):.17g}"
+    with to.open("w", newline="") as out:
+        csv.writer(out, lineterminator="\n").writerows(rows)
+    return len(rows)
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        for name in EQUAL:
+            model = GOLDEN / name
+            code, told = check(model, "--golden", model.with_suffix(".csv"))
+            expect(name, code == 0 and "with the same bits" in told and "the model is good" in told, told)
+            changed = work / "changed.csv"
+            line = change_one(model.with_suffix(".csv"), changed, 5)
+            code, told = check(model, "--golden", changed)
+            expect(f"{name}, changed", code == 65 and f"changed.csv:{line}: " in told and "1 results differ" in told, told)
+            code, told = check(model, "--golden", changed, "--bound", "1e-4")
+            expect(f"{name}, changed, within a bound", code == 0, told)
+        for name in WRITTEN:
+            made, again = work / "made.csv", work / "again.csv"
+            code, told = check(GOLDEN / name, "--golden", made, "--write", "--rows", 700)
+            expect(f"{name}, written", code == 0 and "700 rows written" in told, told)
+            code, told = check(GOLDEN / name, "--golden", made, "--answer-ulp", 0)
+            expect(f"{name}, read again", code == 0 and told.startswith("700 rows") and "within" not in told, told)
+            code, told = check(GOLDEN / name, "--golden", again, "--write", "--input", made)
+            expect(f"{name}, from rows", code == 0 and made.read_bytes() == again.read_bytes(), told)
+            rows = list(csv.reader(made.open()))
+            results = {row[-1] for row in rows[1:]}
+            expect(f"{name}, rows that differ", len(results) > 9 or name.endswith("cascade.yaml"), f"{len(results)} results")
+        check(GOLDEN / "models/lightgbm-4.6.0-plain.txt", "--golden", work / "other.csv", "--write")
+        code, told = check(GOLDEN / "models/lightgbm-4.6.0-zero.txt", "--golden", work / "other.csv")
+        expect("another model", code == 65 and "results differ" in told and told.count("was expected") == 10, told)
+        # trees' answers of floats are 2 ulp apart at most, and networks are good to a bound only
+        code, told = check(GOLDEN / "onnx/mlp.onnx", "--golden", GOLDEN / "onnx/mlp.csv")
+        expect("a network, by ulp", code == 65, told)
+        code, told = check(GOLDEN / "onnx/mlp.onnx", "--golden", GOLDEN / "onnx/mlp.csv", "--bound", "2e-6")
+        expect("a network, by bound", code == 0, told)
+        model = GOLDEN / EQUAL[0]
+        (work / "bare.csv").write_text("amount,age,gap,kind\n1,2,3,4\n")
+        (work / "broken.csv").write_text("amount,age,gap,kind,margin0\n1,2,3,4,5\n1,2,x,4,5\n")
+        for args, code_wanted, words in ((("--golden", work / "bare.csv"), 65, "nothing to compare"), (("--golden", work / "broken.csv"), 65, "broken.csv:3"),
+                                         (("--golden", work / "none.csv"), 66, "none.csv"), (("--write",), 64, "--golden"),
+                                         (("--golden", "a", "--input", "b"), 64, "--write"), (("--golden", work, "--write"), 74, str(work))):
+            code, told = check(model, *args)
+            expect(f"{args}", code == code_wanted and words in told, f"{code} {told}")
+    print(f"{len(EQUAL)} models against their trainers, {len(WRITTEN)} against themselves, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
