@@ -1,6 +1,6 @@
 /* bench/bench_shap.c: explanations of rows (kernels/cpu/shap.h), one thread.
  *
- *   bench_shap --model FILE [--rows FILE] [--contributions FILE] [--rows-count N] [--repeats N]
+ *   bench_shap --model FILE [--rows FILE] [--contributions FILE] [--rows-count N] [--repeats N] [--isa N]
  *
  * Rows are floats, row-major, read from a file or made up near thresholds. Contributions are a trainer's, floats, [row][inputs + 1], to be compared with. For
  * each batch size: µs a row, the least and the median of samples of one call (of 16 rows where
@@ -153,15 +153,18 @@ static void check(const bench *b, const float *said) {
 int main(int count, char **words) {
     const char *file = NULL, *rows_file = NULL, *said_file = NULL;
     int repeats = 15;
+    ride_cpu_isa isa = ride_cpu_isa_best();
     bench b = {.rows = 4096};
     for (int i = 1; i + 1 < count; i += 2) {
         if (strcmp(words[i], "--model") == 0) file = words[i + 1];
         else if (strcmp(words[i], "--rows") == 0) rows_file = words[i + 1];
         else if (strcmp(words[i], "--contributions") == 0) said_file = words[i + 1];
         else if (strcmp(words[i], "--rows-count") == 0) b.rows = strtoul(words[i + 1], NULL, 10);
+        else if (strcmp(words[i], "--isa") == 0) isa = (ride_cpu_isa)strtoul(words[i + 1], NULL, 10);
         else if (strcmp(words[i], "--repeats") == 0) repeats = (int)strtoul(words[i + 1], NULL, 10);
-        else die("options are --model, --rows, --contributions, --rows-count, --repeats");
+        else die("options are --model, --rows, --contributions, --rows-count, --repeats, --isa");
     }
+    if (isa > ride_cpu_isa_best()) die("the machine has not this instruction set");
     if (file == NULL || b.rows < 1024 || repeats < 1)
         die("--model FILE is missing, or fewer than 1,024 rows, or no repeats");
     ride_diagnostics findings;
@@ -190,7 +193,7 @@ int main(int count, char **words) {
            (double)(ride_clock_now_ns(ride_clock_real()) - begin_ns) / 1e3 / (double)b.rows);
     bench_close(&b);
     b.phi = need(malloc(b.rows * b.each * sizeof *b.phi));
-    bench_open(&b, ride_cpu_isa_best());
+    bench_open(&b, isa);
     static const size_t batches[] = {1024, 256, 100, 64, 16, 8, 4, 1};
     for (size_t i = 0; i < sizeof batches / sizeof *batches; i++) {
         memset(b.phi, 0xff, b.rows * b.each * sizeof *b.phi);

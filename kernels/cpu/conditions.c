@@ -207,14 +207,15 @@ RUN(conditions_run_f32, float)
 RUN(conditions_run_f64, double)
 
 #if !defined(__x86_64__) /* no machine says that it has them */
-void conditions_run_f32_avx512(const float *x, const float *thresholds, uint32_t count, bool nan_right, uint32_t words,
-                               uint64_t *out, uint32_t stride) {
-    conditions_run_f32(x, thresholds, count, nan_right, words, out, stride);
-}
-void conditions_run_f64_avx512(const double *x, const double *thresholds, uint32_t count, bool nan_right,
-                               uint32_t words, uint64_t *out, uint32_t stride) {
-    conditions_run_f64(x, thresholds, count, nan_right, words, out, stride);
-}
+#define NONE(name, plain, number)                                                                                      \
+    void name(const number *x, const number *thresholds, uint32_t count, bool nan_right, uint32_t words,               \
+              uint64_t *out, uint32_t stride) {                                                                        \
+        plain(x, thresholds, count, nan_right, words, out, stride);                                                    \
+    }
+NONE(conditions_run_f32_avx2, conditions_run_f32, float)
+NONE(conditions_run_f64_avx2, conditions_run_f64, double)
+NONE(conditions_run_f32_avx512, conditions_run_f32, float)
+NONE(conditions_run_f64_avx512, conditions_run_f64, double)
 #endif
 
 static bool goes_right(const ride_conditions *c, const conditions_other *other, double x) {
@@ -225,7 +226,11 @@ void ride_conditions_planes(const ride_conditions *c, void *scratch, const ride_
                             uint32_t rows_count, uint64_t *planes, uint32_t stride) {
     RIDE_ASSERT(rows_count > 0 && rows_count <= RIDE_CONDITIONS_ROWS);
     const uint32_t words = (rows_count + WORD_ROWS - 1) / WORD_ROWS;
-    const bool wide = c->isa >= RIDE_CPU_AVX512;
+    const int way = c->isa >= RIDE_CPU_AVX512 ? 2 : c->isa >= RIDE_CPU_AVX2 ? 1 : 0;
+    static void (*const of_f32[])(const float *, const float *, uint32_t, bool, uint32_t, uint64_t *,
+                                  uint32_t) = {conditions_run_f32, conditions_run_f32_avx2, conditions_run_f32_avx512};
+    static void (*const of_f64[])(const double *, const double *, uint32_t, bool, uint32_t, uint64_t *,
+                                  uint32_t) = {conditions_run_f64, conditions_run_f64_avx2, conditions_run_f64_avx512};
     const float *floats = scratch;
     const double *doubles = scratch;
     RIDE_ASSERT(words <= stride);
@@ -235,13 +240,11 @@ void ride_conditions_planes(const ride_conditions *c, void *scratch, const ride_
         const size_t column = (size_t)run->column * RIDE_CONDITIONS_ROWS;
         uint64_t *out = planes + (size_t)run->first * stride;
         if (c->is_float)
-            (wide ? conditions_run_f32_avx512 : conditions_run_f32)(floats + column,
-                                                                    (const float *)c->thresholds + run->first,
-                                                                    run->count, run->nan_right, words, out, stride);
+            of_f32[way](floats + column, (const float *)c->thresholds + run->first, run->count, run->nan_right, words,
+                        out, stride);
         else
-            (wide ? conditions_run_f64_avx512 : conditions_run_f64)(doubles + column,
-                                                                    (const double *)c->thresholds + run->first,
-                                                                    run->count, run->nan_right, words, out, stride);
+            of_f64[way](doubles + column, (const double *)c->thresholds + run->first, run->count, run->nan_right, words,
+                        out, stride);
     }
     for (uint32_t i = 0; i < c->others_count; i++) {
         const conditions_other *other = &c->others[i];

@@ -39,6 +39,10 @@ void conditions_run_f32(const float *x, const float *thresholds, uint32_t count,
                         uint64_t *out, uint32_t stride);
 void conditions_run_f64(const double *x, const double *thresholds, uint32_t count, bool nan_right, uint32_t words,
                         uint64_t *out, uint32_t stride);
+void conditions_run_f32_avx2(const float *x, const float *thresholds, uint32_t count, bool nan_right, uint32_t words,
+                             uint64_t *out, uint32_t stride);
+void conditions_run_f64_avx2(const double *x, const double *thresholds, uint32_t count, bool nan_right, uint32_t words,
+                             uint64_t *out, uint32_t stride);
 void conditions_run_f32_avx512(const float *x, const float *thresholds, uint32_t count, bool nan_right, uint32_t words,
                                uint64_t *out, uint32_t stride);
 void conditions_run_f64_avx512(const double *x, const double *thresholds, uint32_t count, bool nan_right,

@@ -8,13 +8,20 @@
 #include <string.h>
 
 enum {
-    FEW_ROWS = 6,               /* are explained one by one: a block costs as much as so many */
     PLANES_BYTES_MAX = 1 << 20, /* of a block, so that its planes stay near */
     TABLES_BYTES_DEFAULT = 256 << 20,
 };
 static const uint32_t none = UINT32_MAX;
 
 #if !defined(__x86_64__) /* no machine says that it has them */
+void shap_indices_avx2(const ride_shap *s, const shap_segment *segment, const uint64_t *planes, uint32_t words,
+                       uint32_t stride, uint8_t *indices) {
+    shap_indices_plain(s, segment, planes, words, stride, indices);
+}
+void shap_sums_avx2(const ride_shap *s, const shap_segment *segment, const uint64_t *planes, const uint8_t *indices,
+                    uint32_t words, uint32_t stride, uint64_t *sums) {
+    shap_sums_plain(s, segment, planes, indices, words, stride, sums);
+}
 void shap_indices_avx512(const ride_shap *s, const shap_segment *segment, const uint64_t *planes, uint32_t words,
                          uint32_t stride, uint8_t *indices) {
     shap_indices_plain(s, segment, planes, words, stride, indices);
@@ -32,6 +39,15 @@ void shap_deep_avx512(const ride_shap *s, const shap_output *output, const uint6
 static bool is_wide(const ride_shap *s) { return s->isa >= RIDE_CPU_AVX512_BYTES; }
 
 /* ---- making ---- */
+
+/* A block reads all tables, a row a line of each group: so many rows one by one cost what a block does, as measured on Zen 5. */
+static uint32_t few_rows(const ride_shap *s) {
+    enum { TABLE_BYTES_OF_ROW = 540, AVX2_TIMES = 3, PLAIN_TIMES = 16, MOST = 63 };
+    const uint64_t times = is_wide(s) ? 1 : s->isa >= RIDE_CPU_AVX2 ? AVX2_TIMES : PLAIN_TIMES;
+    if (s->groups_count == 0) return 1;
+    const uint64_t rows = times * s->table_units * SHAP_TABLE_UNIT / s->groups_count / TABLE_BYTES_OF_ROW;
+    return rows < 1 ? 1 : rows < MOST ? (uint32_t)rows : MOST;
+}
 
 static int compare_numbers(const void *a, const void *b) {
     const uint32_t l = *(const uint32_t *)a, r = *(const uint32_t *)b;
@@ -160,7 +176,10 @@ static ride_status make(shap_maker *m, uint32_t *of_node, const ride_shap_option
     RIDE_TRY(outputs_make(m, err));
     RIDE_TRY(expected_make(m, err));
     RIDE_TRY(shap_tables_fill(m, err));
+    for (uint32_t g = 0; g < s->groups_count; g++)
+        for (uint32_t j = s->groups[g].inputs_count; j < SHAP_BITS; j++) s->groups[g].slots[j] = s->slots_most;
     s->planes_count = 1 + s->conditions_count + s->gates_count;
+    s->few_rows = few_rows(s);
     s->words_most = SHAP_WORDS_MAX;
     while (s->words_most > 1 && (uint64_t)s->planes_count * s->words_most * sizeof(uint64_t) > PLANES_BYTES_MAX)
         s->words_most /= 2;
@@ -176,6 +195,8 @@ ride_status ride_shap_create(const ride_forest *forest, const ride_shap_options 
     if (options->background_rows > RIDE_SHAP_BACKGROUND_MAX)
         return ride_fail(err, RIDE_E_UNSUPPORTED, "%u background rows, at most %u", options->background_rows,
                          (unsigned)RIDE_SHAP_BACKGROUND_MAX);
+    if (h->aggregate != RIDE_FOREST_SUM)
+        return ride_fail(err, RIDE_E_UNSUPPORTED, "the model does not add up its leaves: it has no shares to explain");
     if (forest->covers == NULL && options->background_rows == 0) {
         const ride_status st =
             ride_fail(err, RIDE_E_UNSUPPORTED, "the model does not say how many rows came to its nodes");
@@ -225,8 +246,7 @@ void ride_shap_destroy(ride_shap *s) {
     free(s->entries);
     free(s->slots);
     free(s->outputs);
-    free(s->tables);
-    free(s->lines);
+    shap_tables_free(s);
     free(s->deep);
     free(s->deep_inputs);
     free(s->edges);
@@ -276,7 +296,7 @@ static room room_make(const ride_shap *s, void *base) {
     const size_t rows = (size_t)s->words_most * SHAP_WORD, conditions = ride_conditions_scratch_bytes(s->conditions),
                  deep = shap_deep_room(s);
     r.planes = take(&r, base, (size_t)s->planes_count * s->words_most * sizeof *r.planes);
-    const size_t parts = s->slots_most * sizeof(uint32_t), indices = SHAP_SEGMENT_GROUPS * rows;
+    const size_t parts = ((size_t)s->slots_most + 1) * sizeof(uint32_t), indices = SHAP_SEGMENT_GROUPS * rows;
     r.indices = take(&r, base, parts > indices ? parts : indices);
     r.sums = take(&r, base, (s->slots_most + 1) * rows * sizeof *r.sums);
     r.deep = take(&r, base, s->deep_count > 0 ? s->slots_most * rows * sizeof *r.deep : 0);
@@ -342,9 +362,16 @@ static void block_explain(const ride_shap *s, const room *r, const ride_cpu_matr
         memset(r->sums, 0, output->slots_count * rows * sizeof *r->sums);
         for (uint32_t i = 0; i < output->segments_count; i++) {
             const shap_segment *segment = &s->segments[output->segments_first + i];
-            (is_wide(s) ? shap_indices_avx512 : shap_indices_plain)(s, segment, r->planes, words, stride, r->indices);
-            (is_wide(s) ? shap_sums_avx512 : shap_sums_plain)(s, segment, r->planes, r->indices, words, stride,
-                                                              r->sums);
+            if (is_wide(s)) {
+                shap_indices_avx512(s, segment, r->planes, words, stride, r->indices);
+                shap_sums_avx512(s, segment, r->planes, r->indices, words, stride, r->sums);
+            } else if (s->isa >= RIDE_CPU_AVX2) {
+                shap_indices_avx2(s, segment, r->planes, words, stride, r->indices);
+                shap_sums_avx2(s, segment, r->planes, r->indices, words, stride, r->sums);
+            } else {
+                shap_indices_plain(s, segment, r->planes, words, stride, r->indices);
+                shap_sums_plain(s, segment, r->planes, r->indices, words, stride, r->sums);
+            }
         }
         if (output->deep_count > 0) {
             memset(r->deep, 0, output->slots_count * rows * sizeof *r->deep);
@@ -370,12 +397,16 @@ static void lines_call(const ride_shap *s, const shap_segment *segment, const ui
     }
 }
 
-/* parts: a number for each slot, 0; and again when it returns. */
+/* parts: a number for each slot, 0; and again when it returns. One more for entries of groups of few inputs, which are nobody's: a branch on their number
+ * would be mistaken too often. */
 static void lines_add(const ride_shap *s, const shap_segment *segment, const uint8_t *const *lines, uint32_t *parts,
                       uint64_t *sums) {
     for (uint32_t g = 0; g < segment->groups_count; g++) {
         const shap_group *group = &s->groups[segment->groups_first + g];
-        for (uint32_t j = 0; j < group->inputs_count; j++) parts[group->slots[j]] += shap_entry(lines[g], j);
+#pragma GCC unroll 7
+        for (uint32_t j = 0; j < SHAP_NARROW; j++) parts[group->slots[j]] += shap_entry(lines[g], j);
+        for (uint32_t j = SHAP_NARROW; j < SHAP_BITS && j < group->inputs_count; j++)
+            parts[group->slots[j]] += shap_entry(lines[g], j);
     }
     for (uint32_t i = 0; i < segment->lists_count; i++) {
         const uint32_t slot = s->lists[segment->lists_first + i].slot;
@@ -389,7 +420,7 @@ static void row_explain(const ride_shap *s, const room *r, const ride_cpu_matrix
     uint8_t *bits = r->bits, *gates = bits + 1 + s->conditions_count;
     uint32_t *parts = (uint32_t *)r->indices;
     bits[0] = 0;
-    memset(parts, 0, s->slots_most * sizeof *parts);
+    memset(parts, 0, ((size_t)s->slots_most + 1) * sizeof *parts);
     ride_conditions_row(s->conditions, matrix, row, bits + 1);
     for (uint32_t g = 0; g < s->gates_count; g++)
         gates[g] = (bits[s->gates[g].a] ^ s->gates[g].not_a) & (bits[s->gates[g].b] ^ s->gates[g].not_b);
@@ -421,8 +452,9 @@ void ride_shap_rows(const ride_shap *s, void *scratch, const ride_cpu_matrix *ma
     const size_t most = (size_t)s->words_most * SHAP_WORD, row_phi = (size_t)s->outputs_count * (s->inputs_count + 1);
     for (size_t row = 0; row < rows_count; row += most) {
         const size_t left = rows_count - row;
-        if (left > FEW_ROWS)
+        if (left > s->few_rows)
             block_explain(s, &r, matrix, row, (uint32_t)(left < most ? left : most), phi + row * row_phi);
-        for (size_t i = row; left <= FEW_ROWS && i < rows_count; i++) row_explain(s, &r, matrix, i, phi + i * row_phi);
+        for (size_t i = row; left <= s->few_rows && i < rows_count; i++)
+            row_explain(s, &r, matrix, i, phi + i * row_phi);
     }
 }

@@ -19,6 +19,7 @@ enum {
     SHAP_SEGMENT_GROUPS = 256,   /* so that sums of a segment's digits fit into 16 bits, those of its entries into 32 */
     SHAP_WORD = 64,              /* rows of a word of a plane */
     SHAP_WORDS_MAX = 16,         /* of a plane: rows of a block / 64 */
+    SHAP_NARROW = 7,             /* entries of a line that are added without asking how many there are */
     SHAP_SMALL = 64,             /* patterns of a small table: of groups with 6 bits or fewer */
     SHAP_LARGE = 128,            /* of one of 7 bits, and of each part of a wide one */
     SHAP_TABLE_UNIT = SHAP_DIGITS * SHAP_SMALL, /* bytes: a small table is one unit, a large one two */
@@ -30,7 +31,7 @@ typedef struct shap_gate {
     bool not_a, not_b;
 } shap_gate;
 
-/* slots: of the output's inputs. Line of pattern i: at lines + (line_first + i * line_units) * 16 bytes the entries of all inputs, 3 bytes each. */
+/* slots: of the output's inputs; behind them slots_most, which is nobody's. Line of pattern i: at lines + (line_first + i * line_units) * 16 bytes the entries of all inputs, 3 bytes each. */
 typedef struct shap_group {
     uint32_t planes[SHAP_BITS]; /* bit k of the pattern; 0 = unused */
     uint32_t slots[SHAP_BITS];
@@ -91,6 +92,7 @@ struct ride_shap {
     uint32_t groups_count, segments_count, lists_count, entries_count, slots_count, slots_most;
     uint32_t deep_count, deep_inputs_count, edges_count, masks_count, deep_inputs_most;
     uint32_t words_most; /* of a block */
+    uint32_t few_rows;   /* are explained one by one */
     uint64_t table_units, line_units;
     double scale; /* of sums */
     bool has_background;
@@ -178,6 +180,7 @@ void shap_form_shares(const shap_maker *m, const shap_form *form);
 /* shap_tables.c: groups, segments and lists of an output, whose slots are known; when all are made, tables and lines of all. */
 ride_status shap_groups_make(shap_maker *m, uint32_t output, ride_error *err);
 ride_status shap_tables_fill(shap_maker *m, ride_error *err);
+void shap_tables_free(ride_shap *s);
 
 /* The kernels. planes: stride words each, of which `words` are rows'. indices: for each group of the segment stride * 64 numbers, the low bits of patterns. sums: for each slot of
  * the output stride * 64 numbers, in an order within 64 rows of the kernel's own: row r is at shap_place. */
@@ -185,6 +188,10 @@ void shap_indices_plain(const ride_shap *s, const shap_segment *segment, const u
                         uint32_t stride, uint8_t *indices);
 void shap_sums_plain(const ride_shap *s, const shap_segment *segment, const uint64_t *planes, const uint8_t *indices,
                      uint32_t words, uint32_t stride, uint64_t *sums);
+void shap_indices_avx2(const ride_shap *s, const shap_segment *segment, const uint64_t *planes, uint32_t words,
+                       uint32_t stride, uint8_t *indices);
+void shap_sums_avx2(const ride_shap *s, const shap_segment *segment, const uint64_t *planes, const uint8_t *indices,
+                    uint32_t words, uint32_t stride, uint64_t *sums);
 void shap_indices_avx512(const ride_shap *s, const shap_segment *segment, const uint64_t *planes, uint32_t words,
                          uint32_t stride, uint8_t *indices);
 void shap_sums_avx512(const ride_shap *s, const shap_segment *segment, const uint64_t *planes, const uint8_t *indices,

@@ -7,6 +7,7 @@
 #include "kernels/cpu/shap_internal.h"
 
 #include "base/assert.h"
+#include "base/huge.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -14,7 +15,31 @@
 
 enum { ENTRY_BITS = 24 };
 
-static void *lines_of_64(uint64_t bytes) { return aligned_alloc(64, (bytes + 127) / 64 * 64); }
+/* Large ones in huge pages: a row reads thousands of lines that lie anywhere in them. */
+enum { HUGE_BYTES = 2 << 20 };
+
+static ride_status room_take(uint64_t bytes, uint8_t **out, ride_error *err) {
+    void *room = NULL;
+    if (bytes >= HUGE_BYTES) RIDE_TRY(ride_huge_alloc(bytes, &room, err));
+    else room = aligned_alloc(64, (bytes + 127) / 64 * 64);
+    *out = room;
+    return room != NULL
+               ? RIDE_OK
+               : ride_fail(err, RIDE_E_MEMORY, "no memory for tables of %llu bytes", (unsigned long long)bytes);
+}
+
+static void room_give(uint8_t *room, uint64_t bytes) {
+    if (bytes >= HUGE_BYTES) ride_huge_free(room, bytes);
+    else free(room);
+}
+
+/* One more than there are, which entries that are nobody's may be read from. */
+static uint64_t lines_bytes(const ride_shap *s) { return (s->line_units + 2) * SHAP_LINE_UNIT; }
+
+void shap_tables_free(ride_shap *s) {
+    room_give(s->lines, lines_bytes(s));
+    room_give(s->tables, s->table_units * SHAP_TABLE_UNIT);
+}
 
 /* ---- groups ---- */
 
@@ -233,14 +258,12 @@ static ride_status fill_all(shap_maker *m, const int *scales, ride_error *err) {
 ride_status shap_tables_fill(shap_maker *m, ride_error *err) {
     ride_shap *s = m->shap;
     int *scales = calloc((size_t)s->segments_count + 1, sizeof *scales), common = 0;
-    s->lines = lines_of_64(s->line_units * SHAP_LINE_UNIT);
-    if (s->isa >= RIDE_CPU_AVX512_BYTES) s->tables = lines_of_64(s->table_units * SHAP_TABLE_UNIT);
-    ride_status st = RIDE_OK;
-    if (scales == NULL || s->lines == NULL || (s->isa >= RIDE_CPU_AVX512_BYTES && s->tables == NULL))
-        st = ride_fail(err, RIDE_E_MEMORY, "no memory for the tables of %u groups", s->groups_count);
+    ride_status st = scales != NULL ? RIDE_OK : ride_fail(err, RIDE_E_MEMORY, "no memory for scales");
+    if (st == RIDE_OK) st = room_take(lines_bytes(s), &s->lines, err);
+    if (st == RIDE_OK && s->isa >= RIDE_CPU_AVX2) st = room_take(s->table_units * SHAP_TABLE_UNIT, &s->tables, err);
     if (st == RIDE_OK) st = scales_make(m, scales, &common, err);
     if (st == RIDE_OK) {
-        memset(s->lines, 0, s->line_units * SHAP_LINE_UNIT);
+        memset(s->lines, 0, lines_bytes(s));
         s->scale = ldexp(1.0, -common);
         st = fill_all(m, scales, err);
     }

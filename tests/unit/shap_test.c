@@ -256,6 +256,9 @@ Test(shap, what_cannot_be_explained_is_refused) {
     ride_error err;
     wood *w = wood_plant(1, &wish);
     cr_assert_eq(ride_shap_create(&w->forest, &many, RIDE_CPU_PORTABLE, &shap, &err), RIDE_E_UNSUPPORTED);
+    w->header.aggregate = RIDE_FOREST_MAX;
+    cr_assert_eq(ride_shap_create(&w->forest, NULL, RIDE_CPU_PORTABLE, &shap, &err), RIDE_E_UNSUPPORTED);
+    w->header.aggregate = RIDE_FOREST_SUM;
     w->forest.covers = NULL;
     cr_assert_eq(ride_shap_create(&w->forest, NULL, RIDE_CPU_PORTABLE, &shap, &err), RIDE_E_UNSUPPORTED);
     cr_assert_null(shap);
