@@ -32,7 +32,7 @@ sys.path.insert(0, str(HERE))
 import machine  # noqa: E402
 import models  # noqa: E402
 
-# Work, model file, columns, engines (RIDE's first), batches, and the bar: ratio to the best peer at a batch.
+# Work, model file, columns, engines (RIDE's first), batches; the rows' file where it is not rows.npy.
 WORKS = [
     ("XGBoost 500 × depth 6", "xgboost-500x6.json", 32, ["ride", "XGBoost", "oneDAL"], [1, 64, 1024, 65536]),
     ("LightGBM 500 × 31 leaves", "lightgbm-500x31.txt", 32, ["ride", "LightGBM", "lleaves", "oneDAL"], [1, 64, 1024, 65536]),
@@ -41,6 +41,8 @@ WORKS = [
     ("isolation forest 100 × 256", "isolation-100x256.json", 32, ["ride", "scikit-learn", "ONNX Runtime"], [1, 64, 1024, 65536]),
     ("CatBoost oblivious 500 × depth 6", "catboost-500x6.cbm", 32, ["ride", "CatBoost"], [1, 64, 1024, 65536]),
     ("MLP 32-64-32-1", "mlp-32-64-32-1.json", 32, ["ride", "ONNX Runtime", "scikit-learn"], [1, 64, 1024]),
+    ("XGBoost 500 × depth 6, half of the cells missing", "xgboost-500x6.json", 32, ["ride", "XGBoost", "oneDAL"], [1024, 65536], "rows-missing.npy"),
+    ("mean of XGBoost, LightGBM and isolation forest", "three.yaml", 32, ["ride"], [1, 64, 1024, 65536]),
     ("TreeSHAP, XGBoost 500 × depth 6", "xgboost-500x6.json", 32, ["ride explains", "XGBoost explains"], [1, 64, 1024]),
     ("TreeSHAP, LightGBM 500 × 31 leaves", "lightgbm-500x31.txt", 32, ["ride explains", "LightGBM explains"], [1, 64, 1024]),
     ("through ride.Model, XGBoost 500 × depth 6", "xgboost-500x6.json", 32, ["the C call", "ride.Model"], [1, 64, 1024, 65536]),
@@ -189,9 +191,13 @@ def main():
         parser.error("--folder is needed")
     folder = options.folder.resolve()
     works = [w for w in WORKS if not options.only or any(word in w[0] for word in options.only)]
-    missing = sorted({name for name in models.MODELS if not (folder / name_of(name)).exists() and any(w[1] == name_of(name) for w in works)})
+    wanted = {w[1] for w in works} | ({"xgboost-500x6.json", "lightgbm-500x31.txt", "isolation-100x256.json"} if any(w[1] == "three.yaml" for w in works) else set())
+    missing = sorted(name for name in models.MODELS if name_of(name) in wanted and not (folder / name_of(name)).exists())
     if missing or not (folder / "rows.npy").exists():
         subprocess.run([sys.executable, "-W", "ignore", str(HERE / "models.py"), str(folder), *missing], check=True)
+    missing_cells(folder)
+    (folder / "three.yaml").write_text("ensemble: 1\ncombine: mean\nmembers:\n  - {model: xgboost-500x6.json}\n  - {model: lightgbm-500x31.txt}\n"
+                                       "  - {model: isolation-100x256.json}\n")
     commit, dirty = machine.revision(TOP)
     document = {"schema": 1, "name": "scoring against peers", "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
                 "commit": commit, "dirty": dirty, "machine": machine.describe(), "versions": versions(), "rounds": options.rounds, "sample_ms": options.ms,
@@ -200,9 +206,10 @@ def main():
         scratch = Path(scratch)
         subprocess.run(["cc", "-O2", "-shared", "-fPIC", f"-I{TOP}/host/include", "-o", str(scratch / "ride_loop.so"), str(HERE / "ride_loop.c"),
                         f"-L{TOP}/build/release/lib", f"-Wl,-rpath,{TOP}/build/release/lib", "-lride"], check=True)
-        for name, model, columns, engines, batches in works:
+        for name, model, columns, engines, batches, *other_rows in works:
+            rows = folder / (other_rows or ["rows.npy"])[0]
             print(name, file=sys.stderr)
-            started = [Peer(engine, folder / model, folder / "rows.npy", columns, scratch, options.core) for engine in engines]
+            started = [Peer(engine, folder / model, rows, columns, scratch, options.core) for engine in engines]
             peers = [peer for peer in started if peer.error is None]
             left_out = {peer.name: peer.error for peer in started if peer.error is not None}
             if not peers or peers[0].name != engines[0]:
@@ -218,6 +225,12 @@ def main():
             if options.out:
                 options.out.write_text(json.dumps(document, indent=1) + "\n")
     show(document)
+
+
+def missing_cells(folder):
+    x = np.load(folder / "rows.npy")
+    x[np.random.default_rng(3).random(x.shape) < 0.5] = np.nan
+    np.save(folder / "rows-missing.npy", x)
 
 
 def name_of(maker):
