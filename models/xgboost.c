@@ -269,6 +269,7 @@ static ride_status choose_trees(ride_model_reader *reader, const ride_value *lea
         return ride_model_finding(reader, "leave the option off to use all trees",
                                   "learner.attributes.best_iteration is missing, and the best iteration was asked for");
     const ride_value *indptr = ride_value_get(trees, "iteration_indptr");
+    const uint32_t copies = model->trees_count / model->trees_in_file; /* of each tree: one, or one for each output */
     int64_t parallel, end;
     RIDE_TRY(read_count(reader, ride_value_get(trees, "gbtree_model_param"), place, "num_parallel_tree", 1, 1 << 20,
                         &parallel));
@@ -276,13 +277,13 @@ static ride_status choose_trees(ride_model_reader *reader, const ride_value *lea
         if (indptr != NULL)
             return ride_model_finding(reader, NULL, "%s.iteration_indptr has no iteration %lld", place,
                                       (long long)model->best_iteration);
-        end = (model->best_iteration + 1) * parallel * model->outputs_count;
+        end = (model->best_iteration + 1) * parallel * (copies > 1 ? 1 : model->outputs_count);
     }
     if (end <= 0 || end > model->trees_in_file)
         return ride_model_finding(reader, NULL,
                                   "learner.attributes.best_iteration: %lld is beyond the model's %u trees",
                                   (long long)model->best_iteration, model->trees_in_file);
-    model->trees_count = (uint32_t)end;
+    model->trees_count = (uint32_t)end * copies;
     return RIDE_OK;
 }
 

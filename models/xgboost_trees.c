@@ -1,6 +1,9 @@
 /* models/xgboost_trees.c: the trees of an XGBoost model. Each tree is a set of arrays, one entry per node; a leaf is a node whose
  * left child is -1, and its value lies in `split_conditions`. Pruned nodes stay in the arrays, so only what the root reaches
- * is checked and kept. */
+ * is checked and kept.
+ *
+ * A tree whose leaves have a value for each output (multi_output_tree) becomes one tree for each. Until 3.0 those values lie in
+ * `base_weights`, node by node; from 3.1 on in `leaf_weights`, leaf by leaf, and a leaf's right child is its number there. */
 #include "base/number.h"
 #include "models/xgboost.h"
 
@@ -16,7 +19,9 @@ static const uint32_t none = UINT32_MAX;
 typedef struct tree_arrays {
     char place[96];
     const ride_value *left, *right, *conditions, *indices, *default_left, *split_type, *hessians;
+    const ride_value *leaf_weights, *base_weights; /* of several values a leaf */
     uint32_t nodes_count;
+    uint32_t copies;       /* values of a leaf, and trees of the model for each of the file */
     uint32_t *set_of_node; /* index into the model's sets, or none */
     uint32_t *queue, *depth;
     bool *reached;
@@ -77,13 +82,18 @@ static ride_status read_sets(ride_model_reader *reader, const ride_value *tree, 
     return RIDE_OK;
 }
 
-static ride_status read_leaf(ride_model_reader *reader, tree_arrays *t, uint32_t i, ride_model_node *node) {
-    float value;
-    if (!ride_value_float_at(t->conditions, i, &value) || !isfinite(value))
-        return ride_model_finding(reader, NULL, "%s.split_conditions[%u]: a leaf without a finite value", t->place, i);
-    node->input = RIDE_NODE_LEAF;
-    node->value = value;
-    node->left = node->right = 0;
+static ride_status read_leaf(ride_model_reader *reader, tree_arrays *t, uint32_t i, int64_t right,
+                             ride_model_node *nodes) {
+    for (uint32_t k = 0; k < t->copies; k++) {
+        const int64_t at = (t->leaf_weights != NULL ? right : i) * (int64_t)t->copies + k;
+        const ride_value *from = t->copies == 1            ? t->conditions
+                                 : t->leaf_weights != NULL ? t->leaf_weights
+                                                           : t->base_weights;
+        float value;
+        if (at < 0 || at > UINT32_MAX || !ride_value_float_at(from, (uint32_t)at, &value) || !isfinite(value))
+            return ride_model_finding(reader, NULL, "%s: leaf %u without a finite value", t->place, i);
+        nodes[k * t->nodes_count + i] = (ride_model_node){.input = RIDE_NODE_LEAF, .value = value};
+    }
     return RIDE_OK;
 }
 
@@ -126,8 +136,8 @@ static ride_status walk(ride_model_reader *reader, tree_arrays *t, ride_model_no
         head++;
         if (!ride_value_i64_at(t->left, i, &child[0]) || !ride_value_i64_at(t->right, i, &child[1]))
             return ride_model_finding(reader, NULL, "%s: node %u has a child that is no number", t->place, i);
-        if (child[0] == -1 && child[1] == -1) {
-            RIDE_TRY(read_leaf(reader, t, i, &nodes[i]));
+        if (child[0] == -1 && (child[1] == -1 || t->leaf_weights != NULL)) {
+            RIDE_TRY(read_leaf(reader, t, i, child[1], nodes));
             model->leaves_count++;
             if (depth > model->depth_max) model->depth_max = depth;
             continue;
@@ -164,15 +174,25 @@ static void read_covers(const tree_arrays *t, ride_model_node *nodes) {
     for (uint32_t i = 0; !ok && i < t->nodes_count; i++) nodes[i].cover = 0.0;
 }
 
+/* Values of a leaf; 0: no number of them. */
+static uint32_t leaf_size(const ride_value *tree) {
+    const ride_value *size = ride_value_get(ride_value_get(tree, "tree_param"), "size_leaf_vector");
+    int64_t value = 1;
+    const bool ok = size == NULL                      ? true
+                    : size->kind == RIDE_VALUE_STRING ? ride_text_to_i64(size->u.text, size->count, &value)
+                                                      : ride_value_i64(size, &value);
+    if (!ok || value < 0 || value > RIDE_FOREST_OUTPUTS_MAX) return 0;
+    return value == 0 ? 1 : (uint32_t)value;
+}
+
 static ride_status read_tree(ride_model_reader *reader, const ride_value *tree, tree_arrays *t,
                              ride_model_node *nodes) {
-    const ride_value *param = ride_value_get(tree, "tree_param"), *size = ride_value_get(param, "size_leaf_vector");
-    int64_t leaf_size = 0;
-    if (size != NULL && size->kind == RIDE_VALUE_STRING) ride_text_to_i64(size->u.text, size->count, &leaf_size);
-    else if (size != NULL) ride_value_i64(size, &leaf_size);
-    if (leaf_size > 1)
-        return ride_model_finding(reader, "train with multi_strategy=one_output_per_tree",
-                                  "%s: leaves with several values (multi_output_tree) are not supported", t->place);
+    if (leaf_size(tree) != t->copies)
+        return ride_model_finding(reader, NULL,
+                                  "%s.tree_param.size_leaf_vector: leaves with %u values, those before %u", t->place,
+                                  leaf_size(tree), t->copies);
+    t->leaf_weights = t->copies > 1 ? ride_value_get(tree, "leaf_weights") : NULL;
+    t->base_weights = ride_value_get(tree, "base_weights");
     RIDE_TRY(find_array(reader, tree, t, "right_children", false, &t->right));
     RIDE_TRY(find_array(reader, tree, t, "split_conditions", false, &t->conditions));
     RIDE_TRY(find_array(reader, tree, t, "split_indices", false, &t->indices));
@@ -186,11 +206,18 @@ static ride_status read_tree(ride_model_reader *reader, const ride_value *tree, 
     RIDE_TRY(read_sets(reader, tree, t));
     RIDE_TRY(walk(reader, t, nodes));
     read_covers(t, nodes);
+    for (uint32_t k = 1; k < t->copies; k++)
+        for (uint32_t i = 0; i < t->nodes_count; i++) {
+            ride_model_node *copy = &nodes[k * t->nodes_count + i];
+            const double value = nodes[i].input & RIDE_NODE_LEAF ? copy->value : nodes[i].value;
+            *copy = nodes[i];
+            copy->value = value;
+        }
     return RIDE_OK;
 }
 
 /* First pass: how much there is, so that every array of the model is allocated once. */
-static ride_status count_all(ride_model_reader *reader, const ride_value *trees, const char *place,
+static ride_status count_all(ride_model_reader *reader, const ride_value *trees, const char *place, uint32_t copies,
                              uint32_t *nodes_most) {
     ride_model *model = reader->model;
     uint64_t nodes = 0, sets = 0, members = 0;
@@ -201,14 +228,14 @@ static ride_status count_all(ride_model_reader *reader, const ride_value *trees,
         if (count == 0)
             return ride_model_finding(reader, NULL, "%s.trees[%u].left_children is missing or empty", place, i);
         if (count > *nodes_most) *nodes_most = count;
-        nodes += count;
+        nodes += (uint64_t)count * copies;
         sets += ride_value_length(ride_value_get(tree, "categories_nodes"));
         members += ride_value_length(ride_value_get(tree, "categories"));
     }
     if (nodes > reader->options->nodes_max)
         return ride_model_finding(reader, "raise the limit if the model is yours", "%s.trees: %llu nodes, at most %u",
                                   place, (unsigned long long)nodes, reader->options->nodes_max);
-    model->trees = ride_arena_new(model->arena, ride_model_tree, model->trees_in_file);
+    model->trees = ride_arena_new(model->arena, ride_model_tree, model->trees_in_file * copies);
     model->nodes = ride_arena_new(model->arena, ride_model_node, nodes);
     model->sets = ride_arena_new(model->arena, ride_model_set, sets);
     model->set_members = ride_arena_new(model->arena, uint32_t, members);
@@ -243,12 +270,15 @@ static ride_status read_all(ride_model_reader *reader, const ride_value *model_v
         snprintf(t->place, sizeof t->place, "%s.trees[%u]", place, i);
         t->left = ride_value_get(tree, "left_children");
         t->nodes_count = ride_value_length(t->left);
-        model->trees[i].nodes_first = model->nodes_count;
-        model->trees[i].nodes_count = t->nodes_count;
-        ride_status st = read_head(reader, model_value, weights, i, place, &model->trees[i]);
+        ride_model_tree one = {.nodes_count = t->nodes_count};
+        ride_status st = read_head(reader, model_value, weights, i, place, &one);
         if (st == RIDE_OK) st = read_tree(reader, tree, t, &model->nodes[model->nodes_count]);
         if (first == RIDE_OK) first = st;
-        model->nodes_count += t->nodes_count;
+        for (uint32_t k = 0; k < t->copies; k++, model->nodes_count += t->nodes_count) {
+            one.nodes_first = model->nodes_count;
+            if (t->copies > 1) one.output = k;
+            model->trees[i * t->copies + k] = one;
+        }
     }
     return first;
 }
@@ -260,17 +290,21 @@ ride_status ride_xgboost_read_trees(ride_model_reader *reader, const ride_value 
     uint32_t count = ride_value_length(trees), nodes_most;
     uint32_t infos = ride_value_length(ride_value_get(model_value, "tree_info"));
     if (count == 0) return ride_model_finding(reader, NULL, "%s.trees: no trees", place);
-    if (count > reader->options->trees_max)
-        return ride_model_finding(reader, "raise the limit if the model is yours", "%s.trees: %u trees, at most %u",
-                                  place, count, reader->options->trees_max);
     if (infos != count)
         return ride_model_finding(reader, NULL, "%s.tree_info: %u entries for %u trees", place, infos, count);
     if (weights != NULL && ride_value_length(weights) != count)
         return ride_model_finding(reader, NULL, "weight_drop: %u entries for %u trees", ride_value_length(weights),
                                   count);
-    model->trees_in_file = model->trees_count = count;
-    RIDE_TRY(count_all(reader, trees, place, &nodes_most));
-    tree_arrays t = {0};
+    tree_arrays t = {.copies = leaf_size(ride_value_at(trees, 0))};
+    if (t.copies != 1 && t.copies != model->outputs_count)
+        return ride_model_finding(reader, NULL, "%s.trees[0]: leaves with %u values, and the model has %u outputs",
+                                  place, t.copies, model->outputs_count);
+    if ((uint64_t)count * t.copies > reader->options->trees_max)
+        return ride_model_finding(reader, "raise the limit if the model is yours", "%s.trees: %llu trees, at most %u",
+                                  place, (unsigned long long)count * t.copies, reader->options->trees_max);
+    model->trees_in_file = count;
+    model->trees_count = count * t.copies;
+    RIDE_TRY(count_all(reader, trees, place, t.copies, &nodes_most));
     const size_t room = (size_t)nodes_most + 1; /* a model without trees needs none, and malloc(0) may be NULL */
     t.set_of_node = malloc(room * sizeof *t.set_of_node);
     t.queue = malloc(room * sizeof *t.queue);

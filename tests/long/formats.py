@@ -315,6 +315,9 @@ def xgboost_any(r, chance, seed):
     if r.random() < 0.1:
         p = {"objective": objective, "booster": "gblinear", "updater": "coord_descent", "nthread": 1, "seed": seed, "tree_method": "exact"} | {k: p[k] for k in ("num_class",) if k in p}
     category = p["tree_method"] != "exact" and r.random() < 0.5
+    if objective == "multi:softprob" and p["tree_method"] == "hist" and r.random() < 0.5:  # leaves of several values
+        category = False
+        p |= {"multi_strategy": "multi_output_tree", "booster": "gbtree", "num_parallel_tree": 1}
     names = ["amount", "age", "gap", "kind"]
     make = lambda values, label=None: xgboost.DMatrix(values, label, feature_types=["float"] * 3 + ["c" if category else "float"], enable_categorical=True, feature_names=names)  # noqa: E731
     rows[np.isinf(rows)] = 0.0

@@ -91,6 +91,10 @@ Test(model, margins_are_those_of_xgboost_bit_for_bit) {
         check_golden(versions[v], "dart", "ubj", 1);
         check_golden(versions[v], "multi", "json", 3);
     }
+    for (size_t v = 2; v < 4; v++) { /* leaves of several values, in base_weights and in leaf_weights */
+        check_golden(versions[v], "vector-multi", "json", 3);
+        check_golden(versions[v], "vector-multi", "ubj", 3);
+    }
 }
 
 /* Parses, and compiles when that went well; exact-size copy, so that a sanitizer sees a read past the end. */
@@ -163,6 +167,26 @@ Test(model, a_changed_byte_never_crashes) {
         data[n] = was;
     }
     free(data);
+}
+
+/* The first `what` replaced by as many bytes. */
+static void refuse_vector(const char *version, const char *what, const char *by) {
+    size_t bytes;
+    char *data = slurp(golden(version, "vector-multi", "json"), &bytes), *at = strstr(data, what);
+    cr_assert(at != NULL && strlen(what) == strlen(by), "%s", what);
+    memcpy(at, by, strlen(by));
+    cr_assert_eq(try_bytes(data, bytes), RIDE_E_MODEL, "%s: %s → %s", version, what, by);
+    free(data);
+}
+
+Test(model, leaves_of_several_values_must_fit_the_outputs) {
+    for (size_t v = 2; v < 4; v++) {
+        refuse_vector(versions[v], "\"size_leaf_vector\":\"3\"", "\"size_leaf_vector\":\"4\"");
+        refuse_vector(versions[v], "\"size_leaf_vector\":\"3\"", "\"size_leaf_vector\":\"1\""); /* one tree only */
+        refuse_vector(versions[v], "\"size_leaf_vector\":\"3\"", "\"size_leaf_vector\":\"x\"");
+        refuse_vector(versions[v], v == 2 ? "\"base_weights\"" : "\"leaf_weights\"",
+                      v == 2 ? "\"base_heights\"" : "\"leaf_heights\"");
+    }
 }
 
 Test(model, names_meet_the_vector_in_any_order_and_a_mismatch_lists_both_sides) {
