@@ -36,7 +36,8 @@ struct ride_rules {
     uint32_t nodes_count, nodes_room, nodes_most, trees_count, trees_room, trees_added;
     /* of the tree under way */
     uint32_t tree_room;
-    bool is_same; /* each test stayed one so far */
+    bool is_plain; /* each test is one cut */
+    bool is_same;  /* each test stayed one so far */
     span *spans;
     uint32_t *stack;
     uint8_t *reached; /* reach, by node */
@@ -196,6 +197,7 @@ static bool cut_whole(ride_rules *r, const double *members, uint32_t count, size
 
 static ride_status cut_tree(ride_rules *r, const ride_rule_tree *tree) {
     r->cuts_count = 0;
+    r->is_plain = true;
     for (uint32_t i = 0; i < tree->nodes_count; i++) {
         const ride_rule_node *node = &tree->nodes[i];
         const size_t first = r->cuts_count;
@@ -215,6 +217,8 @@ static ride_status cut_tree(ride_rules *r, const ride_rule_tree *tree) {
         begins_yes =
             node->rule == RIDE_RULE_LESS || node->rule == RIDE_RULE_LESS_EQUAL || node->rule == RIDE_RULE_NOT_EQUAL;
         if (!ok || r->cuts_count > UINT32_MAX) return no_memory(r, tree->place);
+        const bool is_test = node->rule != RIDE_RULE_LEAF && node->rule != RIDE_RULE_SET;
+        r->is_plain = r->is_plain && (!is_test || r->cuts_count - first == 1);
         r->spans[i] = (span){(uint32_t)first, (uint32_t)(r->cuts_count - first), begins_yes};
     }
     return RIDE_OK;
@@ -294,6 +298,20 @@ static void clip(const ride_rules *r, span s, const interval *known, uint32_t *f
     *last = high;
 }
 
+/* One cut, in a tree that has no other tests: nothing is decided on the way, so nothing is remembered. */
+static ride_status keep(ride_rules *r, const ride_rule_tree *tree, uint32_t nodes_first, job j) {
+    const ride_rule_node *node = &tree->nodes[j.from];
+    const span s = r->spans[j.from];
+    const uint32_t below = s.begins_yes ? node->yes : node->no, above = s.begins_yes ? node->no : node->yes;
+    uint32_t left = 0;
+    RIDE_TRY(fork_node(r, tree, nodes_first, j, &left));
+    ride_model_node *to = &r->nodes[nodes_first + j.to];
+    to->input = node->input | (node->missing_yes == s.begins_yes ? RIDE_NODE_DEFAULT_LEFT : 0);
+    to->value = r->cuts[s.first];
+    RIDE_TRY(branch(r, tree, j, below, left, NULL));
+    return branch(r, tree, j, above, left + 1, NULL);
+}
+
 static ride_status split(ride_rules *r, const ride_rule_tree *tree, uint32_t nodes_first, job j) {
     const ride_rule_node *node = &tree->nodes[j.from];
     const span s = r->spans[j.from];
@@ -367,6 +385,7 @@ static ride_status add_output(ride_rules *r, const ride_rule_tree *tree, uint32_
         r->nodes[nodes_first + j.to].cover = tree->nodes[j.from].cover;
         if (rule == RIDE_RULE_LEAF) add_leaf(r, tree, nodes_first, j, output);
         else if (rule == RIDE_RULE_SET) RIDE_TRY(add_set(r, tree, nodes_first, j));
+        else if (r->is_plain) RIDE_TRY(keep(r, tree, nodes_first, j));
         else RIDE_TRY(split(r, tree, nodes_first, j));
     }
     for (uint32_t i = nodes_first; i < r->nodes_count && !r->is_same; i++) r->nodes[i].cover = 0.0;
