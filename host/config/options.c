@@ -57,7 +57,8 @@ const uint32_t config_groups_count = sizeof config_groups / sizeof config_groups
 
 const config_option config_options[] = {
     {"spec.path", CONFIG_PATH, AT(spec), .required = true, .text = "feature spec (YAML)"},
-    {"model.path", CONFIG_PATH, AT(model), .text = "model file, or a manifest of several (docs/models.md); without one there is no `probability`"},
+    {"model.path", CONFIG_PATH, AT(model),
+     .text = "model file, or a manifest of several (docs/models.md); without one there is no `probability`"},
     {"model.best_iteration", CONFIG_BOOL, AT(model_best_iteration), .default_text = "false",
      .text =
          "score with the trees up to the file's best iteration only, of XGBoost; refused for LightGBM, whose files do "

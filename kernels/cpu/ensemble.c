@@ -5,6 +5,7 @@
 #include "kernels/cpu/network.h"
 #include "kernels/row/ensemble.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -184,21 +185,42 @@ const double *ride_cpu_ensemble_answers(const ride_cpu_ensemble *e, const void *
 
 /* Where a member's inputs are: columns of x by number (columns NULL: input i is column i), of the stacker answers first. */
 typedef struct feed {
-    const double *x;
+    const void *x; /* floats or doubles, ROWS apart */
+    bool is_float;
     const uint32_t *columns;
     const double *answers; /* row-major */
     uint32_t answers_count;
     uint32_t rows_count;
 } feed;
 
+/* The column of an input within x; ANSWER: it is one. */
+#define ANSWER UINT32_MAX
+static uint32_t column_of(const feed *f, uint32_t input) {
+    const uint32_t column = f->columns != NULL ? f->columns[input] : input;
+    if (f->answers == NULL) return column;
+    return column < f->answers_count ? ANSWER : column - f->answers_count;
+}
+
 static void feed_column(const feed *f, uint32_t input, double *to) {
-    uint32_t column = f->columns != NULL ? f->columns[input] : input;
-    if (f->answers != NULL && column < f->answers_count) {
-        for (uint32_t r = 0; r < f->rows_count; r++) to[r] = f->answers[(size_t)r * f->answers_count + column];
+    const uint32_t column = column_of(f, input);
+    if (column == ANSWER)
+        for (uint32_t r = 0; r < f->rows_count; r++)
+            to[r] = f->answers[(size_t)r * f->answers_count + f->columns[input]];
+    else if (!f->is_float) memcpy(to, (const double *)f->x + (size_t)column * ROWS, f->rows_count * sizeof *to);
+    else
+        for (uint32_t r = 0; r < f->rows_count; r++) to[r] = (double)((const float *)f->x)[(size_t)column * ROWS + r];
+}
+
+/* Likewise as floats. */
+static void feed_floats(const feed *f, uint32_t input, float *to) {
+    const uint32_t column = column_of(f, input);
+    if (column != ANSWER && f->is_float) {
+        memcpy(to, (const float *)f->x + (size_t)column * ROWS, f->rows_count * sizeof *to);
         return;
     }
-    if (f->answers != NULL) column -= f->answers_count;
-    memcpy(to, f->x + (size_t)column * ROWS, f->rows_count * sizeof *to);
+    double doubles[ROWS];
+    feed_column(f, input, doubles);
+    for (uint32_t r = 0; r < f->rows_count; r++) to[r] = (float)doubles[r];
 }
 
 /* The inputs that a forest tests, as its number, and its margins row by row. to: room for the columns. */
@@ -207,16 +229,28 @@ static void forest_rows(const ride_cpu_forest *forest, const ride_forest_header 
     const uint32_t *tested, tested_count = ride_cpu_forest_inputs(forest, &tested), count = f->rows_count;
     const uint32_t whole = (count + RIDE_CPU_FOREST_STRIDE - 1) / RIDE_CPU_FOREST_STRIDE * RIDE_CPU_FOREST_STRIDE;
     const bool is_float = h->input_number == RIDE_FOREST_F32;
-    double column[ROWS] __attribute__((aligned(64)));
     for (uint32_t i = 0; i < tested_count; i++) {
-        double *doubles = is_float ? column : to + (size_t)i * ROWS;
-        feed_column(f, tested[i], doubles);
-        memset(doubles + count, 0, (whole - count) * sizeof *doubles);
+        double *doubles = to + (size_t)i * ROWS;
         float *floats = (float *)to + (size_t)i * ROWS;
-        for (uint32_t r = 0; is_float && r < whole; r++) floats[r] = (float)doubles[r];
+        if (is_float) feed_floats(f, tested[i], floats);
+        else feed_column(f, tested[i], doubles);
+        if (is_float) memset(floats + count, 0, (whole - count) * sizeof *floats);
+        else memset(doubles + count, 0, (whole - count) * sizeof *doubles);
     }
     const ride_cpu_columns columns = {to, is_float ? RIDE_FOREST_F32 : RIDE_FOREST_F64, ROWS};
     ride_cpu_forest_columns(forest, scratch, &columns, count, margins);
+}
+
+/* A member's network. Its inputs are read where they are; a stacker's are brought together first. */
+static void network_rows(const ride_cpu_network *network, uint32_t inputs_count, const feed *f, const workroom *room) {
+    ride_cpu_columns columns = {f->x, f->is_float ? RIDE_FOREST_F32 : RIDE_FOREST_F64, ROWS};
+    const uint32_t *which = f->columns;
+    if (f->answers != NULL) {
+        for (uint32_t i = 0; i < inputs_count; i++) feed_column(f, i, room->inputs + (size_t)i * ROWS);
+        columns = (ride_cpu_columns){room->inputs, RIDE_FOREST_F64, ROWS};
+        which = NULL;
+    }
+    ride_cpu_network_columns(network, room->engine, &columns, which, f->rows_count, room->outputs, ROWS);
 }
 
 /* One member over the rows of a feed. Margins and answers, calibrated, go to row rows[r] (NULL: r) of `margins` and `answers`, whose rows have `stride`
@@ -229,9 +263,7 @@ static void member_rows(const ride_cpu_ensemble *e, uint32_t m, const workroom *
     feed own = *f;
     own.columns = g->columns;
     if (g->network != NULL) {
-        for (uint32_t i = 0; i < member->inputs_count; i++) feed_column(&own, i, room->inputs + (size_t)i * ROWS);
-        const ride_cpu_columns columns = {room->inputs, RIDE_FOREST_F64, ROWS};
-        ride_cpu_network_columns(g->network, room->engine, &columns, count, room->outputs, ROWS);
+        network_rows(g->network, member->inputs_count, &own, room);
         own = (feed){.x = room->outputs, .rows_count = count};
     }
     const bool is_rows = g->forest != NULL;
@@ -248,13 +280,21 @@ static void member_rows(const ride_cpu_ensemble *e, uint32_t m, const workroom *
 }
 
 /* The columns of the rows that are asked, one behind the other. */
-static feed subset_of(const ride_cpu_ensemble *e, const workroom *room, const double *x, uint32_t count) {
+static feed subset_of(const ride_cpu_ensemble *e, const workroom *room, const feed *all, uint32_t count) {
     for (uint32_t i = 0; i < e->entries_count; i++) {
-        const double *from = x + (size_t)i * ROWS;
-        double *to = room->subset + (size_t)i * ROWS;
-        for (uint32_t r = 0; r < count; r++) to[r] = from[room->rows[r]];
+        const size_t at = (size_t)i * ROWS;
+        if (all->is_float)
+            for (uint32_t r = 0; r < count; r++)
+                ((float *)room->subset)[at + r] = ((const float *)all->x)[at + room->rows[r]];
+        else
+            for (uint32_t r = 0; r < count; r++) room->subset[at + r] = ((const double *)all->x)[at + room->rows[r]];
     }
-    return (feed){.x = room->subset, .rows_count = count};
+    return (feed){.x = room->subset, .is_float = all->is_float, .rows_count = count};
+}
+
+static double segment_value(const ride_cpu_ensemble *e, const feed *all, uint32_t row) {
+    const size_t at = (size_t)e->segment_column * ROWS + row;
+    return all->is_float ? (double)((const float *)all->x)[at] : ((const double *)all->x)[at];
 }
 
 /* Member m for the rows of room->rows; all rows when it is all of them. */
@@ -277,46 +317,46 @@ static void cascade_rows(const ride_cpu_ensemble *e, const workroom *room, const
         else
             for (uint32_t m = 1; m < h->members_count; m++) answers[m] = ride_f64_null();
     }
-    const feed some = subset_of(e, room, all->x, count);
+    const feed some = subset_of(e, room, all, count);
     for (uint32_t m = 1; m < h->members_count; m++) some_rows(e, m, room, all, &some);
 }
 
 static void segment_rows(const ride_cpu_ensemble *e, const workroom *room, const feed *all) {
     const ride_ensemble_header *h = e->parts.view.header;
-    const double *values = all->x + (size_t)e->segment_column * ROWS;
     for (size_t i = 0; i < (size_t)all->rows_count * h->answers_count; i++) room->answers[i] = ride_f64_null();
     for (uint32_t m = 0; m < h->members_count; m++) {
         uint32_t count = 0;
         for (uint32_t r = 0; r < all->rows_count; r++)
-            if (ride_segment_row(&e->parts.view, values[r]) == m) room->rows[count++] = r;
-        const feed some = subset_of(e, room, all->x, count);
+            if (ride_segment_row(&e->parts.view, segment_value(e, all, r)) == m) room->rows[count++] = r;
+        const feed some = subset_of(e, room, all, count);
         some_rows(e, m, room, all, &some);
     }
 }
 
-void ride_cpu_ensemble_columns(const ride_cpu_ensemble *e, void *scratch, const double *x, uint32_t rows_count,
-                               double *margins, double *answers) {
-    RIDE_ASSERT(rows_count > 0 && rows_count <= ROWS);
+void ride_cpu_ensemble_columns(const ride_cpu_ensemble *e, void *scratch, const ride_cpu_columns *columns,
+                               uint32_t rows_count, double *margins, double *answers) {
+    RIDE_ASSERT(rows_count > 0 && rows_count <= ROWS && columns->stride == ROWS);
     const ride_ensemble_header *h = e->parts.view.header;
     const workroom room = room_of(e, scratch);
     const uint32_t stride = h->answers_count, outputs = h->outputs_count;
-    const feed all = {.x = x, .rows_count = rows_count};
+    const feed all = {.x = columns->x, .is_float = columns->number == RIDE_FOREST_F32, .rows_count = rows_count};
     if (h->combine == RIDE_COMBINE_CASCADE) cascade_rows(e, &room, &all);
     else if (h->combine == RIDE_COMBINE_SEGMENT) segment_rows(e, &room, &all);
     else
         for (uint32_t m = 0; m < h->members_count; m++) some_rows(e, m, &room, &all, &all);
     if (h->has_stacker) {
-        const feed stacked = {.x = x, .answers = room.answers, .answers_count = stride, .rows_count = rows_count};
+        feed stacked = all;
+        stacked.answers = room.answers;
+        stacked.answers_count = stride;
         member_rows(e, h->members_count, &room, &stacked, NULL, margins, answers, outputs);
         for (uint32_t r = 0; r < rows_count; r++)
             ride_combine_end(&e->parts.view, margins + (size_t)r * outputs, answers + (size_t)r * outputs);
         ride_ensemble_end(rows_count * outputs, margins, answers);
         return;
     }
-    const double *values = x + (size_t)e->segment_column * ROWS;
     for (uint32_t r = 0; r < rows_count; r++)
         ride_combine_row(&e->parts.view, room.margins + (size_t)r * stride, room.answers + (size_t)r * stride,
-                         h->combine == RIDE_COMBINE_SEGMENT ? values[r] : 0.0, margins + (size_t)r * outputs,
-                         answers + (size_t)r * outputs);
+                         h->combine == RIDE_COMBINE_SEGMENT ? segment_value(e, &all, r) : 0.0,
+                         margins + (size_t)r * outputs, answers + (size_t)r * outputs);
     ride_ensemble_end(rows_count * outputs, margins, answers);
 }

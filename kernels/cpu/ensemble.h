@@ -21,10 +21,10 @@ uint32_t ride_cpu_ensemble_entries(const ride_cpu_ensemble *ensemble, const uint
 /* Bytes of scratch that one thread needs: 64-byte aligned memory of the caller. */
 size_t ride_cpu_ensemble_scratch_bytes(const ride_cpu_ensemble *ensemble);
 
-/* 1 … RIDE_CPU_FOREST_ROWS rows: value of entry i of row r is x[i * RIDE_CPU_FOREST_ROWS + r], NaN = missing; x is 64-byte aligned. margins and answers
- * row-major, outputs_count a row. Allocates nothing. */
-void ride_cpu_ensemble_columns(const ride_cpu_ensemble *ensemble, void *scratch, const double *x, uint32_t rows_count,
-                               double *margins, double *answers);
+/* 1 … RIDE_CPU_FOREST_ROWS rows: entry i is column i, floats or doubles, whose stride is RIDE_CPU_FOREST_ROWS. margins and answers row-major,
+ * outputs_count a row. Allocates nothing. */
+void ride_cpu_ensemble_columns(const ride_cpu_ensemble *ensemble, void *scratch, const ride_cpu_columns *columns,
+                               uint32_t rows_count, double *margins, double *answers);
 /* The members' answers of the rows scored last with this scratch: row-major, answers_count a row, one member after the other, calibrated; NaN where a
  * member was not asked. */
 const double *ride_cpu_ensemble_answers(const ride_cpu_ensemble *ensemble, const void *scratch);

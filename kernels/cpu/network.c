@@ -14,6 +14,7 @@ struct ride_cpu_network {
     uint8_t *numbers; /* of all steps, 64-byte aligned */
     uint32_t *columns;
     uint32_t width; /* columns of a buffer: the widest row, whole groups */
+    uint32_t grain; /* rows are computed in so many: the widest register's */
     network_step steps[];
 };
 
@@ -78,9 +79,12 @@ ride_status ride_cpu_network_create(const ride_network *network, ride_cpu_isa is
               : isa >= RIDE_CPU_AVX2 ? network_step_avx2
                                      : network_step_portable;
     n->width = whole_groups(h->width_max);
+    n->grain = 8;
     uint8_t *at = n->numbers;
-    for (uint32_t i = 0; i < h->steps_count; i++)
+    for (uint32_t i = 0; i < h->steps_count; i++) {
+        if (network->steps[i].number == RIDE_FOREST_F32) n->grain = 16;
         at = lay_step(network, &network->steps[i], &n->steps[i], at, n->columns);
+    }
     *out = n;
     return RIDE_OK;
 }
@@ -98,10 +102,12 @@ size_t ride_cpu_network_scratch_bytes(const ride_cpu_network *n) { return 3 * bu
 
 /* Columns from one number to another; wide: the rows are computed in whole registers, so all of them must hold something. */
 static void convert(void *to, uint32_t to_number, size_t to_stride, const void *from, uint32_t from_number,
-                    size_t from_stride, size_t from_first, uint32_t columns, uint32_t rows_count) {
+                    size_t from_stride, size_t from_first, const uint32_t *which, uint32_t columns,
+                    uint32_t rows_count) {
     for (uint32_t i = 0; i < columns; i++) {
-        const float *from_floats = (const float *)from + i * from_stride + from_first;
-        const double *from_doubles = (const double *)from + i * from_stride + from_first;
+        const size_t at = (which != NULL ? which[i] : i) * from_stride + from_first;
+        const float *from_floats = (const float *)from + at;
+        const double *from_doubles = (const double *)from + at;
         float *floats = (float *)to + i * to_stride;
         double *doubles = (double *)to + i * to_stride;
         if (to_number == from_number)
@@ -115,19 +121,19 @@ static void convert(void *to, uint32_t to_number, size_t to_stride, const void *
     }
 }
 
-static void rows_through(const ride_cpu_network *n, uint8_t *scratch, const ride_cpu_columns *in, uint32_t first,
-                         uint32_t rows_count, double *out, uint32_t out_stride) {
+static void rows_through(const ride_cpu_network *n, uint8_t *scratch, const ride_cpu_columns *in, const uint32_t *which,
+                         uint32_t first, uint32_t rows_count, double *out, uint32_t out_stride) {
     uint8_t *x = scratch, *y = x + buffer_bytes(n), *z = y + buffer_bytes(n);
     uint32_t number = n->steps[0].layout.number;
-    const uint32_t whole = (rows_count + 15) / 16 * 16;
-    convert(x, number, NETWORK_ROWS, in->x, in->number, in->stride, first, n->header->inputs_count, rows_count);
+    const uint32_t whole = (rows_count + n->grain - 1) / n->grain * n->grain;
+    convert(x, number, NETWORK_ROWS, in->x, in->number, in->stride, first, which, n->header->inputs_count, rows_count);
     for (uint32_t i = 0; i < n->header->inputs_count && rows_count < whole; i++)
         memset(x + ((size_t)i * NETWORK_ROWS + rows_count) * number_bytes(number), 0,
                (whole - rows_count) * number_bytes(number));
     for (uint32_t s = 0; s < n->header->steps_count; s++) {
         const network_step *step = &n->steps[s];
         if (step->layout.number != number) {
-            convert(z, step->layout.number, NETWORK_ROWS, x, number, NETWORK_ROWS, 0, step->layout.inputs, whole);
+            convert(z, step->layout.number, NETWORK_ROWS, x, number, NETWORK_ROWS, 0, NULL, step->layout.inputs, whole);
             uint8_t *was = x;
             x = z;
             z = was;
@@ -138,13 +144,13 @@ static void rows_through(const ride_cpu_network *n, uint8_t *scratch, const ride
         x = y;
         y = was;
     }
-    convert(out, RIDE_FOREST_F64, out_stride, x, number, NETWORK_ROWS, 0, n->header->outputs_count, rows_count);
+    convert(out, RIDE_FOREST_F64, out_stride, x, number, NETWORK_ROWS, 0, NULL, n->header->outputs_count, rows_count);
 }
 
-void ride_cpu_network_columns(const ride_cpu_network *n, void *scratch, const ride_cpu_columns *in, uint32_t rows_count,
-                              double *out, uint32_t out_stride) {
+void ride_cpu_network_columns(const ride_cpu_network *n, void *scratch, const ride_cpu_columns *in,
+                              const uint32_t *which, uint32_t rows_count, double *out, uint32_t out_stride) {
     RIDE_ASSERT(rows_count <= RIDE_CPU_FOREST_ROWS && rows_count <= in->stride && rows_count <= out_stride);
     for (uint32_t first = 0; first < rows_count; first += NETWORK_ROWS)
-        rows_through(n, scratch, in, first, rows_count - first < NETWORK_ROWS ? rows_count - first : NETWORK_ROWS,
-                     out + first, out_stride);
+        rows_through(n, scratch, in, which, first,
+                     rows_count - first < NETWORK_ROWS ? rows_count - first : NETWORK_ROWS, out + first, out_stride);
 }

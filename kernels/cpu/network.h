@@ -16,9 +16,9 @@ void ride_cpu_network_destroy(ride_cpu_network *network); /* NULL is fine */
 /* Bytes of scratch that one thread needs: 64-byte aligned memory of the caller. */
 size_t ride_cpu_network_scratch_bytes(const ride_cpu_network *network);
 
-/* Up to RIDE_CPU_FOREST_ROWS rows. in: input i of row r as ride_cpu_columns has it, floats or doubles; what lies behind the rows is not read. out:
- * output o of row r is out[o * out_stride + r]. Allocates nothing. */
+/* Up to RIDE_CPU_FOREST_ROWS rows. in: input i is column which[i] (NULL: i) as ride_cpu_columns has it, floats or doubles; what lies behind the rows
+ * is not read. out: output o of row r is out[o * out_stride + r]. Allocates nothing. */
 void ride_cpu_network_columns(const ride_cpu_network *network, void *scratch, const ride_cpu_columns *in,
-                              uint32_t rows_count, double *out, uint32_t out_stride);
+                              const uint32_t *which, uint32_t rows_count, double *out, uint32_t out_stride);
 
 #endif

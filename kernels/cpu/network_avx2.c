@@ -13,6 +13,7 @@
 #define STORE(p, v)  _mm256_store_ps(p, v)
 #define SPREAD(x)    _mm256_set1_ps(x)
 #define FMA(a, b, c) _mm256_fmadd_ps(a, b, c)
+#define ABOVE_0(a)   _mm256_max_ps(_mm256_setzero_ps(), a)
 #include "kernels/cpu/network_loops.h"
 
 #define NUMBER       double
@@ -24,6 +25,7 @@
 #define STORE(p, v)  _mm256_store_pd(p, v)
 #define SPREAD(x)    _mm256_set1_pd(x)
 #define FMA(a, b, c) _mm256_fmadd_pd(a, b, c)
+#define ABOVE_0(a)   _mm256_max_pd(_mm256_setzero_pd(), a)
 #include "kernels/cpu/network_loops.h"
 
 void network_step_avx2(const network_step *step, void *x, void *y, uint32_t rows_count) {

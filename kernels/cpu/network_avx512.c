@@ -13,6 +13,7 @@
 #define STORE(p, v)  _mm512_store_ps(p, v)
 #define SPREAD(x)    _mm512_set1_ps(x)
 #define FMA(a, b, c) _mm512_fmadd_ps(a, b, c)
+#define ABOVE_0(a)   _mm512_max_ps(_mm512_setzero_ps(), a)
 #include "kernels/cpu/network_loops.h"
 
 #define NUMBER       double
@@ -24,6 +25,7 @@
 #define STORE(p, v)  _mm512_store_pd(p, v)
 #define SPREAD(x)    _mm512_set1_pd(x)
 #define FMA(a, b, c) _mm512_fmadd_pd(a, b, c)
+#define ABOVE_0(a)   _mm512_max_pd(_mm512_setzero_pd(), a)
 #include "kernels/cpu/network_loops.h"
 
 void network_step_avx512(const network_step *step, void *x, void *y, uint32_t rows_count) {

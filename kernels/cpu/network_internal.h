@@ -18,7 +18,7 @@ typedef struct network_step {
 } network_step;
 
 /* x and y: columns of NETWORK_ROWS values of the step's number, y with room for a whole group. All of them are computed. rows_count: a multiple of
- * 16, at most NETWORK_ROWS; what lies behind is not looked at. */
+ * 16 floats or 8 doubles, at most NETWORK_ROWS; what lies behind is not looked at. */
 typedef void (*network_loop)(const network_step *step, void *x, void *y, uint32_t rows_count);
 
 void network_step_portable(const network_step *step, void *x, void *y, uint32_t rows_count);

@@ -4,7 +4,7 @@
  *   IS_FLOAT          1 or 0: RIDE_FOREST_F32 or _F64 below
  *   NAME(f)           the function's name in this variant
  *   VECTOR, LANES     a register of NUMBER, and how many it holds
- *   LOAD STORE SPREAD FMA   on it; FMA(a, b, c) is a * b + c, rounded once */
+ *   LOAD STORE SPREAD FMA ABOVE_0   on it; FMA(a, b, c) is a * b + c, rounded once; ABOVE_0(a) is 0 where a < 0, else a, NaN too */
 #include "kernels/cpu/network_internal.h"
 #include "kernels/row/network.h"
 
@@ -34,11 +34,12 @@
         }                                                                                                              \
         for (int k = 0; k < NETWORK_GROUP; k++)                                                                        \
             for (int v = 0; v < (REGISTERS); v++)                                                                      \
-                STORE(y + (size_t)(o + k) * NETWORK_ROWS + r + v * LANES, sums[k][v]);                                 \
+                STORE(y + (size_t)(o + k) * NETWORK_ROWS + r + v * LANES, is_relu ? ABOVE_0(sums[k][v]) : sums[k][v]); \
     } while (0)
 
 static void NAME(dense)(const network_step *step, const NUMBER *x, NUMBER *y, uint32_t rows_count) {
     const uint32_t inputs = step->layout.inputs, outputs = step->layout.outputs;
+    const int is_relu = step->layout.activation == RIDE_ACTIVATION_RELU;
     for (uint32_t o = 0; o < outputs; o += NETWORK_GROUP) {
         const NUMBER *weights = (const NUMBER *)step->a + (size_t)o * inputs, *bias = (const NUMBER *)step->b + o;
         uint32_t r = 0;
@@ -48,14 +49,11 @@ static void NAME(dense)(const network_step *step, const NUMBER *x, NUMBER *y, ui
 }
 #undef DENSE_GROUP
 
-/* y = f(x) of each output but SOFTMAX, in place. */
+/* y = f(x) of each output, in place: SIGMOID and TANH. */
 static void NAME(activate)(const network_step *step, NUMBER *y, uint32_t rows_count) {
     for (uint32_t o = 0; o < step->layout.outputs; o++) {
         NUMBER *column = y + (size_t)o * NETWORK_ROWS;
         switch (step->layout.activation) {
-        case RIDE_ACTIVATION_RELU:
-            for (uint32_t r = 0; r < rows_count; r++) column[r] = column[r] < 0 ? 0 : column[r];
-            break;
         case RIDE_ACTIVATION_SIGMOID:
             for (uint32_t r = 0; r < rows_count; r++) column[r] = (NUMBER)ride_activation_sigmoid((double)column[r]);
             break;
@@ -147,4 +145,5 @@ static void NAME(step)(const network_step *step, const NUMBER *x, NUMBER *y, uin
 #undef STORE
 #undef SPREAD
 #undef FMA
+#undef ABOVE_0
 #endif

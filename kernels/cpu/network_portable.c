@@ -10,6 +10,7 @@
 #define STORE(p, v)  (*(p) = (v))
 #define SPREAD(x)    (x)
 #define FMA(a, b, c) __builtin_fmaf(a, b, c)
+#define ABOVE_0(a)   ((a) < 0 ? 0 : (a))
 #include "kernels/cpu/network_loops.h"
 
 #define NUMBER       double
@@ -21,6 +22,7 @@
 #define STORE(p, v)  (*(p) = (v))
 #define SPREAD(x)    (x)
 #define FMA(a, b, c) __builtin_fma(a, b, c)
+#define ABOVE_0(a)   ((a) < 0 ? 0 : (a))
 #include "kernels/cpu/network_loops.h"
 
 void network_step_portable(const network_step *step, void *x, void *y, uint32_t rows_count) {

@@ -158,7 +158,8 @@ void ride_cpu_score_tiles(const ride_cpu_scorer *scorer, void *scratch, const ui
         for (uint32_t r = 0; r < rows_count; r++) ride_link_row(&answers[r], model->forest.header);
     } else {
         gather_columns(scorer, in_tiles, out_tiles, rows_count, RIDE_CPU_FOREST_ROWS, scratch);
-        ride_cpu_ensemble_columns(model->ensemble, engine_scratch, scratch, rows_count, margins, answers);
+        const ride_cpu_columns columns = {scratch, RIDE_FOREST_F64, RIDE_CPU_FOREST_ROWS};
+        ride_cpu_ensemble_columns(model->ensemble, engine_scratch, &columns, rows_count, margins, answers);
     }
     for (uint32_t first = 0; first < rows_count; first += RIDE_TILE_ROWS, out_tiles += scorer->out_tile_bytes) {
         const uint32_t rows = rows_count - first < RIDE_TILE_ROWS ? rows_count - first : RIDE_TILE_ROWS;
