@@ -3,7 +3,7 @@
 """deploy/Dockerfile and deploy/compose.yaml without a registry: what they name is there, the configuration they mount is one that this
 program takes, and Prometheus takes its own. The build stage's commands for packages and for the package are run as they stand, as far as this
 machine can: the package list, and a configure of the tree as the image sees it. With a Docker daemon and RIDE_TEST_DOCKER=1 the image is built and asked
-for its version."""
+for its version; tests/long/container.sh builds and runs it without one."""
 import os
 import re
 import shutil
