@@ -10,8 +10,11 @@ ride_status ride_cuda_program_supports(const ride_bundle *bundle, ride_error *er
     if (bundle->plan->entities_count > RIDE_CUDA_ENTITIES_MAX)
         return ride_fail(err, RIDE_E_UNSUPPORTED, "%u entities (at most %d)", bundle->plan->entities_count,
                          RIDE_CUDA_ENTITIES_MAX);
-    if (ride_bundle_has_ensemble(bundle))
-        return ride_fail(err, RIDE_E_UNSUPPORTED, "ensembles and networks: only the cpu backend has them");
+    if (ride_bundle_has_ensemble(bundle)) {
+        ride_fail(err, RIDE_E_UNSUPPORTED, "ensembles and networks: only the cpu backend has them");
+        ride_error_advice(err, "backend.name: cpu");
+        return RIDE_E_UNSUPPORTED;
+    }
     RIDE_TRY(ride_programs_check(bundle, err));
     for (uint32_t e = 0; e < bundle->plan->entities_count; e++) {
         ride_cuda_entity entity;
