@@ -67,7 +67,8 @@ def main():
         backend = environment_at(folder / "backend")
         run(backend, "-m", "pip", "install", "-q", "--require-hashes", "-r", top / "python/requirements-wheel.txt",
             skip="pip cannot get the back end of python/requirements-wheel.txt here")
-        run(backend, "-m", "pip", "wheel", "-q", "--no-build-isolation", "--no-deps", "-w", folder / "made", tree)
+        run(backend, "-m", "pip", "wheel", "-q", "--no-build-isolation", "--no-deps", "-w", folder / "made", tree,
+            env=dict(os.environ, CCACHE_BASEDIR=str(tree), CCACHE_NOHASHDIR="1"))  # the folder has another name each time
         assert subprocess.run([backend, "-c", "import numpy"], capture_output=True).returncode != 0, "NumPy was there while it was built"
         wheel = next((folder / "made").glob("*.whl"))
         check_contents(wheel)
