@@ -30,6 +30,10 @@ void shap_sums_avx512(const ride_shap *s, const shap_segment *segment, const uin
                       uint32_t words, uint32_t stride, uint64_t *sums) {
     shap_sums_plain(s, segment, planes, indices, words, stride, sums);
 }
+void shap_lines_avx512(const shap_group *groups, uint32_t groups_count, const uint8_t *const *lines,
+                       uint32_t parts[32]) {
+    lines_add_plain(groups, groups_count, lines, parts);
+}
 void shap_deep_avx512(const ride_shap *s, const shap_output *output, const uint64_t *planes, uint32_t rows_count,
                       uint32_t stride, void *room, double *values) {
     shap_deep_plain(s, output, planes, rows_count, stride, room, values);
@@ -177,7 +181,10 @@ static ride_status make(shap_maker *m, uint32_t *of_node, const ride_shap_option
     RIDE_TRY(expected_make(m, err));
     RIDE_TRY(shap_tables_fill(m, err));
     for (uint32_t g = 0; g < s->groups_count; g++)
-        for (uint32_t j = s->groups[g].inputs_count; j < SHAP_BITS; j++) s->groups[g].slots[j] = s->slots_most;
+        for (uint32_t j = 0; j < SHAP_BITS; j++) {
+            if (j >= s->groups[g].inputs_count) s->groups[g].slots[j] = s->slots_most;
+            else if (s->slots_most <= 32) s->groups[g].slots_set |= 1u << s->groups[g].slots[j];
+        }
     s->planes_count = 1 + s->conditions_count + s->gates_count;
     s->few_rows = few_rows(s);
     s->words_most = SHAP_WORDS_MAX;
@@ -397,17 +404,23 @@ static void lines_call(const ride_shap *s, const shap_segment *segment, const ui
     }
 }
 
-/* parts: a number for each slot, 0; and again when it returns. One more for entries of groups of few inputs, which are nobody's: a branch on their number
- * would be mistaken too often. */
-static void lines_add(const ride_shap *s, const shap_segment *segment, const uint8_t *const *lines, uint32_t *parts,
-                      uint64_t *sums) {
-    for (uint32_t g = 0; g < segment->groups_count; g++) {
-        const shap_group *group = &s->groups[segment->groups_first + g];
+/* One part more than there are slots, for entries of groups of few inputs, which are nobody's: a branch on their number would be mistaken too often. */
+static void lines_add_plain(const shap_group *groups, uint32_t count, const uint8_t *const *lines, uint32_t *parts) {
+    for (uint32_t g = 0; g < count; g++) {
+        const shap_group *group = &groups[g];
 #pragma GCC unroll 7
         for (uint32_t j = 0; j < SHAP_NARROW; j++) parts[group->slots[j]] += shap_entry(lines[g], j);
         for (uint32_t j = SHAP_NARROW; j < SHAP_BITS && j < group->inputs_count; j++)
             parts[group->slots[j]] += shap_entry(lines[g], j);
     }
+}
+
+/* parts: a number for each slot and one more, 0; and again when it returns. */
+static void lines_add(const ride_shap *s, const shap_segment *segment, const uint8_t *const *lines, uint32_t *parts,
+                      uint64_t *sums) {
+    const shap_group *groups = s->groups + segment->groups_first;
+    if (is_wide(s) && s->slots_most <= 32) shap_lines_avx512(groups, segment->groups_count, lines, parts);
+    else lines_add_plain(groups, segment->groups_count, lines, parts);
     for (uint32_t i = 0; i < segment->lists_count; i++) {
         const uint32_t slot = s->lists[segment->lists_first + i].slot;
         sums[slot] += (uint64_t)parts[slot] << segment->shift;

@@ -5,10 +5,10 @@
  * XGBoost's pred_contribs and LightGBM's pred_contrib are. With a background they are "interventional": what is not known comes from
  * the background's rows, and the values are the mean over them.
  *
- * How. A tree is cut into groups whose leaves depend on at most 7 bits of a row: a bit for each input of the path to the group, and one for each
- * test inside it. What a group adds to an input's value is then one of 128 numbers, computed beforehand with exact weights in doubles and held in
- * 24 bits. Explaining a row is looking up and adding whole numbers: so the result has the same bits for any number of rows at once, any division
- * of them and any instruction set. A leaf whose path tests more than 7 inputs, or for whose tables the memory allowed has no room, is "deep": its
+ * How. A tree is cut into groups whose leaves depend on at most 10 bits of a row, mostly 7: a bit for each input of the path to the group, and one for each
+ * test inside it. What a group adds to an input's value is then one of a table of numbers, computed beforehand with exact weights in doubles and held
+ * in 24 bits. Explaining a row is looking up and adding whole numbers: so the result has the same bits for any number of rows at once, any division
+ * of them and any instruction set. A leaf whose path tests more than 10 inputs, or for whose tables the memory allowed has no room, is "deep": its
  * values are computed for each row, by quadrature that is exact for its polynomial, in the order of the leaves.
  *
  * The error against exact weights is that of 24 bits: some millionths of the greatest leaf. */

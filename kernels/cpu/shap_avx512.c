@@ -227,6 +227,37 @@ void shap_sums_avx512(const ride_shap *s, const shap_segment *segment, const uin
     }
 }
 
+/* ---- one row ---- */
+
+/* 3-byte entries → numbers, of which as many as a group has are then spread over the slots. */
+static inline __m512i entries_of(const uint8_t *line) {
+    const __m256i place = _mm256_setr_epi8(0, 1, 2, 0, 3, 4, 5, 0, 6, 7, 8, 0, 9, 10, 11, 0, 12, 13, 14, 0, 15, 16, 17,
+                                           0, 18, 19, 20, 0, 21, 22, 23, 0);
+    const __m256i bytes = _mm256_loadu_si256((const __m256i *)line);
+    return _mm512_castsi256_si512(_mm256_maskz_permutexvar_epi8(0x77777777, place, bytes));
+}
+
+void shap_lines_avx512(const shap_group *groups, uint32_t groups_count, const uint8_t *const *lines,
+                       uint32_t parts[32]) {
+    enum { ENTRIES = 8 }; /* of a register */
+    __m512i low = _mm512_loadu_si512(parts), high = _mm512_loadu_si512(parts + 16);
+    for (uint32_t g = 0; g < groups_count; g++) {
+        const uint32_t set = groups[g].slots_set, below = (uint32_t)__builtin_popcount(set & 0xffff);
+        if (groups[g].inputs_count > ENTRIES) {
+            uint32_t some[32] = {0};
+            for (uint32_t j = 0; j < groups[g].inputs_count; j++) some[groups[g].slots[j]] = shap_entry(lines[g], j);
+            low = _mm512_add_epi32(low, _mm512_loadu_si512(some));
+            high = _mm512_add_epi32(high, _mm512_loadu_si512(some + 16));
+            continue;
+        }
+        low = _mm512_add_epi32(low, _mm512_maskz_expand_epi32((__mmask16)set, entries_of(lines[g])));
+        high = _mm512_add_epi32(high, _mm512_maskz_expand_epi32((__mmask16)(set >> 16),
+                                                                entries_of(lines[g] + 3 * (size_t)below)));
+    }
+    _mm512_storeu_si512(parts, low);
+    _mm512_storeu_si512(parts + 16, high);
+}
+
 /* ---- deep leaves: shap_deep.c, a row a lane ---- */
 
 enum { LANES = 8, VECTORS = SHAP_DEEP_ROWS / LANES };

@@ -348,6 +348,23 @@ static void form_below(const shap_maker *m, const ride_forest_tree *tree, uint32
     }
 }
 
+/* Inputs ascending: so are the slots of the group. */
+static void inputs_sort(shap_form *form) {
+    for (uint32_t i = 1; i < form->inputs_count; i++)
+        for (uint32_t j = i; j > 0 && form->inputs[j - 1] > form->inputs[j]; j--) {
+            const uint32_t input = form->inputs[j];
+            form->inputs[j] = form->inputs[j - 1];
+            form->inputs[j - 1] = input;
+            for (uint32_t l = 0; l < form->leaves_count; l++) {
+                shap_leaf *leaf = &form->leaves[l];
+                const double z = leaf->z[j];
+                const uint16_t on = leaf->on[j], off = leaf->off[j];
+                leaf->z[j] = leaf->z[j - 1], leaf->on[j] = leaf->on[j - 1], leaf->off[j] = leaf->off[j - 1];
+                leaf->z[j - 1] = z, leaf->on[j - 1] = on, leaf->off[j - 1] = off;
+            }
+        }
+}
+
 ride_status shap_form_make(shap_maker *m, const shap_cut *cut, shap_form *form, ride_error *err) {
     path_bit bits[SHAP_BITS];
     uint32_t count = 0;
@@ -363,5 +380,6 @@ ride_status shap_form_make(shap_maker *m, const shap_cut *cut, shap_form *form, 
         else leaf.on[j] |= (uint16_t)(1u << bit);
     }
     form_below(m, &m->forest->trees[cut->tree], cut->root, &leaf, form);
+    inputs_sort(form);
     return RIDE_OK;
 }

@@ -36,6 +36,7 @@ typedef struct shap_group {
     uint32_t planes[SHAP_BITS]; /* bit k of the pattern; 0 = unused */
     uint32_t slots[SHAP_BITS];
     uint32_t line_first;
+    uint32_t slots_set; /* the slots as bits, where an output has no more than 32 */
     uint8_t bits, inputs_count, line_units;
 } shap_group;
 
@@ -196,6 +197,9 @@ void shap_indices_avx512(const ride_shap *s, const shap_segment *segment, const 
                          uint32_t stride, uint8_t *indices);
 void shap_sums_avx512(const ride_shap *s, const shap_segment *segment, const uint64_t *planes, const uint8_t *indices,
                       uint32_t words, uint32_t stride, uint64_t *sums);
+/* One row's lines of a segment, for outputs of up to 32 inputs: parts[slot] = the sum of its entries. */
+void shap_lines_avx512(const shap_group *groups, uint32_t groups_count, const uint8_t *const *lines,
+                       uint32_t parts[32]);
 /* Deep leaves of an output: values[slot * stride * 64 + row] += …, in the order of the leaves. room: shap_deep_room bytes. */
 size_t shap_deep_room(const ride_shap *s);
 void shap_deep_plain(const ride_shap *s, const shap_output *output, const uint64_t *planes, uint32_t rows_count,

@@ -33,8 +33,8 @@ static void room_give(uint8_t *room, uint64_t bytes) {
     else free(room);
 }
 
-/* One more than there are, which entries that are nobody's may be read from. */
-static uint64_t lines_bytes(const ride_shap *s) { return (s->line_units + 2) * SHAP_LINE_UNIT; }
+/* Some more than there are, which entries that are nobody's may be read from. */
+static uint64_t lines_bytes(const ride_shap *s) { return (s->line_units + 4) * SHAP_LINE_UNIT; }
 
 void shap_tables_free(ride_shap *s) {
     room_give(s->lines, lines_bytes(s));
