@@ -42,7 +42,8 @@ typedef struct ride_shap_info {
 
 /* options may be NULL. The forest is not kept. The caller owns *out.
  * RIDE_E_UNSUPPORTED: the forest has no covers (and there is no background), does not sum its leaves, has paths of more inputs than
- * RIDE_SHAP_INPUTS_MAX, or leaves too large for whole numbers. RIDE_E_LIMIT: more background rows than RIDE_SHAP_BACKGROUND_MAX. */
+ * RIDE_SHAP_INPUTS_MAX, leaves too large for whole numbers, deep leaves of more than 1 GiB; or there are more
+ * background rows than RIDE_SHAP_BACKGROUND_MAX. */
 ride_status ride_shap_create(const ride_forest *forest, const ride_shap_options *options, ride_cpu_isa isa,
                              ride_shap **out, ride_error *err);
 void ride_shap_destroy(ride_shap *shap); /* NULL is fine */

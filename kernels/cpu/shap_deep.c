@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FACTORS = 64 };
+enum { FACTORS = 64, DEEP_BYTES_MAX = 1 << 30 };
 
 /* ---- making ---- */
 
@@ -97,6 +97,12 @@ static bool below_make(shap_maker *m, const ride_forest_tree *tree, uint32_t nod
     return below_make(m, tree, at->left, way) && below_make(m, tree, at->left + 1, way);
 }
 
+/* Of what deep leaves hold: long paths, or many background rows, could ask for any amount. */
+static uint64_t deep_bytes(const ride_shap *s) {
+    return s->deep_count * sizeof *s->deep + s->deep_inputs_count * sizeof *s->deep_inputs +
+           s->edges_count * sizeof *s->edges + s->masks_count * sizeof *s->masks;
+}
+
 ride_status shap_deep_make(shap_maker *m, uint32_t output, ride_error *err) {
     ride_shap *s = m->shap;
     bool ok = true;
@@ -107,6 +113,9 @@ ride_status shap_deep_make(shap_maker *m, uint32_t output, ride_error *err) {
         uint32_t *way = malloc(((size_t)tree->depth + 1) * sizeof *way);
         ok = way != NULL && below_make(m, tree, m->cuts[i].root, way);
         free(way);
+        if (deep_bytes(s) > DEEP_BYTES_MAX)
+            return ride_fail(err, RIDE_E_UNSUPPORTED, "the leaves of long paths need more than %u MiB to be explained",
+                             (unsigned)(DEEP_BYTES_MAX >> 20));
     }
     s->outputs[output].deep_count = s->deep_count - s->outputs[output].deep_first;
     return ok ? RIDE_OK : ride_fail(err, RIDE_E_MEMORY, "no memory for %u deep leaves", s->deep_count);
