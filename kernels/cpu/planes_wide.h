@@ -53,9 +53,13 @@ static inline void planes_make(const plane bits[8], uint32_t count, plane *out) 
 #define HEAP_6(at, stride) select_plane(b[5], HEAP_5((at) + (stride) / 32, stride), HEAP_5(at, stride))
 #define HEAP_7(at, stride) select_plane(b[6], HEAP_6((at) + (stride) / 64, stride), HEAP_6(at, stride))
 
+/* Hundreds of loads in one expression: with the checks of a sanitizer around each they take minutes to compile. What they read was checked when
+ * the forest was made. */
+#define UNCHECKED __attribute__((no_sanitize("undefined", "address")))
+
 /* levels: a constant wherever it is called. Bits that the place has besides are zero. */
-static inline __attribute__((always_inline)) void heap_run(uint32_t levels, const uint32_t *heap, const plane *planes,
-                                                           bool eight, uint8_t *out) {
+static inline __attribute__((always_inline)) UNCHECKED void heap_run(uint32_t levels, const uint32_t *heap,
+                                                                     const plane *planes, bool eight, uint8_t *out) {
     plane b[PLANES_BITS], place[PLANES_BITS];
     b[0] = HEAP_0(0);
     b[1] = HEAP_1(1, 1);
@@ -73,19 +77,22 @@ static inline __attribute__((always_inline)) void heap_run(uint32_t levels, cons
 }
 
 /* noinline: each its own registers. eight: the group's places have more than six bits. */
-static __attribute__((noinline)) void heap_run_4(const uint32_t *heap, const plane *planes, bool eight, uint8_t *out) {
+static __attribute__((noinline)) UNCHECKED void heap_run_4(const uint32_t *heap, const plane *planes, bool eight,
+                                                           uint8_t *out) {
     heap_run(4, heap, planes, eight, out);
 }
-static __attribute__((noinline)) void heap_run_5(const uint32_t *heap, const plane *planes, bool eight, uint8_t *out) {
+static __attribute__((noinline)) UNCHECKED void heap_run_5(const uint32_t *heap, const plane *planes, bool eight,
+                                                           uint8_t *out) {
     heap_run(5, heap, planes, eight, out);
 }
-static __attribute__((noinline)) void heap_run_6(const uint32_t *heap, const plane *planes, bool eight, uint8_t *out) {
+static __attribute__((noinline)) UNCHECKED void heap_run_6(const uint32_t *heap, const plane *planes, bool eight,
+                                                           uint8_t *out) {
     heap_run(6, heap, planes, eight, out);
 }
-static __attribute__((noinline)) void heap_run_7(const uint32_t *heap, const plane *planes, uint8_t *out) {
+static __attribute__((noinline)) UNCHECKED void heap_run_7(const uint32_t *heap, const plane *planes, uint8_t *out) {
     heap_run(7, heap, planes, true, out);
 }
-static __attribute__((noinline)) void heap_run_8(const uint32_t *heap, const plane *planes, uint8_t *out) {
+static __attribute__((noinline)) UNCHECKED void heap_run_8(const uint32_t *heap, const plane *planes, uint8_t *out) {
     heap_run(8, heap, planes, true, out);
 }
 
