@@ -64,6 +64,10 @@ void *ride_model_rows_scratch(const ride_model_rows *scorer) {
     return scratch;
 }
 
+void ride_model_rows_tell(const ride_model_rows *scorer, ride_part_fn part, void *context) {
+    if (scorer->ops->program_tell != NULL) scorer->ops->program_tell(scorer->program, part, context);
+}
+
 ride_status ride_model_rows_score(const ride_model_rows *scorer, const ride_rows *rows, void *scratch) {
     return scorer->ops->rows_score(scorer->program, rows, scratch);
 }

@@ -25,6 +25,9 @@ ride_status ride_model_rows_explainer(ride_model_rows *scorer, const ride_explai
 ride_status ride_model_rows_explain(const ride_model_rows *scorer, const ride_explainer *explainer,
                                     const ride_rows *rows, void *scratch);
 
+/* As ride_backend_ops.program_tell; nothing where the backend tells nothing. */
+void ride_model_rows_tell(const ride_model_rows *scorer, ride_part_fn part, void *context);
+
 /* As ride_backend_ops.rows_score. Allocates nothing. */
 ride_status ride_model_rows_score(const ride_model_rows *scorer, const ride_rows *rows, void *scratch);
 

@@ -2,7 +2,7 @@
 #include "base/number.h"
 #include "cli/cli.h"
 #include "engine/golden_file.h"
-#include "models/info.h"
+#include "engine/model_report.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,12 +10,15 @@
 #include <string.h>
 
 const char cli_model_help[] =
-    "usage: ride model info FILE [--json]\n"
+    "usage: ride model info FILE [--json] [--quick]\n"
     "       ride model check FILE [--golden ROWS.csv [--ulp N] [--answer-ulp N] [--bound X]]\n"
     "       ride model check FILE --golden ROWS.csv --write [--input FILE|-] [--rows N]\n"
-    "info tells what a model file holds: trainer, objective, inputs, trees, sizes. check reads it as a run would and "
-    "tells\n"
-    "everything that is wrong, all at once. Exit 65 when the model cannot be used, 66 when there is no such file.\n"
+    "info tells what a model file holds (trainer, objective, inputs, trees, sizes) and what this machine makes of it: "
+    "how\n"
+    "each part is scored for how many rows and why, memory, time; --quick tells of the file alone. check reads it as a "
+    "run\n"
+    "would and tells everything that is wrong, all at once. Exit 65 when the model cannot be used, 66 when there is no "
+    "such file.\n"
     "  --golden ROWS.csv  rows with what they are to give: columns of the inputs, then margin0 … or answer0 …, of the\n"
     "                     trainer's own predictor or of --write. Exit 65 when a result differs\n"
     "  --ulp N            margins may differ by N units in the last place (0: the same bits)\n"
@@ -32,7 +35,7 @@ const char cli_model_help[] =
     "  ride model check model.json --golden golden.csv --write && ride model check model.json --golden golden.csv\n";
 
 static const char *path, *golden, *input;
-static bool json, writes;
+static bool json, quick, writes;
 static uint64_t ulp, answer_ulp = 2;
 static uint32_t rows = 256;
 static double bound;
@@ -42,7 +45,9 @@ static bool read_bound(const char *text, void *out) {
     return ride_text_to_double(text, strlen(text), value) && *value > 0.0;
 }
 
-static const cli_option info_options[] = {{"FILE", CLI_TEXT, &path, .required = true}, {"--json", CLI_SWITCH, &json}};
+static const cli_option info_options[] = {{"FILE", CLI_TEXT, &path, .required = true},
+                                          {"--json", CLI_SWITCH, &json},
+                                          {"--quick", CLI_SWITCH, &quick}};
 static const cli_option check_options[] = {{"FILE", CLI_TEXT, &path, .required = true},
                                            {"--golden", CLI_TEXT, &golden},
                                            {"--ulp", CLI_NUMBER, &ulp, .max = UINT32_MAX},
@@ -53,12 +58,12 @@ static const cli_option check_options[] = {{"FILE", CLI_TEXT, &path, .required =
                                            {"--rows", CLI_COUNT, &rows, .max = 10000000}};
 const cli_word cli_model_words[] = {{"info", CLI_OPTIONS(info_options)}, {"check", CLI_OPTIONS(check_options)}, {0}};
 
-static int tell_info(const ride_ensemble *model) {
-    char *text = ride_ensemble_info(model, json ? RIDE_INFO_JSON : RIDE_INFO_TEXT);
-    if (text == NULL) {
-        ride_error err;
-        ride_fail(&err, RIDE_E_MEMORY, "the description does not fit into memory");
-        return cli_failed("model info", &err);
+static int tell_info(const ride_ensemble *model, ride_diagnostics *findings) {
+    char *text;
+    const ride_status st = ride_model_report(model, json ? RIDE_INFO_JSON : RIDE_INFO_TEXT, quick, &text, findings);
+    if (st != RIDE_OK) {
+        const int told = cli_findings(findings);
+        return told != 0 ? told : ride_status_exit_code(st);
     }
     const int code = cli_print(text);
     free(text);
@@ -128,7 +133,7 @@ int cli_model(int argc, char **argv) {
         int code = cli_findings(&findings);
         return code != 0 ? code : ride_status_exit_code(st);
     }
-    const int code = info ? tell_info(model) : check(model);
+    const int code = info ? tell_info(model, &findings) : check(model);
     ride_ensemble_destroy(model);
     return code;
 }

@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "kernels/cpu/matrix.h"
 #include "kernels/cpu/state.h"
+#include "kernels/cpu/tell.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -173,6 +174,10 @@ static ride_status cpu_explainer_create(const ride_program_dev *program, ride_ex
 static ride_status cpu_rows_explain(const ride_explainer *explainer, const ride_rows *rows, void *scratch) {
     ride_cpu_matrix_explain(explainer, rows, scratch);
     return RIDE_OK;
+}
+
+static void cpu_program_tell(const ride_program_dev *program, ride_part_fn part, void *context) {
+    ride_cpu_model_tell(&program->model, part, context);
 }
 
 struct ride_counts {
@@ -361,6 +366,8 @@ static const ride_backend_ops cpu_ops = {
     .explainer_create = cpu_explainer_create,
     .explainer_destroy = ride_cpu_explainer_destroy,
     .rows_explain = cpu_rows_explain,
+    .program_tell = cpu_program_tell,
+    .explainer_tell = ride_cpu_explainer_tell,
     .group_reduce = cpu_group_reduce,
 };
 

@@ -129,6 +129,9 @@ void ride_cpu_ensemble_destroy(ride_cpu_ensemble *e) {
 }
 
 const ride_ensemble_parts *ride_cpu_ensemble_parts(const ride_cpu_ensemble *e) { return &e->parts; }
+const ride_cpu_forest *ride_cpu_ensemble_forest(const ride_cpu_ensemble *e, uint32_t member) {
+    return e->engines[member].forest;
+}
 uint32_t ride_cpu_ensemble_entries(const ride_cpu_ensemble *e, const uint32_t **entries) {
     *entries = e->entries;
     return e->entries_count;

@@ -14,6 +14,8 @@ ride_status ride_cpu_ensemble_create(const ride_bundle *bundle, ride_cpu_isa isa
                                      ride_error *err);
 void ride_cpu_ensemble_destroy(ride_cpu_ensemble *ensemble); /* NULL is fine */
 const ride_ensemble_parts *ride_cpu_ensemble_parts(const ride_cpu_ensemble *ensemble);
+/* The engine of a member's forest, the stacker last; NULL: it has none. */
+const ride_cpu_forest *ride_cpu_ensemble_forest(const ride_cpu_ensemble *ensemble, uint32_t member);
 
 /* The entries of the vector, or columns of a row, that members read, ascending: the columns of x. Returns how many. */
 uint32_t ride_cpu_ensemble_entries(const ride_cpu_ensemble *ensemble, const uint32_t **entries);

@@ -148,6 +148,12 @@ void ride_cpu_explainer_destroy(ride_explainer *explainer) {
     free(explainer);
 }
 
+void ride_cpu_explainer_tell(const ride_explainer *explainer, ride_explainer_figures *out) {
+    ride_shap_info info;
+    ride_shap_describe(explainer->shap, &info);
+    *out = (ride_explainer_figures){.bytes = info.bytes, .groups = info.groups, .deep_leaves = info.deep_leaves};
+}
+
 void ride_cpu_matrix_explain(const ride_explainer *explainer, const ride_rows *rows, void *scratch) {
     const uint32_t step = explainer->block_rows;
     const int64_t row_bytes = rows->row_stride * (int64_t)ride_type_bytes(rows->type);

@@ -12,6 +12,7 @@ void ride_cpu_matrix_score(const ride_cpu_model *model, const ride_rows *rows, v
 ride_status ride_cpu_explainer_create(const ride_forest *forest, ride_cpu_isa isa, ride_explainer **out,
                                       uint64_t *scratch_bytes, ride_error *err);
 void ride_cpu_explainer_destroy(ride_explainer *explainer); /* NULL is fine */
+void ride_cpu_explainer_tell(const ride_explainer *explainer, ride_explainer_figures *out);
 void ride_cpu_matrix_explain(const ride_explainer *explainer, const ride_rows *rows, void *scratch);
 
 #endif

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""`ride model check --golden`: what the trainers predicted is found equal, one digit changed is found with its line, and what --write writes is good for the same
+"""`ride model info` tells how each part is scored here, and how long it takes. `ride model check --golden`: what the trainers predicted is found equal, one digit changed is found with its line, and what --write writes is good for the same
 model and not for another one."""
 import csv
+import json
 import os
 import subprocess
 import sys
@@ -30,6 +31,30 @@ def expect(what, condition, told=""):
         print(f"FAILED: {what}: {told}")
 
 
+def info(*args):
+    done = subprocess.run([RIDE, "model", "info", *map(str, args)], capture_output=True, text=True, check=False)
+    return done.stdout if done.returncode == 0 else f"exit {done.returncode}: {done.stderr}"
+
+
+def check_info():
+    """A part for each member that has one, ways for every number of rows told, a time for each, tables for explanations where the file has covers."""
+    for name, parts, explained in (("models/xgboost-3.2.0-multi.json", [("", "forest")], True), ("onnx/mlp3.onnx", [("", "network")], False),
+                                   ("ensembles/stacking.yaml", None, False), ("models/lightgbm-4.6.0-plain.txt", [("", "forest")], True)):
+        told = json.loads(info(GOLDEN / name, "--json"))
+        engine = told["engine"]
+        found = [(part["member"], part["kind"]) for part in engine["parts"]]
+        expect(f"{name}, parts", found == parts if parts else found[-1] == ("stacker", "network") and ("boost", "forest") in found, found)
+        for part in engine["parts"]:
+            ways = part["ways"]
+            expect(f"{name}, ways", part["bytes"] > 0 and part["why"] and [way["rows"] for way in ways] == ([1, 16, 64, 512] if part["kind"] == "forest" else []) and
+                   all(way["way"] and way["estimated_ns_per_row"] > 0 for way in ways), part)
+        expect(f"{name}, times", [time["rows"] for time in engine["measured"]] == [1, 64, 4096] and all(time["ns_per_row"] > 0 for time in engine["measured"]), engine)
+        expect(f"{name}, explanations", (engine["explanations"] or {}).get("bytes", 0) > 0 if explained else engine["explanations"] is None, engine)
+        text, quick = info(GOLDEN / name), info(GOLDEN / name, "--quick")
+        expect(f"{name}, text", all(f"\n{word} " in text for word in ("engine", "measured", "explanations")) and " ns a row for 4096" in text, text)
+        expect(f"{name}, quick", "\nengine " not in quick and text.startswith(quick) and "engine" not in json.loads(info(GOLDEN / name, "--quick", "--json")), quick)
+
+
 def change_one(source, to, digits):
     """The last cell of the last line becomes its next number of so many digits; returns that line's number."""
     rows = list(csv.reader(source.open()))
@@ -41,6 +66,7 @@ def change_one(source, to, digits):
 
 
 def main():
+    check_info()
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         for name in EQUAL:

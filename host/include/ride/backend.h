@@ -27,7 +27,7 @@
 extern "C" {
 #endif
 
-enum { RIDE_BACKEND_ABI = 6, RIDE_VNODES = 1024 };
+enum { RIDE_BACKEND_ABI = 7, RIDE_VNODES = 1024 };
 
 typedef struct ride_device ride_device;           /* an opened device */
 typedef struct ride_program_dev ride_program_dev; /* a bundle, made ready on a device; immutable */
@@ -149,6 +149,30 @@ typedef struct ride_rows_shape {
     uint32_t reserved;
 } ride_rows_shape;
 
+/* What scores a part of a program's model, for reports. A model is one forest, or an ensemble whose members have a network, a forest or both. */
+enum { RIDE_PART_SIZES = 4 };
+typedef struct ride_part_size {
+    uint32_t rows_count;
+    char way[28];      /* that a call with so many rows goes: "wide planes"; static text of the backend */
+    double ns_per_row; /* estimated; 0 = not known */
+} ride_part_size;
+typedef struct ride_part {
+    uint32_t member; /* of the ensemble, the stacker last; 0 for one plain forest */
+    uint32_t is_network;
+    uint64_t bytes; /* of what was made of it at upload, beside the program's image */
+    char why[168];  /* what the ways follow from */
+    uint32_t sizes_count;
+    ride_part_size sizes[RIDE_PART_SIZES];
+} ride_part;
+typedef void (*ride_part_fn)(void *context, const ride_part *part);
+
+/* What an explainer has made. */
+typedef struct ride_explainer_figures {
+    uint64_t bytes;
+    uint32_t groups;      /* of leaves, with tables */
+    uint32_t deep_leaves; /* computed for each row instead */
+} ride_explainer_figures;
+
 /* Receives the pieces of a serialised state in order; a status other than RIDE_OK stops the save and is returned. */
 typedef ride_status (*ride_write_fn)(void *context, const void *data, size_t bytes);
 /* Reads exactly `bytes` or fails (RIDE_E_CORRUPT at a premature end). */
@@ -222,6 +246,10 @@ typedef struct ride_backend_ops {
                                     ride_error *err);
     void (*explainer_destroy)(ride_explainer *explainer); /* NULL is fine */
     ride_status (*rows_explain)(const ride_explainer *explainer, const ride_rows *rows, void *scratch);
+
+    /* What was made of it, for reports (optional, NULL when absent): part by part, in order. Any thread. */
+    void (*program_tell)(const ride_program_dev *program, ride_part_fn part, void *context);
+    void (*explainer_tell)(const ride_explainer *explainer, ride_explainer_figures *out);
 
     /* Together (optional, NULL when absent): element-wise sum of count uint64 over the devices of a group. */
     ride_status (*group_reduce)(ride_device *const *devices, uint32_t devices_count, uint64_t *const *values,
