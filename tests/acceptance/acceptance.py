@@ -13,6 +13,22 @@ TOP = Path(__file__).resolve().parents[2]
 BUILD = TOP / "build/release"
 
 
+def long_run(name, figures=()):
+    """(outcome, reason) of a script of tests/long in the last long run, which is committed; figures: (name, least)."""
+    path = TOP / "tests/long/last.json"
+    rows = {row["name"]: row for row in json.loads(path.read_text())["results"]} if path.exists() else {}
+    if name not in rows:
+        return "skipped", f"tests/long/{name}.sh is not in tests/long/last.json yet: scripts/test --long"
+    row = rows[name]
+    if row["outcome"] != "passed":
+        return row["outcome"], f"tests/long/{name}.sh: {row['outcome']} {row['reason']}".strip()
+    for figure, least in figures:
+        found = row["figures"].get(figure, {}).get("value", 0)
+        if found < least:
+            return "failed", f"tests/long/{name}.sh on record has {figure} {found:g}, not {least:g}"
+    return "passed", ""
+
+
 class Claims:
     def __init__(self):
         self.failed = False
