@@ -13,7 +13,8 @@
 enum { VERSION = 1, PATH_BITS = 20 };
 
 bool ride_sklearn_recognises(const ride_value *document) {
-    return ride_value_is(ride_value_get(document, "format"), "ride-sklearn");
+    const ride_value *format = ride_value_get(document, "format");
+    return ride_value_is(format, "ride-sklearn") || ride_value_is(format, "ride-model");
 }
 
 ride_status ride_sklearn_count(ride_model_reader *reader, const ride_value *object, const char *key, int64_t missing,
@@ -177,6 +178,7 @@ static ride_status read_kind(ride_model_reader *reader, const ride_value *member
     model->input_number = model->sum_number = RIDE_FOREST_F64;
     RIDE_TRY(read_outputs(reader, member));
     RIDE_TRY(ride_sklearn_read_steps(reader, member, &values));
+    if (ride_value_is(kind, "plain")) return ride_sklearn_read_plain(reader, member, values);
     if (ride_value_is(kind, "network")) {
         if (model->steps_count == 0 || values != model->outputs_count)
             return ride_model_finding(reader, NULL, "steps: they end with %u values, the outputs are %u", values,
@@ -238,6 +240,17 @@ ride_status ride_sklearn_read_member(ride_model_reader *reader, const ride_value
     RIDE_TRY(read_inputs(reader, columns));
     RIDE_TRY(read_categories(reader, member));
     RIDE_TRY(read_kind(reader, member));
+    if (ride_value_is(ride_value_get(member, "kind"), "plain")) {
+        copy_text(ride_value_get(member, "trainer"), reader->model->format, sizeof reader->model->format);
+        copy_text(ride_value_get(member, "written_by"), reader->model->written_by, sizeof reader->model->written_by);
+        copy_text(ride_value_get(member, "booster"), reader->model->booster, sizeof reader->model->booster);
+        if (ride_value_get(member, "base_scores") != NULL) {
+            const double *scores;
+            RIDE_TRY(
+                ride_sklearn_numbers(reader, member, "", "base_scores", reader->model->outputs_count, false, &scores));
+            memcpy(reader->model->base_scores, scores, reader->model->outputs_count * sizeof *scores);
+        }
+    }
     return ride_diagnostics_status(reader->findings);
 }
 

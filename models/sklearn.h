@@ -5,7 +5,7 @@
 #include "models/ensemble.h"
 #include "models/reader.h"
 
-/* Is this document one of ours at all? (Its `format` is ride-sklearn.) */
+/* Is this document one of ours at all? (Its `format` is ride-sklearn, or ride-model: what `ride model convert` writes.) */
 bool ride_sklearn_recognises(const ride_value *document);
 /* Fills reader->model; findings say what is wrong. */
 ride_status ride_sklearn_read(ride_model_reader *reader, const ride_value *document);
@@ -31,6 +31,9 @@ ride_status ride_sklearn_read_trees(ride_model_reader *reader, const ride_value 
                                     double weight);
 /* sklearn_steps.c: `steps` of a member. Leaves in *values how many values a row has after them. */
 ride_status ride_sklearn_read_steps(ride_model_reader *reader, const ride_value *member, uint32_t *values);
+
+/* sklearn_plain.c: the rest of a member of kind `plain`, whose rows have so many values before the trees. */
+ride_status ride_sklearn_read_plain(ride_model_reader *reader, const ride_value *member, uint32_t values);
 
 /* A whole number from least to most; `missing` where there is none and missing >= least. A finding otherwise. */
 ride_status ride_sklearn_count(ride_model_reader *reader, const ride_value *object, const char *key, int64_t missing,

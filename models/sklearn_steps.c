@@ -118,7 +118,7 @@ static ride_status read_kind(ride_model_reader *reader, const ride_value *value,
 /* A float step has floats: its weights are what the trainer had. */
 static ride_status check_floats(ride_model_reader *reader, const char *place, const double *numbers, uint64_t count) {
     for (uint64_t i = 0; numbers != NULL && i < count; i++)
-        if ((double)(float)numbers[i] != numbers[i])
+        if ((double)(float)numbers[i] != numbers[i] && !isnan(numbers[i]))
             return ride_model_finding(reader, NULL, "%snumber: f32, and %.17g is no float", place, numbers[i]);
     return RIDE_OK;
 }
@@ -126,12 +126,13 @@ static ride_status check_floats(ride_model_reader *reader, const char *place, co
 static ride_status read_step(ride_model_reader *reader, const ride_value *value, const char *place,
                              ride_model_step *step) {
     RIDE_TRY(read_kind(reader, value, place, step));
-    if (step->number == RIDE_FOREST_F64 || step->kind != RIDE_STEP_DENSE)
-        return step->number == RIDE_FOREST_F64
-                   ? RIDE_OK
-                   : ride_model_finding(reader, NULL, "%snumber: f32 is for dense steps", place);
-    RIDE_TRY(check_floats(reader, place, step->a, (uint64_t)step->outputs * step->inputs));
-    return check_floats(reader, place, step->b, step->outputs);
+    if (step->number == RIDE_FOREST_F64) return RIDE_OK;
+    const uint64_t a = step->kind == RIDE_STEP_DENSE ? (uint64_t)step->outputs * step->inputs : step->inputs;
+    const uint64_t b = step->kind == RIDE_STEP_DENSE    ? step->outputs
+                       : step->kind == RIDE_STEP_IMPUTE ? 1
+                                                        : step->inputs;
+    RIDE_TRY(check_floats(reader, place, step->a, a));
+    return check_floats(reader, place, step->b, b);
 }
 
 ride_status ride_sklearn_read_steps(ride_model_reader *reader, const ride_value *member, uint32_t *values) {

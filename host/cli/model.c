@@ -1,8 +1,10 @@
-/* cli/model.c: `ride model info|check`. */
+/* cli/model.c: `ride model info|check|convert`. */
 #include "base/number.h"
 #include "cli/cli.h"
 #include "engine/golden_file.h"
 #include "engine/model_report.h"
+#include "io/sink.h"
+#include "models/convert.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,6 +15,7 @@ const char cli_model_help[] =
     "usage: ride model info FILE [--json] [--quick]\n"
     "       ride model check FILE [--golden ROWS.csv [--ulp N] [--answer-ulp N] [--bound X]]\n"
     "       ride model check FILE --golden ROWS.csv --write [--input FILE|-] [--rows N]\n"
+    "       ride model convert FILE --output FILE|-\n"
     "info tells what a model file holds (trainer, objective, inputs, trees, sizes) and what this machine makes of it: "
     "how\n"
     "each part is scored for how many rows and why, memory, time; --quick tells of the file alone. check reads it as a "
@@ -28,13 +31,15 @@ const char cli_model_help[] =
     "  --write            writes the file with what this machine gives now: of the rows of --input, or of --rows N "
     "(256)\n"
     "                     rows made from what the model tests\n"
+    "convert writes a model of any format as one JSON file that scores with the same bits.\n"
     "Examples:\n"
     "  ride model info examples/card-fraud/model/model.json\n"
     "  ride model check examples/card-fraud/model/model.json\n"
     "  ride model check model.txt --golden trainer-predictions.csv\n"
-    "  ride model check model.json --golden golden.csv --write && ride model check model.json --golden golden.csv\n";
+    "  ride model check model.json --golden golden.csv --write && ride model check model.json --golden golden.csv\n"
+    "  ride model convert model.cbm --output model.json\n";
 
-static const char *path, *golden, *input;
+static const char *path, *golden, *input, *output;
 static bool json, quick, writes;
 static uint64_t ulp, answer_ulp = 2;
 static uint32_t rows = 256;
@@ -56,7 +61,12 @@ static const cli_option check_options[] = {{"FILE", CLI_TEXT, &path, .required =
                                            {"--write", CLI_SWITCH, &writes},
                                            {"--input", CLI_TEXT, &input},
                                            {"--rows", CLI_COUNT, &rows, .max = 10000000}};
-const cli_word cli_model_words[] = {{"info", CLI_OPTIONS(info_options)}, {"check", CLI_OPTIONS(check_options)}, {0}};
+static const cli_option convert_options[] = {{"FILE", CLI_TEXT, &path, .required = true},
+                                             {"--output", CLI_TEXT, &output, .required = true}};
+const cli_word cli_model_words[] = {{"info", CLI_OPTIONS(info_options)},
+                                    {"check", CLI_OPTIONS(check_options)},
+                                    {"convert", CLI_OPTIONS(convert_options)},
+                                    {0}};
 
 static int tell_info(const ride_ensemble *model, ride_diagnostics *findings) {
     char *text;
@@ -111,6 +121,20 @@ static int check(const ride_ensemble *model) {
     return cli_print("");
 }
 
+static int convert(const ride_ensemble *model) {
+    ride_error err = {.status = RIDE_OK};
+    ride_sink *sink = NULL;
+    char *text;
+    ride_status st = ride_model_convert(model, &text, &err);
+    if (st == RIDE_OK) st = ride_sink_open(output, NULL, &sink, &err);
+    if (st == RIDE_OK) {
+        ride_sink_write(sink, text, strlen(text)); /* what fails is told by the close */
+        st = ride_sink_close(sink, &err);
+    }
+    free(text);
+    return st == RIDE_OK ? 0 : cli_failed("model convert", &err);
+}
+
 /* Options that mean nothing without another. */
 static int check_together(void) {
     if (golden == NULL && (writes || input != NULL)) return cli_usage("model check", "--golden says which file");
@@ -121,8 +145,9 @@ static int check_together(void) {
 int cli_model(int argc, char **argv) {
     const cli_word *word = cli_find_word("model", cli_model_words, argc, argv);
     if (word == NULL) return ride_status_exit_code(RIDE_E_USAGE);
-    bool info = word->options == info_options;
-    int wrong = cli_word_read(info ? "model info" : "model check", word, argc - 1, argv + 1);
+    const bool info = word->options == info_options, converts = word->options == convert_options;
+    const char *name = info ? "model info" : converts ? "model convert" : "model check";
+    int wrong = cli_word_read(name, word, argc - 1, argv + 1);
     if (wrong == 0) wrong = check_together();
     if (wrong != 0) return wrong;
     static ride_diagnostics findings;
@@ -133,7 +158,7 @@ int cli_model(int argc, char **argv) {
         int code = cli_findings(&findings);
         return code != 0 ? code : ride_status_exit_code(st);
     }
-    const int code = info ? tell_info(model, &findings) : check(model);
+    const int code = info ? tell_info(model, &findings) : converts ? convert(model) : check(model);
     ride_ensemble_destroy(model);
     return code;
 }

@@ -55,6 +55,39 @@ def check_info():
         expect(f"{name}, quick", "\nengine " not in quick and text.startswith(quick) and "engine" not in json.loads(info(GOLDEN / name, "--quick", "--json")), quick)
 
 
+CONVERTED = ["models/xgboost-3.2.0-multi.json", "models/xgboost-1.7.6-dart.ubj", "models/lightgbm-4.6.0-multi.txt", "models/lightgbm-4.6.0-zero.txt",
+                           "models/lightgbm-4.6.0-forest.txt", "catboost/1.2-kinds.cbm", "onnx/rules.onnx", "onnx/average.onnx", "onnx/pipeline.onnx", "onnx/mlp3.onnx",
+                           "onnx/probit.onnx", "treelite/isolation.checkpoint", "sklearn/1.9.1-hist-three.json", "sklearn/1.9.1-isolation.json", "xgboost/linear3.json"]
+
+
+def convert(work):
+    """Any format as one document: the same bits, and the same document when it is converted again. An ensemble is refused, a changed document by name."""
+    made, first, second = work / "rows.csv", work / "first.json", work / "second.json"
+    for name in CONVERTED:
+        check(GOLDEN / name, "--golden", made, "--write", "--rows", 500)
+        for source, to in ((GOLDEN / name, first), (first, second)):
+            done = subprocess.run([RIDE, "model", "convert", source, "--output", to], capture_output=True, text=True, check=False)
+            expect(f"{name}, converted", done.returncode == 0, done.stderr)
+        code, told = check(first, "--golden", made, "--answer-ulp", 0)
+        expect(f"{name}, the same bits", code == 0 and told.startswith("500 rows") and "within" not in told, told)
+        expect(f"{name}, the same document", first.read_bytes() == second.read_bytes())
+    whole = json.loads(first.read_text())
+    for key, value, words in (("link", 99, "link"), ("input_number", "f16", "input_number"), ("version", 2, "version"), ("base", [1e300] * 3, "base")):
+        second.write_text(json.dumps(whole | {key: value}))
+        code, told = check(second)
+        expect(f"a document with {key} {value}", code == 65 and words in told, told)
+    subprocess.run([RIDE, "model", "convert", GOLDEN / CONVERTED[2], "--output", first], check=True)
+    whole = json.loads(first.read_text())
+    for key, value, words in (("left", 0, "reached twice"), ("right", 999, "not there"), ("input", 5000, "none of the"), ("value", "x", "a number was expected"),
+                              ("input", 1 << 31, "whole number"), ("cover", -1, "cover"), ("set", None, "whole number")):
+        tree = whole["trees"][0]
+        second.write_text(json.dumps(whole | {"trees": [tree | {key: [value, *tree[key][1:]]}, *whole["trees"][1:]]}))
+        code, told = check(second)
+        expect(f"a tree with {key} {value}", code == 65 and words in told, told)
+    done = subprocess.run([RIDE, "model", "convert", GOLDEN / "sklearn/1.4.2-voting.json", "--output", second], capture_output=True, text=True, check=False)
+    expect("an ensemble", done.returncode == 78 and "convert its members" in done.stderr, done.stderr)
+
+
 def change_one(source, to, digits):
     """The last cell of the last line becomes its next number of so many digits; returns that line's number."""
     rows = list(csv.reader(source.open()))
@@ -69,6 +102,7 @@ def main():
     check_info()
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
+        convert(work)
         for name in EQUAL:
             model = GOLDEN / name
             code, told = check(model, "--golden", model.with_suffix(".csv"))

@@ -3,6 +3,7 @@
  *
  * RIDE_MUTANTS of each format (1,000; tests/long/mutants.sh asks for more), RIDE_MUTANTS_SEED for others than last time. With RIDE_MUTANTS_KEEP=FOLDER the one
  * that is being tried lies there as a file, for when the program does not come back. */
+#include "models/convert.h"
 #include "models/score.h"
 #include "tests/support/alloc_peak.h"
 #include "tests/support/slurp.h"
@@ -282,4 +283,27 @@ Test(mutants, sklearn) {
 Test(mutants, manifest) {
     gather(&f, "golden/ensembles", "", ".yaml");
     try_all(&f, "manifest");
+}
+
+/* What `ride model convert` makes of some of the others. */
+Test(mutants, converted) {
+    gather(&f, "golden/models", "lightgbm-4", ".txt");
+    gather(&f, "golden/models", "xgboost-3.2.0", ".json");
+    gather(&f, "golden/onnx", "", "3.onnx");
+    for (uint32_t i = 0; i < f.files_count; i++) {
+        sample *s = &f.files[i];
+        static ride_diagnostics findings;
+        ride_ensemble *model = NULL;
+        ride_error err;
+        char *text = NULL;
+        ride_diagnostics_init(&findings);
+        cr_assert_eq(ride_ensemble_parse(s->path, s->data, s->bytes, NULL, &model, &findings), RIDE_OK, "%s", s->path);
+        cr_assert_eq(ride_model_convert(model, &text, &err), RIDE_OK);
+        ride_ensemble_destroy(model);
+        free(s->data);
+        s->data = text;
+        s->bytes = strlen(text);
+        cr_assert_leq(s->bytes, FILE_BYTES_MAX, "%s", s->path);
+    }
+    try_all(&f, "converted");
 }
