@@ -6,6 +6,7 @@ import statistics
 
 CASE = re.compile(r"^\[(PASS|FAIL)\] (\S+) \(([\d.]+) s(?:, (\d+) rounds)?\)$", re.M)
 SKIP = re.compile(r"^\[SKIP\] (\S+): (.*)$", re.M)
+LACKS = re.compile(r"\w+ lacks ")  # of a skip: what the backend does not have and refuses by name; any other means that it could not run
 SYNTHESIS = re.compile(r"Tested: (\d+) \| Passing: (\d+) \| Failing: (\d+) \| Crashing: (\d+)")
 ROUND = re.compile(r"^size=(\d+) backend=(\w+) round=(\d+) rows=(\d+) ns=(\d+) busy_ns=(\d+) crc=(\w+)$", re.M)
 FIGURE = re.compile(r"^(\w+) ([\d.e+-]+) ?(\S*)$", re.M)

@@ -54,7 +54,8 @@ def test_conformance_output():
            "[====] Synthesis: Tested: 2 | Passing: 1 | Failing: 1 | Crashing: 0\n"
     came = read.conformance(text)
     assert came["cases"]["a::cuda"] == {"passed": True, "seconds": 1.25, "rounds": 7} and came["failing"] == 1
-    assert came["skips"] == {"backend::cuda": "no driver"}
+    assert came["skips"] == {"backend::cuda": "no driver"} and not read.LACKS.match(came["skips"]["backend::cuda"])
+    assert read.LACKS.match("cuda_emulated lacks ensembles")
     assert read.conformance("Segmentation fault\n") is None
 
 

@@ -144,8 +144,8 @@ static const ride_backend_ops *opened(const backend_use *use, int wants_rows) {
     ride_error err = {0};
     const ride_backend_ops *ops = use->backend->entry(RIDE_BACKEND_ABI, session_services, &err);
     CHECK(ops != NULL, "%s", err.what);
-    if (strncmp(use->backend->name, "cuda", 4) == 0) check_skip("%s has no ensembles", use->backend->name);
-    if (wants_rows && ops->rows_score == NULL) check_skip("%s scores no rows of a matrix", use->backend->name);
+    if (strncmp(use->backend->name, "cuda", 4) == 0) check_skip("%s lacks ensembles", use->backend->name);
+    if (wants_rows && ops->rows_score == NULL) check_skip("%s lacks scores of a matrix's rows", use->backend->name);
     return ops;
 }
 

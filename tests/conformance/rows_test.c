@@ -196,7 +196,7 @@ static const ride_backend_ops *opened(const backend_use *use) {
     CHECK((ops->rows_explain == NULL) == (ops->explainer_create == NULL) &&
               (ops->rows_explain == NULL) == (ops->explainer_destroy == NULL),
           "one of three functions is missing");
-    if (ops->rows_score == NULL) check_skip("%s scores no rows of a matrix", use->backend->name);
+    if (ops->rows_score == NULL) check_skip("%s lacks scores of a matrix's rows", use->backend->name);
     return ops;
 }
 
