@@ -12,6 +12,7 @@ static int compare_names(const void *a, const void *b) {
 
 int64_t api_find(const api_name *sorted, uint32_t count, const char *name, size_t name_bytes) {
     uint32_t low = 0, high = count;
+    if (name_bytes > 0 && memchr(name, '\0', name_bytes) != NULL) return -1; /* no name of ours holds one */
     while (sorted != NULL && low < high) {
         const uint32_t middle = low + (high - low) / 2;
         int order = strncmp(name, sorted[middle].name, name_bytes);

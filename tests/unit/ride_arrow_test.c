@@ -293,7 +293,7 @@ static world *named_world(void) {
 }
 
 Test(ride_arrow, strings_are_categories_by_name) {
-    static char bytes[1000];
+    static char bytes[(BEFORE + ROWS + 1) * 16];
     static int32_t offsets[BEFORE + ROWS + 2];
     static int64_t large[BEFORE + ROWS + 2];
     static struct {
@@ -325,6 +325,13 @@ Test(ride_arrow, strings_are_categories_by_name) {
     w->t.child_schemas[0].format = "u";
     w->t.buffers[0][1] = offsets;
     w->t.buffers[0][2] = bytes;
+    for (int32_t length = 3; length < 16; length++) /* a name, then bytes of zero: another string */
+        for (int k = 0; k < 40; k++) {
+            memset(bytes, 0, sizeof bytes);
+            for (uint32_t r = 0; r <= BEFORE + ROWS; r++) offsets[r] = (int32_t)r * length;
+            for (uint32_t r = 0; r < BEFORE + ROWS; r++) sprintf(bytes + offsets[r], "k%d", k % (length < 4 ? 10 : 40));
+            cr_assert_eq(predict(w), RIDE_RESULT_DATA, "k%d and zeros, %d bytes, is a category", k, length);
+        }
     memset(bytes, 'z', sizeof bytes);
     cr_assert_eq(predict(w), RIDE_RESULT_DATA);
     cr_assert_not_null(strstr(ride_context_error(w->context), "`kind`"), "%s", ride_context_error(w->context));
