@@ -3,6 +3,7 @@ needed here, nor when this package is built."""
 import ctypes
 import os
 import threading
+import weakref
 from ctypes import POINTER, Structure, byref, c_char_p, c_double, c_float, c_int, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
 from pathlib import Path
 
@@ -117,6 +118,11 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=after_fork)
 
 
+def destroy(handle, fork):
+    if fork == forks[0]:
+        lib.ride_context_destroy(handle)
+
+
 class Context:
     """What one Python thread works with: `threads` threads of libride, scratch memory, the last error."""
 
@@ -126,10 +132,7 @@ class Context:
         result = lib.ride_context_create(byref(options), byref(self.handle))
         if result != 0:
             raise ERRORS.get(result, RideError)(f"no context of {threads} threads can be made")
-
-    def __del__(self):
-        if getattr(self, "handle", None) and self.fork == forks[0]:
-            lib.ride_context_destroy(self.handle)
+        weakref.finalize(self, destroy, self.handle, self.fork).atexit = False  # a daemon thread may be in a call then
 
     def check(self, result):
         if result == 0:

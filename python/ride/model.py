@@ -56,7 +56,7 @@ class Model:
         else:
             mine.check(lib.ride_load_memory(mine.handle, source, len(source), b"model", byref(options), byref(handle)))
         self._handle = handle
-        weakref.finalize(self, lib.ride_unload, handle)
+        weakref.finalize(self, lib.ride_unload, handle).atexit = False  # a daemon thread may be in a call then
         self.inputs: int = lib.ride_inputs_count(handle)
         self.outputs: int = lib.ride_outputs_count(handle)
         self._input_number, self._output_number = lib.ride_input_number(handle), lib.ride_output_number(handle)

@@ -154,6 +154,27 @@ def check_threads():
     assert after > before, "the interpreter stood still during a call"
 
 
+def check_exit():
+    """Models and contexts outlive the interpreter's end: daemon threads may still be in a call."""
+    code = """
+import os, sys, threading, ride, ride.model
+calls, at_exit = [], []
+for name in ("ride_unload", "ride_context_destroy"):
+    def watched(handle, name=name, function=getattr(ride.model.lib, name), calls=calls, at_exit=at_exit, leave=os._exit):
+        calls.append(name)
+        leave(3) if at_exit else function(handle)
+    setattr(ride.model.lib, name, watched)
+worker = threading.Thread(target=lambda: ride.Model(sys.argv[1]))
+worker.start()
+worker.join()
+assert sorted(calls) == ["ride_context_destroy", "ride_unload"], calls  # what nobody holds goes at once
+model = ride.Model(sys.argv[1])
+at_exit.append(1)
+"""
+    done = subprocess.run([sys.executable, "-c", code, str(golden / "xgboost-3.2.0-plain.json")], stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (0, b""), done
+
+
 class ForeignColumn:
     """A column of a made-up producer: numbers and a bitmap, as Arrow lays them out."""
 
@@ -390,6 +411,7 @@ def main():
     check_arrays()
     check_faults()
     check_threads()
+    check_exit()
     print("Arrow:", check_arrow())
     print("frames:", check_pandas())
     print("ensembles:", check_manifests())
