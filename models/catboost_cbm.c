@@ -297,10 +297,10 @@ static ride_status read_leaf(cbm *r, uint32_t tree, uint64_t node, ride_model_no
     return RIDE_OK;
 }
 
-/* Covers from the leaves up: a child stands behind its parent. */
-static void add_covers(ride_model_node *nodes, uint32_t size) {
+/* Covers from the leaves up: a child stands behind its parent. Of nodes that the root does not reach nothing was checked. */
+static void add_covers(ride_model_node *nodes, uint32_t size, const ride_model_walk *walk) {
     for (uint32_t i = size; i-- > 0;)
-        if ((nodes[i].input & RIDE_NODE_LEAF) == 0)
+        if ((nodes[i].input & RIDE_NODE_LEAF) == 0 && walk->depth[i] != ride_model_walk_none)
             nodes[i].cover = nodes[nodes[i].left].cover + nodes[nodes[i].right].cover;
 }
 
@@ -329,7 +329,7 @@ static ride_status read_tree(cbm *r, uint32_t tree, uint32_t size, uint32_t all)
         char place[32];
         snprintf(place, sizeof place, "tree %u", tree);
         RIDE_TRY(ride_model_walk_tree(r->c.reader, place, &nodes[k * all], all, &r->walk));
-        add_covers(&nodes[k * all], all);
+        add_covers(&nodes[k * all], all, &r->walk);
     }
     ride_catboost_add_tree(&r->c, all);
     return RIDE_OK;

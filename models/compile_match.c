@@ -71,13 +71,14 @@ static ride_status match_named(ride_compiler *c) {
     const ride_model *model = c->member->model;
     named *sorted = malloc((c->vector_count + 1) * sizeof *sorted);
     if (sorted == NULL) return ride_compile_no_memory(c);
-    for (uint32_t i = 0; i < c->vector_count; i++) sorted[i] = (named){c->vector[i].name, i};
-    qsort(sorted, c->vector_count, sizeof *sorted, compare_named);
-    uint32_t missing = 0, first = 0;
+    uint32_t count = 0, missing = 0, first = 0;
+    for (uint32_t i = 0; i < c->vector_count; i++) /* members without names make a vector without names */
+        if (c->vector[i].name != NULL) sorted[count++] = (named){c->vector[i].name, i};
+    qsort(sorted, count, sizeof *sorted, compare_named);
     for (uint32_t i = 0; i < model->inputs_count; i++) {
         named key = {model->inputs[i].name, 0};
         const uint32_t answer = c->is_stacker ? find_answer(c, key.name) : RIDE_COMPILE_NONE;
-        const named *found = bsearch(&key, sorted, c->vector_count, sizeof *sorted, compare_named);
+        const named *found = bsearch(&key, sorted, count, sizeof *sorted, compare_named);
         if (answer != RIDE_COMPILE_NONE) c->inputs[i] = answer;
         else if (found != NULL) c->inputs[i] = found->index + (c->is_stacker ? c->answers_count : 0);
         else if (missing++ == 0) first = i;

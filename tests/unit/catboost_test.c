@@ -1,4 +1,5 @@
 /* CatBoost's JSON and cbm: raw values that CatBoost 1.2 and 1.2.10 gave (tests/golden/catboost/make.py), and what damaged files do. */
+#include "models/flatbuffer.h"
 #include "models/score.h"
 #include "tests/support/slurp.h"
 
@@ -147,6 +148,28 @@ Test(catboost, no_byte_of_a_core_can_harm) {
         free(data);
     }
     cr_assert_gt(refused, 500);
+}
+
+/* Numbers of trees in the core of the "lossguide" golden file, to be written to; the fields are those of CatBoost's schema. */
+static unsigned char *field_of(char *data, size_t bytes, uint32_t field, uint32_t element_bytes) {
+    ride_flat flat = {.data = (const uint8_t *)data + 8, .bytes = bytes - 8};
+    const ride_flat_table trees = ride_flat_get_table(&flat, ride_flat_root(&flat), 1);
+    const ride_flat_vector vector = ride_flat_get_vector(&flat, trees, field, element_bytes);
+    cr_assert(!flat.is_bad && vector.count > 8, "field %u", field);
+    return (unsigned char *)data + (vector.at - (const uint8_t *)data);
+}
+
+/* The first tree's root is made a leaf, so that no node below is reached, and the ways of these lead far outside. */
+Test(catboost, nodes_that_no_way_leads_to_are_not_followed) {
+    size_t bytes;
+    char why[256], *data = slurp_golden("1.2.10", "lossguide", "cbm", &bytes);
+    unsigned char *steps = field_of(data, bytes, 10, 4), *leaf_of_node = field_of(data, bytes, 11, 4);
+    cr_assert(steps[0] + steps[1] != 0, "the first node is a test");
+    memset(steps, 0, 4);
+    memset(leaf_of_node, 0, 4);
+    memset(steps + 4, 0xff, 4);
+    cr_assert_eq(try_bytes(data, bytes, why), RIDE_OK, "%s", why);
+    free(data);
 }
 
 /* The text with the first `what` replaced. */

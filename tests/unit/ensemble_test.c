@@ -239,6 +239,41 @@ Test(ensemble, without_names_members_meet_by_place) {
                  RIDE_OK, "%s", told);
 }
 
+/* Then the vector has no names to find the stacker's among: they are members, or they are lacking. */
+Test(ensemble, a_stacker_with_names_finds_members_that_have_none) {
+#define NAMELESS(names)                                                                                                \
+    "ensemble: 1\ncombine: stack\nmembers: [{model: linear.json}, {model: net.json}, {model: deep.json}]\n"            \
+    "stacker: {model: stacker.json, inputs: " names "}\n"
+    static const char *const texts[] = {NAMELESS("[net, deep, linear]"), NAMELESS("[net, amount, linear]")};
+    for (int i = 0; i < 2; i++) {
+        ride_diagnostics findings;
+        ride_ensemble *ensemble = NULL;
+        ride_model_scorer *scorer = NULL;
+        ride_diagnostics_init(&findings);
+        cr_assert_eq(ride_ensemble_parse(golden("made.yaml"), texts[i], strlen(texts[i]), NULL, &ensemble, &findings),
+                     RIDE_OK, "%s", findings.count > 0 ? findings.items[0].message : "");
+        const ride_status st = ride_ensemble_scorer_create(ensemble, &scorer, &findings);
+        if (i == 1) {
+            cr_assert_eq(st, RIDE_E_MODEL);
+            cr_assert_not_null(strstr(findings.items[0].message, "first `amount`"), "%s", findings.items[0].message);
+        } else {
+            const double row[INPUTS] = {0.5, -1.0, 2.0, 1.0},
+                         weights[3] = {1.8696972412453088, 3.7703965815129803, 1.849043140360889};
+            uint32_t count;
+            double answer;
+            cr_assert_eq(st, RIDE_OK);
+            ride_model_score_row(scorer, row, false, &answer);
+            const double *of = ride_model_scorer_answers(scorer, &count);
+            cr_assert_geq(count, 3); /* linear, net, deep */
+            const double sum = -3.7096528138758917 + weights[0] * of[1] + weights[1] * of[2] + weights[2] * of[0];
+            cr_assert_leq(fabs(answer - 1.0 / (1.0 + exp(-sum))), 4e-15, "%.17g", answer);
+        }
+        ride_model_scorer_destroy(scorer);
+        ride_ensemble_destroy(ensemble);
+        ride_diagnostics_free(&findings);
+    }
+}
+
 Test(ensemble, a_model_is_an_ensemble_of_one_with_its_hash) {
     ride_ensemble *ensemble = load("boost.json");
     cr_assert(!ensemble->is_manifest && ensemble->combine == RIDE_COMBINE_ONE && ensemble->members_count == 1);
