@@ -142,6 +142,12 @@ static int produce(const char *brokers, const char *topic, double rate) {
                                   RD_KAFKA_V_VALUE(value, value_bytes), RD_KAFKA_V_OPAQUE((void *)index),
                                   RD_KAFKA_V_END);
             if (code == RD_KAFKA_RESP_ERR_NO_ERROR) break;
+            if (code == RD_KAFKA_RESP_ERR__FATAL) { /* a killed broker has forgotten where this producer was */
+                rd_kafka_flush(kafka, 1000);        /* what was on its way is told as not taken, and not sent again */
+                rd_kafka_destroy(kafka);
+                kafka = producer(brokers, on_acknowledged);
+                continue;
+            }
             if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) fail(topic, rd_kafka_err2str(code));
             rd_kafka_poll(kafka, 10);
         }
