@@ -53,7 +53,7 @@ typedef struct ride_ensemble {
     bool has_names;
     uint32_t outputs_count;
     ride_forest_number number; /* of the margins: what they are printed as */
-    ride_arena *arena;         /* all of the above but the models */
+    ride_arena *arena;         /* all of the above but models with an arena of their own */
 } ride_ensemble;
 
 enum { RIDE_ENSEMBLE_POINTS_MAX = 65536 }; /* of a calibration or a table of quantiles */

@@ -85,7 +85,7 @@ typedef struct ride_model {
     uint32_t sets_count;
     uint32_t *set_members;
     uint32_t set_members_count;
-    ride_arena *arena; /* all of the above */
+    ride_arena *arena; /* all of the above; NULL: it lies in an ensemble's */
 } ride_model;
 
 /* What a load accepts. Zero means the default. */

@@ -63,8 +63,24 @@ static const char *read_name(ride_model_reader *reader, const ride_value *value,
     return name;
 }
 
-static ride_status read_inputs(ride_model_reader *reader, const ride_value *document) {
+/* `like`: a member with the same columns, whose names serve this one too, and its inputs where neither has a category; or NULL. */
+static ride_status read_inputs(ride_model_reader *reader, const ride_value *document, const ride_value *member,
+                               const ride_model *like) {
     ride_model *model = reader->model;
+    if (like != NULL) {
+        model->inputs_count = like->inputs_count;
+        model->has_names = like->has_names;
+        model->inputs = like->inputs;
+        bool has_category = ride_value_length(ride_value_get(member, "categories")) > 0 ||
+                            ride_value_is(ride_value_get(member, "kind"), "hist_gradient_boosting");
+        for (uint32_t i = 0; i < like->inputs_count && !has_category; i++) has_category = like->inputs[i].is_category;
+        if (!has_category) return RIDE_OK;
+        model->inputs = ride_arena_new(model->arena, ride_model_input, like->inputs_count);
+        if (model->inputs == NULL)
+            return ride_model_finding(reader, NULL, "no memory for %u features", like->inputs_count);
+        for (uint32_t i = 0; i < like->inputs_count; i++) model->inputs[i].name = like->inputs[i].name;
+        return RIDE_OK;
+    }
     const ride_value *names = ride_value_get(document, "names");
     if (names != NULL && names->kind == RIDE_VALUE_NULL) names = NULL;
     RIDE_TRY(ride_sklearn_count(reader, document, "features", -1, 1, RIDE_FOREST_INPUTS_MAX - 1, &model->inputs_count));
@@ -231,13 +247,13 @@ static ride_status read_head(ride_model_reader *reader, const ride_value *docume
 }
 
 ride_status ride_sklearn_read_member(ride_model_reader *reader, const ride_value *document, const ride_value *columns,
-                                     const ride_value *member) {
+                                     const ride_value *member, const ride_model *like) {
     RIDE_TRY(read_head(reader, document));
     copy_text(ride_value_get(member, "estimator"), reader->model->objective, sizeof reader->model->objective);
     if (reader->options->best_iteration)
         return ride_model_finding(reader, "train it with early stopping, which drops the others",
                                   "a model of scikit-learn does not say which iteration was the best");
-    RIDE_TRY(read_inputs(reader, columns));
+    RIDE_TRY(read_inputs(reader, columns, member, like));
     RIDE_TRY(read_categories(reader, member));
     RIDE_TRY(read_kind(reader, member));
     if (ride_value_is(ride_value_get(member, "kind"), "plain")) {
@@ -255,5 +271,5 @@ ride_status ride_sklearn_read_member(ride_model_reader *reader, const ride_value
 }
 
 ride_status ride_sklearn_read(ride_model_reader *reader, const ride_value *document) {
-    return ride_sklearn_read_member(reader, document, document, document);
+    return ride_sklearn_read_member(reader, document, document, document, NULL);
 }

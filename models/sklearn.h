@@ -12,11 +12,13 @@ ride_status ride_sklearn_read(ride_model_reader *reader, const ride_value *docum
 
 /* sklearn_ensemble.c: is it several estimators that answer as one? */
 bool ride_sklearn_is_ensemble(const ride_value *document);
-/* Each member is a model of its own; reader->model is only asked for the file's hash and size. The caller owns *out. */
+/* Each member is a model of its own in the ensemble's memory, which bounds all of them together by the file's size; reader->model is only asked for
+ * the file's hash and size. The caller owns *out. */
 ride_status ride_sklearn_read_ensemble(ride_model_reader *reader, const ride_value *document, ride_ensemble **out);
-/* One member, or the whole document: fills reader->model. columns: the object that has `features` and `names`. */
+/* One member, or the whole document: fills reader->model. columns: the object that has `features` and `names`. like: a model already read with the
+ * same columns, which lives as long as this one and whose names serve both, or NULL. */
 ride_status ride_sklearn_read_member(ride_model_reader *reader, const ride_value *document, const ride_value *columns,
-                                     const ride_value *member);
+                                     const ride_value *member, const ride_model *like);
 
 /* What kind of trees: which rules are theirs. */
 typedef enum sklearn_trees {

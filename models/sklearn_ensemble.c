@@ -1,5 +1,5 @@
-/* models/sklearn_ensemble.c: several estimators that answer as one. Each member is read as a model of its own, in memory of its own, so that what one of them
- * claims is bounded as if it were a file. */
+/* models/sklearn_ensemble.c: several estimators that answer as one. Each member is read as a model of its own. All of them lie in the ensemble's memory and share
+ * their columns, so that what they claim together is bounded as if they were one model. */
 #include "models/sklearn.h"
 
 #include <math.h>
@@ -13,28 +13,22 @@ bool ride_sklearn_is_ensemble(const ride_value *document) {
 /* ---- one member ---- */
 
 static ride_status read_model(ride_model_reader *outer, const ride_value *document, const ride_value *columns,
-                              const ride_value *value, const char *name, ride_model **out) {
+                              const ride_value *value, const ride_ensemble *e, ride_model_member *out) {
     char path[400];
-    snprintf(path, sizeof path, "%.300s, member `%.60s`", outer->path, name);
+    snprintf(path, sizeof path, "%.300s, member `%.60s`", outer->path, out->name);
     ride_model_reader reader = *outer;
     reader.path = path;
-    ride_arena *arena = NULL;
-    ride_error err;
-    ride_status st = ride_arena_create(65536, 128 * outer->model->file_bytes + (1 << 20), &arena, &err);
-    if (st == RIDE_OK && (reader.model = ride_arena_new(arena, ride_model, 1)) == NULL)
-        st = ride_fail(&err, RIDE_E_MEMORY, "memory for a model");
-    if (st != RIDE_OK) {
-        ride_diagnose(outer->findings, st, path, 0, 0, NULL, "%s", err.what);
-    } else {
-        reader.model->arena = arena;
-        reader.model->best_iteration = -1;
-        reader.model->file_bytes = outer->model->file_bytes;
-        memcpy(reader.model->hash, outer->model->hash, sizeof reader.model->hash);
-        snprintf(reader.model->encoding, sizeof reader.model->encoding, "json");
-        st = ride_sklearn_read_member(&reader, document, columns, value);
-    }
-    if (st == RIDE_OK) *out = reader.model;
-    else ride_arena_destroy(arena);
+    reader.model = ride_arena_new(e->arena, ride_model, 1);
+    if (reader.model == NULL) return ride_model_finding(outer, NULL, "%s: no memory for a model", out->name);
+    reader.model->arena = e->arena;
+    reader.model->best_iteration = -1;
+    reader.model->file_bytes = outer->model->file_bytes;
+    memcpy(reader.model->hash, outer->model->hash, sizeof reader.model->hash);
+    snprintf(reader.model->encoding, sizeof reader.model->encoding, "json");
+    const ride_status st =
+        ride_sklearn_read_member(&reader, document, columns, value, columns == document ? e->members[0].model : NULL);
+    reader.model->arena = NULL; /* the ensemble's */
+    if (st == RIDE_OK) out->model = reader.model;
     return st;
 }
 
@@ -83,20 +77,21 @@ static ride_status read_calibration(ride_model_reader *reader, ride_arena *arena
 }
 
 static ride_status read_member(ride_model_reader *reader, const ride_value *document, const ride_value *columns,
-                               const ride_value *value, const char *place, ride_arena *arena, ride_model_member *out) {
+                               const ride_value *value, const char *place, const ride_ensemble *e,
+                               ride_model_member *out) {
     const ride_value *name = ride_value_get(value, "name"), *weight = ride_value_get(value, "weight");
     char at[64];
     *out = (ride_model_member){.weight = 1.0};
     if (name == NULL || name->kind != RIDE_VALUE_STRING || name->count == 0 ||
         memchr(name->u.text, 0, name->count) != NULL)
         return ride_model_finding(reader, NULL, "%s.name: a string was expected", place);
-    out->name = ride_arena_text(arena, name->u.text, name->count);
+    out->name = ride_arena_text(e->arena, name->u.text, name->count);
     if (out->name == NULL) return ride_model_finding(reader, NULL, "%s.name: no memory", place);
     if (weight != NULL && (!ride_value_double(weight, &out->weight) || !isfinite(out->weight) || out->weight <= 0.0))
         return ride_model_finding(reader, NULL, "%s.weight: a number above 0 was expected", place);
     snprintf(at, sizeof at, "%s.calibration", place);
-    RIDE_TRY(read_calibration(reader, arena, ride_value_get(value, "calibration"), at, &out->calibration));
-    RIDE_TRY(read_model(reader, document, columns, value, out->name, &out->model));
+    RIDE_TRY(read_calibration(reader, e->arena, ride_value_get(value, "calibration"), at, &out->calibration));
+    RIDE_TRY(read_model(reader, document, columns, value, e, out));
     if (out->calibration.kind != RIDE_CALIBRATION_NONE && out->model->outputs_count != 1)
         return ride_model_finding(reader, NULL, "%s: of %u outputs", at, out->model->outputs_count);
     return RIDE_OK;
@@ -135,7 +130,7 @@ static ride_status read_members(ride_model_reader *reader, const ride_value *doc
     for (uint32_t i = 0; i < e->members_count; i++) {
         char place[32];
         snprintf(place, sizeof place, "members[%u]", i);
-        RIDE_TRY(read_member(reader, document, document, ride_value_at(list, i), place, e->arena, &e->members[i]));
+        RIDE_TRY(read_member(reader, document, document, ride_value_at(list, i), place, e, &e->members[i]));
         answers += e->members[i].model->outputs_count;
         if (!e->has_stacker && e->members[i].model->outputs_count != e->members[0].model->outputs_count)
             return ride_model_finding(reader, NULL, "%s: %u outputs, those before it %u", place,
@@ -144,7 +139,7 @@ static ride_status read_members(ride_model_reader *reader, const ride_value *doc
     if (answers > RIDE_ANSWERS_MAX)
         return ride_model_finding(reader, NULL, "members: %u outputs together, at most %d", answers, RIDE_ANSWERS_MAX);
     if (e->has_stacker)
-        RIDE_TRY(read_member(reader, document, stacker, stacker, "stacker", e->arena, &e->members[e->members_count]));
+        RIDE_TRY(read_member(reader, document, stacker, stacker, "stacker", e, &e->members[e->members_count]));
     e->outputs_count = e->members[e->has_stacker ? e->members_count : 0].model->outputs_count;
     RIDE_TRY(check_names(reader, e));
     return join_inputs(reader, e);
@@ -175,7 +170,7 @@ ride_status ride_sklearn_read_ensemble(ride_model_reader *reader, const ride_val
     ride_ensemble *e = NULL;
     ride_error err;
     *out = NULL;
-    ride_status st = ride_arena_create(65536, 32 * reader->model->file_bytes + (1 << 20), &arena, &err);
+    ride_status st = ride_arena_create(65536, 128 * reader->model->file_bytes + (1 << 20), &arena, &err);
     if (st == RIDE_OK && (e = ride_arena_new(arena, ride_ensemble, 1)) == NULL)
         st = ride_fail(&err, RIDE_E_MEMORY, "memory for an ensemble");
     if (st != RIDE_OK) {

@@ -1,5 +1,6 @@
 /* Models of scikit-learn: what scikit-learn 1.4, 1.7 and 1.9 themselves said (tests/golden/sklearn/make.py), and what damaged files do. */
 #include "models/score.h"
+#include "tests/support/alloc_peak.h"
 #include "tests/support/slurp.h"
 
 #include <criterion/criterion.h>
@@ -350,4 +351,63 @@ Test(sklearn, members_are_calibrated_and_stacked) {
     cr_assert(fabs(out - (100 * a + 2.5)) < 1e-12, "%.17g", out);
     ride_model_scorer_destroy(scorer);
     ride_ensemble_destroy(ensemble);
+}
+
+/* An ensemble of as many members as may be, over so many columns; `more` goes into each member. Its load holds what one model of that size may. */
+static ride_status try_members(uint32_t columns, const char *more, char why[256]) {
+    char *text = malloc(512 + (size_t)RIDE_MEMBERS_MAX * (128 + strlen(more)));
+    cr_assert_not_null(text);
+    int at =
+        sprintf(text,
+                "{\"format\":\"ride-sklearn\",\"version\":1,\"features\":%u,\"kind\":\"ensemble\",\"combine\":\"mean\","
+                "\"members\":[",
+                columns);
+    for (uint32_t m = 0; m < RIDE_MEMBERS_MAX; m++)
+        at += sprintf(text + at, "%s{\"name\":\"m%u\",\"outputs\":1,%s}", m > 0 ? "," : "", m, more);
+    at += sprintf(text + at, "]}");
+    alloc_peak_begin();
+    const ride_status st = try_bytes(text, (size_t)at, why);
+    const uint64_t peak = alloc_peak_end();
+    cr_assert(peak <= 256 * (uint64_t)at + (8 << 20), "%d bytes hold %llu of memory", at, (unsigned long long)peak);
+    free(text);
+    return st;
+}
+
+Test(sklearn, members_hold_no_more_memory_together_than_one_model) {
+    static const char column[] = "\"kind\":\"network\",\"steps\":[{\"kind\":\"select\",\"columns\":[0]}]";
+    static const char coded[] = "\"categories\":[{\"feature\":0}],\"kind\":\"network\",\"steps\":[{\"kind\":"
+                                "\"select\",\"columns\":[0]}]";
+    char why[256];
+    cr_assert_eq(try_members(1000, column, why), RIDE_OK, "%s", why);
+    cr_assert_eq(try_members(100, coded, why), RIDE_OK, "%s", why);
+    cr_assert_eq(try_members(60000, coded, why), RIDE_E_MODEL);
+    cr_assert_not_null(strstr(why, "no memory for "), "%s", why);
+}
+
+/* Members share names; which columns are categories is each one's own. */
+Test(sklearn, a_category_of_one_member_is_none_of_the_others) {
+    static const char *const orders[][2] = {{"\"categories\":[{\"feature\":0,\"names\":[\"x\",\"y\"]}],", ""},
+                                            {"", "\"categories\":[{\"feature\":0,\"names\":[\"x\",\"y\"]}],"}};
+    for (int k = 0; k < 2; k++) {
+        char text[1024];
+        ride_ensemble *ensemble = NULL;
+        ride_diagnostics findings;
+        ride_diagnostics_init(&findings);
+        snprintf(text, sizeof text,
+                 "{\"format\":\"ride-sklearn\",\"version\":1,\"features\":1,\"names\":[\"c\"],\"kind\":\"ensemble\","
+                 "\"combine\":"
+                 "\"mean\",\"members\":[{\"name\":\"a\",%s\"kind\":\"network\",\"steps\":[{\"kind\":\"select\","
+                 "\"columns\":[0]}]},"
+                 "{\"name\":\"b\",%s\"kind\":\"network\",\"steps\":[{\"kind\":\"select\",\"columns\":[0]}]}]}",
+                 orders[k][0], orders[k][1]);
+        cr_assert_eq(ride_ensemble_parse("m", text, strlen(text), NULL, &ensemble, &findings), RIDE_OK);
+        for (int m = 0; m < 2; m++) {
+            const ride_model_input *input = &ensemble->members[m].model->inputs[0];
+            cr_assert_str_eq(input->name, "c");
+            cr_assert_eq(input->is_category, m == k);
+            cr_assert_eq(input->categories_count, m == k ? 2 : 0);
+        }
+        cr_assert(ensemble->inputs[0].is_category && ensemble->inputs[0].categories_count == 2);
+        ride_ensemble_destroy(ensemble);
+    }
 }
