@@ -1,5 +1,6 @@
 /* models/compile_match.c: a member's inputs meet what feeds them, by name where the model has names, by place where it has none. */
 #include "models/compile_internal.h"
+#include "models/ensemble_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,26 +48,6 @@ static int compare_named(const void *a, const void *b) {
     return strcmp(((const named *)a)->name, ((const named *)b)->name);
 }
 
-/* The answer of the member of that name; of several outputs `NAME.0`, `NAME.1` …; NONE: no such. */
-static uint32_t find_answer(const ride_compiler *c, const char *name) {
-    uint32_t first = 0;
-    for (uint32_t m = 0; m < c->ensemble->members_count; m++) {
-        const ride_model_member *member = &c->ensemble->members[m];
-        const uint32_t outputs = member->model->outputs_count;
-        const size_t bytes = strlen(member->name);
-        if (strncmp(name, member->name, bytes) == 0) {
-            if (name[bytes] == '\0' && outputs == 1) return first;
-            char number[16];
-            for (uint32_t o = 0; o < outputs && name[bytes] == '.'; o++) {
-                snprintf(number, sizeof number, "%u", o);
-                if (strcmp(name + bytes + 1, number) == 0) return first + o;
-            }
-        }
-        first += outputs;
-    }
-    return RIDE_COMPILE_NONE;
-}
-
 static ride_status match_named(ride_compiler *c) {
     const ride_model *model = c->member->model;
     named *sorted = malloc((c->vector_count + 1) * sizeof *sorted);
@@ -77,9 +58,10 @@ static ride_status match_named(ride_compiler *c) {
     qsort(sorted, count, sizeof *sorted, compare_named);
     for (uint32_t i = 0; i < model->inputs_count; i++) {
         named key = {model->inputs[i].name, 0};
-        const uint32_t answer = c->is_stacker ? find_answer(c, key.name) : RIDE_COMPILE_NONE;
+        const uint32_t answer =
+            c->is_stacker ? ride_ensemble_find_answer(c->ensemble, key.name) : RIDE_ENSEMBLE_NO_ANSWER;
         const named *found = bsearch(&key, sorted, count, sizeof *sorted, compare_named);
-        if (answer != RIDE_COMPILE_NONE) c->inputs[i] = answer;
+        if (answer != RIDE_ENSEMBLE_NO_ANSWER) c->inputs[i] = answer;
         else if (found != NULL) c->inputs[i] = found->index + (c->is_stacker ? c->answers_count : 0);
         else if (missing++ == 0) first = i;
     }

@@ -115,13 +115,23 @@ static int by_order(const void *a, const void *b) {
     return x->order < y->order ? -1 : x->order > y->order;
 }
 
-/* Is it an answer, which a stacker's input may be? As compile_match.c has it: NAME, or of several outputs NAME.0, NAME.1 … */
-static bool is_answer(const ride_ensemble *e, const char *name) {
-    for (uint32_t m = 0; m < e->members_count; m++) {
-        const size_t bytes = strlen(e->members[m].name);
-        if (strncmp(name, e->members[m].name, bytes) == 0 && (name[bytes] == '\0' || name[bytes] == '.')) return true;
+uint32_t ride_ensemble_find_answer(const ride_ensemble *ensemble, const char *name) {
+    uint32_t first = 0;
+    for (uint32_t m = 0; m < ensemble->members_count; m++) {
+        const ride_model_member *member = &ensemble->members[m];
+        const uint32_t outputs = member->model->outputs_count;
+        const size_t bytes = strlen(member->name);
+        if (strncmp(name, member->name, bytes) == 0) {
+            if (name[bytes] == '\0' && outputs == 1) return first;
+            char number[16];
+            for (uint32_t o = 0; o < outputs && name[bytes] == '.'; o++) {
+                snprintf(number, sizeof number, "%u", o);
+                if (strcmp(name + bytes + 1, number) == 0) return first + o;
+            }
+        }
+        first += outputs;
     }
-    return false;
+    return RIDE_ENSEMBLE_NO_ANSWER;
 }
 
 /* Each name once, in order of appearance; the first member that names the categories of an input says which codes they have. */
@@ -228,7 +238,8 @@ static void join_inputs(finisher *f) {
     for (uint32_t m = 0; m < e->members_count + e->has_stacker; m++) {
         const ride_model *model = e->members[m].model;
         for (uint32_t i = 0; model->has_names && i < model->inputs_count; i++) {
-            if (m == e->members_count && is_answer(e, model->inputs[i].name)) continue;
+            if (m == e->members_count && ride_ensemble_find_answer(e, model->inputs[i].name) != RIDE_ENSEMBLE_NO_ANSWER)
+                continue;
             all[at] = (named){.name = model->inputs[i].name, .order = at};
             at++;
         }

@@ -137,6 +137,32 @@ static char *path_of(const manifest *m, const char *path) {
     return full;
 }
 
+typedef struct placed {
+    const char *name;
+    uint32_t place;
+} placed;
+static int compare_placed(const void *a, const void *b) {
+    const placed *x = a, *y = b;
+    const int order = strcmp(x->name, y->name);
+    return order != 0 ? order : (x->place > y->place) - (x->place < y->place);
+}
+
+/* Tells of each name that was there before; false without the memory to look. */
+static bool tell_twice(manifest *m, const ride_yaml_node *node, const ride_model *model) {
+    placed *sorted = malloc(((size_t)model->inputs_count + 1) * sizeof *sorted);
+    if (sorted == NULL) {
+        told(m, ride_yaml_fault(&m->reader, node, NULL, "no memory for %u names", model->inputs_count));
+        return false;
+    }
+    for (uint32_t i = 0; i < model->inputs_count; i++) sorted[i] = (placed){model->inputs[i].name, i};
+    qsort(sorted, model->inputs_count, sizeof *sorted, compare_placed);
+    for (uint32_t i = 1; i < model->inputs_count; i++)
+        if (strcmp(sorted[i - 1].name, sorted[i].name) == 0)
+            told(m, ride_yaml_fault(&m->reader, node->items[sorted[i].place], NULL, "`%.60s` twice", sorted[i].name));
+    free(sorted);
+    return true;
+}
+
 /* Names of a model's inputs, which its file does not have. */
 static void name_inputs(manifest *m, const ride_yaml_node *node, ride_model *model) {
     if (!is_good(m, ride_yaml_need(&m->reader, node, "`inputs`", RIDE_YAML_SEQUENCE))) return;
@@ -152,12 +178,9 @@ static void name_inputs(manifest *m, const ride_yaml_node *node, ride_model *mod
     for (uint32_t i = 0; i < node->count; i++) {
         const char *name = NULL;
         if (!is_good(m, ride_yaml_read_string(&m->reader, node->items[i], "a name", &name))) return;
-        for (uint32_t k = 0; k < i && node->count <= 4096; k++)
-            if (strcmp(model->inputs[k].name, name) == 0)
-                told(m, ride_yaml_fault(&m->reader, node->items[i], NULL, "`%.60s` twice", name));
         if ((model->inputs[i].name = copy(m, name)) == NULL) return;
     }
-    model->has_names = true;
+    if (tell_twice(m, node, model)) model->has_names = true;
 }
 
 /* A member's file with findings of its own, since a parser looks at whether there were any; then they join the others. */
@@ -192,7 +215,8 @@ static void load_model(manifest *m, const ride_yaml_node *node, ride_model_membe
     const ride_status st = load_file(m, full, &options, &out->model);
     free(full);
     told(m, st);
-    if (out->model != NULL) m->bytes_left -= out->model->file_bytes < m->bytes_left ? out->model->file_bytes : 0;
+    if (out->model != NULL)
+        m->bytes_left -= out->model->file_bytes < m->bytes_left ? out->model->file_bytes : m->bytes_left;
     if (st != RIDE_OK) told(m, ride_yaml_fault(&m->reader, node, NULL, "the member `%.60s` cannot be used", out->name));
 }
 
@@ -323,6 +347,10 @@ static void read_segment(manifest *m, const ride_yaml_node *root) {
     if (is_good(m, ride_yaml_read_string(&m->reader, input, "`input`", &text))) e->segment_input = copy(m, text);
     (void)read_choice(m, otherwise, &e->segment_otherwise);
     if (!is_good(m, ride_yaml_need(&m->reader, values, "`values`", RIDE_YAML_MAPPING))) return;
+    if (values->count == 0) {
+        told(m, ride_yaml_fault(&m->reader, values, example, "`values` is empty: no row would choose a member"));
+        return;
+    }
     e->segments = ride_arena_new(e->arena, ride_model_segment, (size_t)values->count + 1);
     if (e->segments == NULL || values->count > RIDE_ENSEMBLE_POINTS_MAX) {
         told(m, ride_yaml_fault(&m->reader, values, NULL, "%u values: at most %d", values->count,

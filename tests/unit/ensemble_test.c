@@ -205,6 +205,10 @@ Test(ensemble, what_is_wrong_with_a_manifest_is_told_with_its_place) {
         {HEAD "combine: segment\nsegment: {input: kind, values: {1: nett}, otherwise: linear}\n"
               "members: [{model: linear.json}, {model: net.json}]\n",
          "there is no member `nett` (did you mean `net`?)"},
+        {HEAD "combine: segment\nsegment: {input: kind, values: {}, otherwise: linear}\n"
+              "members: [{model: linear.json}, {model: net.json}]\n",
+         "4:32 `values` is empty"},
+        {"ensemble: 1\nmembers: [{model: linear.json, inputs: [a, b, c, b]}]\n", "2:50 `b` twice"},
         {"ensemble: 1\ncombine: mean\nmembers: [{model: linear.json}, {model: net.json, inputs: [a, b]}]\n",
          "2 names, and the model has 4 inputs"},
         {"ensemble: 1\ncombine: mean\nmembers: [{model: linear.json}, {model: net.json, inputs: [a, b, c, d]}]\n",
@@ -283,4 +287,64 @@ Test(ensemble, a_model_is_an_ensemble_of_one_with_its_hash) {
     cr_assert_neq(memcmp(one->hash, other->hash, 32), 0);
     ride_ensemble_destroy(one);
     ride_ensemble_destroy(other);
+}
+
+/* A name that only begins like a member's is an input of the ensemble, not an answer. */
+Test(ensemble, a_stackers_input_is_an_answer_by_its_whole_name) {
+    static const char text[] = HEAD "combine: stack\nmembers: [{model: linear.json}, {model: net.json}]\n"
+                                    "stacker: {model: stacker.json, inputs: [linear, net.0, net.amount]}\n";
+    ride_diagnostics findings;
+    ride_ensemble *ensemble = NULL;
+    ride_diagnostics_init(&findings);
+    cr_assert_eq(ride_ensemble_parse(golden("made.yaml"), text, strlen(text), NULL, &ensemble, &findings), RIDE_OK);
+    cr_assert_eq(ensemble->inputs_count, INPUTS + 1);
+    cr_assert_str_eq(ensemble->inputs[INPUTS].name, "net.amount");
+    ride_model_scorer *scorer = scorer_of(ensemble);
+    double none[INPUTS + 1] = {0}, one[INPUTS + 1] = {[INPUTS] = 1}, out[2];
+    ride_model_score_row(scorer, none, false, &out[0]);
+    ride_model_score_row(scorer, one, false, &out[1]);
+    cr_assert_gt(out[1], out[0]);
+    ride_model_scorer_destroy(scorer);
+    ride_ensemble_destroy(ensemble);
+}
+
+/* Duplicates are told of however many names there are. */
+Test(ensemble, a_name_twice_among_thousands_is_told) {
+    enum { COLUMNS = 5000 };
+    char path[] = "/tmp/ride_names_XXXXXX", *text = malloc(COLUMNS * 16 + 256), told[1024];
+    FILE *file = fdopen(mkstemp(path), "w");
+    cr_assert(file != NULL && text != NULL);
+    fprintf(
+        file,
+        "{\"format\":\"ride-sklearn\",\"version\":1,\"features\":%d,\"names\":null,\"kind\":\"network\",\"outputs\":1,"
+        "\"steps\":[{\"kind\":\"select\",\"columns\":[0]}]}",
+        COLUMNS);
+    fclose(file);
+    for (int twice = 0; twice < 2; twice++) {
+        int at = sprintf(text, "ensemble: 1\nmembers:\n  - model: %s\n    inputs:\n", path);
+        for (int i = 0; i < COLUMNS; i++) at += sprintf(text + at, "    - c%d\n", twice && i == COLUMNS - 1 ? 7 : i);
+        const ride_status st = findings_of(text, told, sizeof told);
+        cr_assert_eq(st, twice ? RIDE_E_MODEL : RIDE_OK, "%s", told);
+        cr_assert(!twice || strstr(told, "5004:7 `c7` twice") != NULL, "%s", told);
+    }
+    remove(path);
+    free(text);
+}
+
+/* The limit is of all members' files together, and the first may take all of it. */
+Test(ensemble, members_files_share_the_limit) {
+    static const char text[] =
+        HEAD "combine: mean\nmembers: [{name: a, model: net.json}, {name: b, model: net.json}]\n";
+    for (uint64_t files = 1; files <= 2; files++) {
+        ride_ensemble *ensemble = load("net.json");
+        const ride_model_options options = {.bytes_max = files * ensemble->members[0].model->file_bytes};
+        ride_ensemble_destroy(ensemble);
+        static ride_diagnostics findings;
+        ride_diagnostics_init(&findings);
+        const ride_status st =
+            ride_ensemble_parse(golden("made.yaml"), text, strlen(text), &options, &ensemble, &findings);
+        cr_assert_eq(st, files == 2 ? RIDE_OK : RIDE_E_MODEL);
+        if (st == RIDE_OK) ride_ensemble_destroy(ensemble);
+        ride_diagnostics_free(&findings);
+    }
 }
