@@ -74,10 +74,11 @@ static bool is_big(const double *members, uint32_t count, uint32_t given) {
     return given >= 31 || members[0] < 0.0 || members[count - 1] > 30.0;
 }
 
-/* A set of the model where a bit for each number up to the last is no waste; false: too far apart, or negative. */
+/* A set of the model where a bit for each number up to the last is no waste; false: too far apart, negative, or no code. */
 static bool add_set(const onnx_ensemble *e, const double *members, uint32_t count, uint32_t *set) {
     ride_model *model = e->file->reader->model;
-    if (members[0] < 0.0 || members[count - 1] > 64.0 * count + 4096.0) return false;
+    const double last = members[count - 1];
+    if (members[0] < 0.0 || last > 64.0 * count + 4096.0 || last >= RIDE_FOREST_CATEGORY_MAX) return false;
     *set = model->sets_count;
     model->sets[model->sets_count++] = (ride_model_set){model->set_members_count, count};
     for (uint32_t k = 0; k < count; k++) model->set_members[model->set_members_count++] = (uint32_t)members[k];

@@ -37,7 +37,9 @@ static ride_status read_head(ride_model_reader *reader, const ride_value *docume
     const bool scaled = link == RIDE_FOREST_LINK_LOGISTIC || link == RIDE_FOREST_LINK_ISOLATION;
     if (scaled ? !(model->link_scale > 0.0) : model->link_scale != 0.0)
         return ride_model_finding(reader, NULL, "link_scale: above 0 for the links that have one, else 0");
-    if (link == RIDE_FOREST_LINK_LOGISTIC && model->sum_number == RIDE_FOREST_F32)
+    const bool of_doubles =
+        link >= RIDE_FOREST_LINK_LOGISTIC && link <= RIDE_FOREST_LINK_ISOLATION && link != RIDE_FOREST_LINK_EXP;
+    if (of_doubles && model->sum_number == RIDE_FOREST_F32)
         return ride_model_finding(reader, NULL, "link: of doubles only");
     model->aggregate = (ride_forest_aggregate)aggregate;
     model->base_last = last != 0;

@@ -411,3 +411,24 @@ Test(sklearn, a_category_of_one_member_is_none_of_the_others) {
         ride_ensemble_destroy(ensemble);
     }
 }
+
+/* A leaf with the links that `ride model convert` numbers; those that need doubles are refused of floats here, not first when the model is compiled. */
+Test(sklearn, a_plain_model_of_floats_has_no_link_of_doubles) {
+    char text[1024], why[256];
+    for (uint32_t link = RIDE_FOREST_LINK_NONE; link < RIDE_FOREST_LINKS; link++)
+        for (int is_double = 0; is_double < 2; is_double++) {
+            const bool scaled = link == RIDE_FOREST_LINK_LOGISTIC || link == RIDE_FOREST_LINK_ISOLATION;
+            const bool of_doubles =
+                scaled || link == RIDE_FOREST_LINK_SIGNED_SQUARE || link == RIDE_FOREST_LINK_SOFTPLUS;
+            snprintf(
+                text, sizeof text,
+                "{\"format\":\"ride-model\",\"version\":1,\"features\":1,\"kind\":\"plain\",\"outputs\":1,\"base\":[0],"
+                "\"input_number\":\"f32\",\"sum_number\":\"%s\",\"link\":%u,\"link_scale\":%d,\"mean_of\":0,"
+                "\"aggregate\":0,\"base_last\":0,\"trees_in_file\":1,\"sets\":[],\"trees\":[{\"output\":0,"
+                "\"weight\":1,\"input\":[%u],\"left\":[0],\"right\":[0],\"set\":[0],\"value\":[1],\"cover\":[0]}]}",
+                is_double ? "f64" : "f32", link, scaled, (unsigned)RIDE_NODE_LEAF);
+            const ride_status st = try_bytes(text, strlen(text), why);
+            cr_assert_eq(st == RIDE_OK, is_double || !of_doubles, "link %u, %d: %s", link, is_double, why);
+            if (st != RIDE_OK) cr_assert_not_null(strstr(why, "link: of doubles only"), "%s", why);
+        }
+}
