@@ -138,6 +138,7 @@ static ride_status read_categories(cbm *r) {
 
 /* Two rounds: all values first, because their codes are needed for the tests. */
 static ride_status read_one_hots(cbm *r) {
+    uint64_t text_bytes = 0;
     for (int round = 0; round < 2; round++) {
         if (round == 1) RIDE_TRY(ride_catboost_codes(&r->c));
         for (uint32_t i = 0; i < r->one_hots.count; i++) {
@@ -157,6 +158,9 @@ static ride_status read_one_hots(cbm *r) {
                 r->c.values[r->c.values_count++] = (catboost_value){.hash = hash, .input = input};
                 if (k >= texts.count) continue;
                 const ride_flat_vector text = ride_flat_text_at(&r->flat, texts, k);
+                text_bytes += text.count; /* each has its own bytes */
+                if (text_bytes > r->flat.bytes)
+                    return ride_model_finding(r->c.reader, "save it again", "texts of categories that overlap");
                 r->c.texts[r->c.texts_count++] = (catboost_text){.hash = hash,
                                                                  .bytes = text.count,
                                                                  .at = text.count > 0 ? (const char *)text.at : ""};

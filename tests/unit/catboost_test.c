@@ -172,6 +172,58 @@ Test(catboost, nodes_that_no_way_leads_to_are_not_followed) {
     free(data);
 }
 
+static unsigned char *put(unsigned char *at, uint32_t value, int bytes) {
+    for (int i = 0; i < bytes; i++) *at++ = (unsigned char)(value >> 8 * i);
+    return at;
+}
+
+/* The one-hot feature of the "kinds" golden file, with other values and a list of as many texts, which all lie at one place: behind the core
+ * come the table's fields (the list that names them, then their offsets), the values, the list of texts, and the text. */
+static char *overlap_texts(uint32_t text_bytes, size_t *bytes) {
+    enum { TEXTS = 4, MORE = 10 + 2 + 8 + 4 + 4 * TEXTS + 4 + 4 * TEXTS + 4 };
+    size_t had;
+    char *data = slurp_golden("1.2.10", "kinds", "cbm", &had);
+    ride_flat flat = {.data = (const uint8_t *)data + 8};
+    for (int i = 0; i < 4; i++) flat.bytes |= (size_t)(unsigned char)data[4 + i] << 8 * i;
+    const ride_flat_table trees = ride_flat_get_table(&flat, ride_flat_root(&flat), 1);
+    const ride_flat_table table = ride_flat_table_at(&flat, ride_flat_get_vector(&flat, trees, 6, 4), 0);
+    const uint32_t end = ((uint32_t)flat.bytes + 3) / 4 * 4, fields = end + 12, index_at = end - table;
+    cr_assert(!flat.is_bad && index_at < 60000);
+    *bytes = 8 + end + MORE + 4 + text_bytes;
+    unsigned char *made = calloc(*bytes + 4, 1);
+    cr_assert_not_null(made);
+    memcpy(made, data, 8 + flat.bytes);
+    put(made + 4, (uint32_t)*bytes - 8, 4);
+    put(made + 8 + table, table - end, 4); /* the way back to the list of fields */
+    unsigned char *at = put(made + 8 + end, 10, 2);
+    at = put(at, UINT16_MAX, 2);
+    at = put(at, fields - table, 2);
+    at = put(at, fields - table + 4, 2);
+    at = put(at, fields - table + 8, 2);
+    at = put(put(at, 0, 2), 0, 4); /* and the first category */
+    at = put(at, 8, 4);            /* from here to the values, and to the texts */
+    at = put(at, 8 + 4 * TEXTS, 4);
+    at = put(at, TEXTS, 4);
+    for (uint32_t i = 0; i < TEXTS; i++) at = put(at, 1000 + i, 4);
+    at = put(at, TEXTS, 4);
+    for (uint32_t i = 0; i < TEXTS; i++) at = put(at, 4 * (TEXTS - i), 4);
+    at = put(at, text_bytes, 4);
+    memset(at, 'x', text_bytes);
+    free(data);
+    return (char *)made;
+}
+
+Test(catboost, texts_of_categories_have_bytes_of_their_own) {
+    size_t bytes;
+    char why[256], *few = overlap_texts(8, &bytes);
+    cr_assert_eq(try_bytes(few, bytes, why), RIDE_OK, "%s", why);
+    char *many = overlap_texts(100000, &bytes);
+    cr_assert_eq(try_bytes(many, bytes, why), RIDE_E_MODEL);
+    cr_assert_not_null(strstr(why, "overlap"), "%s", why);
+    free(few);
+    free(many);
+}
+
 /* The text with the first `what` replaced. */
 static char *with(const char *text, const char *what, const char *by) {
     const char *at = strstr(text, what);
