@@ -302,12 +302,26 @@ def shared(folder):
     return len(cases["regressor_cases"]) + len(cases["tree_ensemble_v5"])
 
 
+def large_members(folder):
+    """So many members that a bit for each number would be no waste, and some beyond the codes that a set may have. What ONNX Runtime 1.32 says is the same."""
+    members = [float(v) for v in range(262300)] + [2.0**24 - 1, 2.0**24, 2.0**24 + 1, 2.0**24 + 64]
+    five = {"n_targets": 1, "tree_roots": [0], "nodes_featureids": [0], "nodes_truenodeids": [0], "nodes_trueleafs": [1], "nodes_falsenodeids": [1],
+            "nodes_falseleafs": [1], "nodes_modes": Tensor([6], UINT8), "nodes_splits": Tensor([0.0], DOUBLE), "leaf_targetids": [0, 0],
+            "leaf_weights": Tensor([1.0, 2.0], DOUBLE), "membership_values": Tensor(members + [float("nan")], DOUBLE)}
+    rows = [[float(v)] for v in (-1, 0, 1, 262299, 262300, 2**24 - 2, 2**24 - 1, 2**24, 2**24 + 1, 2**24 + 2, 2**24 + 63, 2**24 + 64, 2**24 + 65, 2**25)]
+    got = scored(folder, model([node("TreeEnsemble", ["X"], ["Y"], domain=ML, aggregate_function=1, **five)], [("X", DOUBLE, 1)], [("Y", DOUBLE, 0)], opset_ml=5), rows)
+    known = set(members)
+    assert [v for v, in got] == [1.0 if x in known else 2.0 for x, in rows], got
+    return len(rows)
+
+
 def main():
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         print(f"{ensembles(folder)} random ensembles: the margins of the lists taken literally, to the bit")
         print(f"{chains(folder)} chains of steps")
         print(f"{refusals(folder)} files refused by name")
+        print(f"{large_members(folder)} numbers looked for among members beyond 2^24")
         print(f"{shared(folder)} cases of the onnx project" if CASES.exists() else f"the onnx project's cases are not here: no {CASES}")
     return 0
 
