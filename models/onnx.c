@@ -2,6 +2,7 @@
 #include "models/onnx_chain.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -17,31 +18,60 @@ enum {
     DIM_VALUE = 1,
 };
 
-/* A named value of the graph. */
-typedef struct value {
-    ride_message name, tensor; /* tensor: empty when it is none */
-    bool is_sequence;
-    int64_t element;
-} value;
-
-static bool next_value(ride_message *rest, uint32_t number, value *out) {
+static bool next_value(ride_message *rest, uint32_t number, onnx_value *out) {
     ride_field field;
     while (ride_message_find(rest, number, &field)) {
         if (field.wire != RIDE_WIRE_BYTES) continue;
         const ride_message type = ride_message_bytes_of(field.bytes, VALUE_TYPE);
-        *out = (value){.name = ride_message_bytes_of(field.bytes, VALUE_NAME),
-                       .tensor = ride_message_bytes_of(type, TYPE_TENSOR),
-                       .is_sequence = ride_message_has(type, TYPE_SEQUENCE)};
+        *out = (onnx_value){.name = ride_message_bytes_of(field.bytes, VALUE_NAME),
+                            .tensor = ride_message_bytes_of(type, TYPE_TENSOR),
+                            .is_sequence = ride_message_has(type, TYPE_SEQUENCE)};
         out->element = ride_message_i64(out->tensor, TENSOR_ELEMENT, 0);
         return true;
     }
     return false;
 }
 
-static bool find_input(const onnx_file *file, ride_message name, value *out) {
-    for (ride_message rest = file->graph; next_value(&rest, GRAPH_INPUT, out);)
-        if (ride_onnx_same(out->name, name)) return true;
-    return false;
+static int compare_names(ride_message a, ride_message b) {
+    const size_t bytes = ride_message_bytes(a), other = ride_message_bytes(b);
+    if (bytes != other) return bytes < other ? -1 : 1;
+    return bytes == 0 ? 0 : memcmp(a.at, b.at, bytes);
+}
+
+/* By name; of one name, as they stand in the file. */
+static int compare_values(const void *a, const void *b) {
+    const onnx_value *one = a, *other = b;
+    const int order = compare_names(one->name, other->name);
+    return order != 0 ? order : one->index < other->index ? -1 : one->index > other->index;
+}
+
+/* All inputs of the graph by name: a Concat may join as many as there are. */
+static ride_status read_inputs(onnx_chain *c) {
+    uint32_t count = 0;
+    onnx_value found;
+    for (ride_message rest = c->file.graph; next_value(&rest, GRAPH_INPUT, &found);)
+        if (++count > RIDE_FOREST_INPUTS_MAX)
+            return ride_model_finding(c->file.reader, NULL, "graph: more than %d inputs", RIDE_FOREST_INPUTS_MAX);
+    c->inputs = ride_arena_new(c->file.values, onnx_value, (size_t)count + 1);
+    if (c->inputs == NULL) return ride_model_finding(c->file.reader, NULL, "no memory for %u inputs", count);
+    for (ride_message rest = c->file.graph; next_value(&rest, GRAPH_INPUT, &found); c->inputs_count++) {
+        c->inputs[c->inputs_count] = found;
+        c->inputs[c->inputs_count].index = c->inputs_count;
+    }
+    qsort(c->inputs, c->inputs_count, sizeof *c->inputs, compare_values);
+    return RIDE_OK;
+}
+
+static bool find_input(const onnx_chain *c, ride_message name, onnx_value *out) {
+    uint32_t low = 0, high = c->inputs_count;
+    while (low < high) {
+        const uint32_t mid = low + (high - low) / 2;
+        if (compare_names(c->inputs[mid].name, name) < 0) low = mid + 1;
+        else high = mid;
+    }
+    if (low == c->inputs_count || !ride_onnx_same(c->inputs[low].name, name)) return false;
+    *out = c->inputs[low];
+    return true;
 }
 
 static int bytes_shown(ride_message text) {
@@ -51,7 +81,7 @@ static const char *shown(ride_message text) { return text.at != NULL ? (const ch
 
 /* The one output that holds scores: floats, or ZipMap's sequence of maps. Labels are whole numbers or text. */
 static ride_status find_output(const onnx_file *file, ride_message *out) {
-    value found, first = {0};
+    onnx_value found, first = {0};
     uint32_t count = 0;
     for (ride_message rest = file->graph; next_value(&rest, GRAPH_OUTPUT, &found);) {
         const bool has_scores = found.is_sequence || found.element == ONNX_FLOAT || found.element == ONNX_DOUBLE;
@@ -90,7 +120,8 @@ static bool is_complement(const onnx_file *file, ride_message first, ride_messag
 }
 
 /* Which input of the node holds the row. *name: what it is called. */
-static ride_status row_input(const onnx_file *file, onnx_link *link, ride_message *name, bool *is_source) {
+static ride_status row_input(const onnx_chain *c, onnx_link *link, ride_message *name, bool *is_source) {
+    const onnx_file *file = &c->file;
     ride_message input, other = {0};
     uint32_t rows = 0;
     *is_source = false;
@@ -102,13 +133,13 @@ static ride_status row_input(const onnx_file *file, onnx_link *link, ride_messag
     if (rows == 0) return ride_onnx_finding(file, link->node, NULL, "it has no input that holds a row");
     if (rows == 1) return RIDE_OK;
     if (ride_message_is(link->node->op, "Concat")) {
-        value from;
+        onnx_value from;
         if (rows == 2 && is_complement(file, *name, other)) {
             link->is_complement = true;
             *name = other;
             return RIDE_OK;
         }
-        if (find_input(file, *name, &from)) { /* then all must be, which the source checks */
+        if (find_input(c, *name, &from)) { /* then all must be, which the source checks */
             *is_source = true;
             return RIDE_OK;
         }
@@ -119,20 +150,20 @@ static ride_status row_input(const onnx_file *file, onnx_link *link, ride_messag
 }
 
 /* Links from the output's back to the source: a graph input, or a Concat of some. */
-static ride_status walk_back(onnx_chain *c, ride_message name, value *source, const onnx_node **joined) {
+static ride_status walk_back(onnx_chain *c, ride_message name, onnx_value *source, const onnx_node **joined) {
     const onnx_file *file = &c->file;
     uint32_t at = file->nodes_count;
     *joined = NULL;
     for (;;) {
         bool is_source;
         onnx_link link = {0};
-        if (!ride_onnx_is_constant(file, name) && find_input(file, name, source)) break;
+        if (!ride_onnx_is_constant(file, name) && find_input(c, name, source)) break;
         link.node = producer(file, name, &link.output);
         if (link.node == NULL)
             return ride_model_finding(file->reader, NULL, "graph: nothing gives `%.*s`", bytes_shown(name),
                                       shown(name));
         if (at == 0) return ride_model_finding(file->reader, NULL, "graph: a cycle");
-        RIDE_TRY(row_input(file, &link, &name, &is_source));
+        RIDE_TRY(row_input(c, &link, &name, &is_source));
         if (is_source) {
             *joined = link.node;
             break;
@@ -147,7 +178,7 @@ static ride_status walk_back(onnx_chain *c, ride_message name, value *source, co
 /* ---- the source ---- */
 
 /* Columns of a tensor [rows, columns]; 0: not said. */
-static ride_status columns_of(const onnx_file *file, value source, uint32_t *out) {
+static ride_status columns_of(const onnx_file *file, onnx_value source, uint32_t *out) {
     ride_message shape = ride_message_bytes_of(source.tensor, TENSOR_SHAPE);
     ride_field dim;
     uint32_t rank = 0;
@@ -172,7 +203,7 @@ static ride_status columns_of(const onnx_file *file, value source, uint32_t *out
 }
 
 /* One tensor with all columns, which have no names then. */
-static ride_status read_source(onnx_chain *c, value source) {
+static ride_status read_source(onnx_chain *c, onnx_value source) {
     ride_model *model = c->file.reader->model;
     c->number = source.element == ONNX_DOUBLE ? RIDE_FOREST_F64 : RIDE_FOREST_F32;
     RIDE_TRY(columns_of(&c->file, source, &c->width));
@@ -196,16 +227,16 @@ static ride_status read_source(onnx_chain *c, value source) {
 static ride_status read_joined(onnx_chain *c, const onnx_node *node) {
     ride_model *model = c->file.reader->model;
     ride_message name;
-    value source;
-    uint32_t count = 0, columns;
+    onnx_value source;
+    uint32_t columns;
+    const uint32_t count = node->inputs_count;
     int64_t axis, element = 0;
     RIDE_TRY(ride_onnx_int(&c->file, node, "axis", 1, &axis));
     if (axis != 1 && axis != -1) return ride_onnx_finding(&c->file, node, NULL, "axis: only columns are joined");
-    while (ride_onnx_input(node, count, &name)) count++;
     model->inputs = ride_arena_new(model->arena, ride_model_input, count);
     if (model->inputs == NULL) return ride_onnx_finding(&c->file, node, NULL, "no memory for %u inputs", count);
     for (uint32_t i = 0; i < count && ride_onnx_input(node, i, &name); i++) {
-        if (!find_input(&c->file, name, &source))
+        if (!find_input(c, name, &source))
             return ride_onnx_finding(&c->file, node, "only inputs of the graph are joined", "`%.*s` is none",
                                      bytes_shown(name), shown(name));
         RIDE_TRY(columns_of(&c->file, source, &columns));
@@ -286,9 +317,10 @@ static ride_status end_network(onnx_chain *c) {
 static ride_status read_chain(onnx_chain *c) {
     ride_model *model = c->file.reader->model;
     ride_message output;
-    value source;
+    onnx_value source;
     const onnx_node *joined;
     RIDE_TRY(find_output(&c->file, &output));
+    RIDE_TRY(read_inputs(c));
     RIDE_TRY(walk_back(c, output, &source, &joined));
     if (joined != NULL) RIDE_TRY(read_joined(c, joined));
     else RIDE_TRY(read_source(c, source));

@@ -19,6 +19,8 @@ typedef enum onnx_type {
 
 typedef struct onnx_node {
     ride_message message, op;
+    const ride_message *inputs, *outputs; /* their names */
+    uint32_t inputs_count, outputs_count;
     uint32_t index;
 } onnx_node;
 
@@ -33,7 +35,7 @@ typedef struct onnx_file {
     int64_t opset, opset_ml; /* -1: not imported */
     onnx_node *nodes;
     uint32_t nodes_count;
-    onnx_constant *constants;
+    onnx_constant *constants; /* initializers, then what Constant nodes give */
     uint32_t constants_count;
 } onnx_file;
 

@@ -10,8 +10,18 @@ typedef struct onnx_link {
     bool is_complement; /* a Concat of 1 - p and p: the row goes through */
 } onnx_link;
 
+/* A named value of the graph. */
+typedef struct onnx_value {
+    ride_message name, tensor; /* tensor: empty when it is none */
+    bool is_sequence;
+    int64_t element;
+    uint32_t index; /* of the graph's inputs */
+} onnx_value;
+
 typedef struct onnx_chain {
     onnx_file file;
+    onnx_value *inputs; /* of the graph, by name */
+    uint32_t inputs_count;
     onnx_link *links; /* from the input to the output */
     uint32_t links_count;
     /* the value that goes through it */

@@ -41,6 +41,8 @@ enum {
     /* A graph that is a chain has some tens. Names are searched one by one. */
     NODES_MAX = 2048,
     CONSTANTS_MAX = 4096,
+    NODE_INPUTS_MAX = 1 << 16, /* of a node: columns that a Concat joins; all together have at most twice as many */
+    NODE_OUTPUTS_MAX = 64,
 };
 
 ride_status ride_onnx_finding(const onnx_file *file, const onnx_node *node, const char *advice, const char *format,
@@ -111,10 +113,55 @@ static void read_producer(onnx_file *file, ride_message model) {
     snprintf(file->reader->model->written_by, sizeof file->reader->model->written_by, "%.23s", text);
 }
 
-ride_status ride_onnx_open(onnx_file *file, const void *data, size_t bytes) {
-    ride_message model = ride_message_of(data, bytes), rest = model, graph;
+static bool attribute(const onnx_node *node, const char *name, ride_message *out) {
+    ride_message rest = node->message;
+    ride_field field, given;
+    while (ride_message_find(&rest, NODE_ATTRIBUTE, &field)) {
+        /* the first name, which stands before a list: the whole of a long one is not walked for it */
+        ride_message attribute = field.bytes;
+        if (field.wire != RIDE_WIRE_BYTES || !ride_message_find(&attribute, ATTRIBUTE_NAME, &given) ||
+            given.wire != RIDE_WIRE_BYTES || !ride_message_is(given.bytes, name))
+            continue;
+        *out = field.bytes;
+        return true;
+    }
+    return false;
+}
+
+/* Names of a node's inputs and outputs, once: they are asked for by number. */
+static ride_status read_names(onnx_file *file, onnx_node *node, uint32_t *inputs_left) {
+    ride_message rest = node->message;
     ride_field field;
-    uint32_t n = 0;
+    uint32_t inputs = 0, outputs = 0;
+    while (ride_message_next(&rest, &field)) {
+        if (field.wire != RIDE_WIRE_BYTES) continue;
+        if (field.number == NODE_INPUT) inputs++;
+        if (field.number == NODE_OUTPUT) outputs++;
+        if (inputs > NODE_INPUTS_MAX || inputs > *inputs_left)
+            return ride_onnx_finding(file, node, "export it with one input of all columns",
+                                     "more than %d inputs, or nodes with more than %d together", NODE_INPUTS_MAX,
+                                     2 * NODE_INPUTS_MAX);
+        if (outputs > NODE_OUTPUTS_MAX)
+            return ride_onnx_finding(file, node, NULL, "more than %d outputs", NODE_OUTPUTS_MAX);
+    }
+    if (rest.is_bad) return ride_onnx_finding(file, node, NULL, "damaged");
+    ride_message *names = ride_arena_new(file->values, ride_message, (size_t)inputs + outputs + 1);
+    if (names == NULL) return ride_onnx_finding(file, node, NULL, "no memory for %u names", inputs + outputs);
+    node->inputs = names;
+    node->outputs = names + inputs;
+    *inputs_left -= inputs;
+    for (rest = node->message; ride_message_next(&rest, &field);) {
+        if (field.wire != RIDE_WIRE_BYTES) continue;
+        if (field.number == NODE_INPUT) names[node->inputs_count++] = field.bytes;
+        if (field.number == NODE_OUTPUT) names[inputs + node->outputs_count++] = field.bytes;
+    }
+    return RIDE_OK;
+}
+
+ride_status ride_onnx_open(onnx_file *file, const void *data, size_t bytes) {
+    ride_message model = ride_message_of(data, bytes), rest = model, graph, value;
+    ride_field field;
+    uint32_t n = 0, initializers = 0, inputs_left = 2 * NODE_INPUTS_MAX;
     while (ride_message_next(&rest, &field)) continue;
     if (rest.is_bad) return ride_model_finding(file->reader, "the file seems cut short", "no whole ONNX file");
     file->graph = graph = ride_message_bytes_of(model, MODEL_GRAPH);
@@ -124,42 +171,35 @@ ride_status ride_onnx_open(onnx_file *file, const void *data, size_t bytes) {
     RIDE_TRY(count_fields(file, graph, GRAPH_NODE, NODES_MAX, "nodes", &file->nodes_count));
     RIDE_TRY(count_fields(file, graph, GRAPH_INITIALIZER, CONSTANTS_MAX, "initializers", &file->constants_count));
     file->nodes = ride_arena_new(file->values, onnx_node, file->nodes_count + 1);
-    file->constants = ride_arena_new(file->values, onnx_constant, file->constants_count + 1);
+    file->constants = ride_arena_new(file->values, onnx_constant, file->constants_count + file->nodes_count + 1);
     if (file->nodes == NULL || file->constants == NULL)
         return ride_model_finding(file->reader, NULL, "no memory for a graph");
-    for (rest = graph; ride_message_find(&rest, GRAPH_NODE, &field);) {
-        if (field.wire != RIDE_WIRE_BYTES) continue;
-        file->nodes[n] = (onnx_node){.message = field.bytes, .op = ride_message_bytes_of(field.bytes, NODE_OP)};
-        file->nodes[n].index = n;
-        for (ride_message node = field.bytes;;)
-            if (!ride_message_next(&node, &field)) {
-                if (node.is_bad) return ride_onnx_finding(file, &file->nodes[n], NULL, "damaged");
-                break;
-            }
-        n++;
-    }
-    n = 0;
     for (rest = graph; ride_message_find(&rest, GRAPH_INITIALIZER, &field);)
         if (field.wire == RIDE_WIRE_BYTES)
-            file->constants[n++] =
+            file->constants[initializers++] =
                 (onnx_constant){.name = ride_message_bytes_of(field.bytes, TENSOR_NAME), .tensor = field.bytes};
+    for (rest = graph; ride_message_find(&rest, GRAPH_NODE, &field);) {
+        if (field.wire != RIDE_WIRE_BYTES) continue;
+        onnx_node *node = &file->nodes[n];
+        *node = (onnx_node){.message = field.bytes, .op = ride_message_bytes_of(field.bytes, NODE_OP), .index = n++};
+        RIDE_TRY(read_names(file, node, &inputs_left));
+        if (!ride_message_is(node->op, "Constant") || node->outputs_count == 0 || !attribute(node, "value", &value))
+            continue;
+        file->constants[file->constants_count++] =
+            (onnx_constant){.name = node->outputs[0], .tensor = ride_message_bytes_of(value, ATTRIBUTE_TENSOR)};
+    }
     return RIDE_OK;
 }
 
-static bool nth(ride_message m, uint32_t number, uint32_t index, ride_message *out) {
-    ride_field field;
-    while (ride_message_find(&m, number, &field)) {
-        if (field.wire != RIDE_WIRE_BYTES || index-- > 0) continue;
-        *out = field.bytes;
-        return true;
-    }
-    return false;
-}
 bool ride_onnx_input(const onnx_node *node, uint32_t index, ride_message *name) {
-    return nth(node->message, NODE_INPUT, index, name);
+    if (index >= node->inputs_count) return false;
+    *name = node->inputs[index];
+    return true;
 }
 bool ride_onnx_output(const onnx_node *node, uint32_t index, ride_message *name) {
-    return nth(node->message, NODE_OUTPUT, index, name);
+    if (index >= node->outputs_count) return false;
+    *name = node->outputs[index];
+    return true;
 }
 
 /* ---- lists of numbers ---- */
@@ -278,20 +318,6 @@ static ride_status tensor_ints(const onnx_file *file, const onnx_node *node, con
 
 /* ---- attributes ---- */
 
-static bool attribute(const onnx_node *node, const char *name, ride_message *out) {
-    ride_message rest = node->message, given;
-    ride_field field;
-    while (ride_message_find(&rest, NODE_ATTRIBUTE, &field)) {
-        /* the first name, which stands before a list: the whole of a long one is not walked for it */
-        if (field.wire != RIDE_WIRE_BYTES || !nth(field.bytes, ATTRIBUTE_NAME, 0, &given) ||
-            !ride_message_is(given, name))
-            continue;
-        *out = field.bytes;
-        return true;
-    }
-    return false;
-}
-
 ride_status ride_onnx_int(const onnx_file *file, const onnx_node *node, const char *name, int64_t missing,
                           int64_t *out) {
     ride_message found;
@@ -366,21 +392,11 @@ ride_status ride_onnx_tensor_ints(const onnx_file *file, const onnx_node *node, 
 /* ---- constants ---- */
 
 static bool find_constant(const onnx_file *file, ride_message name, ride_message *tensor) {
-    ride_message output;
     for (uint32_t i = 0; i < file->constants_count; i++)
         if (ride_onnx_same(file->constants[i].name, name)) {
             *tensor = file->constants[i].tensor;
             return true;
         }
-    for (uint32_t i = 0; i < file->nodes_count; i++) {
-        const onnx_node *node = &file->nodes[i];
-        ride_message value;
-        if (!ride_message_is(node->op, "Constant") || !ride_onnx_output(node, 0, &output) ||
-            !ride_onnx_same(output, name) || !attribute(node, "value", &value))
-            continue;
-        *tensor = ride_message_bytes_of(value, ATTRIBUTE_TENSOR);
-        return true;
-    }
     return false;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 static const uint32_t none = UINT32_MAX;
+enum { STEPS_OF_A_NODE = 64 };
 typedef enum reach { NOT_MET, OPEN, OPEN_NO, OPEN_BOTH, DONE } reach; /* OPEN_NO: the yes side was looked at */
 
 /* What one input is on a path: lo <= x < hi (no hi: up to infinity and with it), NaN, or either. */
@@ -34,6 +35,7 @@ struct ride_rules {
     ride_model_node *nodes;
     ride_model_tree *trees;
     uint32_t nodes_count, nodes_room, nodes_most, trees_count, trees_room, trees_added;
+    uint64_t steps_left; /* of all trees: tests met on the way, decided ones too, and intervals looked at */
     /* of the tree under way */
     uint32_t tree_room;
     bool is_plain; /* each test is one cut */
@@ -53,6 +55,9 @@ struct ride_rules {
 static ride_status no_memory(ride_rules *r, const char *place) {
     return ride_model_finding(r->reader, NULL, "%s: no memory", place);
 }
+
+/* A decided test makes no node, so the limit of nodes does not bound the work: shared nodes are met once for each path that leads to them. */
+static uint64_t steps_most(const ride_rules *r) { return (uint64_t)STEPS_OF_A_NODE * r->nodes_most; }
 
 /* Room for one more. */
 static bool grow(void **array, size_t count, size_t *room, size_t element_bytes) {
@@ -75,6 +80,7 @@ ride_status ride_rules_create(ride_model_reader *reader, ride_rules **out) {
     /* Half of what the model may need for its file (see load.c). */
     const uint64_t most = (64 * reader->model->file_bytes + (1 << 19)) / sizeof(ride_model_node);
     r->nodes_most = most < reader->options->nodes_max ? (uint32_t)most : reader->options->nodes_max;
+    r->steps_left = steps_most(r);
     return RIDE_OK;
 }
 
@@ -189,7 +195,8 @@ static bool cut_members(ride_rules *r, const double *members, uint32_t count, si
 /* All that is truncated to the member: [2, 3), (-1, 1), (-3, -2]. */
 static bool cut_whole(ride_rules *r, const double *members, uint32_t count, size_t first) {
     for (uint32_t i = 0; i < count; i++) {
-        const double m = members[i], from = m > 0.0 ? m : number_after(r, m - 1.0), after = number_after(r, m);
+        const double m = members[i], after = number_after(r, m);
+        const double from = m > 0.0 ? m : fmin(m, number_after(r, m - 1.0)); /* far below 0 m - 1 may be rounded to m */
         if (!cut_out(r, first, from, m >= 0.0 && m + 1.0 > after ? m + 1.0 : after, true)) return false;
     }
     return true;
@@ -249,10 +256,25 @@ static ride_status push(ride_rules *r, const ride_rule_tree *tree, job what) {
     return RIDE_OK;
 }
 
-static interval interval_of(const ride_rules *r, uint32_t path, uint32_t input) {
-    for (; path != none; path = r->path[path].parent)
-        if (r->path[path].input == input) return r->path[path];
-    return (interval){.input = input, .lo = -(double)INFINITY, .maybe_number = true, .maybe_nan = true};
+static ride_status take_step(ride_rules *r, const ride_rule_tree *tree) {
+    if (r->steps_left > 0) {
+        r->steps_left--;
+        return RIDE_OK;
+    }
+    return ride_model_finding(r->reader, "many paths lead through the same nodes",
+                              "%s: more than %llu steps until every test is one threshold", tree->place,
+                              (unsigned long long)steps_most(r));
+}
+
+static ride_status interval_of(ride_rules *r, const ride_rule_tree *tree, uint32_t path, uint32_t input,
+                               interval *out) {
+    for (; path != none; path = r->path[path].parent) {
+        RIDE_TRY(take_step(r, tree));
+        *out = r->path[path];
+        if (out->input == input) return RIDE_OK;
+    }
+    *out = (interval){.input = input, .lo = -(double)INFINITY, .maybe_number = true, .maybe_nan = true};
+    return RIDE_OK;
 }
 
 /* One child of a new inner node: the old node `from` again or its child, with what is known of the input there. */
@@ -317,8 +339,9 @@ static ride_status split(ride_rules *r, const ride_rule_tree *tree, uint32_t nod
     const span s = r->spans[j.from];
     const uint32_t children[2] = {s.begins_yes ? node->yes : node->no, s.begins_yes ? node->no : node->yes};
     const uint32_t of_nan = node->missing_yes ? node->yes : node->no;
-    const interval known = interval_of(r, j.path, node->input);
+    interval known;
     uint32_t first = 0, last = 0, left = 0;
+    RIDE_TRY(interval_of(r, tree, j.path, node->input, &known));
     clip(r, s, &known, &first, &last);
     r->is_same = r->is_same && s.count == 1 && first == 0 && last == 1;
     if (!known.maybe_number || (first == last && (!known.maybe_nan || children[first % 2] == of_nan))) {
@@ -381,6 +404,7 @@ static ride_status add_output(ride_rules *r, const ride_rule_tree *tree, uint32_
     RIDE_TRY(push(r, tree, (job){.path = none}));
     while (r->jobs_count > 0) {
         const job j = r->jobs[--r->jobs_count];
+        RIDE_TRY(take_step(r, tree));
         const ride_rule rule = tree->nodes[j.from].rule;
         r->nodes[nodes_first + j.to].cover = tree->nodes[j.from].cover;
         if (rule == RIDE_RULE_LEAF) add_leaf(r, tree, nodes_first, j, output);

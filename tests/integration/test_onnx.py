@@ -165,6 +165,47 @@ def chains(folder):
     return 5
 
 
+def far_members(folder):
+    """Sets that ONNX Runtime truncates to whole numbers, where a float has none between two of them. Expected: its rule, taken literally."""
+    members = [float(-(2**25)), -(2.0**24) - 2, -(2.0**24), -3.0, 0.0, 2.0**25]
+    content = five(nodes_modes=Tensor([6], UINT8), membership_values=Tensor(members + [float("nan")]))
+    near = [np.float32(m) for m in members] + [np.float32(-2.5), np.float32(0.5)]
+    rows = [[float(v)] for m in near for v in (m, np.nextafter(m, np.float32(np.inf)), np.nextafter(m, np.float32(-np.inf)))]
+    assert (scored(folder, content, rows)[:, 0] == [1.0 if np.trunc(row[0]) in members else -2.5 for row in rows]).all()
+    return 1
+
+
+# ---- bounds ----
+
+def forest(tests, leaf):
+    """Lists of one tree: tests (mode, input, value, yes, no), then one leaf of that number."""
+    column = list(zip(*tests))
+    return {"n_targets": 1, "nodes_treeids": [0] * (len(tests) + 1), "nodes_nodeids": list(range(len(tests) + 1)), "nodes_modes": [*column[0], "LEAF"],
+            "nodes_featureids": [*column[1], 0], "nodes_values": [*column[2], 0.0], "nodes_truenodeids": [*column[3], 0], "nodes_falsenodeids": [*column[4], 0],
+            "target_treeids": [0], "target_nodeids": [leaf], "target_ids": [0], "target_weights": [1.0]}
+
+
+def bounds(folder):
+    """Work grows with the file and no faster."""
+    levels, decided = 11, 300  # 2^11 paths, each through 300 tests that it has decided: 10 million steps, in a file of 20 KB
+    tests = [("BRANCH_LEQ", k, 0.0, k + 1, k + 1) for k in range(levels)]
+    tests += [("BRANCH_LEQ", 0, 0.0, k + 1, k + 1) for k in range(levels, levels + decided)]
+    tests += [("BRANCH_EQ", levels, 1.0, len(tests) + 1, len(tests) + 1)]  # a test of one cut by itself is not looked at so
+    content = model([node("TreeEnsembleRegressor", ["X"], ["Y"], domain=ML, **forest(tests, len(tests)))], [("X", FLOAT, levels + 1)], Y)
+    refused(folder, content, "steps until every test is one threshold")
+    many = 1000  # a chain of == on one input is as long as before
+    chain = five(nodes_featureids=[0] * many, nodes_modes=Tensor([4] * many, UINT8), nodes_splits=Tensor([float(k) for k in range(many)]), nodes_truenodeids=[0] * many,
+                 nodes_trueleafs=[1] * many, nodes_falsenodeids=[*range(1, many), 1], nodes_falseleafs=[0] * (many - 1) + [1])
+    assert (scored(folder, chain, [[0.0], [999.0], [998.5], [-1.0]])[:, 0] == [1.0, 1.0, -2.5, -2.5]).all()
+    names = [f"c{k}" for k in range(3000)]
+    wide = [node("Concat", names[::-1], ["X"], axis=1), node("TreeEnsembleRegressor", ["X"], ["Y"], domain=ML, **STUMP)]
+    row = [1.0] * 2999 + [0.0]
+    assert (scored(folder, model(wide, [(name, FLOAT, 1) for name in names], Y), [row, row[::-1]], names=names) == [[1.0], [-2.5]]).all()
+    refused(folder, model([node("Concat", ["a"] * 65537, ["X"], axis=1), wide[1]], [("a", FLOAT, 1)], Y), "node 0 (Concat): more than 65536 inputs")
+    refused(folder, model([node("Identity", ["X"], ["Y"] * 65)], X, Y), "node 0 (Identity): more than 64 outputs")
+    return 5
+
+
 # ---- refusals ----
 
 STUMP = {"n_targets": 1, "nodes_treeids": [0, 0, 0], "nodes_nodeids": [0, 1, 2], "nodes_featureids": [0, 0, 0], "nodes_modes": ["BRANCH_LEQ", "LEAF", "LEAF"],
@@ -320,6 +361,8 @@ def main():
         folder = Path(scratch)
         print(f"{ensembles(folder)} random ensembles: the margins of the lists taken literally, to the bit")
         print(f"{chains(folder)} chains of steps")
+        print(f"{far_members(folder)} file of members far below 0")
+        print(f"{bounds(folder)} bounds of the work that a file can ask for")
         print(f"{refusals(folder)} files refused by name")
         print(f"{large_members(folder)} numbers looked for among members beyond 2^24")
         print(f"{shared(folder)} cases of the onnx project" if CASES.exists() else f"the onnx project's cases are not here: no {CASES}")
