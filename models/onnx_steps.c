@@ -85,9 +85,10 @@ static ride_status imputer(onnx_chain *c, const onnx_link *link) {
     if (whole.count > 0) return refuse(c, link, "whole numbers are not imputed here: convert it with float inputs");
     if (values.count == 0) return refuse(c, link, "imputed_value_floats is missing");
     ride_model_step step = {.kind = RIDE_STEP_IMPUTE, .inputs = c->width, .outputs = c->width};
+    if (!isnan(replaced)) /* a step imputes NaN always, and ONNX leaves it alone then */
+        return ride_onnx_finding(&c->file, link->node, "only missing cells are imputed: export it with NaN",
+                                 "replaced_value_float: %g is not supported", replaced);
     RIDE_TRY(spread(c, link, values, c->width, "imputed_value_floats", &step.a));
-    if (!isnan(replaced))
-        RIDE_TRY(spread(c, link, (onnx_reals){&replaced, 1, ONNX_FLOAT}, 1, "replaced_value_float", &step.b));
     return add_step(c, link->node, step);
 }
 
@@ -107,6 +108,21 @@ static ride_status normalizer(onnx_chain *c, const onnx_link *link) {
                     (ride_model_step){.kind = l1 ? RIDE_STEP_NORMALIZE_L1 : RIDE_STEP_NORMALIZE_L2,
                                       .inputs = c->width,
                                       .outputs = c->width});
+}
+
+/* A Concat of 1 - p and p. Only a probability is one of a pair: of other numbers the two have no sum of magnitudes of 1. */
+static ride_status complement(onnx_chain *c, const onnx_link *link) {
+    const ride_model *model = c->file.reader->model;
+    const ride_model_step *last = last_step(c);
+    int64_t axis;
+    RIDE_TRY(ride_onnx_int(&c->file, link->node, "axis", 1, &axis));
+    if (axis != 1 && axis != -1) return refuse(c, link, "axis: only columns are joined");
+    if (c->width != 1 || c->is_pair || c->is_second) return refuse(c, link, "two classes of several columns");
+    c->is_pair = c->has_trees
+                     ? model->link == RIDE_FOREST_LINK_SIGMOID || model->link == RIDE_FOREST_LINK_LOGISTIC
+                     : last != NULL && last->kind == RIDE_STEP_DENSE && last->activation == RIDE_ACTIVATION_SIGMOID;
+    c->is_second = !c->is_pair;
+    return RIDE_OK;
 }
 
 /* Two rows of which one is the other's negative: their logistics are 1 - p and p. */
@@ -456,7 +472,8 @@ ride_status ride_onnx_step(onnx_chain *c, const onnx_link *link) {
     const ride_message op = link->node->op;
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
         if (ride_message_is(op, forms[i])) return same_form(c, link);
-    if (link->is_complement || is_times_one(c, link)) return RIDE_OK;
+    if (link->is_complement) return complement(c, link);
+    if (is_times_one(c, link)) return RIDE_OK;
     if (ride_message_is(op, "Cast")) return cast(c, link);
     if (ride_message_is(op, "Normalizer")) return normalizer(c, link);
     if (ride_message_is(op, "ArrayFeatureExtractor") || ride_message_is(op, "Gather")) return select_columns(c, link);

@@ -165,6 +165,28 @@ def chains(folder):
     return 5
 
 
+def scores_of_two(folder):
+    """[1 - p, p], joined by hand: the model has p, and what follows takes two columns."""
+    start = [node("Gemm", ["X", "W"], ["1"]), node("Sigmoid", ["1"], ["p"]), node("Sub", ["one", "p"], ["q"])]
+
+    def pair(*behind, nodes=None, axis=1):
+        return model((nodes or start) + [node("Concat", ["q", "p"], ["2"], axis=axis), *behind], X, Y,
+                     constants={"W": Tensor([1.0], shape=[1, 1]), "one": Tensor([1.0]), "first": Tensor([0], INT64), "second": Tensor([1], INT64),
+                                "wide": Tensor([-1, 2], INT64), "narrow": Tensor([-1, 1], INT64)})
+    second, l1 = node("Gather", ["3", "second"], ["Y"], axis=1), node("Normalizer", ["2"], ["3"], domain=ML, norm="L1")
+    p = 1 / (1 + np.exp(-0.75))
+    for content in (pair(node("Gather", ["2", "second"], ["Y"], axis=1)), pair(l1, second), pair(node("Reshape", ["2", "wide"], ["3"]), second, axis=-1)):
+        assert abs(scored(folder, content, [[0.75]], raw=False)[0, 0] - p) < 1e-7
+    no_score = [node("Gemm", ["X", "W"], ["p"]), node("Sub", ["one", "p"], ["q"])]
+    cases = [(pair(node("Gather", ["2", "first"], ["Y"], axis=1)), "only the second can be chosen"),
+             (pair(node("Reshape", ["2", "narrow"], ["Y"])), "would not stay a row"),
+             (pair(node("Identity", ["2"], ["Y"]), axis=0), "axis: only columns are joined"),
+             (pair(node("Normalizer", ["2"], ["Y"], domain=ML, norm="L1"), nodes=no_score), "not normalised here")]
+    for content, what in cases:
+        refused(folder, content, what)
+    return len(cases) + 3
+
+
 def far_members(folder):
     """Sets that ONNX Runtime truncates to whole numbers, where a float has none between two of them. Expected: its rule, taken literally."""
     members = [float(-(2**25)), -(2.0**24) - 2, -(2.0**24), -3.0, 0.0, 2.0**25]
@@ -293,6 +315,7 @@ def refusals(folder):
         (model([node("Gemm", ["X", "W"], ["Y"])], [("X", FLOAT, 2)], Y, constants={"W": Tensor([1.0], shape=[1, 1])}), "weights of another shape"),
         (model([node("Gemm", ["X", "W"], ["Y"])], [("X", FLOAT, 0)], Y, constants={"W": Tensor([float("nan")] * 2, shape=[2, 1])}), "not finite"),
         (model([node("Normalizer", ["X"], ["Y"], domain=ML, norm="MAX")], X, Y), "MAX is not supported"),
+        (model([node("Imputer", ["X"], ["Y"], domain=ML, imputed_value_floats=[0.5])], X, Y), "replaced_value_float: 0 is not supported"),
         (model([node("Scaler", ["X"], ["Y"], domain=ML, offset=[1.0, 2.0], scale=[1.0, 2.0])], X, Y), "2 numbers for 1 columns"),
         (model([node("LinearRegressor", ["X"], ["Y"], domain=ML, coefficients=[1.0, 2.0])], X, Y), "coefficients: 2 for 1 rows"),
         (b"\x08\x09", "without a graph"),
@@ -361,7 +384,7 @@ def main():
         folder = Path(scratch)
         print(f"{ensembles(folder)} random ensembles: the margins of the lists taken literally, to the bit")
         print(f"{chains(folder)} chains of steps")
-        print(f"{far_members(folder)} file of members far below 0")
+        print(f"{scores_of_two(folder) + far_members(folder)} files of two joined classes, and of members far below 0")
         print(f"{bounds(folder)} bounds of the work that a file can ask for")
         print(f"{refusals(folder)} files refused by name")
         print(f"{large_members(folder)} numbers looked for among members beyond 2^24")
