@@ -9,11 +9,18 @@
 
 enum { CATEGORY_WORDS_MAX = 1 << 24 };
 
+/* The words of a set as it was laid last, and for which input: its codes are that input's, and nodes that ask the same share them. */
+typedef struct laid {
+    uint32_t input_and_one; /* 0: not yet */
+    ride_forest_set set;
+} laid;
+
 typedef struct layer {
     ride_compiler *c;
     const ride_model *model;
     bool has_covers;
     uint32_t *queue; /* old index of each new node of a tree */
+    laid *laid;      /* of each of the model's sets */
     uint32_t nodes_count, words_count, depth_max;
 } layer;
 
@@ -22,6 +29,11 @@ static ride_status add_set(layer *l, const ride_model_node *node, ride_forest_se
     const uint32_t *members = &l->model->set_members[set->members_first];
     uint32_t input = node->input & RIDE_NODE_INPUT_MASK, greatest = 0, *words = NULL;
     const uint32_t *codes = l->model->steps_count == 0 ? l->c->codes[input] : NULL; /* else see match_categories */
+    laid *last = &l->laid[node->set];
+    if (last->input_and_one == input + 1) {
+        *out = last->set;
+        return RIDE_OK;
+    }
     *out = (ride_forest_set){.words_first = l->words_count};
     for (int pass = 0; pass < 2; pass++) {
         for (uint32_t i = 0; i < set->members_count; i++) {
@@ -41,6 +53,7 @@ static ride_status add_set(layer *l, const ride_model_node *node, ride_forest_se
         out->words_count = greatest;
         l->words_count += greatest;
     }
+    *last = (laid){input + 1, *out};
     return RIDE_OK;
 }
 
@@ -140,14 +153,16 @@ ride_status ride_compile_forest(ride_compiler *c) {
     for (uint32_t t = 0; t < l.model->trees_count; t++)
         if (l.model->trees[t].nodes_count > nodes_most) nodes_most = l.model->trees[t].nodes_count;
     l.queue = calloc((size_t)nodes_most + 2, sizeof *l.queue);
+    l.laid = calloc((size_t)l.model->sets_count + 1, sizeof *l.laid);
     const uint64_t nodes = l.model->nodes_count - l.model->nodes_unreachable;
     bool ok =
-        l.queue != NULL &&
+        l.queue != NULL && l.laid != NULL &&
         ride_compile_reserve(&c->parts[RIDE_SECTION_FOREST_NODES], nodes * sizeof(ride_forest_node)) &&
         ride_compile_reserve(&c->parts[RIDE_SECTION_FOREST_TREES], l.model->trees_count * sizeof(ride_forest_tree));
     ride_status st = ok ? RIDE_OK : ride_compile_no_memory(c);
     for (uint32_t t = 0; st == RIDE_OK && t < l.model->trees_count; t++) st = lay_tree(&l, t);
     if (st == RIDE_OK) st = add_header(&l);
+    free(l.laid);
     free(l.queue);
     return st;
 }

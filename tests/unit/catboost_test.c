@@ -301,3 +301,28 @@ Test(catboost, bits_are_in_the_order_of_the_tests) {
     ride_model_scorer_destroy(scorer);
     ride_model_destroy(model);
 }
+
+/* Codes of six digits make long sets. Nodes that ask for the same category share one: 3,000 of their own would be 225 MiB. */
+Test(catboost, trees_that_ask_for_one_category_share_its_set) {
+    enum { TREES = 1500 };
+    const char *begin = strstr(small, "[{\"leaf_values\"") + 1, *end = strstr(begin, "],\"scale_and_bias\"");
+    const size_t head = (size_t)(begin - small), tree = (size_t)(end - begin);
+    char *text = malloc(strlen(small) + (TREES - 1) * (tree + 1) + 1), *at = text;
+    cr_assert_not_null(text);
+    at += sprintf(at, "%.*s", (int)head, small);
+    for (int i = 0; i < TREES; i++) at += sprintf(at, "%s%.*s", i > 0 ? "," : "", (int)tree, begin);
+    strcpy(at, end);
+    char *model_text = with(text, "\"value\":\"3\"", "\"value\":\"600000\"");
+    ride_model_scorer *scorer = NULL;
+    ride_model *model = load(model_text, strlen(model_text), &scorer, "long sets");
+    const double cases[][3] = {{0.5, 600000, 3}, {1, 600000, 4}, {1, 3, 2}, {0.5, 599999, 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        double out;
+        ride_model_score_row(scorer, cases[i], true, &out);
+        cr_assert_eq(out, TREES * cases[i][2], "case %zu: %g", i, out);
+    }
+    ride_model_scorer_destroy(scorer);
+    ride_model_destroy(model);
+    free(text);
+    free(model_text);
+}
