@@ -96,6 +96,7 @@ typedef struct ride_model_options {
     bool
         best_iteration; /* score with the trees up to the file's best iteration only; all trees by default, as XGBoost's
                                * own Booster.predict does (its scikit-learn wrapper does the other) */
+    bool no_files;      /* a manifest may not name files: what comes from memory opens none */
 } ride_model_options;
 
 /* Reads a model file. All findings are told at once, by path within the file ("learner.objective.name"); the first 100 of

@@ -179,7 +179,8 @@ ride_status ride_ensemble_parse(const char *path, const void *data, size_t bytes
 
 ride_status ride_model_read_file(const char *path, uint64_t bytes_max, uint8_t **out, size_t *out_bytes,
                                  ride_diagnostics *findings) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const int fd =
+        open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe without a writer is no wait, but a finding */
     if (fd < 0)
         return ride_diagnose(findings, RIDE_E_NO_INPUT, path, 0, 0, NULL, "cannot open the model: %s", strerror(errno));
     struct stat info;

@@ -202,6 +202,11 @@ static void load_model(manifest *m, const ride_yaml_node *node, ride_model_membe
     const char *path = NULL;
     ride_model_options options = *m->options;
     if (!is_good(m, ride_yaml_read_string(&m->reader, node, "`model`", &path))) return;
+    if (m->options->no_files) {
+        told(m, ride_yaml_fault(&m->reader, node, "load the manifest by its own path",
+                                "a manifest from memory opens no file, and the member is `%.60s`", path));
+        return;
+    }
     char *full = path_of(m, path);
     if (full == NULL) {
         told(m, ride_yaml_fault(&m->reader, node, NULL, "no memory for a path"));

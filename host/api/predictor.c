@@ -93,7 +93,8 @@ static ride_result load(ride_context *context, const char *path, const void *dat
     const ride_model_options options = {.bytes_max = known.bytes_max,
                                         .trees_max = known.trees_max,
                                         .nodes_max = known.nodes_max,
-                                        .best_iteration = known.best_iteration != 0};
+                                        .best_iteration = known.best_iteration != 0,
+                                        .no_files = path == NULL};
     ride_diagnostics *findings = malloc(sizeof *findings);
     ride_predictor *p = calloc(1, sizeof *p);
     ride_result result = RIDE_RESULT_OK;

@@ -328,6 +328,7 @@ def check_manifests():
         got = model.predict(cells[:, :4])
         assert np.allclose(got, cells[:, 4 + i], rtol=0, atol=1e-6), (name, np.abs(got - cells[:, 4 + i]).max())
         assert model.info["format"] == "ensemble" and model.feature_names == NAMES
+    fails(ride.ModelError, "from memory opens no file", ride.Model, (folder / "mean.yaml").read_bytes())
     return f"{len(names.split(',')) - 4} manifests"
 
 

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { INPUTS = 4, ROWS = 60, OUTPUTS_MAX = 3, MANY = 20011 };
 
@@ -302,6 +304,22 @@ Test(ride_api, a_model_that_is_none_is_said_with_all_findings) {
     expect_said(context, ride_load(context, golden("xgboost-3.2.0-plain", "json"), &few, &model), RIDE_RESULT_MODEL,
                 "tree");
     cr_assert_null(model);
+    char manifest[600];
+    snprintf(manifest, sizeof manifest, "ensemble: 1\ncombine: mean\nmembers:\n  - {model: %s}\n",
+             golden("xgboost-3.2.0-plain", "json"));
+    expect_said(context, ride_load_memory(context, manifest, strlen(manifest), "bytes", NULL, &model),
+                RIDE_RESULT_MODEL, "bytes:4:13: a manifest from memory opens no file");
+    char pipe_path[] = "/tmp/ride-api-XXXXXX/pipe", *slash = strrchr(pipe_path, '/');
+    *slash = '\0';
+    cr_assert_not_null(mkdtemp(pipe_path));
+    *slash = '/';
+    cr_assert_eq(mkfifo(pipe_path, 0600), 0);
+    alarm(20); /* an open that waits for a writer ends the test */
+    expect_said(context, ride_load(context, pipe_path, NULL, &model), RIDE_RESULT_NO_FILE, "regular");
+    alarm(0);
+    unlink(pipe_path);
+    *slash = '\0';
+    rmdir(pipe_path);
     few.trees_max = 0;
     cr_assert_eq(ride_load(context, golden("xgboost-3.2.0-plain", "json"), &few, &model), RIDE_RESULT_OK);
     cr_assert_str_eq(ride_context_error(context), "");

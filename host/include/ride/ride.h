@@ -94,7 +94,7 @@ typedef struct ride_load_options {
 /* A model file; its first bytes say which format it is. options may be NULL. The caller owns *out, which is NULL on failure. */
 RIDE_API ride_result ride_load(ride_context *context, const char *path, const ride_load_options *options,
                                ride_predictor **out);
-/* The same from memory, which is not kept. name: for messages. */
+/* The same from memory, which is not kept. name: for messages. No file is opened: an ensemble's manifest, whose members are files, is refused. */
 RIDE_API ride_result ride_load_memory(ride_context *context, const void *data, size_t bytes, const char *name,
                                       const ride_load_options *options, ride_predictor **out);
 /* NULL is fine. No call with the predictor may be running. */
