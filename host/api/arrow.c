@@ -56,8 +56,9 @@ static ride_result check_array(ride_context *context, const struct ArrowArray *a
         return api_fail(context, RIDE_RESULT_ARGUMENT,
                         "the Arrow array is no struct array (a record batch), but `%.20s`",
                         schema->format != NULL ? schema->format : "");
-    if (array->length < 0 || array->offset < 0 || array->n_children != schema->n_children || array->n_children < 0 ||
-        array->n_children > UINT32_MAX ||
+    int64_t end;
+    if (array->length < 0 || array->offset < 0 || __builtin_add_overflow(array->offset, array->length, &end) ||
+        array->n_children != schema->n_children || array->n_children < 0 || array->n_children > UINT32_MAX ||
         (array->n_children > 0 && (array->children == NULL || schema->children == NULL)))
         return api_fail(context, RIDE_RESULT_ARGUMENT, "the Arrow array is not well formed");
     return RIDE_RESULT_OK;
@@ -105,14 +106,6 @@ static ride_result columns_find(ride_context *context, const ride_predictor *p, 
 
 static ride_result columns_open(ride_context *context, const ride_predictor *p, const struct ArrowArray *array,
                                 const struct ArrowSchema *schema) {
-    if (p->shape.columns_count > context->columns_max) {
-        api_column *more = calloc(p->shape.columns_count, sizeof *more);
-        if (more == NULL)
-            return api_fail(context, RIDE_RESULT_MEMORY, "no memory for %u columns", p->shape.columns_count);
-        arrow_columns_free(context->columns, context->columns_max);
-        context->columns = more;
-        context->columns_max = p->shape.columns_count;
-    }
     for (uint32_t i = 0; i < context->columns_max; i++) context->columns[i].is_there = false;
     return columns_find(context, p, array, schema);
 }
@@ -136,9 +129,9 @@ ride_result ride_predict_arrow(ride_context *context, const ride_predictor *pred
         return api_fail(context, RIDE_RESULT_ARGUMENT, "a pointer is NULL");
     job j = {.context = context, .predictor = predictor, .array = array};
     ride_result result = check_array(context, array, schema);
+    if (result == RIDE_RESULT_OK) result = api_reserve(context, predictor, true);
     if (result == RIDE_RESULT_OK) result = columns_open(context, predictor, array, schema);
     if (result == RIDE_RESULT_OK) result = api_results(context, predictor, out, (uint64_t)array->length, &j.rows);
-    if (result == RIDE_RESULT_OK) result = api_reserve(context, predictor, true);
     if (result != RIDE_RESULT_OK) return result;
     if (array->null_count != 0 && array->n_buffers > 0 && array->buffers != NULL) j.validity = array->buffers[0];
     j.rows.type = predictor->shape.in_type;

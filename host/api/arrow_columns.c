@@ -47,8 +47,9 @@ static ride_result column_look(ride_context *context, const struct ArrowArray *a
     c->buffers = array->buffers;
     c->validity = NULL;
     const int64_t buffers = buffers_of(c->type);
-    bool ok = array->offset >= 0 && array->length >= end && array->n_buffers >= buffers &&
-              (buffers == 0 || array->buffers != NULL);
+    int64_t last;
+    bool ok = array->offset >= 0 && array->length >= end && !__builtin_add_overflow(array->offset, end, &last) &&
+              array->n_buffers >= buffers && (buffers == 0 || array->buffers != NULL);
     for (int64_t i = 1; ok && end > 0 && i < (buffers < 2 ? buffers : 2); i++) ok = array->buffers[i] != NULL;
     if (!ok)
         return api_fail(context, RIDE_RESULT_ARGUMENT, "the column `%.80s` of the Arrow array is not well formed",
@@ -165,12 +166,18 @@ bool arrow_column_read(const api_column *c, const uint8_t *rows_validity, int64_
     return true;
 }
 
+/* The model's file names no categories there. A dictionary's places are no codes: each batch has a dictionary of its own. */
+static ride_result fail_strings(ride_context *context, const char *name) {
+    return api_fail(context, RIDE_RESULT_DATA, "the column `%.80s` holds strings, the model takes numbers there", name);
+}
+
 /* What the entries of a dictionary are. */
 static ride_result map_open(ride_context *context, const api_input *input, const struct ArrowArray *dictionary,
                             const struct ArrowSchema *schema, const char *name, api_column *c) {
     api_column entries = {0};
     const ride_result result = column_look(context, dictionary, schema, name, dictionary->length, &entries);
     if (result != RIDE_RESULT_OK) return result;
+    if (is_string(entries.type) && input->categories == NULL) return fail_strings(context, name);
     const uint64_t count = dictionary->length > 0 ? (uint64_t)dictionary->length : 0;
     if (count > c->map_max) {
         double *more = count < SIZE_MAX / sizeof *more ? realloc(c->map, count * sizeof *more) : NULL;
@@ -185,11 +192,7 @@ static ride_result map_open(ride_context *context, const api_input *input, const
         const int64_t at = entries.offset + (int64_t)i;
         if (!bit(entries.validity, at)) c->map[i] = NAN;
         else if (!is_string(entries.type)) read_numbers(&entries, at, 1, false, &c->map[i]);
-        else if (input->categories != NULL) c->map[i] = code_of(&entries, input, at);
-        else if (input->is_category) c->map[i] = (double)i; /* no names in the model: the codes are the dictionary's */
-        else
-            return api_fail(context, RIDE_RESULT_DATA,
-                            "the column `%.80s` holds strings, the model takes numbers there", name);
+        else c->map[i] = code_of(&entries, input, at);
     }
     return RIDE_RESULT_OK;
 }
@@ -202,16 +205,28 @@ ride_result arrow_column_open(ride_context *context, const api_input *input, con
     const ride_result result = column_look(context, array, schema, name, rows_end, c);
     if (result != RIDE_RESULT_OK) return result;
     c->is_there = true;
-    if (array->dictionary != NULL && schema->dictionary != NULL) {
+    if ((array->dictionary != NULL) != (schema->dictionary != NULL))
+        return api_fail(context, RIDE_RESULT_ARGUMENT,
+                        "the column `%.80s` has a dictionary in only one of array and schema", name);
+    if (array->dictionary != NULL) {
         if (c->type < ARROW_I8 || c->type > ARROW_U64)
             return api_fail(context, RIDE_RESULT_ARGUMENT, "the dictionary of `%.80s` has no whole numbers as indexes",
                             name);
         return map_open(context, input, array->dictionary, schema->dictionary, name, c);
     }
-    if (is_string(c->type) && input->categories == NULL)
-        return api_fail(context, RIDE_RESULT_DATA, "the column `%.80s` holds strings, the model takes numbers there",
-                        name);
+    if (is_string(c->type) && input->categories == NULL) return fail_strings(context, name);
     return RIDE_RESULT_OK;
+}
+
+bool arrow_columns_reserve(ride_context *context, uint32_t count) {
+    const uint32_t have = context->columns_max;
+    if (count <= have) return true;
+    api_column *more = realloc(context->columns, count * sizeof *more);
+    if (more == NULL) return false;
+    memset(more + have, 0, (count - have) * sizeof *more);
+    context->columns = more;
+    context->columns_max = count;
+    return true;
 }
 
 void arrow_columns_free(api_column *columns, uint32_t count) {

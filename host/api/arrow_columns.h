@@ -40,6 +40,8 @@ typedef struct api_column {
 /* Looks at a column for `input`; rows_end: so many values it must have. Fails with the column's name. */
 ride_result arrow_column_open(ride_context *context, const api_input *input, const struct ArrowArray *array,
                               const struct ArrowSchema *schema, int64_t rows_end, api_column *out);
+/* Memory for so many columns; dictionaries keep theirs. false: there is none. */
+bool arrow_columns_reserve(ride_context *context, uint32_t count);
 void arrow_columns_free(api_column *columns, uint32_t count);
 
 /* Values of rows [first, first + count) behind `base` into out, floats or doubles by out_type; null is NaN. rows_validity: of whole rows from

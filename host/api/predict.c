@@ -1,6 +1,6 @@
 /* api/predict.c: rows of a matrix, divided between the members of the context's team. A row's results do not depend on the rows beside it, so
  * neither do they on the division. */
-#include "api/api.h"
+#include "api/arrow_columns.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +33,8 @@ static bool grow_all(ride_context *context, uint64_t bytes) {
 
 ride_result api_reserve(ride_context *context, const ride_predictor *p, bool with_block) {
     const uint64_t block_bytes = with_block ? (uint64_t)api_block_rows(p) * p->shape.columns_count * sizeof(double) : 0;
+    if (with_block && !arrow_columns_reserve(context, p->shape.columns_count))
+        return api_fail(context, RIDE_RESULT_MEMORY, "no memory for %u columns", p->shape.columns_count);
     for (uint32_t i = 0; i < team_members(context->team); i++) {
         api_desk *desk = &context->desks[i];
         if (!grow(&desk->scratch, &desk->scratch_bytes, p->shape.scratch_bytes + 64) ||

@@ -83,11 +83,11 @@ static ride_result load(ride_context *context, const char *path, const void *dat
     ride_load_options known;
     ride_ensemble *model = NULL;
     ride_error err = {0};
+    if (out != NULL) *out = NULL;
     if (context == NULL) return RIDE_RESULT_ARGUMENT;
     api_begin(context);
     if (out == NULL || (path == NULL && (data == NULL || name == NULL)))
         return api_fail(context, RIDE_RESULT_ARGUMENT, "a pointer is NULL");
-    *out = NULL;
     const ride_result read = api_options(context, given, &known, sizeof known);
     if (read != RIDE_RESULT_OK) return read;
     const ride_model_options options = {.bytes_max = known.bytes_max,
@@ -118,6 +118,7 @@ static ride_result load(ride_context *context, const char *path, const void *dat
 ride_result ride_load(ride_context *context, const char *path, const ride_load_options *options, ride_predictor **out) {
     if (context != NULL && path == NULL) {
         if (out != NULL) *out = NULL;
+        api_begin(context);
         return api_fail(context, RIDE_RESULT_ARGUMENT, "the path is NULL");
     }
     return load(context, path, NULL, 0, NULL, options, out);
@@ -150,7 +151,7 @@ const char *ride_input_name(const ride_predictor *p, uint32_t input) {
     return input < p->shape.columns_count ? p->inputs[input].name : NULL;
 }
 int64_t ride_input_find(const ride_predictor *p, const char *name) {
-    return api_find(p->names_sorted, p->shape.columns_count, name, strlen(name));
+    return name != NULL ? api_find(p->names_sorted, p->shape.columns_count, name, strlen(name)) : -1;
 }
 int ride_input_is_category(const ride_predictor *p, uint32_t input) {
     return input < p->shape.columns_count && p->inputs[input].is_category;

@@ -1,5 +1,6 @@
-/* What ride/ride.h promises, through that header alone: the trainers' own margins from rows of any layout, the same bits for any number of
+/* What ride/ride.h promises, through that header and Arrow's own structs: the trainers' own margins from rows of any layout, the same bits for any number of
  * threads, no allocation once reserved, and every misuse a result with a text. Arrow arrays are in ride_arrow_test.c. */
+#include "api/arrow.h"
 #include "ride/ride.h"
 #include "tests/support/alloc_count.h"
 
@@ -202,10 +203,24 @@ Test(ride_api, nothing_is_allocated_once_it_is_reserved) {
     const ride_matrix matrix = {rows, RIDE_NUMBER_F32, INPUTS, MANY, INPUTS, 1};
     const ride_scores out = {got, got + MANY, RIDE_NUMBER_F32};
     memset(got, 0, 2 * MANY * sizeof *got);
+    const void *none[] = {NULL}, *buffers[] = {NULL, rows}; /* the same numbers as four equal columns */
+    struct ArrowArray column = {.length = MANY, .n_buffers = 2, .buffers = buffers};
+    struct ArrowArray *columns[INPUTS] = {&column, &column, &column, &column};
+    const struct ArrowArray array = {
+        .length = MANY, .n_buffers = 1, .buffers = none, .n_children = INPUTS, .children = columns};
+    struct ArrowSchema fields[INPUTS], *children[INPUTS];
+    for (uint32_t i = 0; i < INPUTS; i++) {
+        fields[i] = (struct ArrowSchema){.format = "f", .name = ride_input_name(model, i)};
+        children[i] = &fields[i];
+    }
+    const struct ArrowSchema schema = {.format = "+s", .n_children = INPUTS, .children = children};
     cr_assert_eq(ride_reserve(context, model), RIDE_RESULT_OK);
     alloc_count_begin();
     ride_result result = RIDE_RESULT_OK;
-    for (int i = 0; i < 5 && result == RIDE_RESULT_OK; i++) result = ride_predict(context, model, &matrix, &out);
+    for (int i = 0; i < 5 && result == RIDE_RESULT_OK; i++) {
+        result = ride_predict(context, model, &matrix, &out);
+        if (result == RIDE_RESULT_OK) result = ride_predict_arrow(context, model, &array, &schema, &out);
+    }
     const alloc_count count = alloc_count_end();
     cr_assert_eq(result, RIDE_RESULT_OK);
     cr_assert_eq(count.allocations + count.maps, 0, "%llu allocations", (unsigned long long)count.allocations);
@@ -269,6 +284,7 @@ Test(ride_api, a_model_tells_what_it_is) {
     cr_assert_eq(ride_input_find(model, "ga"), -1);
     cr_assert_eq(ride_input_find(model, "gaps"), -1);
     cr_assert_eq(ride_input_find(model, ""), -1);
+    cr_assert_eq(ride_input_find(model, NULL), -1);
     cr_assert_eq(ride_input_categories_count(model, 0), 0);
     cr_assert_null(ride_input_category(model, 0, 0));
     cr_assert_not_null(strstr(ride_info(model), "\"format\":\"xgboost\""));
@@ -293,6 +309,9 @@ Test(ride_api, a_model_that_is_none_is_said_with_all_findings) {
     ride_context *context = context_of(1);
     ride_predictor *model = (ride_predictor *)context;
     static const char two[] = "{\"learner\":{\"objective\":{\"name\":\"reg:nothing\"},\"gradient_booster\":3}}";
+    cr_assert_eq(ride_load(NULL, "/nowhere/model.json", NULL, &model), RIDE_RESULT_ARGUMENT);
+    cr_assert_null(model);
+    model = (ride_predictor *)context;
     expect_said(context, ride_load(context, "/nowhere/model.json", NULL, &model), RIDE_RESULT_NO_FILE,
                 "/nowhere/model.json");
     cr_assert_null(model);

@@ -362,6 +362,12 @@ Test(ride_arrow, a_dictionary_is_read_through) {
     cr_assert_not_null(strstr(ride_context_error(w->context), "row 31"), "%s", ride_context_error(w->context));
     ((int8_t *)w->t.values[0])[BEFORE + 31] = 77; /* beyond the dictionary */
     cr_assert_eq(predict(w), RIDE_RESULT_DATA);
+    ride_unload(w->model); /* the same without names of categories: a place in a dictionary is no code */
+    cr_assert_eq(ride_load(w->context, golden("lightgbm-4.6.0-plain.txt"), NULL, &w->model), RIDE_RESULT_OK);
+    cr_assert(ride_input_is_category(w->model, 3));
+    cr_assert_eq(predict(w), RIDE_RESULT_DATA);
+    cr_assert_not_null(strstr(ride_context_error(w->context), "`kind` holds strings"), "%s",
+                       ride_context_error(w->context));
     world_close(w);
 }
 
@@ -398,6 +404,19 @@ Test(ride_arrow, what_cannot_be_rows_is_said) {
     w->t.child_array[3] = NULL;
     expect_said(w, RIDE_RESULT_ARGUMENT, "NULL");
     w->t.child_array[3] = &w->t.children[3];
+    w->t.children[3].dictionary = &w->t.dictionary;
+    expect_said(w, RIDE_RESULT_ARGUMENT, "`amount` has a dictionary in only one");
+    w->t.children[3].dictionary = NULL;
+    w->t.child_schemas[3].dictionary = &w->t.dictionary_schema;
+    expect_said(w, RIDE_RESULT_ARGUMENT, "`amount` has a dictionary in only one");
+    w->t.child_schemas[3].dictionary = NULL;
+    const int64_t offset = w->t.children[3].offset;
+    w->t.children[3].offset = INT64_MAX;
+    expect_said(w, RIDE_RESULT_ARGUMENT, "well formed");
+    w->t.children[3].offset = offset;
+    w->t.array.offset = INT64_MAX;
+    expect_said(w, RIDE_RESULT_ARGUMENT, "well formed");
+    w->t.array.offset = BEFORE;
     expect_margins(w);
     w->t.array.length = 0;
     cr_assert_eq(predict(w), RIDE_RESULT_OK);

@@ -113,7 +113,7 @@ RIDE_API ride_number ride_input_number(const ride_predictor *predictor);
 RIDE_API ride_number ride_output_number(const ride_predictor *predictor);
 /* The name of input i, or NULL when the file has no names or i is none. Lives as long as the predictor, as all strings below. */
 RIDE_API const char *ride_input_name(const ride_predictor *predictor, uint32_t input);
-/* The input of that name, or -1. */
+/* The input of that name, or -1 (of NULL too). */
 RIDE_API int64_t ride_input_find(const ride_predictor *predictor, const char *name);
 /* Does the model test input i as a category? Then its values are the trainer's codes, 0, 1, 2 …; where the file has the categories' names, name
  * `code` of them, else NULL. */
@@ -144,7 +144,7 @@ typedef struct ride_scores {
 } ride_scores;
 
 /* Makes all memory that calls with this predictor need (and calls with an Arrow array of its inputs), so that they allocate nothing. A predict
- * does it itself the first time. */
+ * does it itself the first time. A column's dictionary takes memory when it is larger than any before in that place. */
 RIDE_API ride_result ride_reserve(ride_context *context, const ride_predictor *predictor);
 
 RIDE_API ride_result ride_predict(ride_context *context, const ride_predictor *predictor, const ride_matrix *rows,
