@@ -49,7 +49,7 @@ static void put(void *out, uint32_t type, uint64_t place, const double *values, 
         for (size_t i = 0; i < count; i++) ((double *)out)[place + i] = values[i];
 }
 
-/* Rows first … first + count - 1 of the matrix as columns of its own type. Sixteen floats side by side are turned in registers where that can be. */
+/* Rows first … first + count - 1 of the matrix as columns of its own type. */
 static ride_cpu_columns turn(const ride_cpu_model *model, const ride_rows *rows, uint64_t first, size_t count,
                              void *x) {
     const uint32_t *entries, entries_count = ride_cpu_ensemble_entries(model->ensemble, &entries);

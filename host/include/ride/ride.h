@@ -16,7 +16,8 @@
  *
  * Numbers. A margin is what the trainer's own predictor gives as raw score (log-odds, for a binary classifier), bit for bit; an answer is
  * what it gives by default (a probability), within 2 units in the last place. Neither depends on the number of rows, on the threads, or on the
- * instruction set. A missing value is NaN. What each format promises is in docs/models.md.
+ * instruction set. They do depend on the calling thread's floating-point state: a rounding mode other than to nearest, flush-to-zero or
+ * denormals-are-zero changes bits. A missing value is NaN. What each format promises is in docs/models.md.
  *
  * Errors. Every call that can fail returns a ride_result, and leaves a text with what, where and what to do in the context. Bad input of
  * any kind, a hostile model file too, is a result and never a crash. Nothing is printed, and no signal, locale or environment is touched.
@@ -164,7 +165,7 @@ RIDE_API ride_result ride_predict_arrow(ride_context *context, const ride_predic
 /* Why: what each input adds to each margin, and last the expected margin: SHAP values, path-dependent, which the trainers call contributions. Their
  * sum is the margin, within some millionths of the model's greatest leaf. values: rows_count * outputs_count * (inputs_count + 1) numbers, for
  * each row, for each output. The same bits for any number of rows and threads. The first call with a predictor makes tables, which takes up to
- * seconds and 256 MiB for a large model; scratch grows then too. RIDE_RESULT_UNSUPPORTED, and why, where the model file does not say how
+ * seconds and 256 MiB for a large model, and at most 1 GiB more where ways to leaves test many inputs; scratch grows then too. RIDE_RESULT_UNSUPPORTED, and why, where the model file does not say how
  * many training rows went each way, or the model is no single forest. */
 typedef struct ride_explanation {
     void *values;
