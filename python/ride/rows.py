@@ -43,6 +43,8 @@ def converted(array, dtype):
     """Whole numbers, bools, halves and objects, in one rounding."""
     if array.dtype.kind not in "iubfO":
         raise DataError(f"an array of {array.dtype} holds no numbers")
+    if array.dtype.kind == "O" and any(isinstance(value, (str, bytes)) for value in array.flat):
+        raise DataError("not all values are numbers: there is text among them")  # astype would read "1.5" as a number
     try:
         return array.astype(dtype)
     except (TypeError, ValueError) as error:

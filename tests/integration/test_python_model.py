@@ -103,6 +103,8 @@ def check_faults():
     fails(ValueError, "different lengths", model.predict, [[1, 2], [3]])
     fails(ValueError, "numbers", model.predict, [["a", "b", "c", "d"]])
     fails(ValueError, "numbers", model.predict, np.array([[None, {}, 1, 2]], dtype=object))
+    for text in ("1.5", b"1.5"):
+        fails(ValueError, "text", model.predict, np.array([[text, 1, 2, 3]], dtype=object))
     assert model.explain(x).shape == (60, 5) and model.explain(x[:0]).shape == (0, 5)
     onnx = ride.Model(top / "tests/golden/onnx/boosted.onnx")  # ONNX counts no training rows
     fails(NotImplementedError, "", onnx.explain, np.zeros((1, onnx.inputs)))
