@@ -160,7 +160,7 @@ size_t ride_conditions_scratch_bytes(const ride_conditions *c) {
 /* ---- rows ---- */
 
 static inline double value_at(const ride_conditions *c, const ride_cpu_matrix *m, size_t row, uint32_t column) {
-    const size_t at = row * m->row_stride + c->columns[column].input * m->column_stride;
+    const ptrdiff_t at = (ptrdiff_t)row * m->row_stride + (ptrdiff_t)c->columns[column].input * m->column_stride;
     double x = m->number == RIDE_FOREST_F32 ? (double)((const float *)m->x)[at] : ((const double *)m->x)[at];
     if (c->is_float) x = (double)(float)x;
     return c->columns[column].zero_missing && ride_forest_is_zero(x) ? (double)NAN : x;
@@ -178,8 +178,8 @@ static void columns_fill(const ride_conditions *c, const ride_cpu_matrix *m, siz
             const size_t to = (size_t)i * RIDE_CONDITIONS_ROWS + begin;
             uint32_t r = 0;
             if (plain && !c->columns[i].zero_missing) {
-                const float *from =
-                    (const float *)m->x + (row_first + begin) * m->row_stride + c->columns[i].input * m->column_stride;
+                const float *from = (const float *)m->x + (ptrdiff_t)(row_first + begin) * m->row_stride +
+                                    (ptrdiff_t)c->columns[i].input * m->column_stride;
                 for (; r < end; r++) ((float *)x)[to + r] = from[r * m->row_stride];
             }
             for (; r < WORD_ROWS; r++) {

@@ -242,7 +242,7 @@ static void walk_matrix(const ride_cpu_forest *f, double *rows, const ride_cpu_m
 
 /* One row's tested inputs, folded where the forest's inputs are. */
 static void row_take(const ride_cpu_forest *f, const ride_cpu_matrix *m, size_t row, float *x) {
-    const size_t at = row * m->row_stride;
+    const ptrdiff_t at = (ptrdiff_t)row * m->row_stride;
     if (m->number == RIDE_FOREST_F32) {
         for (uint32_t i = 0; i < f->inputs_count; i++)
             x[i] = ((const float *)m->x)[at + f->inputs[i] * m->column_stride];

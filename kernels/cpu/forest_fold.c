@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FILTER_WORDS = 64 * 2 };
+enum { FILTER_WORDS = 64 * 2, RANKS_MAX = 1 << 24 /* a rank is a float */ };
 
 typedef struct fold_input {
     uint32_t thresholds_first, thresholds_count;
@@ -100,7 +100,7 @@ static bool inputs_make(forest_fold *f, const asked *all, uint32_t count) {
         f->thresholds[f->thresholds_count++] = t;
         in->thresholds_count++;
         if ((double)(float)t != t && in->filter == UINT32_MAX) in->filter = f->filters_count++;
-        if (in->ranked && (in->has_set || in->has_zero)) possible = false;
+        if (in->ranked && (in->has_set || in->has_zero || in->thresholds_count > RANKS_MAX)) possible = false;
     }
     return possible;
 }

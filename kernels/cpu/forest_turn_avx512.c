@@ -40,7 +40,7 @@ static inline __m512 folded(const forest_fold *fold, const uint32_t *inputs, __m
 
 static inline __m512 taken(const ride_cpu_matrix *m, const forest_fold *fold, const uint32_t *inputs, __mmask16 some,
                            size_t row) {
-    const size_t at = row * m->row_stride + inputs[0];
+    const ptrdiff_t at = (ptrdiff_t)row * m->row_stride + (ptrdiff_t)inputs[0];
     if (m->number == RIDE_FOREST_F32) return _mm512_maskz_loadu_ps(some, (const float *)m->x + at);
     const double *from = (const double *)m->x + at;
     if (fold != NULL) return folded(fold, inputs, some, from);

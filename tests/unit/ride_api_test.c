@@ -67,13 +67,17 @@ static void expect_margins(const char *name, uint32_t outputs, ride_number numbe
 }
 
 static void check_layouts(const char *name, const char *suffix, uint32_t outputs) {
-    static double x[ROWS * INPUTS], want[ROWS * OUTPUTS_MAX], spread[4 * ROWS * INPUTS], got[ROWS * OUTPUTS_MAX];
+    static double x[ROWS * INPUTS], want[ROWS * OUTPUTS_MAX], spread[4 * ROWS * INPUTS], got[ROWS * OUTPUTS_MAX],
+        whys[2][ROWS * OUTPUTS_MAX * (INPUTS + 1)];
     ride_context *context = context_of(1);
     ride_predictor *model = loaded(context, name, suffix);
     rows_of(name, outputs, x, want);
     cr_assert_eq(ride_inputs_count(model), INPUTS);
     cr_assert_eq(ride_outputs_count(model), outputs);
     const ride_number own = ride_input_number(model);
+    const ride_matrix plain = {x, RIDE_NUMBER_F64, INPUTS, ROWS, INPUTS, 1};
+    const ride_explanation why = {whys[0], RIDE_NUMBER_F64}, again = {whys[1], RIDE_NUMBER_F64};
+    cr_assert_eq(ride_explain(context, model, &plain, &why), RIDE_RESULT_OK, "%s", ride_context_error(context));
     const struct {
         int64_t row_stride, column_stride;
     } layouts[] = {{INPUTS, 1}, {1, ROWS}, {INPUTS + 3, 1}, {-INPUTS, 1}, {2, -2 * ROWS}, {2 * INPUTS, 2}};
@@ -96,6 +100,9 @@ static void check_layouts(const char *name, const char *suffix, uint32_t outputs
                              ride_context_error(context));
                 expect_margins(name, outputs, (ride_number)out, got, want);
             }
+            memset(whys[1], 0x5a, sizeof whys[1]);
+            cr_assert_eq(ride_explain(context, model, &matrix, &again), RIDE_RESULT_OK);
+            cr_assert_arr_eq(whys[1], whys[0], ROWS * outputs * (INPUTS + 1) * sizeof(double));
         }
     ride_unload(model);
     ride_context_destroy(context);
