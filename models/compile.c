@@ -126,11 +126,11 @@ static int compare_valued(const void *a, const void *b) {
 
 static ride_status segment_value(ride_compiler *c, const ride_model_segment *segment, uint32_t entry, double *out) {
     const ride_model_source *source = &c->vector[entry];
-    for (uint32_t k = 0; k < source->categories_count; k++)
-        if (strcmp(source->categories[k], segment->value) == 0) {
-            *out = k;
-            return RIDE_OK;
-        }
+    uint32_t k = RIDE_COMPILE_NONE;
+    if (source->categories != NULL)
+        RIDE_TRY(ride_compile_find_name(c, source->categories, source->categories_count, segment->value, &k));
+    *out = k;
+    if (k != RIDE_COMPILE_NONE) return RIDE_OK;
     if (source->categories == NULL && ride_text_to_double(segment->value, strlen(segment->value), out) &&
         isfinite(*out))
         return RIDE_OK;
@@ -272,6 +272,7 @@ ride_status ride_ensemble_to_bundle(const ride_ensemble *ensemble, const ride_mo
     if (st == RIDE_OK) st = compile(&c, is_plain, builder);
     for (uint32_t s = 0; s < RIDE_SECTION_LIMIT; s++) free(c.parts[s].data);
     free(c.base_margins.data);
+    free(c.names);
     free(own);
     return st;
 }

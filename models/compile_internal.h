@@ -14,6 +14,11 @@ typedef struct ride_compile_part {
     uint64_t bytes, bytes_max;
 } ride_compile_part;
 
+typedef struct ride_compile_name {
+    const char *name;
+    uint32_t index; /* in the list it is of */
+} ride_compile_name;
+
 typedef struct ride_compiler {
     const ride_ensemble *ensemble;
     const ride_model_source
@@ -25,6 +30,10 @@ typedef struct ride_compiler {
     ride_compile_part base_margins; /* they follow the headers of all forests */
     uint32_t forests_count, networks_count;
     uint32_t answers_count; /* of the members so far */
+    /* The list that ride_compile_find_name was asked last, sorted, each name once. */
+    const char *const *names_of;
+    ride_compile_name *names;
+    uint32_t names_of_count, names_count;
     /* Of the member under way. */
     const ride_model_member *member;
     bool is_stacker;
@@ -46,6 +55,9 @@ bool ride_compile_reserve(ride_compile_part *part, uint64_t bytes);
 
 /* Fills inputs and codes of the member under way. */
 ride_status ride_compile_match(ride_compiler *c);
+/* Where a name is in a list of categories, the first of equal ones, or NONE. The list is sorted once as long as no other is asked. */
+ride_status ride_compile_find_name(ride_compiler *c, const char *const *names, uint32_t count, const char *name,
+                                   uint32_t *out);
 /* The entry of that name, or NONE. */
 uint32_t ride_compile_entry(const ride_compiler *c, const char *name);
 

@@ -40,27 +40,23 @@ static ride_status refuse_mismatch(ride_compiler *c, const char *why) {
                               why, wants, members);
 }
 
-typedef struct named {
-    const char *name;
-    uint32_t index;
-} named;
 static int compare_named(const void *a, const void *b) {
-    return strcmp(((const named *)a)->name, ((const named *)b)->name);
+    return strcmp(((const ride_compile_name *)a)->name, ((const ride_compile_name *)b)->name);
 }
 
 static ride_status match_named(ride_compiler *c) {
     const ride_model *model = c->member->model;
-    named *sorted = malloc((c->vector_count + 1) * sizeof *sorted);
+    ride_compile_name *sorted = malloc((c->vector_count + 1) * sizeof *sorted);
     if (sorted == NULL) return ride_compile_no_memory(c);
     uint32_t count = 0, missing = 0, first = 0;
     for (uint32_t i = 0; i < c->vector_count; i++) /* members without names make a vector without names */
-        if (c->vector[i].name != NULL) sorted[count++] = (named){c->vector[i].name, i};
+        if (c->vector[i].name != NULL) sorted[count++] = (ride_compile_name){c->vector[i].name, i};
     qsort(sorted, count, sizeof *sorted, compare_named);
     for (uint32_t i = 0; i < model->inputs_count; i++) {
-        named key = {model->inputs[i].name, 0};
+        ride_compile_name key = {model->inputs[i].name, 0};
         const uint32_t answer =
             c->is_stacker ? ride_ensemble_find_answer(c->ensemble, key.name) : RIDE_ENSEMBLE_NO_ANSWER;
-        const named *found = bsearch(&key, sorted, count, sizeof *sorted, compare_named);
+        const ride_compile_name *found = bsearch(&key, sorted, count, sizeof *sorted, compare_named);
         if (answer != RIDE_ENSEMBLE_NO_ANSWER) c->inputs[i] = answer;
         else if (found != NULL) c->inputs[i] = found->index + (c->is_stacker ? c->answers_count : 0);
         else if (missing++ == 0) first = i;
@@ -85,6 +81,34 @@ static ride_status match_inputs(ride_compiler *c) {
     return RIDE_OK;
 }
 
+static int compare_first(const void *a, const void *b) {
+    const ride_compile_name *x = a, *y = b;
+    const int differ = strcmp(x->name, y->name);
+    return differ != 0 ? differ : (x->index > y->index) - (x->index < y->index);
+}
+
+ride_status ride_compile_find_name(ride_compiler *c, const char *const *names, uint32_t count, const char *name,
+                                   uint32_t *out) {
+    if (c->names_of != names || c->names_of_count != count) {
+        free(c->names);
+        c->names_of = NULL;
+        c->names = malloc(((size_t)count + 1) * sizeof *c->names);
+        if (c->names == NULL) return ride_compile_no_memory(c);
+        for (uint32_t i = 0; i < count; i++) c->names[i] = (ride_compile_name){names[i], i};
+        qsort(c->names, count, sizeof *c->names, compare_first);
+        c->names_count = 0;
+        for (uint32_t i = 0; i < count; i++)
+            if (i == 0 || strcmp(c->names[i].name, c->names[c->names_count - 1].name) != 0)
+                c->names[c->names_count++] = c->names[i];
+        c->names_of = names;
+        c->names_of_count = count;
+    }
+    const ride_compile_name key = {name, 0};
+    const ride_compile_name *found = bsearch(&key, c->names, c->names_count, sizeof key, compare_named);
+    *out = found != NULL ? found->index : RIDE_COMPILE_NONE;
+    return RIDE_OK;
+}
+
 /* Then codes are the trainer's, in an order of its own. */
 static bool has_names_of_categories(const ride_model *model) {
     for (uint32_t i = 0; i < model->inputs_count; i++)
@@ -93,14 +117,14 @@ static bool has_names_of_categories(const ride_model *model) {
 }
 
 /* Translation of one input's category codes from the model's to the vector's. */
-static ride_status match_categories(ride_compiler *c, uint32_t input_index) {
+static ride_status match_categories(ride_compiler *c, uint32_t input_index, bool has_category_names) {
     const ride_model *model = c->member->model;
     const ride_model_input *input = &model->inputs[input_index];
     uint32_t entry = c->inputs[input_index];
     if (c->is_stacker && entry < c->answers_count) return RIDE_OK;
     if (c->is_stacker) entry -= c->answers_count;
     const ride_model_source *source = &c->vector[entry];
-    if (!input->is_category && source->categories != NULL && has_names_of_categories(model))
+    if (!input->is_category && source->categories != NULL && has_category_names)
         return ride_compile_fault(c, "make it a categorical feature of the model",
                                   "`%.80s` is a category, which the model tests as a number whose codes are not known",
                                   source->name);
@@ -108,15 +132,16 @@ static ride_status match_categories(ride_compiler *c, uint32_t input_index) {
     if (model->steps_count > 0)
         return ride_compile_fault(c, NULL, "the names of the categories of `%.80s` are of no use behind a step",
                                   source->name);
+    if (input->categories == source->categories && input->categories_count == source->categories_count) return RIDE_OK;
     uint32_t *codes = malloc(input->categories_count * sizeof *codes);
     if (codes == NULL) return ride_compile_no_memory(c);
     c->codes[input_index] = codes;
     for (uint32_t i = 0; i < input->categories_count; i++) codes[i] = RIDE_COMPILE_NONE;
     ride_status st = RIDE_OK;
     for (uint32_t k = 0; k < source->categories_count; k++) {
-        uint32_t i = 0;
-        while (i < input->categories_count && strcmp(input->categories[i], source->categories[k]) != 0) i++;
-        if (i < input->categories_count) codes[i] = k;
+        uint32_t i;
+        RIDE_TRY(ride_compile_find_name(c, input->categories, input->categories_count, source->categories[k], &i));
+        if (i != RIDE_COMPILE_NONE) codes[i] = k;
         else
             st = ride_compile_fault(c, NULL, "the model never saw the category `%.80s` of `%.80s`",
                                     source->categories[k], source->name);
@@ -131,9 +156,10 @@ ride_status ride_compile_match(ride_compiler *c) {
         return RIDE_OK;
     }
     RIDE_TRY(match_inputs(c));
+    const bool has_category_names = has_names_of_categories(model);
     ride_status st = RIDE_OK;
     for (uint32_t i = 0; i < model->inputs_count; i++) {
-        ride_status one = match_categories(c, i);
+        ride_status one = match_categories(c, i, has_category_names);
         if (st == RIDE_OK) st = one;
     }
     return st;

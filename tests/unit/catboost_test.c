@@ -1,4 +1,5 @@
 /* CatBoost's JSON and cbm: raw values that CatBoost 1.2 and 1.2.10 gave (tests/golden/catboost/make.py), and what damaged files do. */
+#include "models/compile.h"
 #include "models/flatbuffer.h"
 #include "models/score.h"
 #include "tests/support/slurp.h"
@@ -325,4 +326,50 @@ Test(catboost, trees_that_ask_for_one_category_share_its_set) {
     ride_model_destroy(model);
     free(text);
     free(model_text);
+}
+
+/* Each of the vector's categories among the model's: in pairs these were 10^10 comparisons, far beyond the limit of time. */
+Test(catboost, many_categories_meet_in_any_order, .timeout = 20) {
+    enum { CATEGORIES = 150000 };
+    const char *list = strstr(small, "[{\"hash\""), *rest = strstr(list, "]");
+    char *text = malloc(strlen(small) + 40 * (size_t)CATEGORIES), *at = text;
+    char(*texts)[8] = calloc(CATEGORIES, sizeof *texts);
+    const char **names = calloc(CATEGORIES, sizeof *names);
+    cr_assert(text != NULL && texts != NULL && names != NULL);
+    at += sprintf(at, "%.*s[{\"hash\":593172586,\"value\":\"k0\"}", (int)(list - small), small);
+    for (uint32_t i = 0; i < CATEGORIES; i++) {
+        sprintf(texts[i], "k%u", i);
+        names[(i + 7) % CATEGORIES] = texts[i]; /* the model's codes are by hash: its k0 is the last */
+        if (i > 0) at += sprintf(at, ",{\"hash\":%u,\"value\":\"k%u\"}", i, i);
+    }
+    strcpy(at, rest);
+    const ride_model_source vector[] = {{.name = "b", .categories = names, .categories_count = CATEGORIES},
+                                        {.name = "a"}};
+    ride_model_scorer *scorer = NULL;
+    ride_model *model = load(text, strlen(text), &scorer, "many");
+    ride_bundle_builder *builder = NULL;
+    ride_diagnostics findings;
+    ride_bundle bundle;
+    ride_forest forest;
+    ride_error err;
+    uint8_t *image;
+    uint64_t image_bytes;
+    ride_diagnostics_init(&findings);
+    cr_assert_eq(model->inputs[1].categories_count, CATEGORIES);
+    cr_assert_eq(ride_bundle_builder_create(&builder, &err), RIDE_OK);
+    cr_assert_eq(ride_model_to_bundle(model, vector, 2, builder, &findings), RIDE_OK, "%s",
+                 findings.count > 0 ? findings.items[0].message : "");
+    cr_assert_eq(ride_bundle_builder_build(builder, &image, &image_bytes, &err), RIDE_OK, "%s", err.what);
+    cr_assert_eq(ride_bundle_open(image, image_bytes, &bundle, &err), RIDE_OK, "%s", err.what);
+    ride_forest_view(&bundle, 0, &forest); /* there is no plan beside it, which a check would ask for */
+    cr_assert_eq(forest.header->category_words_count, 1);
+    cr_assert_eq(forest.category_words[0], 1u << 7);
+    ride_bundle_image_free(image);
+    ride_bundle_builder_destroy(builder);
+    ride_diagnostics_free(&findings);
+    ride_model_scorer_destroy(scorer);
+    ride_model_destroy(model);
+    free(text);
+    free(texts);
+    free(names);
 }
