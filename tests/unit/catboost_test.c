@@ -303,7 +303,7 @@ Test(catboost, bits_are_in_the_order_of_the_tests) {
     ride_model_destroy(model);
 }
 
-/* Codes of six digits make long sets. Nodes that ask for the same category share one: 3,000 of their own would be 225 MiB. */
+/* Codes of six digits make long sets. Nodes that ask for the same category share one: 3,000 of their own would be 225 MB. */
 Test(catboost, trees_that_ask_for_one_category_share_its_set) {
     enum { TREES = 1500 };
     const char *begin = strstr(small, "[{\"leaf_values\"") + 1, *end = strstr(begin, "],\"scale_and_bias\"");
