@@ -47,7 +47,9 @@ def rehearsal(folder):
     assert all(step["reason"] for step in result["steps"] if step["status"] == "skipped"), "a skip without a reason"
     numbers = {step["name"]: step["numbers"] for step in result["steps"]}
     assert len(numbers["conformance"]) == len(list((TOP / "tests/conformance").glob("*_test.c")))
-    assert all(came["passing"] > 0 and not came["skips"] for came in numbers["conformance"].values())
+    for came in numbers["conformance"].values():  # what is left out is what the backend says it lacks
+        assert (came["passing"] > 0 or came["skips"]) and all(" lacks " in why for why in came["skips"].values()), came
+    assert sum(came["passing"] for came in numbers["conformance"].values()) > 20 and sum(len(came["skips"]) for came in numbers["conformance"].values()) < 6
     assert {"ride_rows_begin", "ride_windows_apply", "ride_forest_score"} <= numbers["kernels"]["kernels"].keys()
     lock_step = next(step for step in result["steps"] if step["name"] == "lock")
     assert re.search(r"rehearsal verifies nothing \(\d\d kernels", lock_step["reason"]), lock_step
