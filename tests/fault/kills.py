@@ -21,19 +21,22 @@ AIMS_FOR_A_HIT = 3  # a phase is over in microseconds: some aims come late
 
 
 def aim(engine, phase, chance):
-    """Kills when the engine is at the phase: holds it some moments after it says so, and lets it go on when it was beyond it by then; the moments
-    are fewer each time. What was hit is what its file says afterwards."""
+    """Kills when the engine is at the phase: holds it some moments after it says so, or, as a phase may be over before a signal arrives, at any moment;
+    and lets it go on when it is not at the phase then. The moments are fewer each time. What was hit is what its file says afterwards."""
     end, moments_s = time.monotonic() + AIM_S, 0.002
     while time.monotonic() < end:
+        at = time.perf_counter() + chance.random() * 0.004
+        while engine.phases.now() != phase and time.perf_counter() < at:
+            pass
         if engine.phases.now() == phase:
             at = time.perf_counter() + chance.random() * moments_s
             moments_s *= 0.8
             while time.perf_counter() < at:
                 pass
-            engine.hold()
-            if engine.phases.now() == phase:
-                break
-            engine.go_on()
+        engine.hold()
+        if engine.phases.now() == phase:
+            break
+        engine.go_on()
     return engine.kill()
 
 
