@@ -25,13 +25,13 @@ class Ride:
         os.environ["RIDE_LIBRARY"] = str(TOP / "build/release/lib/libride.so.0")
         sys.path.insert(0, str(TOP / "python"))
         import ride
-        from ride import library
+        from ride import native
         self.model, self.rows = ride.Model(model, threads=self.threads), rows
         loop = ctypes.CDLL(str(Path(os.environ["RIDE_PEERS_SCRATCH"]) / "ride_loop.so")).ride_loop
         loop.restype = ctypes.c_double
         loop.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_double,
                          ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_int, ctypes.c_int]
-        self.context, self.loop, self.at = library.context(self.threads), loop, ctypes.c_uint64()
+        self.context, self.loop, self.at = native.context(self.threads), loop, ctypes.c_uint64()
         each = self.model.outputs * (self.model.inputs + 1 if self.phi else 1)
         self.out = np.zeros(each * (4096 if self.phi else len(rows)), dtype=np.float64)
 
@@ -96,15 +96,15 @@ class RideCall(Calls):
         os.environ["RIDE_LIBRARY"] = str(TOP / "build/release/lib/libride.so.0")
         sys.path.insert(0, str(TOP / "python"))
         import ride
-        from ride import library
-        self.model, self.rows, self.library, self.context = ride.Model(model), rows, library, library.context(1)
+        from ride import native
+        self.model, self.rows, self.native, self.context = ride.Model(model), rows, native, native.context(1)
         self.out = np.zeros(len(rows), dtype=self.model._dtype)
-        self.scores = library.Scores(self.out.ctypes.data, None, self.model._output_number)
-        self.matrix = library.Matrix(rows.ctypes.data, library.F32, rows.shape[1], len(rows), rows.shape[1], 1)
+        self.scores = native.Scores(self.out.ctypes.data, None, self.model._output_number)
+        self.matrix = native.Matrix(rows.ctypes.data, native.F32, rows.shape[1], len(rows), rows.shape[1], 1)
 
     def call(self, x):
         self.matrix.values, self.matrix.rows_count = x.__array_interface__["data"][0], len(x)
-        self.library.lib.ride_predict(self.context.handle, self.model._handle, ctypes.byref(self.matrix), ctypes.byref(self.scores))
+        self.native.lib.ride_predict(self.context.handle, self.model._handle, ctypes.byref(self.matrix), ctypes.byref(self.scores))
         return self.out[:len(x)]
 
     def answers(self, x):

@@ -6,14 +6,14 @@ the same engine that scores streams, over NumPy.
 `python -m ride` is training, evaluation, report and export. It calls the `ride` program and reads what that wrote; it never computes a feature or a
 decision itself, so a model is trained on exactly what will be served. It needs no libride."""
 
-_HOMES = {"Model": "model", "RideError": "library", "ModelError": "library", "DataError": "library", "UnsupportedError": "library",
-          "MissingFileError": "library"}
+_HOMES = {"Model": "model", "RideError": "native", "ModelError": "native", "DataError": "native", "UnsupportedError": "native",
+          "MissingFileError": "native"}
 __all__ = [*_HOMES, "version"]
 
 
 def version() -> str:
     """Of libride."""
-    from .library import lib
+    from .native import lib
     return lib.ride_version().decode()
 
 

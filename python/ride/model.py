@@ -25,7 +25,7 @@ from typing import Any, Optional, Union
 import numpy as np
 
 from . import arrow
-from .library import Explanation, LoadOptions, Matrix, Scores, context, lib
+from .native import Explanation, LoadOptions, Matrix, Scores, context, lib
 from .rows import CODES, NUMBERS, matrix
 
 

@@ -1,7 +1,7 @@
 """Rows as people have them (NumPy arrays, lists, pandas frames) → one matrix of floats or doubles that libride can read where it lies."""
 import numpy as np
 
-from .library import F32, F64, DataError
+from .native import F32, F64, DataError
 
 NUMBERS = {F32: np.dtype(np.float32), F64: np.dtype(np.float64)}
 CODES = {np.dtype(np.float32): F32, np.dtype(np.float64): F64}

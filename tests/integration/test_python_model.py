@@ -389,16 +389,16 @@ def check_estimators():
 def check_light():
     code = "import sys, ride\nassert not {'numpy', 'ctypes', 'pandas'} & set(sys.modules), 'heavy'\nride.Model\nassert 'pandas' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
-    import ride.library
-    stub = Path(ride.library.__file__).with_name("__init__.pyi").read_text()
+    import ride.native
+    stub = Path(ride.native.__file__).with_name("__init__.pyi").read_text()
     assert set(re.findall(r" as (\w+)", stub)) | {"version"} == set(ride.__all__), "__init__.pyi and __init__.py name different things"
-    assert Path(ride.library.__file__).with_name("py.typed").exists()
+    assert Path(ride.native.__file__).with_name("py.typed").exists()
     for name in ("__init__", "predict", "margin", "explain"):
         signature = inspect.signature(getattr(ride.Model, name))
         assert signature.return_annotation is not inspect.Signature.empty, name
     header = (top / "host/include/ride/ride.h").read_text() if (top / "host").exists() else None
     if header:
-        from ride.library import ContextOptions, FUNCTIONS, LoadOptions, Matrix, Scores
+        from ride.native import ContextOptions, FUNCTIONS, LoadOptions, Matrix, Scores
         for name in FUNCTIONS:
             count = len(re.search(rf"\b{name}\(([^)]*)\)", header).group(1).replace("void", "").split(",")) if f"{name}(void)" not in header else 0
             assert count == len(FUNCTIONS[name]) - 1, name

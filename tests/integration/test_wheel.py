@@ -78,7 +78,7 @@ def main():
         run(fresh, "-m", "pip", "install", "-q", "--require-hashes", "-r", folder / "numpy.txt", skip="pip cannot get NumPy here")
         run(fresh, "-m", "pip", "install", "-q", "--no-index", "--no-deps", wheel)
         plain = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "RIDE_LIBRARY")}
-        where = run(fresh, "-c", "import ride.library as l; print(l.__file__, l.lib._name)", cwd=folder, env=plain).split()
+        where = run(fresh, "-c", "import ride.native as l; print(l.__file__, l.lib._name)", cwd=folder, env=plain).split()
         assert all(str(folder / "fresh") in place for place in where), where
         print(run(fresh, "-W", "error", top / "tests/integration/test_python_model.py", cwd=folder, env=dict(plain, RIDE_WHEEL_TEST="1")).strip())
         run(fresh, "-m", "pip", "uninstall", "-q", "-y", "ride")

@@ -30,6 +30,8 @@ class MissingFileError(RideError, FileNotFoundError):
     """The model file cannot be opened or read."""
 
 
+for _error in (RideError, ModelError, DataError, UnsupportedError, MissingFileError):
+    _error.__module__ = "ride"  # the name that a person imports and reads in a traceback
 ERRORS = {1: DataError, 2: MissingFileError, 3: ModelError, 4: UnsupportedError, 5: DataError, 6: MemoryError, 7: RideError}
 
 
