@@ -2,6 +2,7 @@
 #include "models/compile.h"
 #include "models/flatbuffer.h"
 #include "models/score.h"
+#include "tests/support/model_bytes.h"
 #include "tests/support/slurp.h"
 
 #include <criterion/criterion.h>
@@ -89,31 +90,6 @@ Test(catboost, raw_values_are_those_of_catboost_bit_for_bit) {
             check_golden(versions[v], goldens[i].tag, "json", goldens[i].outputs);
             if (!goldens[i].json_only) check_golden(versions[v], goldens[i].tag, "cbm", goldens[i].outputs);
         }
-}
-
-/* Exact-size copy, so that a sanitizer sees a read past the end. The first finding goes to `why`. */
-static ride_status try_bytes(const char *data, size_t bytes, char why[256]) {
-    ride_diagnostics findings;
-    ride_model *model = NULL;
-    char *copy = malloc(bytes > 0 ? bytes : 1);
-    cr_assert_not_null(copy);
-    memcpy(copy, data, bytes);
-    ride_diagnostics_init(&findings);
-    const ride_status st = ride_model_parse("m", copy, bytes, NULL, &model, &findings);
-    cr_assert_eq(st == RIDE_OK, model != NULL);
-    cr_assert_eq(st == RIDE_OK, findings.count == 0);
-    snprintf(why, 256, "%s", findings.count > 0 ? findings.items[0].message : "");
-    if (model != NULL) {
-        ride_model_scorer *scorer = NULL;
-        double row[16] = {0}, out[RIDE_FOREST_OUTPUTS_MAX];
-        if (model->inputs_count <= 16 && ride_model_scorer_create(model, &scorer, &findings) == RIDE_OK)
-            ride_model_score_row(scorer, row, false, out);
-        ride_model_scorer_destroy(scorer);
-    }
-    ride_model_destroy(model);
-    ride_diagnostics_free(&findings);
-    free(copy);
-    return st;
 }
 
 Test(catboost, every_truncation_is_refused) {
@@ -225,23 +201,6 @@ Test(catboost, texts_of_categories_have_bytes_of_their_own) {
     free(many);
 }
 
-/* The text with the first `what` replaced. */
-static char *with(const char *text, const char *what, const char *by) {
-    const char *at = strstr(text, what);
-    cr_assert_not_null(at, "%s", what);
-    char *out = malloc(strlen(text) + strlen(by) + 1);
-    cr_assert_not_null(out);
-    sprintf(out, "%.*s%s%s", (int)(at - text), text, by, at + strlen(what));
-    return out;
-}
-
-static void refuse(const char *text, const char *what, const char *by, const char *message) {
-    char why[256], *bad = with(text, what, by);
-    cr_assert_eq(try_bytes(bad, strlen(bad), why), RIDE_E_MODEL, "%s → %s", what, by);
-    cr_assert_not_null(strstr(why, message), "%s → %s: %s", what, by, why);
-    free(bad);
-}
-
 /* bit 0: x0 > 0.5; bit 1: x1 is "3" */
 static const char small[] =
     "{\"features_info\":{\"float_features\":[{\"feature_index\":0,\"flat_feature_index\":0,\"has_nans\":true,"
@@ -313,7 +272,7 @@ Test(catboost, trees_that_ask_for_one_category_share_its_set) {
     at += sprintf(at, "%.*s", (int)head, small);
     for (int i = 0; i < TREES; i++) at += sprintf(at, "%s%.*s", i > 0 ? "," : "", (int)tree, begin);
     strcpy(at, end);
-    char *model_text = with(text, "\"value\":\"3\"", "\"value\":\"600000\"");
+    char *model_text = text_with(text, "", "\"value\":\"3\"", "\"value\":\"600000\"");
     ride_model_scorer *scorer = NULL;
     ride_model *model = load(model_text, strlen(model_text), &scorer, "long sets");
     const double cases[][3] = {{0.5, 600000, 3}, {1, 600000, 4}, {1, 3, 2}, {0.5, 599999, 1}};

@@ -1,6 +1,7 @@
 /* LightGBM's text: raw scores that LightGBM 3.3, 4.1 and 4.6 gave (tests/golden/models/make_lightgbm.py), and what damaged files do. */
 #include "kernels/cpu/forest.h"
 #include "models/score.h"
+#include "tests/support/model_bytes.h"
 #include "tests/support/slurp.h"
 
 #include <criterion/criterion.h>
@@ -129,31 +130,6 @@ Test(lightgbm, covers_are_the_training_rows_of_each_node) {
     free(text);
 }
 
-/* Exact-size copy, so that a sanitizer sees a read past the end. The first finding goes to `why`. */
-static ride_status try_bytes(const char *data, size_t bytes, char why[256]) {
-    ride_diagnostics findings;
-    ride_model *model = NULL;
-    char *copy = malloc(bytes > 0 ? bytes : 1);
-    cr_assert_not_null(copy);
-    memcpy(copy, data, bytes);
-    ride_diagnostics_init(&findings);
-    const ride_status st = ride_model_parse("m", copy, bytes, NULL, &model, &findings);
-    cr_assert_eq(st == RIDE_OK, model != NULL);
-    cr_assert_eq(st == RIDE_OK, findings.count == 0);
-    snprintf(why, 256, "%s", findings.count > 0 ? findings.items[0].message : "");
-    if (model != NULL) {
-        ride_model_scorer *scorer = NULL;
-        double row[16] = {0}, out[RIDE_FOREST_OUTPUTS_MAX];
-        if (model->inputs_count <= 16 && ride_model_scorer_create(model, &scorer, &findings) == RIDE_OK)
-            ride_model_score_row(scorer, row, false, out);
-        ride_model_scorer_destroy(scorer);
-    }
-    ride_model_destroy(model);
-    ride_diagnostics_free(&findings);
-    free(copy);
-    return st;
-}
-
 Test(lightgbm, every_truncation_before_the_end_of_trees_is_refused) {
     size_t bytes;
     char why[256], *text = golden("4.6.0", "zero", "txt", &bytes);
@@ -161,23 +137,6 @@ Test(lightgbm, every_truncation_before_the_end_of_trees_is_refused) {
     const size_t end = (size_t)(strstr(text, "end of trees") - text);
     for (size_t n = 0; n < end; n += 1 + n / 200) cr_assert_eq(try_bytes(text, n, why), RIDE_E_MODEL, "%zu bytes", n);
     free(text);
-}
-
-/* The text with the first `what` behind `after` replaced. */
-static char *with(const char *text, const char *after, const char *what, const char *by) {
-    const char *at = strstr(strstr(text, after), what);
-    cr_assert_not_null(at, "%s", what);
-    char *out = malloc(strlen(text) + strlen(by) + 1);
-    cr_assert_not_null(out);
-    sprintf(out, "%.*s%s%s", (int)(at - text), text, by, at + strlen(what));
-    return out;
-}
-
-static void refuse(const char *text, const char *after, const char *what, const char *by, const char *message) {
-    char why[256], *bad = with(text, after, what, by);
-    cr_assert_eq(try_bytes(bad, strlen(bad), why), RIDE_E_MODEL, "%s → %s", what, by);
-    cr_assert_not_null(strstr(why, message), "%s → %s: %s", what, by, why);
-    free(bad);
 }
 
 static const char small[] =
@@ -190,42 +149,42 @@ static const char small[] =
 Test(lightgbm, what_is_wrong_is_named) {
     char why[256];
     cr_assert_eq(try_bytes(small, strlen(small), why), RIDE_OK, "%s", why);
-    refuse(small, "tree", "version=v4", "version=v9", "version");
-    refuse(small, "tree", "num_class=1", "num_class=x", "num_class");
-    refuse(small, "tree", "num_class=1", "num_class=100000", "num_class");
-    refuse(small, "tree", "iteration=1", "iteration=2", "whole iterations");
-    refuse(small, "tree", "idx=1", "idx=7", "2 names for 8 features");
-    refuse(small, "tree", "idx=1", "idx=2000000000", "max_feature_idx");
-    refuse(small, "tree", "=a b", "=a a", "twice");
-    refuse(small, "tree", "binary", "magic", "`magic` is not supported");
-    refuse(small, "tree", "sigmoid:1", "sigmoid:-1", "sigmoid");
-    refuse(small, "tree", "binary", "multiclass", "one class");
-    refuse(small, "Tree=0", "num_leaves=3", "num_leaves=1000000000", "num_leaves");
-    refuse(small, "Tree=0", "num_leaves=3", "num_leaves=4", "leaf_value");
-    refuse(small, "Tree=0", "num_leaves=3", "num_leaves=-3", "num_leaves");
-    refuse(small, "Tree=0", "feature=0 1", "feature=0 2", "split_feature");
-    refuse(small, "Tree=0", "feature=0 1", "feature=0", "cut short");
-    refuse(small, "Tree=0", "feature=0 1", "feature=0 1 1", "longer");
-    refuse(small, "Tree=0", "threshold=0.5", "threshold=nan", "threshold");
-    refuse(small, "Tree=0", "threshold=0.5 0", "threshold=0.5 1", "no set");
-    refuse(small, "Tree=0", "threshold=0.5 0", "threshold=0.5 0.5", "no set");
-    refuse(small, "Tree=0", "threshold=0.5 0\ndecision_type=2 1", "threshold=0 0\ndecision_type=1 1", "no set");
-    refuse(small, "Tree=0", "type=2 1", "type=12 1", "decision_type");
-    refuse(small, "Tree=0", "left_child=1 -1", "left_child=0 -1", "twice");
-    refuse(small, "Tree=0", "left_child=1 -1", "left_child=1 -3", "twice");
-    refuse(small, "Tree=0", "left_child=1 -1", "left_child=5 -1", "not there");
-    refuse(small, "Tree=0", "left_child=1 -1", "left_child=1 -4", "not there");
-    refuse(small, "Tree=0", "left_child=1 -1", "left_child=1 -9223372036854775808", "not there");
-    refuse(small, "Tree=0", "leaf_value=1", "leaf_value=inf", "finite");
-    refuse(small, "Tree=0", "boundaries=0 1", "boundaries=0 2", "cat_threshold");
-    refuse(small, "Tree=0", "boundaries=0 1", "boundaries=1 1", "begin at 0");
-    refuse(small, "Tree=0", "boundaries=0 1", "boundaries=0 99999999", "too large");
-    refuse(small, "Tree=0", "cat_threshold=5", "cat_threshold=5 5", "more words");
-    refuse(small, "Tree=0", "cat_threshold=5", "cat_threshold=-5", "32 bits");
-    refuse(small, "Tree=0", "is_linear=0", "is_linear=1", "linear trees");
-    refuse(small, "Tree=0", "end of trees", "and so on", "`end of trees` is missing");
-    refuse(small, "pandas", "[[", "[[], [", "which are whose");
-    refuse(small, "pandas", "\"y\"", "1.5", "neither a string");
+    refuse_after(small, "tree", "version=v4", "version=v9", "version");
+    refuse_after(small, "tree", "num_class=1", "num_class=x", "num_class");
+    refuse_after(small, "tree", "num_class=1", "num_class=100000", "num_class");
+    refuse_after(small, "tree", "iteration=1", "iteration=2", "whole iterations");
+    refuse_after(small, "tree", "idx=1", "idx=7", "2 names for 8 features");
+    refuse_after(small, "tree", "idx=1", "idx=2000000000", "max_feature_idx");
+    refuse_after(small, "tree", "=a b", "=a a", "twice");
+    refuse_after(small, "tree", "binary", "magic", "`magic` is not supported");
+    refuse_after(small, "tree", "sigmoid:1", "sigmoid:-1", "sigmoid");
+    refuse_after(small, "tree", "binary", "multiclass", "one class");
+    refuse_after(small, "Tree=0", "num_leaves=3", "num_leaves=1000000000", "num_leaves");
+    refuse_after(small, "Tree=0", "num_leaves=3", "num_leaves=4", "leaf_value");
+    refuse_after(small, "Tree=0", "num_leaves=3", "num_leaves=-3", "num_leaves");
+    refuse_after(small, "Tree=0", "feature=0 1", "feature=0 2", "split_feature");
+    refuse_after(small, "Tree=0", "feature=0 1", "feature=0", "cut short");
+    refuse_after(small, "Tree=0", "feature=0 1", "feature=0 1 1", "longer");
+    refuse_after(small, "Tree=0", "threshold=0.5", "threshold=nan", "threshold");
+    refuse_after(small, "Tree=0", "threshold=0.5 0", "threshold=0.5 1", "no set");
+    refuse_after(small, "Tree=0", "threshold=0.5 0", "threshold=0.5 0.5", "no set");
+    refuse_after(small, "Tree=0", "threshold=0.5 0\ndecision_type=2 1", "threshold=0 0\ndecision_type=1 1", "no set");
+    refuse_after(small, "Tree=0", "type=2 1", "type=12 1", "decision_type");
+    refuse_after(small, "Tree=0", "left_child=1 -1", "left_child=0 -1", "twice");
+    refuse_after(small, "Tree=0", "left_child=1 -1", "left_child=1 -3", "twice");
+    refuse_after(small, "Tree=0", "left_child=1 -1", "left_child=5 -1", "not there");
+    refuse_after(small, "Tree=0", "left_child=1 -1", "left_child=1 -4", "not there");
+    refuse_after(small, "Tree=0", "left_child=1 -1", "left_child=1 -9223372036854775808", "not there");
+    refuse_after(small, "Tree=0", "leaf_value=1", "leaf_value=inf", "finite");
+    refuse_after(small, "Tree=0", "boundaries=0 1", "boundaries=0 2", "cat_threshold");
+    refuse_after(small, "Tree=0", "boundaries=0 1", "boundaries=1 1", "begin at 0");
+    refuse_after(small, "Tree=0", "boundaries=0 1", "boundaries=0 99999999", "too large");
+    refuse_after(small, "Tree=0", "cat_threshold=5", "cat_threshold=5 5", "more words");
+    refuse_after(small, "Tree=0", "cat_threshold=5", "cat_threshold=-5", "32 bits");
+    refuse_after(small, "Tree=0", "is_linear=0", "is_linear=1", "linear trees");
+    refuse_after(small, "Tree=0", "end of trees", "and so on", "`end of trees` is missing");
+    refuse_after(small, "pandas", "[[", "[[], [", "which are whose");
+    refuse_after(small, "pandas", "\"y\"", "1.5", "neither a string");
 }
 
 static double score(const char *text, double a, double b) {
@@ -246,10 +205,10 @@ static double score(const char *text, double a, double b) {
 /* By the rules that the head of lightgbm_trees.c states, not by the program. */
 /* Until 2.2.2 the leaves of an average were answers already, and the file does not say so. */
 Test(lightgbm, an_average_of_a_time_that_is_not_known_is_refused) {
-    char why[256], *old = with(small, "tree", "version=v4", "version=v2\naverage_output");
+    char why[256], *old = text_with(small, "tree", "version=v4", "version=v2\naverage_output");
     cr_assert_eq(try_bytes(old, strlen(old), why), RIDE_E_MODEL);
     cr_assert_not_null(strstr(why, "2.2.2"), "%s", why);
-    char *plain = with(old, "tree", "binary sigmoid:1", "regression");
+    char *plain = text_with(old, "tree", "binary sigmoid:1", "regression");
     cr_assert_eq(try_bytes(plain, strlen(plain), why), RIDE_OK, "%s", why);
     free(plain);
     free(old);
@@ -266,9 +225,9 @@ Test(lightgbm, what_is_missing_goes_where_the_node_says) {
     cr_assert_eq(score(small, 0.5, 1e300), 3);
     cr_assert_eq(score(small, 0.50000000000000011, 0), 2);
     cr_assert_eq(score(small, nan, 0), 1); /* nothing is missing: NaN is 0, and 0 <= 0.5 */
-    char *nan_right = with(small, "Tree=0", "type=2 1", "type=8 1"),
-         *zero_right = with(small, "Tree=0", "type=2 1", "type=4 1");
-    char *all_left = with(nan_right, "Tree=0", "threshold=0.5", "threshold=inf");
+    char *nan_right = text_with(small, "Tree=0", "type=2 1", "type=8 1"),
+         *zero_right = text_with(small, "Tree=0", "type=2 1", "type=4 1");
+    char *all_left = text_with(nan_right, "Tree=0", "threshold=0.5", "threshold=inf");
     cr_assert_eq(score(nan_right, nan, 0), 2);
     cr_assert_eq(score(nan_right, 0, 0), 1);
     cr_assert_eq(score(zero_right, 0, 0), 2);

@@ -1,6 +1,7 @@
 /* Models of scikit-learn: what scikit-learn 1.4, 1.7 and 1.9 themselves said (tests/golden/sklearn/make.py), and what damaged files do. */
 #include "models/score.h"
 #include "tests/support/alloc_peak.h"
+#include "tests/support/model_bytes.h"
 #include "tests/support/slurp.h"
 
 #include <criterion/criterion.h>
@@ -134,31 +135,6 @@ Test(sklearn, what_scikit_learn_says) {
         for (size_t i = 0; i < sizeof goldens / sizeof *goldens; i++) check_golden(versions[v], &goldens[i]);
 }
 
-/* Exact-size copy, so that a sanitizer sees a read past the end. The first finding goes to `why`. */
-static ride_status try_bytes(const char *data, size_t bytes, char why[256]) {
-    ride_diagnostics findings;
-    ride_ensemble *ensemble = NULL;
-    char *copy = malloc(bytes > 0 ? bytes : 1);
-    cr_assert_not_null(copy);
-    memcpy(copy, data, bytes);
-    ride_diagnostics_init(&findings);
-    const ride_status st = ride_ensemble_parse("m", copy, bytes, NULL, &ensemble, &findings);
-    cr_assert_eq(st == RIDE_OK, ensemble != NULL);
-    cr_assert_eq(st == RIDE_OK, findings.count == 0);
-    snprintf(why, 256, "%s", findings.count > 0 ? findings.items[0].message : "");
-    if (ensemble != NULL) {
-        ride_model_scorer *scorer = NULL;
-        double row[16] = {0}, out[RIDE_FOREST_OUTPUTS_MAX];
-        if (ensemble->inputs_count <= 16 && ride_ensemble_scorer_create(ensemble, &scorer, &findings) == RIDE_OK)
-            ride_model_score_row(scorer, row, false, out);
-        ride_model_scorer_destroy(scorer);
-    }
-    ride_ensemble_destroy(ensemble);
-    ride_diagnostics_free(&findings);
-    free(copy);
-    return st;
-}
-
 Test(sklearn, every_truncation_is_refused) {
     size_t bytes;
     char why[256], *text = slurp_golden("1.9.1", "hist", "json", &bytes);
@@ -166,23 +142,6 @@ Test(sklearn, every_truncation_is_refused) {
     const size_t end = (size_t)(strrchr(text, '}') - text);
     for (size_t n = 0; n <= end; n += 1 + n / 200) cr_assert_eq(try_bytes(text, n, why), RIDE_E_MODEL, "%zu bytes", n);
     free(text);
-}
-
-/* The text with the first `what` replaced. */
-static char *with(const char *text, const char *what, const char *by) {
-    const char *at = strstr(text, what);
-    cr_assert_not_null(at, "%s", what);
-    char *out = malloc(strlen(text) + strlen(by) + 1);
-    cr_assert_not_null(out);
-    sprintf(out, "%.*s%s%s", (int)(at - text), text, by, at + strlen(what));
-    return out;
-}
-
-static void refuse(const char *text, const char *what, const char *by, const char *message) {
-    char why[256], *bad = with(text, what, by);
-    cr_assert_eq(try_bytes(bad, strlen(bad), why), RIDE_E_MODEL, "%s → %s", what, by);
-    cr_assert_not_null(strstr(why, message), "%s → %s: %s", what, by, why);
-    free(bad);
 }
 
 /* x0 <= 0.5 ? (x1 in {1, 3} ? 1 : 2) : 4 */
