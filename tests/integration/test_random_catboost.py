@@ -7,12 +7,13 @@ import os
 import random
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "tests" / "support"))
+import random_models  # noqa: E402
+
 RIDE = os.environ.get("RIDE_BIN", str(TOP / "build/release/bin/ride"))
-COUNT = int(os.environ.get("RIDE_RANDOM_MODELS", "40"))
 BOUND = 1e-14  # relative: its exponential is a fast one
 
 
@@ -93,16 +94,7 @@ def main():
     except ImportError as missing:
         print(f"{missing} (a comparison with CatBoost of its own: pip install catboost==1.2.10)")
         return 77
-    first, trained = int(sys.argv[1]) if len(sys.argv) > 1 else 0, 0
-    with tempfile.TemporaryDirectory() as scratch:
-        for seed in range(first, first + COUNT):
-            was_trained, found = one(seed, Path(scratch), catboost, numpy)
-            trained += was_trained
-            if found:
-                print(found)
-                return 1
-    print(f"{trained} random models of CatBoost {catboost.__version__}: raw values equal to the bit, answers within {BOUND}")
-    return 0 if trained > COUNT // 2 else 1
+    return random_models.run(lambda seed, folder: one(seed, folder, catboost, numpy), f"CatBoost {catboost.__version__}: raw values equal to the bit, answers within {BOUND}")
 
 
 if __name__ == "__main__":

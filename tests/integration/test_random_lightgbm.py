@@ -7,12 +7,13 @@ import os
 import random
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "tests" / "support"))
+import random_models  # noqa: E402
+
 RIDE = os.environ.get("RIDE_BIN", str(TOP / "build/release/bin/ride"))
-COUNT = int(os.environ.get("RIDE_RANDOM_MODELS", "40"))
 OBJECTIVES = ["binary", "regression", "regression", "sqrt", "regression_l1", "quantile", "huber", "fair", "mape", "poisson", "gamma", "tweedie", "cross_entropy", "cross_entropy_lambda",
               "multiclass", "multiclassova", "lambdarank"]
 ODD = [0.0, -0.0, 1e-36, -1e-36, 1e-35, 1.0000000180025095e-35, 1.1e-35, float("nan"), 1e308, -1e308, -0.5, -0.99, -1.0, -1.5, 1e9, 0.5, 2.7]
@@ -107,16 +108,7 @@ def main():
     except ImportError as missing:
         print(f"{missing} (scripts/setup --dev)")
         return 77
-    first, trained = int(sys.argv[1]) if len(sys.argv) > 1 else 0, 0
-    with tempfile.TemporaryDirectory() as scratch:
-        for seed in range(first, first + COUNT):
-            was_trained, found = one(seed, Path(scratch), lightgbm, numpy)
-            trained += was_trained
-            if found:
-                print(found)
-                return 1
-    print(f"{trained} random models of LightGBM {lightgbm.__version__}: raw scores equal to the bit, answers within 2 ulp")
-    return 0 if trained > COUNT // 2 else 1
+    return random_models.run(lambda seed, folder: one(seed, folder, lightgbm, numpy), f"LightGBM {lightgbm.__version__}: raw scores equal to the bit, answers within 2 ulp")
 
 
 if __name__ == "__main__":

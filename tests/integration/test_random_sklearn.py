@@ -7,14 +7,15 @@ import os
 import random
 import subprocess
 import sys
-import tempfile
 import warnings
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "tests" / "support"))
 sys.path.insert(0, str(TOP / "python"))
+import random_models  # noqa: E402
+
 RIDE = os.environ.get("RIDE_BIN", str(TOP / "build/release/bin/ride"))
-COUNT = int(os.environ.get("RIDE_RANDOM_MODELS", "40"))
 
 
 def table(r, chance, np, missing):
@@ -210,20 +211,11 @@ def main():
         print(f"{missing} (a comparison with scikit-learn of its own: pip install scikit-learn==1.9.1)")
         return 77
     warnings.simplefilter("ignore")
-    first, trained = int(sys.argv[1]) if len(sys.argv) > 1 else 0, 0
     wrong = refusals()
     if wrong:
         print(wrong)
         return 1
-    with tempfile.TemporaryDirectory() as scratch:
-        for seed in range(first, first + COUNT):
-            was_trained, found = one(seed, Path(scratch), numpy)
-            trained += was_trained
-            if found:
-                print(found)
-                return 1
-    print(f"{trained} random models of scikit-learn {sklearn.__version__}: trees equal to the bit, the others within their bounds")
-    return 0 if trained > COUNT // 2 else 1
+    return random_models.run(lambda seed, folder: one(seed, folder, numpy), f"scikit-learn {sklearn.__version__}: trees equal to the bit, the others within their bounds")
 
 
 if __name__ == "__main__":
