@@ -1,7 +1,7 @@
 /* kernels/cpu/planes_half_avx512.c: 256 rows a block, a plane is a register of 32 bytes (planes_wide_avx512.h): for as many rows, and for more conditions than
  * stay near in blocks of 512. */
 #if defined(__x86_64__)
-#include "kernels/cpu/planes_internal.h"
+#include "kernels/cpu/planes_bytes_avx512.h"
 
 #include <immintrin.h>
 #include <math.h>
@@ -12,15 +12,6 @@ typedef __m256i plane;
 #define plane_ternary _mm256_ternarylogic_epi64
 #define KERNEL(name)  planes_half##name
 #define ORDER         row_of_half
-
-/* As in planes_wide_avx512.c. */
-static inline __m512i turn8(__m512i bytes) {
-    return _mm512_gf2p8affine_epi64_epi8(_mm512_set1_epi64((long long)0x8040201008040201), bytes, 0);
-}
-
-#define BYTES_OF(k) k, 8 + k, 16 + k, 24 + k, 32 + k, 40 + k, 48 + k, 56 + k
-static const uint8_t gather_order[GROUP] = {BYTES_OF(0), BYTES_OF(1), BYTES_OF(2), BYTES_OF(3),
-                                            BYTES_OF(4), BYTES_OF(5), BYTES_OF(6), BYTES_OF(7)};
 
 /* Lanes of two pairs of groups → the planes of two bits. */
 static inline void bits_put(__m512i first, __m512i second, plane *low, plane *next, plane *third, plane *high) {

@@ -1,7 +1,7 @@
 /* kernels/cpu/planes_slim_avx512.c: 128 rows a block, a plane is a register of 16 bytes (planes_wide_avx512.h): a block costs a fourth of one of
  * 512 rows, and its planes lie nearer. */
 #if defined(__x86_64__)
-#include "kernels/cpu/planes_internal.h"
+#include "kernels/cpu/planes_bytes_avx512.h"
 
 #include <immintrin.h>
 #include <math.h>
@@ -12,15 +12,6 @@ typedef __m128i plane;
 #define plane_ternary _mm_ternarylogic_epi64
 #define KERNEL(name)  planes_slim##name
 #define ORDER         row_of_slim
-
-/* As in planes_wide_avx512.c. */
-static inline __m512i turn8(__m512i bytes) {
-    return _mm512_gf2p8affine_epi64_epi8(_mm512_set1_epi64((long long)0x8040201008040201), bytes, 0);
-}
-
-#define BYTES_OF(k) k, 8 + k, 16 + k, 24 + k, 32 + k, 40 + k, 48 + k, 56 + k
-static const uint8_t gather_order[GROUP] = {BYTES_OF(0), BYTES_OF(1), BYTES_OF(2), BYTES_OF(3),
-                                            BYTES_OF(4), BYTES_OF(5), BYTES_OF(6), BYTES_OF(7)};
 
 static inline void slice(const __m512i bytes[GROUPS], plane bits[8]) {
     const __m512i gather = _mm512_loadu_si512(gather_order);

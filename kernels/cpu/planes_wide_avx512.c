@@ -1,6 +1,6 @@
 /* kernels/cpu/planes_wide_avx512.c: 512 rows a block, a plane is a register of 64 bytes (planes_wide_avx512.h). */
 #if defined(__x86_64__)
-#include "kernels/cpu/planes_internal.h"
+#include "kernels/cpu/planes_bytes_avx512.h"
 
 #include <immintrin.h>
 #include <math.h>
@@ -11,15 +11,6 @@ typedef __m512i plane;
 #define plane_ternary _mm512_ternarylogic_epi64
 #define KERNEL(name)  planes_wide##name
 #define ORDER         row_of
-
-/* Bits of bytes: in each group of 8 bytes, byte k of the result has bit k of all eight (the eight rows in reverse). */
-static inline __m512i turn8(__m512i bytes) {
-    return _mm512_gf2p8affine_epi64_epi8(_mm512_set1_epi64((long long)0x8040201008040201), bytes, 0);
-}
-
-#define BYTES_OF(k) k, 8 + k, 16 + k, 24 + k, 32 + k, 40 + k, 48 + k, 56 + k
-static const uint8_t gather_order[GROUP] = {BYTES_OF(0), BYTES_OF(1), BYTES_OF(2), BYTES_OF(3),
-                                            BYTES_OF(4), BYTES_OF(5), BYTES_OF(6), BYTES_OF(7)};
 
 static inline void slice(const __m512i bytes[GROUPS], plane bits[8]) {
     const __m512i gather = _mm512_loadu_si512(gather_order);
