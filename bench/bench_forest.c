@@ -5,6 +5,7 @@
  * Rows are made up: a value lies near a threshold of its input, so that both sides of every test are met. For each batch size: ns per row of
  * each way, the least of the repeats, and the way that would be chosen. The ways take turns, so that a disturbance meets all of them. First all
  * ways must give the bits of the obvious loop. Values are floats, with --double doubles that are none. Prints a line per size. */
+#include "bench/tool.h"
 #include "kernels/cpu/forest.h"
 #include "kernels/row/tree.h"
 #include "models/ir.h"
@@ -27,21 +28,6 @@ typedef struct bench {
     void *scratch;
     double *margins;
 } bench;
-
-static void die(const char *what) {
-    fprintf(stderr, "bench_forest: %s\n", what);
-    exit(1);
-}
-
-static void *need(void *memory) {
-    if (memory == NULL) die("no memory");
-    return memory;
-}
-
-static uint64_t draw(uint64_t *state) {
-    *state ^= *state << 13, *state ^= *state >> 7, *state ^= *state << 17;
-    return *state;
-}
 
 static void rows_make(bench *b, uint32_t missing) {
     const ride_forest_header *h = b->forest->header;

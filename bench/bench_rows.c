@@ -6,6 +6,7 @@
  * difference of an answer from the reference backend's, which must be 0. */
 #include "backend/registry.h"
 #include "base/clock.h"
+#include "bench/tool.h"
 #include "kernels/cpu/isa.h"
 #include "models/rows.h"
 
@@ -14,21 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-static void die(const char *what) {
-    fprintf(stderr, "bench_rows: %s\n", what);
-    exit(1);
-}
-
-static void *need(void *memory) {
-    if (memory == NULL) die("no memory");
-    return memory;
-}
-
-static uint64_t draw(uint64_t *state) {
-    *state ^= *state << 13, *state ^= *state >> 7, *state ^= *state << 17;
-    return *state;
-}
 
 static uint64_t now_ns(void) {
     struct timespec t;

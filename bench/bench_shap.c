@@ -7,6 +7,7 @@
  * batches are smaller), in the thread's own time. First: the same bits by each batch size and by the plain loops, and
  * what the values add up to against the margin in doubles. */
 #include "base/clock.h"
+#include "bench/tool.h"
 #include "kernels/cpu/shap.h"
 #include "kernels/row/tree.h"
 #include "models/ir.h"
@@ -17,21 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-static void die(const char *what) {
-    fprintf(stderr, "bench_shap: %s\n", what);
-    exit(1);
-}
-
-static void *need(void *memory) {
-    if (memory == NULL) die("no memory");
-    return memory;
-}
-
-static uint64_t draw(uint64_t *state) {
-    *state ^= *state << 13, *state ^= *state >> 7, *state ^= *state << 17;
-    return *state;
-}
 
 static void rows_make(const ride_forest *forest, float *x, size_t rows) {
     const ride_forest_header *h = forest->header;
