@@ -79,7 +79,7 @@ ride_status ride_model_rows_explainer(ride_model_rows *scorer, const ride_explai
         return ride_fail(err, RIDE_E_UNSUPPORTED, "the backend %.40s explains nothing", scorer->ops->name);
     pthread_mutex_lock(&scorer->lock);
     if (scorer->explainer == NULL)
-        st = scorer->ops->explainer_create(scorer->program, &scorer->explainer, &scorer->explainer_bytes, err);
+        st = scorer->ops->explainer_create(scorer->program, NULL, &scorer->explainer, &scorer->explainer_bytes, err);
     *out = scorer->explainer;
     *scratch_bytes = scorer->explainer_bytes;
     pthread_mutex_unlock(&scorer->lock);

@@ -165,11 +165,12 @@ static ride_status cpu_rows_score(const ride_program_dev *program, const ride_ro
     return RIDE_OK;
 }
 
-static ride_status cpu_explainer_create(const ride_program_dev *program, ride_explainer **out, uint64_t *scratch_bytes,
-                                        ride_error *err) {
-    if (program->model.engine == NULL)
-        return ride_fail(err, RIDE_E_UNSUPPORTED, "the model is no single forest, which is all that is explained");
-    return ride_cpu_explainer_create(&program->model.forest, program->isa, out, scratch_bytes, err);
+static ride_status cpu_explainer_create(const ride_program_dev *program, const ride_explainer_options *options,
+                                        ride_explainer **out, uint64_t *scratch_bytes, ride_error *err) {
+    if (!ride_cpu_model_is(&program->model)) return ride_fail(err, RIDE_E_MODEL, "the bundle has no model");
+    RIDE_TRY(ride_cpu_explainer_create(&program->model, program->isa, options, out, err));
+    *scratch_bytes = ride_cpu_matrix_explain_bytes(*out);
+    return RIDE_OK;
 }
 static ride_status cpu_rows_explain(const ride_explainer *explainer, const ride_rows *rows, void *scratch) {
     ride_cpu_matrix_explain(explainer, rows, scratch);

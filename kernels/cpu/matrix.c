@@ -1,10 +1,7 @@
 /* kernels/cpu/matrix.c: block by block: margins and answers by the engine, then to where the caller wants them. */
 #include "kernels/cpu/matrix.h"
 
-#include "kernels/cpu/shap.h"
 #include "kernels/row/ensemble.h"
-
-#include <stdlib.h>
 
 static size_t whole_lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
 static ride_type type_of(uint32_t number) { return number == RIDE_FOREST_F32 ? RIDE_TYPE_F32 : RIDE_TYPE_F64; }
@@ -96,15 +93,12 @@ void ride_cpu_matrix_score(const ride_cpu_model *model, const ride_rows *rows, v
         return;
     }
     const ride_forest_header *h = model->forest.header;
-    const size_t outputs = h->outputs_count, size = ride_type_bytes(rows->type);
+    const size_t outputs = h->outputs_count;
     double *sums = (double *)(void *)((uint8_t *)scratch + engine_bytes(model));
-    ride_cpu_matrix block = {.number = rows->type == RIDE_TYPE_F32 ? RIDE_FOREST_F32 : RIDE_FOREST_F64,
-                             .row_stride = rows->row_stride,
-                             .column_stride = rows->column_stride};
     for (uint64_t first = 0; first < rows->rows_count; first += RIDE_CPU_FOREST_ROWS) {
         const uint64_t left = rows->rows_count - first;
         const size_t count = left < RIDE_CPU_FOREST_ROWS ? (size_t)left : RIDE_CPU_FOREST_ROWS;
-        block.x = (const uint8_t *)rows->values + (int64_t)first * rows->row_stride * (int64_t)size;
+        const ride_cpu_matrix block = ride_cpu_matrix_of(rows, first);
         ride_cpu_forest_matrix(model->engine, scratch, &block, count, sums);
         put(rows->margins, rows->out_type, first * outputs, sums, count * outputs);
         if (rows->answers == NULL) continue;
@@ -115,56 +109,29 @@ void ride_cpu_matrix_score(const ride_cpu_model *model, const ride_rows *rows, v
 
 /* ---- why ---- */
 
-struct ride_explainer {
-    ride_shap *shap;
-    uint64_t values; /* of a row */
-    size_t shap_bytes;
-    uint32_t block_rows;
-};
+static uint64_t values_of(const ride_explainer *explainer) { /* of a row */
+    return ((uint64_t)ride_cpu_explain_inputs(explainer) + 1) * ride_cpu_explain_outputs(explainer);
+}
 
-ride_status ride_cpu_explainer_create(const ride_forest *forest, ride_cpu_isa isa, ride_explainer **out,
-                                      uint64_t *scratch_bytes, ride_error *err) {
+static uint32_t block_rows(uint64_t values) {
     enum { ROWS_MOST = 1024, ROWS_LEAST = 64, VALUES = 1 << 18 };
-    *out = NULL;
-    ride_explainer *explainer = calloc(1, sizeof *explainer);
-    if (explainer == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for an explainer");
-    const ride_status st = ride_shap_create(forest, NULL, isa, &explainer->shap, err);
-    if (st != RIDE_OK) {
-        free(explainer);
-        return st;
-    }
-    explainer->values = ((uint64_t)forest->header->inputs_count + 1) * forest->header->outputs_count;
-    const uint64_t rows = VALUES / explainer->values;
-    explainer->block_rows = rows > ROWS_MOST ? ROWS_MOST : rows < ROWS_LEAST ? ROWS_LEAST : (uint32_t)rows;
-    explainer->shap_bytes = (ride_shap_scratch_bytes(explainer->shap) + 63) / 64 * 64;
-    *scratch_bytes = explainer->shap_bytes + explainer->block_rows * explainer->values * sizeof(double);
-    *out = explainer;
-    return RIDE_OK;
+    const uint64_t rows = VALUES / values;
+    return rows > ROWS_MOST ? ROWS_MOST : rows < ROWS_LEAST ? ROWS_LEAST : (uint32_t)rows;
 }
 
-void ride_cpu_explainer_destroy(ride_explainer *explainer) {
-    if (explainer == NULL) return;
-    ride_shap_destroy(explainer->shap);
-    free(explainer);
-}
-
-void ride_cpu_explainer_tell(const ride_explainer *explainer, ride_explainer_figures *out) {
-    ride_shap_info info;
-    ride_shap_describe(explainer->shap, &info);
-    *out = (ride_explainer_figures){.bytes = info.bytes, .groups = info.groups, .deep_leaves = info.deep_leaves};
+uint64_t ride_cpu_matrix_explain_bytes(const ride_explainer *explainer) {
+    const uint64_t values = values_of(explainer);
+    return whole_lines(ride_cpu_explain_scratch_bytes(explainer)) + block_rows(values) * values * sizeof(double);
 }
 
 void ride_cpu_matrix_explain(const ride_explainer *explainer, const ride_rows *rows, void *scratch) {
-    const uint32_t step = explainer->block_rows;
-    const int64_t row_bytes = rows->row_stride * (int64_t)ride_type_bytes(rows->type);
-    double *phi = (double *)((uint8_t *)scratch + explainer->shap_bytes);
-    ride_cpu_matrix block = {.number = rows->type == RIDE_TYPE_F32 ? RIDE_FOREST_F32 : RIDE_FOREST_F64,
-                             .row_stride = rows->row_stride,
-                             .column_stride = rows->column_stride};
+    const uint64_t values = values_of(explainer);
+    const uint32_t step = block_rows(values);
+    double *phi = (double *)((uint8_t *)scratch + whole_lines(ride_cpu_explain_scratch_bytes(explainer)));
     for (uint64_t first = 0; first < rows->rows_count; first += step) {
         const size_t count = rows->rows_count - first < step ? (size_t)(rows->rows_count - first) : step;
-        block.x = (const uint8_t *)rows->values + (int64_t)first * row_bytes;
-        ride_shap_rows(explainer->shap, scratch, &block, count, phi);
-        put(rows->margins, rows->out_type, first * explainer->values, phi, count * explainer->values);
+        const ride_cpu_matrix block = ride_cpu_matrix_of(rows, first);
+        ride_cpu_explain_rows(explainer, scratch, &block, count, phi);
+        put(rows->margins, rows->out_type, first * values, phi, count * values);
     }
 }

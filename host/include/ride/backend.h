@@ -27,7 +27,7 @@
 extern "C" {
 #endif
 
-enum { RIDE_BACKEND_ABI = 7, RIDE_VNODES = 1024 };
+enum { RIDE_BACKEND_ABI = 8, RIDE_VNODES = 1024 };
 
 typedef struct ride_device ride_device;           /* an opened device */
 typedef struct ride_program_dev ride_program_dev; /* a bundle, made ready on a device; immutable */
@@ -166,6 +166,15 @@ typedef struct ride_part {
 } ride_part;
 typedef void (*ride_part_fn)(void *context, const ride_part *part);
 
+/* How rows are to be explained. Zero = the default, in each. */
+typedef struct ride_explainer_options {
+    uint32_t struct_bytes; /* sizeof(ride_explainer_options) */
+    uint32_t reserved;     /* 0 */
+    uint64_t bytes_max;    /* of all tables together: 256 MiB. Less of it makes more leaves deep */
+    /* Rows that stand for those that are not known: values, type, rows_count and strides are read, during create only. NULL: path dependent. */
+    const ride_rows *background;
+} ride_explainer_options;
+
 /* What an explainer has made. */
 typedef struct ride_explainer_figures {
     uint64_t bytes;
@@ -238,12 +247,13 @@ typedef struct ride_backend_ops {
     ride_status (*rows_shape)(const ride_program_dev *program, ride_rows_shape *out, ride_error *err);
     ride_status (*rows_score)(const ride_program_dev *program, const ride_rows *rows, void *scratch);
 
-    /* Why (optional, NULL when absent): what each input adds to each margin of a row, and last the expected margin (path-dependent SHAP values),
-     * which are its margins' sums. explainer_create makes tables from the counts of the training rows, which takes a while and memory: RIDE_E_UNSUPPORTED
-     * when the model has none, or is no single forest. rows_explain is as rows_score; it writes rows_count * outputs_count * (columns_count + 1)
-     * numbers to rows->margins, and reads no answers. */
-    ride_status (*explainer_create)(const ride_program_dev *program, ride_explainer **out, uint64_t *scratch_bytes,
-                                    ride_error *err);
+    /* Why (optional, NULL when absent): what each input adds to each margin of a row, and last the expected margin (SHAP values, path dependent
+     * or against background rows), which are its margins' sums. explainer_create makes tables, which takes a while and memory; options may be
+     * NULL; the explainer goes before its program. RIDE_E_UNSUPPORTED when the model is of a kind that cannot be explained, or lacks what that needs; err says what to
+     * do. rows_explain is as rows_score; it writes rows_count * outputs_count * (columns_count + 1) numbers to rows->margins, and reads no
+     * answers. */
+    ride_status (*explainer_create)(const ride_program_dev *program, const ride_explainer_options *options,
+                                    ride_explainer **out, uint64_t *scratch_bytes, ride_error *err);
     void (*explainer_destroy)(ride_explainer *explainer); /* NULL is fine */
     ride_status (*rows_explain)(const ride_explainer *explainer, const ride_rows *rows, void *scratch);
 
