@@ -295,20 +295,45 @@ ride_status ride_encode_csv(ride_encoder *encoder, const uint8_t *rows, uint32_t
     return RIDE_OK;
 }
 
+/* A member and its value. NULL when the sink has failed. */
+static inline char *put_member(ride_encoder *encoder, const ride_out_column *column, uint32_t row_index, char **row,
+                               char *to) {
+    memcpy(to, column->key, column->key_bytes);
+    to += column->key_bytes;
+    if (!cell_is_null(column, row_index, true)) return put_cell(encoder, column, row_index, true, row, to);
+    memcpy(to, "null", 4);
+    return to + 4;
+}
+
+/* The list that the column begins. */
+static char *put_list(ride_encoder *encoder, const ride_out_column *columns, uint32_t row_index, char **row, char *to) {
+    bool any = false;
+    memcpy(to, columns->list_key, columns->list_key_bytes);
+    to += columns->list_key_bytes;
+    for (uint32_t c = 0; c < columns->list_columns; c += columns->item_columns) {
+        if (cell_is_null(&columns[c], row_index, true)) continue;
+        if (any) *to++ = ',';
+        any = true;
+        for (uint32_t i = 0; i < columns->item_columns; i++) {
+            to = put_member(encoder, &columns[c + i], row_index, row, to);
+            if (to == NULL) return NULL;
+        }
+        *to++ = '}';
+    }
+    *to++ = ']';
+    return to;
+}
+
 ride_status ride_encode_ndjson(ride_encoder *encoder, const uint8_t *rows, uint32_t rows_count) {
     for (uint32_t i = 0; i < rows_count; i++) {
         char *row = (char *)ride_sink_reserve(encoder->sink, encoder->row_room), *to = row;
         if (row == NULL) return encoder->sink->failed;
         for (uint32_t c = 0; c < encoder->columns_count; c++) {
             const ride_out_column *column = &encoder->columns[c];
-            memcpy(to, column->key, column->key_bytes);
-            to += column->key_bytes;
-            if (cell_is_null(column, rows[i], true)) {
-                memcpy(to, "null", 4);
-                to += 4;
-                continue;
-            }
-            to = put_cell(encoder, column, rows[i], true, &row, to);
+            if (column->list_columns > 0) {
+                to = put_list(encoder, column, rows[i], &row, to);
+                c += column->list_columns - 1;
+            } else to = put_member(encoder, column, rows[i], &row, to);
             if (to == NULL) return encoder->sink->failed;
         }
         *to++ = '}';

@@ -26,23 +26,49 @@ static ride_cell cell_of(const ride_encoder_column *column, uint32_t type) {
     }
 }
 
+static bool same_list(const ride_encoder_column *a, const ride_encoder_column *b) {
+    return a->list != NULL && b->list != NULL && strcmp(a->list, b->list) == 0;
+}
+
+static size_t put_key(const char *name, char before, bool json, char *to) {
+    char *at = to;
+    if (json) *at++ = before;
+    at += json ? ride_json_quote(name, strlen(name), at) : ride_csv_quote(name, strlen(name), at);
+    if (json) *at++ = ':';
+    return (size_t)(at - to);
+}
+
+/* The first column of a list: its key, and how its columns are divided. */
+static bool prepare_list(ride_encoder *encoder, uint32_t index) {
+    ride_out_column *out = &encoder->columns[index];
+    const ride_encoder_column *columns = &encoder->given[index];
+    const uint32_t left = encoder->columns_count - index;
+    while (out->list_columns < left && same_list(columns, &columns[out->list_columns])) out->list_columns++;
+    do out->item_columns++;
+    while (out->item_columns < out->list_columns && strcmp(columns[out->item_columns].member, columns[0].member) != 0);
+    RIDE_ASSERT(out->list_columns % out->item_columns == 0);
+    out->list_key = malloc(6 * strlen(columns->list) + 8);
+    if (out->list_key == NULL) return false;
+    out->list_key_bytes = (uint32_t)put_key(columns->list, index == 0 ? '{' : ',', true, out->list_key);
+    out->list_key[out->list_key_bytes++] = '[';
+    encoder->row_room += out->list_key_bytes + 1 + 2 * (size_t)out->list_columns;
+    return true;
+}
+
 /* Prepares a column's fixed texts. Returns false when out of memory. */
 static bool prepare(ride_encoder *encoder, uint32_t index) {
     ride_out_column *out = &encoder->columns[index];
-    const ride_encoder_column *column = &out->column;
-    bool json = encoder->format == RIDE_FORMAT_NDJSON;
-    size_t name_bytes = strlen(column->name);
-    out->key = malloc(6 * name_bytes + 8);
+    const ride_encoder_column *column = &encoder->given[index];
+    const bool json = encoder->format == RIDE_FORMAT_NDJSON, in_list = json && column->list != NULL;
+    const char *name = in_list ? column->member : column->name;
+    if (in_list && (index == 0 || !same_list(column, &encoder->given[index - 1])) && !prepare_list(encoder, index))
+        return false;
+    const ride_encoder_column *first = column; /* of the list */
+    while (in_list && first > encoder->given && same_list(column, first - 1)) first--;
+    out->key = malloc(6 * strlen(name) + 8);
     if (out->key == NULL) return false;
-    char *at = out->key;
-    if (json) {
-        *at++ = index == 0 ? '{' : ',';
-        at += ride_json_quote(column->name, name_bytes, at);
-        *at++ = ':';
-    } else {
-        at += ride_csv_quote(column->name, name_bytes, at);
-    }
-    out->key_bytes = (uint32_t)(at - out->key);
+    const bool begins = in_list ? strcmp(name, first->member) == 0 : index == 0;
+    out->key_bytes = (uint32_t)put_key(name, begins ? '{' : ',', json, out->key);
     size_t room = json ? out->key_bytes : 0;
     for (uint32_t i = 0; i < column->texts_count; i++) {
         uint32_t bytes = (uint32_t)strlen(column->texts[i]);
@@ -79,6 +105,7 @@ static ride_status open_columns(const ride_encoder_options *options, ride_sink *
     }
     encoder->format = options->format;
     encoder->sink = sink;
+    encoder->given = options->columns;
     encoder->columns_count = options->columns_count;
     encoder->tile_index = UINT32_MAX;
     memcpy(encoder->layouts, options->layouts, sizeof encoder->layouts);
@@ -96,6 +123,7 @@ static ride_status open_columns(const ride_encoder_options *options, ride_sink *
         column->cell = cell_of(&column->column, column->type);
         if (!prepare(encoder, i)) st = ride_fail(err, RIDE_E_MEMORY, "no memory for an encoder");
     }
+    encoder->given = NULL;
     encoder->row_room += 8;
     ride_encode_text_open(encoder);
     if (st == RIDE_OK && sink == NULL) {
@@ -140,6 +168,7 @@ void ride_encoder_close(ride_encoder *encoder) {
     if (encoder == NULL) return;
     for (uint32_t i = 0; i < encoder->columns_count; i++) {
         free(encoder->columns[i].key);
+        free(encoder->columns[i].list_key);
         free(encoder->columns[i].constant);
     }
     if (encoder->of_records && encoder->sink != NULL) {

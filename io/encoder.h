@@ -35,6 +35,9 @@ typedef struct ride_encoder_column {
     const char *const *texts; /* TEXTS */
     uint32_t texts_count;
     const char *constant; /* RIDE_ENCODER_CONSTANT: the text of every row; NULL = null */
+    /* NDJSON: columns side by side with one `list` are one member, an array of objects: each column of the first `member`'s name begins another. Where
+     * that is null the object is left out. In CSV and binary they are columns like others. NULL: none. */
+    const char *list, *member;
 } ride_encoder_column;
 
 /* One set of tiles: what a batch is, or what a backend gave back. */

@@ -27,8 +27,10 @@ typedef struct ride_out_column {
     ride_cell cell;
     uint32_t type; /* ride_type of the tile's column */
     uint32_t texts_bytes_max;
-    char *key; /* NDJSON: `,"name":` with escapes; the first without the comma */
+    char *key; /* NDJSON: `,"name":` with escapes; the first of an object with a brace for the comma */
     uint32_t key_bytes;
+    char *list_key;                                      /* of a list's first column: `,"name":[` */
+    uint32_t list_key_bytes, list_columns, item_columns; /* of the list, and of each of its objects */
     char *constant; /* CONSTANT: ready to be written; the texts of TEXTS are escaped when written */
     uint32_t constant_bytes;
     uint32_t wire_type, wire_place; /* binary */
@@ -59,6 +61,7 @@ struct ride_encoder {
     const ride_tile_layout *layouts[RIDE_ENCODER_SETS_MAX];
     ride_out_column *columns;
     uint32_t columns_count;
+    const ride_encoder_column *given;             /* while it is opened */
     ride_encoder_set sets[RIDE_ENCODER_SETS_MAX]; /* where the columns point to */
     uint32_t tile_index;
     size_t row_room; /* what a row takes at most, long strings apart */

@@ -18,6 +18,7 @@
       "Rejected events; reason: as in the dead letters")                                                               \
     X(DECISIONS, "ride_decisions_total", RIDE_COUNTER, "decision",                                                     \
       "Scored events; decision: approve, review, decline")                                                             \
+    X(EXPLAINED, "ride_reasons_rows_total", RIDE_COUNTER, "", "Scored events whose reasons were looked for")           \
     X(LABELS, "ride_labels_total", RIDE_COUNTER, "end", "Label rows (chargebacks); end: applied, waiting, rejected")   \
     X(BATCH_ROWS, "ride_batch_rows", RIDE_HISTOGRAM_COUNT, "", "Rows of a batch")                                      \
     X(STAGE_SECONDS, "ride_stage_seconds", RIDE_HISTOGRAM_SECONDS, "stage",                                            \

@@ -155,6 +155,16 @@ static void check_scores(check *c) {
     }
 }
 
+/* Reasons of a model that cannot be explained. */
+static void check_reasons(check *c) {
+    ride_error err = {.status = RIDE_OK};
+    if (c->config->reasons.when == RIDE_REASONS_NONE || c->model == NULL) return;
+    const ride_status st = ride_reasons_check(&c->bundle, &c->config->reasons, &err);
+    if (st != RIDE_OK)
+        fault(c, RIDE_E_CONFIG, "reasons.when", err.advice[0] != '\0' ? err.advice : "reasons: none",
+              "`reasons.when`: %s", err.what);
+}
+
 static ride_status add_model(check *c, ride_bundle_builder *builder) {
     ride_model_source *vector = ride_vector_sources(c->spec);
     if (vector == NULL) return RIDE_E_MEMORY;
@@ -192,6 +202,7 @@ static void compile(check *c) {
     if (st == RIDE_OK) st = ride_bundle_open(c->image, bytes, &c->bundle, &err);
     ride_bundle_builder_destroy(builder);
     if (st == RIDE_OK) check_scores(c);
+    if (st == RIDE_OK) check_reasons(c);
     else if (c->code == 0) c->code = cli_failed("config check", &err);
     told(c, RIDE_OK);
 }
@@ -258,6 +269,7 @@ int cli_config_check(const ride_config *config) {
     if (c.spec != NULL) {
         check_sources(&c);
         told(&c, ride_config_check_partitions(config, c.spec, &c.findings));
+        told(&c, ride_config_check_reasons(config, c.spec, &c.findings));
         compile(&c);
     }
     if (c.code == 0 && c.spec != NULL) {

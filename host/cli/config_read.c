@@ -24,6 +24,7 @@ void cli_config_run(const ride_config *config, ride_input_option *inputs, ride_r
                               .drift_psi_alert = (double)config->drift_psi_alert / 1e6,
                               .rules = config->rules,
                               .rules_count = config->rules_count,
+                              .reasons = config->reasons,
                               .inputs = inputs,
                               .inputs_count = config->inputs_count,
                               .record = RIDE_RECORD_DECISION,

@@ -87,7 +87,12 @@ static void print_alert(const ride_run_summary *s, const ride_alert *a, const ri
     fprintf(stderr, "  %-11s %-8s %-18s %-12s %-14s %s  ", probability, ride_decision_text(a->decision),
             plain(a->rule < facts->rules_count ? facts->rule_ids[a->rule] : "", rule), plain(a->event_id, id),
             plain(a->key, key), when);
-    for (uint32_t f = 0; f < a->features_count && f < 3; f++)
+    for (uint32_t k = 0; k < a->reasons_count && k < 3; k++) {
+        const uint32_t v = a->reasons[k].vector_index;
+        fprintf(stderr, "%s%s %+.3g", k > 0 ? ", " : "",
+                s->reason_texts != NULL ? s->reason_texts[v] : s->vector_names[v], a->reasons[k].share);
+    }
+    for (uint32_t f = 0; f < a->features_count && f < 3 && !s->has_reasons; f++)
         fprintf(stderr, "%s%s %.4g", f > 0 ? ", " : "", s->vector_names[a->features[f].vector_index],
                 a->features[f].value);
     fputc('\n', stderr);
@@ -162,6 +167,6 @@ void cli_run_report(const ride_run_summary *s, const ride_summary_facts *facts) 
     if (s->drift != NULL) print_drift(s->drift);
     if (s->alerts_count == 0) return;
     fprintf(stderr, "top alerts\n  %-11s %-8s %-18s %-12s %-14s %-19s  %s\n", "probability", "decision", "rule",
-            "event", "key", "time (UTC)", "what stands out");
+            "event", "key", "time (UTC)", s->has_reasons ? "why" : "what stands out");
     for (uint32_t i = 0; i < s->alerts_count; i++) print_alert(s, &s->alerts[i], facts);
 }

@@ -112,6 +112,8 @@ void config_check(config_builder *b) {
         config_fault_at(b, config_setting_by_key(b, "outputs.drift.path"),
                         "drift: PROFILE, made by `ride profile build`", "`outputs.drift.path` needs `drift.profile`");
     }
+    if (b->config->reasons.when != RIDE_REASONS_NONE && b->config->model == NULL && !is_wrong(b, "model.path"))
+        config_fault_at(b, config_setting_by_key(b, "reasons.when"), "model: FILE", "`reasons.when` needs `model`");
     config_check_service(b);
     check_streams(b);
 }

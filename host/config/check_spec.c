@@ -1,4 +1,5 @@
-/* config/check_spec.c: what a configuration says that only the spec can tell right from wrong: how topics are partitioned. */
+/* config/check_spec.c: what a configuration says that only the spec can tell right from wrong: how topics are partitioned, and what the
+ * operator's words are about. */
 #include "config/config.h"
 
 #include <stdio.h>
@@ -53,5 +54,26 @@ ride_status ride_config_check_partitions(const ride_config *config, const ride_s
     if (spec->source_labels >= 0)
         fault(config, events->name, "leave it out, and run one process per kafka.group",
               "labels find their events in one process only, and the spec has a source of labels", findings);
+    return findings->count + findings->dropped > before ? RIDE_E_CONFIG : RIDE_OK;
+}
+
+ride_status ride_config_check_reasons(const ride_config *config, const ride_spec *spec, ride_diagnostics *findings) {
+    const ride_reasons_options *reasons = &config->reasons;
+    const uint32_t before = findings->count + findings->dropped;
+    for (uint32_t i = 0; i < reasons->texts_count; i++) {
+        const char *pattern = reasons->texts[i].pattern;
+        char key[RIDE_NAME_BYTES + 32], advice[RIDE_NAME_BYTES + 32];
+        bool fits = false;
+        for (uint32_t v = 0; v < spec->vector_count && !fits; v++)
+            fits = ride_reason_fits(pattern, spec->vector_names[v]);
+        if (fits) continue;
+        snprintf(key, sizeof key, "reasons.texts.%s", pattern);
+        const ride_config_origin at = ride_config_origin_of(config, key);
+        const char *near = ride_nearest(pattern, spec->vector_names, spec->vector_count);
+        snprintf(advice, sizeof advice, "did you mean `%.64s`?", near != NULL ? near : "");
+        ride_diagnose(findings, RIDE_E_CONFIG, at.name, at.line, at.column,
+                      near != NULL ? advice : "`ride features explain` tells what the vector has",
+                      "`%s`: the vector has no such entry", key);
+    }
     return findings->count + findings->dropped > before ? RIDE_E_CONFIG : RIDE_OK;
 }

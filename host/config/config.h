@@ -7,6 +7,7 @@
  *     model: {path: model.json, best_iteration: false}
  *     rules:                                   # in order; the first that holds decides; none holds: approve
  *       - {id: high-score, when: "probability >= 0.9", decision: decline}
+ *     reasons: {when: alerts, top: 3, texts: {card_*: "use of the card"}}    # or reasons: alerts
  *     inputs: {tx: {path: tx.csv.zst}, chargebacks: {path: labels.csv}}    # by source of the spec
  *     outputs:
  *       decisions: {path: decisions.csv, format: csv, vector: false}
@@ -40,10 +41,16 @@
 #define RIDE_CONFIG_CONFIG_H
 #include "base/error.h"
 #include "base/log.h"
+#include "features/reasons.h"
 #include "features/schema.h"
 #include "features/spec.h"
 
-enum { RIDE_CONFIG_RULES_MAX = 1024, RIDE_CONFIG_RAW_MAX = 64, RIDE_CONFIG_SHARDS_MAX = 64 };
+enum {
+    RIDE_CONFIG_RULES_MAX = 1024,
+    RIDE_CONFIG_RAW_MAX = 64,
+    RIDE_CONFIG_TEXTS_MAX = 256,
+    RIDE_CONFIG_SHARDS_MAX = 64
+};
 
 typedef struct ride_config_input {
     const char *source; /* name of a source of the spec */
@@ -80,6 +87,7 @@ typedef struct ride_config {
     bool model_best_iteration;
     ride_rule_spec *rules; /* `file`, `line` and `column` place the text of `when` */
     uint32_t rules_count;
+    ride_reasons_options reasons;
     ride_config_input inputs[RIDE_SOURCES_MAX];
     uint32_t inputs_count;
     struct {
@@ -166,6 +174,8 @@ ride_status ride_config_reload_check(const ride_config *begun, const ride_config
 const char *ride_config_partition_key(const ride_config *config, const char *source);
 /* Does the partition key fit the spec: is every window over events of one partition? A finding for each entity that does not fit. */
 ride_status ride_config_check_partitions(const ride_config *config, const ride_spec *spec, ride_diagnostics *findings);
+/* Is each of `reasons.texts` about an entry of the vector? A finding for each that is not. */
+ride_status ride_config_check_reasons(const ride_config *config, const ride_spec *spec, ride_diagnostics *findings);
 
 /* Where an option's value comes from: to place a finding that only a later step can make. */
 typedef enum ride_config_layer {
@@ -183,7 +193,7 @@ typedef struct ride_config_origin {
 ride_config_origin ride_config_origin_of(const ride_config *config, const char *key);
 /* The word that a word option has ("sasl_ssl" of "kafka.security"), NULL when it has none; key as in the reference. */
 const char *ride_config_word(const ride_config *config, const char *key);
-/* The index-th key as --set takes it, NULL past the last: "outputs.late.path"; "inputs." and "kafka.raw." where a name follows. Options
+/* The index-th key as --set takes it, NULL past the last: "outputs.late.path"; "inputs.", "kafka.raw." and "reasons.texts." where a name follows. Options
  * that are not supported yet are left out. *words: what it can be, ended by NULL; NULL = anything. */
 const char *ride_config_key(uint32_t index, const char *const **words);
 

@@ -1,7 +1,7 @@
 /* config/config_internal.h: the option table and what reads, shows and explains by it. Private to host/config.
  *
  * A key is a path of names. Three names stand for many: `<source>` for a source of the spec, `rules[]` for each rule, `<name>` for
- * an option of librdkafka. */
+ * an option of librdkafka or for what `reasons.texts` gives a text. */
 #ifndef RIDE_CONFIG_CONFIG_INTERNAL_H
 #define RIDE_CONFIG_CONFIG_INTERNAL_H
 #include "base/arena.h"
@@ -15,6 +15,7 @@ enum { CONFIG_PATH_BYTES_MAX = 4096, CONFIG_NAME_BYTES_MAX = 64, CONFIG_KEY_BYTE
 #define CONFIG_INPUT "inputs.<source>"
 #define CONFIG_RULE  "rules[]"
 #define CONFIG_RAW   "kafka.raw"
+#define CONFIG_TEXTS "reasons.texts"
 
 typedef enum config_type {
     CONFIG_PATH = 1, /* const char *: a file or folder */
@@ -64,7 +65,7 @@ extern const uint32_t config_groups_count;
 
 const config_option *config_find_option(const char *key); /* NULL: none. key as in the table */
 const config_group *config_find_group(const char *key);
-/* "inputs.tx.path" → the table's option; source gets "tx" (or ""); of "kafka.raw.a.b" it gets "a.b". The key of a group with a main
+/* "inputs.tx.path" → the table's option; source gets "tx" (or ""); of "kafka.raw.a.b" it gets "a.b", likewise of reasons.texts. The key of a group with a main
  * member is that member's. NULL: no option. */
 const config_option *config_resolve(const char *key, char source[RIDE_NAME_BYTES]);
 /* What was perhaps meant by an unknown key; "" when nothing is near. */
@@ -91,14 +92,19 @@ const char *config_type_text(const config_option *option, char *text,
                              size_t text_bytes_max); /* "a size, 1MiB … 1EiB" */
 bool config_source_is_good(const char *name);        /* can it be a source's name? */
 bool config_raw_is_good(const char *name);           /* can it be the name of an option of librdkafka? */
+/* The group that the key lies in whose members have names of their own, CONFIG_RAW or CONFIG_TEXTS; NULL: none. */
+const char *config_open_group(const char *key);
+bool config_is_open(const char *group);
+/* May a member of the open group have the name? */
+bool config_open_is_good(const char *group, const char *name);
 /* The option of ours that says the same as that of librdkafka, or why it is not to be changed; NULL: it may be given. */
 const char *config_raw_owner(const char *name);
 bool config_raw_is_secret(const char *name); /* its value is not shown */
 
-/* What was given: options in the table's order, those of inputs and of kafka.raw behind them as they appear. */
+/* What was given: options in the table's order, those of inputs and of the open groups behind them as they appear. */
 typedef struct config_setting {
     const config_option *option;
-    const char *source; /* NULL but for inputs.<source>.* and kafka.raw.<name> */
+    const char *source; /* NULL but for inputs.<source>.* and members of open groups */
     config_value value;
     ride_config_origin origin;
     bool is_wrong; /* what was given was told as wrong: it does not lack besides */
@@ -112,6 +118,8 @@ typedef struct config_private {
     uint32_t sources_count;
     const char *raws[RIDE_CONFIG_RAW_MAX]; /* names of kafka.raw */
     uint32_t raws_count;
+    const char *texts[RIDE_CONFIG_TEXTS_MAX]; /* patterns of reasons.texts */
+    uint32_t texts_count;
 } config_private;
 
 /* A load in progress. */

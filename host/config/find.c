@@ -4,7 +4,9 @@
 #include <ctype.h>
 #include <string.h>
 
-static const char inputs_dot[] = "inputs.", raw_dot[] = CONFIG_RAW ".";
+static const char inputs_dot[] = "inputs.";
+static const char *const open_groups[] = {CONFIG_RAW, CONFIG_TEXTS};
+enum { OPEN_GROUPS = sizeof open_groups / sizeof open_groups[0] };
 
 const config_option *config_find_option(const char *key) {
     for (uint32_t i = 0; i < config_options_count; i++)
@@ -29,9 +31,33 @@ bool config_is_below(const char *key, const char *group) {
     return strncmp(key, group, bytes) == 0 && key[bytes] == '.' && strchr(key + bytes + 1, '.') == NULL;
 }
 
+bool config_is_open(const char *group) {
+    for (int i = 0; i < OPEN_GROUPS; i++)
+        if (strcmp(group, open_groups[i]) == 0) return true;
+    return false;
+}
+
+const char *config_open_group(const char *key) {
+    for (int i = 0; i < OPEN_GROUPS; i++) {
+        const size_t bytes = strlen(open_groups[i]);
+        if (strncmp(key, open_groups[i], bytes) == 0 && key[bytes] == '.') return open_groups[i];
+    }
+    return NULL;
+}
+
+bool config_open_is_good(const char *group, const char *name) {
+    if (strcmp(group, CONFIG_RAW) == 0) return config_raw_is_good(name);
+    const size_t bytes = strlen(name);
+    if (bytes == 0 || bytes >= RIDE_NAME_BYTES) return false;
+    for (size_t i = 0; i < bytes; i++)
+        if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f || name[i] == '`') return false;
+    return true;
+}
+
 void config_key_of(const config_option *option, const char *source, char out[CONFIG_KEY_BYTES]) {
     if (source == NULL) snprintf(out, CONFIG_KEY_BYTES, "%s", option->key);
-    else if (config_is_below(option->key, CONFIG_RAW)) snprintf(out, CONFIG_KEY_BYTES, "%s%s", raw_dot, source);
+    else if (config_open_group(option->key) != NULL)
+        snprintf(out, CONFIG_KEY_BYTES, "%s.%s", config_open_group(option->key), source);
     else snprintf(out, CONFIG_KEY_BYTES, "%s%s.%s", inputs_dot, source, config_last_name(option->key));
 }
 
@@ -75,11 +101,13 @@ const config_option *config_resolve(const char *key, char source[RIDE_NAME_BYTES
     const char *member;
     source[0] = '\0';
     if (strncmp(key, "rules", 5) == 0) return NULL;
-    if (strncmp(key, raw_dot, strlen(raw_dot)) == 0) {
-        const char *name = key + strlen(raw_dot); /* with its dots */
-        if (!config_raw_is_good(name)) return NULL;
+    const char *open = config_open_group(key);
+    if (open != NULL) {
+        const char *name = key + strlen(open) + 1; /* with its dots */
+        if (!config_open_is_good(open, name)) return NULL;
         memcpy(source, name, strlen(name) + 1);
-        return config_find_option(CONFIG_RAW ".<name>");
+        snprintf(pattern, sizeof pattern, "%s.<name>", open);
+        return config_find_option(pattern);
     }
     if (strncmp(key, inputs_dot, strlen(inputs_dot)) != 0) return option_or_main(key);
     if (!split_input(key + strlen(inputs_dot), source, &member)) return NULL;
@@ -120,7 +148,9 @@ const char *ride_config_key(uint32_t index, const char *const **words) {
         static const char *const bools[] = {"true", "false", NULL};
         if (at++ < index) continue;
         *words = option->type == CONFIG_BOOL ? bools : option->words;
-        return of_input ? inputs_dot : config_is_below(option->key, CONFIG_RAW) ? raw_dot : option->key;
+        if (of_input) return inputs_dot;
+        const char *open = config_open_group(option->key);
+        return open == NULL ? option->key : strcmp(open, CONFIG_RAW) == 0 ? CONFIG_RAW "." : CONFIG_TEXTS ".";
     }
     return NULL;
 }

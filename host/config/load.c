@@ -45,16 +45,21 @@ static const char *source_of(config_builder *b, const char *name, ride_config_or
     return made;
 }
 
-static const char *raw_of(config_builder *b, const char *name, ride_config_origin at) {
+/* The same of a member of an open group. */
+static const char *member_of(config_builder *b, const char *group, const char *name, ride_config_origin at) {
     config_private *p = b->priv;
-    for (uint32_t i = 0; i < p->raws_count; i++)
-        if (strcmp(p->raws[i], name) == 0) return p->raws[i];
-    if (p->raws_count == RIDE_CONFIG_RAW_MAX) {
-        fault(b, at, NULL, "`" CONFIG_RAW "` has more than %d options", RIDE_CONFIG_RAW_MAX);
+    const bool is_raw = strcmp(group, CONFIG_RAW) == 0;
+    const char **names = is_raw ? p->raws : p->texts;
+    uint32_t *count = is_raw ? &p->raws_count : &p->texts_count;
+    const uint32_t most = is_raw ? RIDE_CONFIG_RAW_MAX : RIDE_CONFIG_TEXTS_MAX;
+    for (uint32_t i = 0; i < *count; i++)
+        if (strcmp(names[i], name) == 0) return names[i];
+    if (*count == most) {
+        fault(b, at, NULL, "`%s` has more than %u %s", group, most, is_raw ? "options" : "texts");
         return NULL;
     }
     const char *made = copy(b, name);
-    if (made != NULL) p->raws[p->raws_count++] = made;
+    if (made != NULL) names[(*count)++] = made;
     return made;
 }
 
@@ -84,9 +89,9 @@ static const char *resolved(config_builder *b, const config_option *option, cons
 }
 
 static void keep(config_builder *b, const config_option *option, const char *source, config_setting given) {
-    bool raw = config_is_below(option->key, CONFIG_RAW);
+    const char *open = config_open_group(option->key);
     const char *kept = source == NULL ? NULL
-                       : raw          ? raw_of(b, source, given.origin)
+                       : open != NULL ? member_of(b, open, source, given.origin)
                                       : source_of(b, source, given.origin);
     if (b->no_memory || (source != NULL && kept == NULL)) return;
     given.option = option;
@@ -151,7 +156,7 @@ static void wrong_below(config_builder *b, const char *group, const char *source
         const config_option *option = &config_options[i];
         bool of_input = config_is_below(option->key, CONFIG_INPUT);
         if (strncmp(option->key, group, bytes) != 0 || option->key[bytes] != '.') continue;
-        if (config_is_below(option->key, CONFIG_RAW) || option->unavailable != NULL) continue;
+        if (config_open_group(option->key) != NULL || option->unavailable != NULL) continue;
         if (of_input == (source != NULL)) keep(b, option, source, (config_setting){.origin = at, .is_wrong = true});
     }
 }
@@ -178,12 +183,12 @@ static void walk(config_builder *b, const ride_yaml_node *node, const char *grou
         bool one_name =
             strchr(pair->key, '.') == NULL && strchr(pair->key, '[') == NULL; /* no path written as a name */
         const config_option *option = one_name ? config_find_option(key) : NULL;
-        if (strcmp(group, CONFIG_RAW) == 0) {
-            if (config_raw_is_good(pair->key))
-                give_node(b, config_find_option(CONFIG_RAW ".<name>"), pair->key, pair->value);
+        if (config_is_open(group)) {
+            snprintf(key, sizeof key, "%s.<name>", group);
+            if (config_open_is_good(group, pair->key)) give_node(b, config_find_option(key), pair->key, pair->value);
             else
-                fault(b, place(b, pair->key_line, pair->key_column), NULL,
-                      "`%.80s` is no name of an option of librdkafka", pair->key);
+                fault(b, place(b, pair->key_line, pair->key_column), NULL, "`%.80s` is no name %s", pair->key,
+                      strcmp(group, CONFIG_RAW) == 0 ? "of an option of librdkafka" : "or pattern of an input");
         } else if (strcmp(group, "inputs") == 0) {
             if (config_source_is_good(pair->key)) walk(b, pair->value, CONFIG_INPUT, pair->key, name);
             else
@@ -299,6 +304,15 @@ static void apply(config_builder *b) {
         if (s != NULL && s->value.is_set) raw[c->kafka.raw_count++] = (ride_config_raw){s->source, s->value.text};
     }
     c->kafka.raw = raw;
+    ride_reason_text *texts = ride_arena_new(b->priv->arena, ride_reason_text, b->priv->texts_count + 1);
+    if (texts == NULL) b->no_memory = true;
+    for (uint32_t i = 0; texts != NULL && i < b->priv->texts_count; i++) {
+        const config_setting *s =
+            config_setting_of(b->priv, config_find_option(CONFIG_TEXTS ".<name>"), b->priv->texts[i]);
+        if (s != NULL && s->value.is_set)
+            texts[c->reasons.texts_count++] = (ride_reason_text){s->source, s->value.text};
+    }
+    c->reasons.texts = texts;
     for (uint32_t k = 0; k < b->priv->settings_count; k++)
         if (b->priv->settings[k].source == NULL && b->priv->settings[k].value.is_set) store(&b->priv->settings[k], c);
 }
@@ -310,7 +324,7 @@ static bool begin(config_builder *b, const char *path, ride_arena *arena) {
     for (uint32_t i = 0; i < config_options_count; i++)
         of_inputs += config_is_below(config_options[i].key, CONFIG_INPUT);
     p->arena = arena;
-    p->settings_max = config_options_count + of_inputs * RIDE_SOURCES_MAX + RIDE_CONFIG_RAW_MAX;
+    p->settings_max = config_options_count + of_inputs * RIDE_SOURCES_MAX + RIDE_CONFIG_RAW_MAX + RIDE_CONFIG_TEXTS_MAX;
     p->settings = ride_arena_new(arena, config_setting, p->settings_max);
     b->config->private_data = p;
     b->config->path = copy(b, path);
@@ -319,7 +333,7 @@ static bool begin(config_builder *b, const char *path, ride_arena *arena) {
     if (p->settings == NULL || b->config->path == NULL || b->folder == NULL) return false;
     for (uint32_t i = 0; i < config_options_count; i++)
         if (!config_is_below(config_options[i].key, CONFIG_INPUT) &&
-            !config_is_below(config_options[i].key, CONFIG_RULE) && !config_is_below(config_options[i].key, CONFIG_RAW))
+            !config_is_below(config_options[i].key, CONFIG_RULE) && config_open_group(config_options[i].key) == NULL)
             setting_of(b, &config_options[i], NULL);
     return true;
 }

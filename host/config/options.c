@@ -19,6 +19,8 @@ static const char *const starts[] = {"earliest", "latest", NULL};
 static const char *const securities[] = {"plaintext", "ssl", "sasl_plaintext", "sasl_ssl", NULL};
 static const char *const mechanisms[] = {"plain", "scram-sha-256", "scram-sha-512", NULL};
 static const char *const modes[] = {"auto", "inline", "pipeline", NULL};
+static const char *const whens[] = {"none", "alerts", "all", NULL};
+static const char *const sides[] = {"both", "raise", NULL};
 static const char *const splits[] = {"auto", "cpu", "gpu", NULL};
 
 const config_group config_groups[] = {
@@ -26,6 +28,10 @@ const config_group config_groups[] = {
     {"model", "path", "The model that scores. Without one the rules alone decide."},
     {CONFIG_RULE, NULL,
      "A list of decision rules, in order: the first that holds decides; none holds: approve. Given in the file only."},
+    {"reasons", "when", "Why the model gave its score: the inputs that moved the margin most, with each decision."},
+    {CONFIG_TEXTS, NULL,
+     "Your words for inputs, by the name of the vector's entry or a pattern with `*`: `texts: {amount: \"unusual "
+     "amount\", card_*: \"use of the card\"}`. The exact name wins, else the first pattern that fits."},
     {"inputs", NULL, "Where each source of the spec reads from, by the source's name."},
     {CONFIG_INPUT, "path", "One source."},
     {"outputs", NULL, "Where results go."},
@@ -67,6 +73,18 @@ const config_option config_options[] = {
     {CONFIG_RULE ".when", CONFIG_TEXT, .required = true,
      .text = "condition over fields, features, `margin` and `probability`"},
     {CONFIG_RULE ".decision", CONFIG_WORD, .words = decisions, .required = true, .text = "what the rule decides"},
+    {"reasons.when", CONFIG_WORD, AT(reasons.when), .words = whens, .words_first = RIDE_REASONS_NONE,
+     .default_text = "none",
+     .text = "which decisions have reasons: `alerts` are those that are not `approve`; needs `model`"},
+    {"reasons.top", CONFIG_COUNT, "reasons", 1, RIDE_REASONS_TOP_MAX, "3", AT(reasons.top),
+     .text = "reasons of a decision at most, the greatest first"},
+    {"reasons.side", CONFIG_WORD, AT(reasons.side), .words = sides, .words_first = RIDE_REASON_BOTH,
+     .default_text = "raise", .text = "`raise`: only what raises the margin is a reason; `both`: what lowers it too"},
+    {"reasons.memory", CONFIG_SIZE, AT(reasons.memory_bytes), .min = 1 << 20, .max = UINT64_C(1) << 40,
+     .default_text = "256MiB",
+     .text = "bound of the tables that explain the model; with less of it each row takes longer"},
+    {CONFIG_TEXTS ".<name>", CONFIG_LINE, "bytes", 1, RIDE_REASON_TEXT_MAX,
+     .text = "what is said of the input where it is a reason"},
     {CONFIG_INPUT ".path", CONFIG_STREAM, AT_INPUT(path),
      .text = "file (plain, .gz or .zst), or `-` for the standard input; either this or `topic`"},
     {CONFIG_INPUT ".topic", CONFIG_TOPIC, AT_INPUT(topic), .text = "topic of Kafka"},

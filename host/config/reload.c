@@ -65,6 +65,8 @@ ride_status ride_config_reload_check(const ride_config *begun, const ride_config
                           findings);
         else if (config_is_below(option->key, CONFIG_RAW))
             compare_named(begun, next, option, one->raws, one->raws_count, two->raws, two->raws_count, findings);
+        else if (config_is_below(option->key, CONFIG_TEXTS))
+            compare_named(begun, next, option, one->texts, one->texts_count, two->texts, two->texts_count, findings);
         else compare(begun, next, option, NULL, findings);
     }
     if (next->max_batch > begun->max_batch)

@@ -88,7 +88,7 @@ static void put_members(const char *key, int depth, FILE *to) {
 
 static void put_group(const char *key, int depth, FILE *to) {
     const config_group *group = config_find_group(key);
-    bool is_map = strcmp(key, "inputs") == 0, is_open = strcmp(key, CONFIG_RAW) == 0;
+    bool is_map = strcmp(key, "inputs") == 0, is_open = config_is_open(key);
     fputs("{\"description\": ", to);
     config_json_put(group->text, to);
     fprintf(to, ", \"type\": [\"object\"%s%s], ", group->main != NULL ? ", \"string\"" : "",
@@ -97,7 +97,7 @@ static void put_group(const char *key, int depth, FILE *to) {
         fprintf(to,
                 "\"maxProperties\": %d, \"additionalProperties\": {\"type\": [\"string\", \"number\", \"boolean\", "
                 "\"null\"]}",
-                RIDE_CONFIG_RAW_MAX);
+                strcmp(key, CONFIG_RAW) == 0 ? RIDE_CONFIG_RAW_MAX : RIDE_CONFIG_TEXTS_MAX);
     else if (is_map) {
         fprintf(to, "\"maxProperties\": %d, \"additionalProperties\": ", RIDE_SOURCES_MAX);
         put_group(CONFIG_INPUT, depth, to);

@@ -45,13 +45,21 @@ static void put_options(writer *w, const char *group, const char *source, int de
     }
 }
 
-static void put_raw(writer *w) {
-    const config_option *option = config_find_option(CONFIG_RAW ".<name>");
-    fputs(w->config->kafka.raw_count > 0 ? "  raw:\n" : "  raw: {}\n", w->to);
-    for (uint32_t i = 0; i < w->config->kafka.raw_count; i++) {
-        const config_setting *setting = config_setting_of(w->priv, option, w->config->kafka.raw[i].name);
+/* A group whose members have names of their own: those of its `count` names that have a value. */
+static void put_open(writer *w, const char *group, const char *const *names, uint32_t count) {
+    char key[CONFIG_KEY_BYTES];
+    bool any = false;
+    snprintf(key, sizeof key, "%s.<name>", group);
+    const config_option *option = config_find_option(key);
+    indent(w, 1);
+    fprintf(w->to, "%s:", config_last_name(group));
+    for (uint32_t i = 0; i < count; i++) {
+        const config_setting *setting = config_setting_of(w->priv, option, names[i]);
+        if (setting == NULL || !setting->value.is_set) continue;
+        if (!any) fputc('\n', w->to);
+        any = true;
         indent(w, 2);
-        if (config_raw_is_secret(setting->source)) {
+        if (strcmp(group, CONFIG_RAW) == 0 && config_raw_is_secret(setting->source)) {
             fprintf(w->to, "# %s: given, not shown\n", setting->source);
             continue;
         }
@@ -60,6 +68,7 @@ static void put_raw(writer *w) {
         config_value_put(option, &setting->value, w->to);
         put_origin(w, &setting->origin);
     }
+    if (!any) fputs(" {}\n", w->to);
 }
 
 static void put_rules(writer *w) {
@@ -96,7 +105,8 @@ ride_status ride_config_show(const ride_config *config, bool with_origin, char *
         int depth = strchr(key, '.') != NULL;
         if (strcmp(key, CONFIG_RULE) == 0) put_rules(&w);
         else if (strcmp(key, "inputs") == 0) put_inputs(&w);
-        else if (strcmp(key, CONFIG_RAW) == 0) put_raw(&w);
+        else if (strcmp(key, CONFIG_RAW) == 0) put_open(&w, key, w.priv->raws, w.priv->raws_count);
+        else if (strcmp(key, CONFIG_TEXTS) == 0) put_open(&w, key, w.priv->texts, w.priv->texts_count);
         else if (strcmp(key, CONFIG_INPUT) != 0) {
             indent(&w, depth);
             fprintf(w.to, "%s:\n", config_last_name(key));

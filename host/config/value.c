@@ -197,7 +197,11 @@ bool config_value_read(const config_option *option, const char *text, bool quote
     switch (option->type) {
     case CONFIG_PATH:
     case CONFIG_STREAM:
-    case CONFIG_LINE: return read_text(text, CONFIG_PATH_BYTES_MAX, out, fault);
+    case CONFIG_LINE:
+        return read_text(text,
+                         option->max > 0 && option->max < CONFIG_PATH_BYTES_MAX ? option->max + 1
+                                                                                : CONFIG_PATH_BYTES_MAX,
+                         out, fault);
     case CONFIG_TOPIC: return read_topic(text, out, fault);
     case CONFIG_ADDRESS: return read_address(text, out, fault);
     case CONFIG_NAME: return read_text(text, CONFIG_NAME_BYTES_MAX, out, fault);

@@ -2,6 +2,7 @@
  * mean, in standard deviations. Mean and deviation are Welford's running ones over every 64th event of the run: exact
  * enough for a look, and free. Chosen by arrival numbers, so the same for any batch size. */
 #include "engine/pipeline.h"
+#include "engine/reasons.h"
 #include "kernels/row/vector.h"
 
 #include <inttypes.h>
@@ -20,6 +21,13 @@ ride_status alerts_open(pipeline *p, ride_error *err) {
     p->summary->vector_names = calloc(n + 1, sizeof *p->summary->vector_names);
     if (p->vector_moments == NULL || p->alert_vectors == NULL || p->summary->vector_names == NULL)
         return ride_fail(err, RIDE_E_MEMORY, "no memory to keep the alerts");
+    if (p->reasons != NULL && reasons_texts(p) != NULL) {
+        p->summary->reason_texts = calloc(n + 1, sizeof *p->summary->reason_texts);
+        if (p->summary->reason_texts == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory to keep the alerts");
+        for (uint32_t v = 0; v < n; v++)
+            snprintf(p->summary->reason_texts[v], sizeof *p->summary->reason_texts, "%s", reasons_texts(p)[v]);
+    }
+    p->summary->has_reasons = p->reasons != NULL;
     for (uint32_t v = 0; v < n; v++)
         snprintf(p->summary->vector_names[v], sizeof *p->summary->vector_names, "%s", p->spec->vector_names[v]);
     return RIDE_OK;
@@ -141,6 +149,10 @@ static void alert_take(pipeline *p, uint32_t row, ride_alert alert) {
     for (uint32_t k = 0; p->spec->entities_count > 0 && k < p->spec->entities[0].keys_count; k++) {
         if (k > 0) append(alert.key, "|", 1);
         append_field(p, p->spec->entities[0].keys[k], row, alert.key);
+    }
+    for (uint32_t k = 0; k < reasons_top(p) && k < RIDE_ALERT_REASONS_MAX; k++) {
+        if (!reasons_read(p, row, k, &alert.reasons[k].vector_index, &alert.reasons[k].share)) break;
+        alert.reasons_count = k + 1;
     }
     s->alerts[at] = alert;
     vector_read(p, row, p->alert_vectors + (size_t)at * n);

@@ -134,6 +134,8 @@ ride_status ride_run(const ride_run_options *given, ride_run_summary *out, ride_
 void ride_run_summary_free(ride_run_summary *summary) {
     free(summary->vector_names);
     summary->vector_names = NULL;
+    free(summary->reason_texts);
+    summary->reason_texts = NULL;
     ride_run_drift_destroy(summary->drift);
     summary->drift = NULL;
 }

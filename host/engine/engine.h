@@ -9,6 +9,7 @@
 #define RIDE_ENGINE_ENGINE_H
 #include "base/error.h"
 #include "base/histogram.h"
+#include "features/reasons.h"
 #include "features/schema.h"
 #include "features/spec.h"
 #include "models/compile.h"
@@ -32,6 +33,7 @@ enum {
     RIDE_RULES_MAX = 1024,
     RIDE_ALERTS_MAX = 10,
     RIDE_ALERT_FEATURES_MAX = 5,
+    RIDE_ALERT_REASONS_MAX = 5,
     RIDE_TIMELINE_MAX = 1024,
     RIDE_SHARDS_MAX = 64,
     RIDE_DECISIONS = 3,
@@ -60,6 +62,11 @@ typedef struct ride_alert {
         uint32_t vector_index;
         double value, deviations;
     } features[RIDE_ALERT_FEATURES_MAX];
+    uint32_t reasons_count;
+    struct {
+        uint32_t vector_index;
+        double share;                  /* of the margin */
+    } reasons[RIDE_ALERT_REASONS_MAX]; /* the greatest first; where the options ask for reasons */
 } ride_alert;
 
 /* Counts go on across a resume; elapsed_ns, bytes_*, batch_ns, timeline and alerts are this process's. */
@@ -87,8 +94,11 @@ typedef struct ride_run_summary {
     uint8_t spec_hash[32], model_hash[32];
     bool has_model;
     char backend[32];
-    char (*vector_names)[RIDE_NAME_BYTES * 4]; /* [features_count]; ride_run_summary_free frees it */
-    struct ride_run_drift *drift;              /* engine/drift.h; NULL without a profile; likewise */
+    char (*vector_names)[RIDE_NAME_BYTES * 4];      /* [features_count]; ride_run_summary_free frees it */
+    char (*reason_texts)[RIDE_REASON_TEXT_MAX + 1]; /* likewise: the operator's texts; NULL: none were given */
+    uint64_t explained;                             /* accepted rows whose reasons were looked for */
+    bool has_reasons;
+    struct ride_run_drift *drift; /* engine/drift.h; NULL without a profile; likewise */
 } ride_run_summary;
 
 /* Where the buffers of batches come from that the backend asks its host for: zeroed, 4 KiB aligned, NULL = none left. */
@@ -113,6 +123,7 @@ typedef struct ride_run_options {
     uint32_t rules_count;        /* <= RIDE_RULES_MAX */
     const ride_input_option *inputs;
     uint32_t inputs_count;
+    ride_reasons_options reasons; /* DECISION: borrowed texts */
     ride_record record;
     bool vector;              /* DECISION: the vector behind the decision */
     const char *output_path;  /* "-" = standard output */
@@ -151,6 +162,9 @@ void ride_run_summary_free(ride_run_summary *summary);
  * ride_bundle_image_free. *spec (may be NULL) is the caller's. */
 ride_status ride_compile(const ride_run_options *options, ride_spec **spec, uint8_t **image, uint64_t *image_bytes,
                          ride_diagnostics *findings, ride_error *err);
+/* Can the model of a compiled bundle be explained, so that decisions can have reasons? RIDE_E_UNSUPPORTED and why not. Takes as long as a start
+ * with reasons. */
+ride_status ride_reasons_check(const ride_bundle *bundle, const ride_reasons_options *options, ride_error *err);
 /* The vector's entries with the names of their categories, as the model's compiler takes them. The caller frees the list; NULL
  * when memory is out. */
 ride_model_source *ride_vector_sources(const ride_spec *spec);

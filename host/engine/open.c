@@ -1,6 +1,7 @@
 /* engine/open.c: everything a run needs is opened here, and closed in reverse. */
 #include "engine/overlap.h"
 #include "engine/pipeline.h"
+#include "engine/reasons.h"
 #include "engine/shards.h"
 
 #include <stdio.h>
@@ -162,6 +163,7 @@ void pipeline_batch_close(pipeline *p) {
     if (p->in_tiles != NULL) p->ops->buffer_free(p->device, RIDE_BUFFER_HOST, p->in_tiles);
     ride_batch_destroy(p->batch);
     free(p->verdict_tiles);
+    free(p->reason_tiles);
     free(p->answered_by);
 }
 
@@ -185,6 +187,7 @@ ride_status pipeline_open(pipeline *p, ride_diagnostics *findings, ride_error *e
     RIDE_TRY(open_backend(p, err));
     RIDE_TRY(pipeline_batch_open(p, err));
     RIDE_TRY(verdicts_open(p, err));
+    RIDE_TRY(reasons_open(p, err));
     RIDE_TRY(alerts_open(p, err));
     RIDE_TRY(drift_open(p, err));
     if (p->snapshots != NULL) RIDE_TRY(resume_load(p, err));
@@ -206,6 +209,7 @@ ride_status pipeline_close(pipeline *p, bool keep, ride_error *err) {
     shards_close(p); /* first: works in flight borrow the tiles */
     overlap_close(p);
     pipeline_batch_close(p);
+    reasons_close(p);
     if (p->program != NULL) p->ops->program_release(p->program);
     if (p->device != NULL) p->ops->device_close(p->device);
     for (uint32_t i = 0; i < p->inputs_count; i++) {

@@ -1,6 +1,7 @@
 /* engine/outputs.c: what goes out, and where: the record of an event (features, or the decision: docs/run.md), the same for rows
  * that came too late, the dead letters, and drift. */
 #include "engine/pipeline.h"
+#include "engine/reasons.h"
 #include "lib/hash.h"
 
 #include <stdio.h>
@@ -8,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { SET_IN = 0, SET_OUT, SET_VERDICT, COLUMNS_MAX = RIDE_ENCODER_COLUMNS_MAX };
+enum { SET_IN = 0, SET_OUT, SET_VERDICT, SET_REASONS, COLUMNS_MAX = RIDE_ENCODER_COLUMNS_MAX };
 
 static const char *const decision_texts[RIDE_DECISIONS] = {"approve", "review", "decline"};
 static const char *const end_texts[ENDS] = {"scored", "degraded", "duplicate"};
@@ -77,6 +78,25 @@ static void add_decision(pipeline *p, record *r) {
         ride_hex(p->spec->hash, sizeof p->spec->hash, p->spec_hash_text);
 }
 
+static void add_reasons(pipeline *p, record *r) {
+    const char *const *texts = p->reasons != NULL ? reasons_texts(p) : NULL;
+    for (uint32_t k = 0; k < reasons_top(p); k++) {
+        snprintf(p->reason_names[k][0], sizeof p->reason_names[k][0], "reason_%u", k + 1);
+        snprintf(p->reason_names[k][1], sizeof p->reason_names[k][1], "reason_%u_share", k + 1);
+        snprintf(p->reason_names[k][2], sizeof p->reason_names[k][2], "reason_%u_text", k + 1);
+        for (uint32_t i = 0; i < (texts != NULL ? 3 : 2); i++) {
+            static const char *const members[] = {"input", "share", "text"};
+            ride_encoder_column *c = add(r, p->reason_names[k][i], SET_REASONS, 2 * k + (i == 1));
+            c->list = "reasons";
+            c->member = members[i];
+            if (i == 1) continue;
+            c->encoding = RIDE_ENCODING_TEXTS;
+            c->texts = i == 0 ? p->spec->vector_names : texts;
+            c->texts_count = p->spec->vector_count;
+        }
+    }
+}
+
 static void add_all(pipeline *p, bool is_late, bool with_vector, record *r) {
     bool decisions = p->options->record == RIDE_RECORD_DECISION;
     if (p->events->field_id >= 0) {
@@ -84,6 +104,7 @@ static void add_all(pipeline *p, bool is_late, bool with_vector, record *r) {
         add_field(r, id->name, id);
     }
     if (decisions) add_decision(p, r);
+    if (decisions) add_reasons(p, r);
     if (!decisions || with_vector) add_vector(p, r);
     if (is_late) { /* why it is here: how far its time is behind the clock that it met */
         add(r, "reason", RIDE_ENCODER_CONSTANT, 0)->constant = "too_late";
@@ -101,7 +122,8 @@ static ride_status open_encoder(pipeline *p, bool is_late, ride_format format, r
                                     .columns = r->columns,
                                     .columns_count = r->count,
                                     .layouts = {&p->in_layout, &p->out_layout,
-                                                p->options->record == RIDE_RECORD_DECISION ? &p->verdict_layout : NULL},
+                                                p->options->record == RIDE_RECORD_DECISION ? &p->verdict_layout : NULL,
+                                                reasons_layout(p)},
                                     .no_header = resumed};
     ride_status st = RIDE_OK;
     if (r->count == COLUMNS_MAX)
@@ -160,7 +182,8 @@ ride_status outputs_whole_encoder(pipeline *p, ride_encoder **out, uint32_t *fie
     const ride_encoder_options options = {.format = RIDE_FORMAT_NDJSON,
                                           .columns = r->columns,
                                           .columns_count = r->count,
-                                          .layouts = {&p->in_layout, &p->out_layout, &p->verdict_layout}};
+                                          .layouts = {&p->in_layout, &p->out_layout, &p->verdict_layout,
+                                                      reasons_layout(p)}};
     ride_status st = *sensitive != NULL && r->count < COLUMNS_MAX
                          ? ride_encoder_open_records(&options, out, err)
                          : ride_fail(err, RIDE_E_MEMORY, "no memory for a record");
@@ -232,10 +255,9 @@ static uint32_t select_alerts(pipeline *p) {
 }
 
 ride_status outputs_write(pipeline *p) {
-    ride_encoder_set sets[RIDE_ENCODER_SETS_MAX] = {{p->batch->tiles, p->batch->arena},
-                                                    {p->out_tiles, NULL},
-                                                    {p->verdict_tiles, NULL}};
+    ride_encoder_set sets[RIDE_ENCODER_SETS_MAX];
     bool decisions = p->options->record == RIDE_RECORD_DECISION; /* duplicates are answered */
+    outputs_sets(p, sets);
     uint32_t count = select_rows(p, decisions ? RIDE_ROW_LABEL : RIDE_ROW_SKIP | RIDE_ROW_LABEL, 0);
     ride_encoder *encoder = p->outputs[OUTPUT_MAIN].encoder, *late = p->outputs[OUTPUT_LATE].encoder,
                  *alerts = p->outputs[OUTPUT_ALERTS].encoder;

@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
+#include "engine/reasons.h"
 #include "engine/shards.h"
 
 #include <stdlib.h>
@@ -28,6 +29,7 @@ ride_status overlap_open(pipeline *p, ride_error *err) {
     change(p);
     ride_status st = pipeline_batch_open(p, err);
     if (st == RIDE_OK) st = verdicts_batch_open(p, err);
+    if (st == RIDE_OK) st = reasons_batch_open(p, err);
     change(p);
     return st;
 }

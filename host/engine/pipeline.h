@@ -89,6 +89,8 @@ typedef struct pipeline {
     ride_batch *batch, *label_batch;
     uint8_t *in_tiles; /* the batch's, from the backend */
     uint8_t *out_tiles, *verdict_tiles;
+    uint8_t *reason_tiles;   /* NULL without reasons */
+    struct reasons *reasons; /* reasons.h; NULL: none are wanted */
     uint32_t *
         answered_by; /* per row of the batch, of a duplicate: the row that it repeats (of a batch before that has no verdicts
                             * yet: how many rows before this batch, with ANSWERED_BY_EARLIER), or UINT32_MAX: filled already */
@@ -127,6 +129,7 @@ typedef struct pipeline {
     uint32_t models_count, model_now;
     char spec_hash_text[65];
     char key_names[RIDE_KEYS_MAX][RIDE_NAME_BYTES + 8]; /* of the record's key columns */
+    char reason_names[RIDE_REASONS_TOP_MAX][3][24];     /* likewise of its reasons */
     /* observations */
     moments *vector_moments;
     double *alert_vectors; /* [RIDE_ALERTS_MAX][features_count] */
@@ -144,7 +147,7 @@ typedef struct pipeline {
 /* What of the pipeline is a batch's: who has several takes one up, and puts it down again. */
 typedef struct hand {
     ride_batch *batch;
-    uint8_t *in_tiles, *out_tiles, *verdict_tiles;
+    uint8_t *in_tiles, *out_tiles, *verdict_tiles, *reason_tiles;
     uint32_t *answered_by, duplicates_in_batch;
     uint64_t sequence, start_ns;
     bool counted;
@@ -154,6 +157,7 @@ static inline hand hand_of(const pipeline *p) {
                   .in_tiles = p->in_tiles,
                   .out_tiles = p->out_tiles,
                   .verdict_tiles = p->verdict_tiles,
+                  .reason_tiles = p->reason_tiles,
                   .answered_by = p->answered_by,
                   .duplicates_in_batch = p->duplicates_in_batch,
                   .sequence = p->sequence,
@@ -165,6 +169,7 @@ static inline void hand_take(pipeline *p, const hand *h) {
     p->in_tiles = h->in_tiles;
     p->out_tiles = h->out_tiles;
     p->verdict_tiles = h->verdict_tiles;
+    p->reason_tiles = h->reason_tiles;
     p->answered_by = h->answered_by;
     p->duplicates_in_batch = h->duplicates_in_batch;
     p->sequence = h->sequence;
@@ -187,7 +192,7 @@ ride_status pipeline_compute(pipeline *p, ride_error *err);
 ride_status pipeline_write(pipeline *p, ride_error *err);
 /* After a batch: progress. true: the run is to stop. */
 bool pipeline_told(pipeline *p);
-/* Room of the batch that p holds: tiles in and out (open.c). */
+/* Room of the batch that p holds: tiles in and out (open.c). close: of its verdicts and reasons too. */
 ride_status pipeline_batch_open(pipeline *p, ride_error *err);
 void pipeline_batch_close(pipeline *p);
 /* Reads the next rows into the batch, labels among them, and stamps them. RIDE_END when the inputs are at their end. */
@@ -203,6 +208,13 @@ ride_status pipeline_label(pipeline *p, const ride_source_spec *source, uint32_t
 /* outputs.c: the outputs with their columns; resumed ones go on at their offset. */
 ride_status outputs_open(pipeline *p, ride_error *err);
 ride_status outputs_write(pipeline *p);
+/* What a record's encoder reads. */
+static inline void outputs_sets(const pipeline *p, ride_encoder_set sets[RIDE_ENCODER_SETS_MAX]) {
+    sets[0] = (ride_encoder_set){p->batch->tiles, p->batch->arena};
+    sets[1] = (ride_encoder_set){p->out_tiles, NULL};
+    sets[2] = (ride_encoder_set){p->verdict_tiles, NULL};
+    sets[3] = (ride_encoder_set){p->reason_tiles, NULL};
+}
 /* An encoder of single records, as OUTPUT_MAIN or OUTPUT_LATE have them. */
 ride_status outputs_record_encoder(pipeline *p, bool late, ride_format format, ride_encoder **out, ride_error *err);
 /* The decision record with the vector behind it, as NDJSON: fields_count columns are the record's. sensitive: names of columns that are not for

@@ -61,7 +61,7 @@ static const char *string_end(const char *at, const char *end) { /* at its openi
     return at < end ? at + 1 : end;
 }
 
-/* The next member of a flat object: its name with the quotes, its value. False at the end, or where it is none. */
+/* The next member of an object: its name with the quotes, its value, which may be a list or an object. False at the end, or where it is none. */
 static bool next_member(const char **at, const char *end, piece *name, piece *value) {
     const char *p = *at;
     while (p < end && (*p == '{' || *p == ',' || *p == ' ')) p++;
@@ -71,7 +71,11 @@ static bool next_member(const char **at, const char *end, piece *name, piece *va
     p = name_end;
     while (p < end && (*p == ':' || *p == ' ')) p++;
     const char *begin = p;
-    while (p < end && *p != ',' && *p != '}') p = *p == '"' ? string_end(p, end) : p + 1;
+    for (uint32_t depth = 0; p < end && (depth > 0 || (*p != ',' && *p != '}'));) {
+        if (*p == '[' || *p == '{') depth++;
+        else if ((*p == ']' || *p == '}') && depth > 0) depth--;
+        p = *p == '"' ? string_end(p, end) : p + 1;
+    }
     *value = (piece){begin, (uint32_t)(p - begin)};
     *at = p;
     return true;

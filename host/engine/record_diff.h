@@ -15,7 +15,7 @@ typedef struct record_diff {
 void record_diff_find(ride_format format, const char *names, uint32_t names_count, const char *a, uint32_t a_bytes,
                       const char *b, uint32_t b_bytes, record_diff *out);
 
-/* The next member of a flat JSON object: its name without the quotes, its value as it is written. *at begins at the object's text. False at
+/* The next member of a JSON object: its name without the quotes, its value as it is written. *at begins at the object's text. False at
  * the end, or where there is none. */
 typedef struct record_member {
     const char *name, *value;

@@ -201,13 +201,12 @@ static void on_stream(void *context, const ride_replay_stream *told) {
 }
 
 static ride_status encode(replaying *r, pipeline *p, uint32_t row) {
-    const ride_encoder_set sets[RIDE_ENCODER_SETS_MAX] = {{p->batch->tiles, p->batch->arena},
-                                                          {p->out_tiles, NULL},
-                                                          {p->verdict_tiles, NULL}};
+    ride_encoder_set sets[RIDE_ENCODER_SETS_MAX];
     ride_error err;
     ride_encoder *encoder = NULL;
     size_t bytes = 0;
     ride_replay_answer *a = r->answer;
+    outputs_sets(p, sets);
     RIDE_TRY(outputs_whole_encoder(p, &encoder, &a->fields_count, &a->sensitive, &err));
     free(a->record);
     a->record = malloc(RECORD_BYTES + 1);

@@ -4,6 +4,7 @@
  * there: the outputs are then the bytes of one uninterrupted run. An input or output of another name begins at its start. */
 #include "base/log.h"
 #include "engine/pipeline.h"
+#include "engine/reasons.h"
 #include "engine/shards.h"
 #include "lib/hash.h"
 
@@ -24,7 +25,7 @@ enum { RUN_VERSION = 5 };
 
 /* The fixed part of SECTION_RUN. */
 typedef struct run_part {
-    uint32_t version, record, format, vector;
+    uint32_t version, record, format, columns; /* optional_columns() */
     uint8_t spec_hash[32];
     uint64_t sequence, labels_waiting;
     int64_t clock_us;
@@ -56,12 +57,19 @@ typedef struct saver {
     uint32_t rule_index[RULES_KNOWN_MAX];
 } saver;
 
+/* Which columns the records have that not all have. */
+static uint32_t optional_columns(const pipeline *p) {
+    const ride_reasons_options *r = &p->options->reasons;
+    return (uint32_t)p->options->vector | reasons_top(p) << 1 |
+           (uint32_t)(reasons_top(p) > 0 && r->texts_count > 0) << 8;
+}
+
 static ride_status save_run(const pipeline *p, ride_snapshot_writer *w) {
     const ride_run_summary *s = p->summary;
     run_part run = {.version = RUN_VERSION,
                     .record = p->options->record,
                     .format = p->options->format,
-                    .vector = p->options->vector,
+                    .columns = optional_columns(p),
                     .sequence = p->sequence,
                     .labels_waiting = p->labels_waiting,
                     .clock_us = p->clock_us,
@@ -280,7 +288,7 @@ static ride_status load_run(pipeline *p, ride_snapshot_reader *reader, char *pat
     if (memcmp(run.spec_hash, p->spec->hash, sizeof run.spec_hash) != 0)
         return other_run(reader, err, "with another feature spec");
     if (run.record != p->options->record) return other_run(reader, err, "by a run with other records");
-    if (run.format != p->options->format || run.vector != p->options->vector)
+    if (run.format != p->options->format || run.columns != optional_columns(p))
         return other_run(reader, err, "by a run with another output format");
     RIDE_TRY(load_inputs(p, reader, run.inputs_count, path, err));
     RIDE_TRY(load_outputs(p, reader, run.outputs_count, path, err));

@@ -68,9 +68,8 @@ static uint32_t headers_make(const service *s, const pipeline *p, const service_
 
 ride_status service_encode(ride_encoder *encoder, const pipeline *p, uint32_t row, char *record, size_t *bytes,
                            ride_error *err) {
-    const ride_encoder_set sets[RIDE_ENCODER_SETS_MAX] = {{p->batch->tiles, p->batch->arena},
-                                                          {p->out_tiles, NULL},
-                                                          {p->verdict_tiles, NULL}};
+    ride_encoder_set sets[RIDE_ENCODER_SETS_MAX];
+    outputs_sets(p, sets);
     ride_status st = ride_encoder_row(encoder, sets, row, record, RECORD_BYTES_MAX, bytes);
     if (st == RIDE_FULL) st = ride_fail(err, RIDE_E_UNSUPPORTED, "a result of more than %d bytes", RECORD_BYTES_MAX);
     return st;

@@ -122,14 +122,16 @@ ride_status service_infer_create(const ride_run_options *options, const char *na
     for (uint32_t i = 0; i < events->fields_count && count < RIDE_INFER_INPUTS_MAX; i++)
         if (!events->fields[i].hidden)
             infer->tensors[count++] = (ride_infer_tensor){events->fields[i].name, datatype(&events->fields[i])};
-    infer->model = (ride_infer_model){.name = name,
-                                      .version = "1",
-                                      .inputs = infer->tensors,
-                                      .inputs_count = count,
-                                      .event_id = events->field_id >= 0 ? events->fields[events->field_id].name : NULL,
-                                      .vector_count = infer->spec->vector_count,
-                                      .score_vectors = infer->scorer != NULL ? score_vectors : NULL,
-                                      .context = infer};
+    infer->model =
+        (ride_infer_model){.name = name,
+                           .version = "1",
+                           .inputs = infer->tensors,
+                           .inputs_count = count,
+                           .event_id = events->field_id >= 0 ? events->fields[events->field_id].name : NULL,
+                           .has_reasons = options->reasons.when != RIDE_REASONS_NONE && options->model_path != NULL,
+                           .vector_count = infer->spec->vector_count,
+                           .score_vectors = infer->scorer != NULL ? score_vectors : NULL,
+                           .context = infer};
     *out = infer;
     return RIDE_OK;
 }

@@ -119,7 +119,7 @@ typedef enum phase { PHASE_IDLE = 0, PHASE_CONSUMED, PHASE_SCORED, PHASE_PRODUCE
 
 typedef struct service_metrics {
     ride_metric *ends[5], *in_flight, *late[2], *rejected[RIDE_REJECT_COUNT + 1], *decisions[RIDE_DECISIONS],
-        *labels[3];
+        *explained, *labels[3];
     ride_metric *batch_rows, *stages[6], *latency, *delivery, *keys, *entries, *bytes, *clock, *replay_events,
         *replay_ratio, *journal_runs, *window_rows, *window_rows_max;
 } service_metrics;

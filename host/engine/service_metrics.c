@@ -1,4 +1,5 @@
 /* engine/service_metrics.c: what a service counts. */
+#include "engine/reasons.h"
 #include "engine/service_internal.h"
 #include "engine/shards.h"
 
@@ -36,6 +37,7 @@ void service_metrics_open(service *s) {
     for (int i = 0; i < 5; i++) m->ends[i] = series(s, RIDE_METRIC_EVENTS, "end", ends[i]);
     for (int i = 0; i < RIDE_DECISIONS; i++)
         m->decisions[i] = series(s, RIDE_METRIC_DECISIONS, "decision", decisions[i]);
+    m->explained = series(s, RIDE_METRIC_EXPLAINED, NULL, NULL);
     for (int i = 0; i < 3; i++) m->labels[i] = series(s, RIDE_METRIC_LABELS, "end", labels[i]);
     for (int i = 0; i < 6; i++) m->stages[i] = series(s, RIDE_METRIC_STAGE_SECONDS, "stage", stages[i]);
     for (int i = 0; i < 2; i++) m->late[i] = series(s, RIDE_METRIC_LATE, "entered", i == 1 ? "true" : "false");
@@ -60,7 +62,7 @@ void service_metrics_open(service *s) {
 }
 
 void service_metrics_batch(const service *s, const pipeline *p, const service_batch *b) {
-    uint64_t ends[2] = {0}, decisions[RIDE_DECISIONS] = {0}, late[2] = {0}, labels = 0;
+    uint64_t ends[2] = {0}, decisions[RIDE_DECISIONS] = {0}, late[2] = {0}, labels = 0, explained = 0;
     for (uint32_t row = 0; row < p->batch->rows_count; row++) {
         const uint32_t flags = *row_flags(p, row);
         if (flags & RIDE_ROW_LABEL) {
@@ -79,6 +81,8 @@ void service_metrics_batch(const service *s, const pipeline *p, const service_ba
     ride_metric_add(s->m.ends[0], ends[0]);
     ride_metric_add(s->m.ends[2], ends[1]);
     for (int i = 0; i < RIDE_DECISIONS; i++) ride_metric_add(s->m.decisions[i], decisions[i]);
+    for (uint32_t i = 0; i < RIDE_DECISIONS; i++) explained += reasons_wants(p, i) ? decisions[i] : 0;
+    ride_metric_add(s->m.explained, explained);
     for (int i = 0; i < 2; i++) ride_metric_add(s->m.late[i], late[i]);
     ride_metric_add(s->m.labels[0], labels);
     ride_metric_observe(s->m.batch_rows, p->batch->rows_count);

@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/ring.h"
+#include "engine/reasons.h"
 #include "engine/shards.h"
 #include "engine/state_desk.h"
 
@@ -329,6 +330,7 @@ static ride_status batches_open(service *s, ride_error *err) {
         hand_take(&s->p, &none);
         if (st == RIDE_OK) st = pipeline_batch_open(&s->p, err);
         if (st == RIDE_OK) st = verdicts_batch_open(&s->p, err);
+        if (st == RIDE_OK) st = reasons_batch_open(&s->p, err);
         b->hand = hand_of(&s->p);
         pipe->batches_count = i + 1;
         pipe->free[pipe->free_count++] = b;

@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "base/gate.h"
 #include "base/ring.h"
+#include "engine/reasons.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -52,7 +53,8 @@ struct shards {
     const pipeline *p;
     uint32_t count, parts_count, job;
     part *parts;
-    ride_work work; /* of the job */
+    ride_work work;        /* of the job */
+    uint8_t *reason_tiles; /* of its batch; NULL: no reasons */
     uint32_t tiles_count;
     bool together;     /* the job is with the threads */
     ride_status alone; /* how the batch went that is not */
@@ -75,6 +77,14 @@ static ride_status submit(const struct shards *s, const shard *by, ride_state *s
     return st == RIDE_OK ? p->ops->wait(by->queue, ticket, UINT64_MAX) : st;
 }
 
+/* The same of rows whose windows are there or part of the work: all that is done row by row, reasons last. */
+static ride_status submit_rows(const struct shards *s, const shard *by, ride_state *state, const ride_work *work,
+                               uint32_t tile_first) {
+    RIDE_TRY(submit(s, by, state, work));
+    if (s->reason_tiles == NULL) return RIDE_OK;
+    return reasons_make(s->p, by->index, work, s->reason_tiles + (size_t)tile_first * reasons_layout(s->p)->tile_bytes);
+}
+
 static ride_status windows_of(const struct shards *s, const shard *by, const part *of, const ride_work *all) {
     ride_work work = *all;
     work.stages = RIDE_STAGE_WINDOWS;
@@ -92,7 +102,7 @@ static ride_status tiles_of(const struct shards *s, const shard *by, const ride_
     work.in_tiles += (size_t)tile_first * s->p->in_layout.tile_bytes;
     work.out_tiles += (size_t)tile_first * s->p->out_layout.tile_bytes;
     work.counts = (work.stages & RIDE_STAGE_PROFILE) != 0 ? by->counts : NULL;
-    return submit(s, by, NULL, &work);
+    return submit_rows(s, by, NULL, &work, tile_first);
 }
 
 /* Claims the windows of a part, for the job. */
@@ -152,10 +162,11 @@ void shards_begin(pipeline *p, const ride_work *given) {
     struct shards *s = p->shards;
     shard *caller = &s->each[0];
     s->work = *given;
+    s->reason_tiles = p->reason_tiles;
     s->tiles_count = (given->rows_count + RIDE_TILE_ROWS - 1) / RIDE_TILE_ROWS;
     if (s->count == 1) {
         s->work.counts = caller->counts;
-        s->alone = submit(s, caller, s->parts[0].state, &s->work);
+        s->alone = submit_rows(s, caller, s->parts[0].state, &s->work, 0);
         return;
     }
     ride_out_flags_clear(&p->out_layout, given->out_tiles, given->rows_count);

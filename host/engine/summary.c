@@ -70,6 +70,19 @@ static void put_alert(FILE *to, const ride_run_summary *s, const ride_alert *ale
         put_real(to, alert->features[f].deviations);
         fputc('}', to);
     }
+    if (s->has_reasons) fputs("], \"reasons\": [", to);
+    for (uint32_t k = 0; k < alert->reasons_count; k++) {
+        const uint32_t v = alert->reasons[k].vector_index;
+        fprintf(to, "%s{\"input\": ", k > 0 ? ", " : "");
+        put_string(to, s->vector_names[v]);
+        fputs(", \"share\": ", to);
+        put_real(to, alert->reasons[k].share);
+        if (s->reason_texts != NULL) {
+            fputs(", \"text\": ", to);
+            put_string(to, s->reason_texts[v]);
+        }
+        fputc('}', to);
+    }
     fputs("]}", to);
 }
 
@@ -128,6 +141,7 @@ static void put_all(FILE *to, const ride_run_summary *s, const ride_summary_fact
     for (uint32_t d = 0; d < RIDE_DECISIONS; d++)
         fprintf(to, "%s\"%s\": %" PRIu64, d > 0 ? ", " : "", ride_decision_text((ride_decision)d), s->decisions[d]);
     fputc('}', to);
+    if (s->has_reasons) fprintf(to, ",\n \"explained\": %" PRIu64, s->explained);
     if (s->drift != NULL) {
         fputs(",\n \"drift\": ", to);
         ride_drift_put(to, s->drift);

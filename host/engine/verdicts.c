@@ -5,6 +5,7 @@
  * verdicts yet while this one is read. */
 #include "base/assert.h"
 #include "engine/pipeline.h"
+#include "engine/reasons.h"
 #include "lib/hash.h"
 
 #include <math.h>
@@ -114,6 +115,7 @@ static void tile_make(pipeline *p, uint32_t first, uint32_t rows_count) {
         probability[r] = p->summary->has_model ? ((const double *)out_values(p, out, RIDE_OUT_PROBABILITY))[r] : NAN;
         if (flags[r] & RIDE_ROW_LABEL) continue;
         p->summary->decisions[decision[r]]++;
+        p->summary->explained += reasons_wants(p, decision[r]);
         if (rule[r] < rules_count) p->summary->rules[rule[r]]++;
     }
 }

@@ -68,6 +68,20 @@ static void on_member(void *context, const ride_json_member *m) {
     if (is_key(m, r->model->event_id)) r->row->event_id = raw;
 }
 
+static bool on_piece(void *context, const ride_json_piece *piece) {
+    record_reading *r = context;
+    static const char name[] = "reasons";
+    const bool found = piece->key_bytes == sizeof name - 1 && memcmp(piece->key, name, sizeof name - 1) == 0;
+    if (found) r->row->reasons = (ride_body_range){r->offset + piece->offset, piece->bytes};
+    return !found;
+}
+
+static bool is_asked(const infer_reply *reply, ride_output output) {
+    for (uint32_t o = 0; o < reply->outputs_count; o++)
+        if (reply->outputs[o] == output) return true;
+    return false;
+}
+
 /* Reads record i; false: answered, since it is none. */
 static bool read_record(infer_call *call, ride_http_request *request, uint32_t i) {
     const ride_job_event *event = &call->job->events[i];
@@ -76,6 +90,8 @@ static bool read_record(infer_call *call, ride_http_request *request, uint32_t i
     record_reading reading = {.model = call->reply.model, .row = &call->rows[i], .offset = event->answer_at};
     call->rows[i] = (infer_row){.margin = NAN, .probability = NAN};
     bool good = ride_json_object(call->score->parser, text, bytes, on_member, &reading) == RIDE_JSON_OK;
+    if (event->status == RIDE_OK && good && is_asked(&call->reply, RIDE_OUTPUT_REASONS))
+        (void)ride_json_members(call->score->parser, text, bytes, on_piece, &reading); /* it stops at them */
     if (event->status == RIDE_OK && good) return true;
     if (event->status == RIDE_E_UNAVAILABLE) {
         ride_http_set(request, "Retry-After", "1");
@@ -251,8 +267,8 @@ static bool take(ride_score *s, ride_http_request *request, uint32_t slot, size_
     bool waits = false;
     const char *body = ride_http_body(request, &bytes);
     if (!json_bytes_of(request, bytes, &json_bytes)) return false;
-    if (!ride_infer_read(s->parser, s->blocks, body, bytes, json_bytes, s->request_events_max,
-                         s->model->event_id != NULL, s->infer, &fault))
+    if (!ride_infer_read(s->parser, s->blocks, body, bytes, json_bytes, s->request_events_max, s->model, s->infer,
+                         &fault))
         return fail(request, &fault);
     if (s->infer->is_vector) *answer_json_bytes = post_vectors(s, request, body);
     else waits = post_events(s, request, body, slot);
@@ -304,7 +320,7 @@ static ride_status write_model(ride_score *s, ride_error *err) {
         write_tensor(to, i == 0, m->inputs[i].name, m->inputs[i].datatype, "[-1]");
     fprintf(to, "],\"outputs\":[");
     for (uint32_t o = 0; o < RIDE_OUTPUTS; o++)
-        if (o != RIDE_OUTPUT_EVENT_ID || m->event_id != NULL)
+        if (ride_infer_has_output(m, (ride_output)o))
             write_tensor(to, o == 0, ride_output_names[o], o <= RIDE_OUTPUT_MARGIN ? "FP64" : "BYTES", "[-1]");
     fprintf(to, "]}");
     return fclose(to) == 0 ? RIDE_OK : ride_fail(err, RIDE_E_MEMORY, "no memory for the model's metadata");

@@ -2,12 +2,19 @@
 #include "serve/score_internal.h"
 
 #include "base/number.h"
+#include "serve/json_text.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { HEAD_BYTES = 256, TENSOR_BYTES = 192, NUMBER_ROOM = RIDE_NUMBER_BYTES + 1, TEXT_ROOM = 8 };
+enum {
+    HEAD_BYTES = 256,
+    TENSOR_BYTES = 192,
+    NUMBER_ROOM = RIDE_NUMBER_BYTES + 1,
+    TEXT_ROOM = 8,
+    QUOTED = 3 /* bytes of one of a JSON text within a string */
+};
 
 typedef struct writer {
     ride_json_parser *parser;
@@ -27,7 +34,12 @@ static double number_of(const infer_row *row, ride_output output) {
     return output == RIDE_OUTPUT_MARGIN ? row->margin : row->probability;
 }
 static ride_body_range text_of(const infer_row *row, ride_output output) {
-    return output == RIDE_OUTPUT_DECISION ? row->decision : output == RIDE_OUTPUT_RULE ? row->rule : row->event_id;
+    switch (output) {
+    case RIDE_OUTPUT_DECISION: return row->decision;
+    case RIDE_OUTPUT_RULE: return row->rule;
+    case RIDE_OUTPUT_REASONS: return row->reasons;
+    default: return row->event_id;
+    }
 }
 
 /* The room that all of it takes at most. */
@@ -36,7 +48,8 @@ static size_t room_for(const infer_reply *r) {
     for (uint32_t o = 0; o < r->outputs_count; o++) {
         room += TENSOR_BYTES;
         for (uint32_t i = 0; i < r->rows_count; i++)
-            room += is_number(r->outputs[o]) ? NUMBER_ROOM : text_of(&r->rows[i], r->outputs[o]).bytes + TEXT_ROOM;
+            room += is_number(r->outputs[o]) ? NUMBER_ROOM
+                                             : QUOTED * (size_t)text_of(&r->rows[i], r->outputs[o]).bytes + TEXT_ROOM;
     }
     return room + RIDE_JSON_PADDING;
 }
@@ -52,6 +65,11 @@ static void put_data(writer *w, const infer_reply *r, ride_output output) {
             continue;
         }
         ride_body_range at = text_of(&r->rows[i], output);
+        if (output == RIDE_OUTPUT_REASONS) {
+            w->at +=
+                ride_json_write_string(w->to + w->at, QUOTED * (size_t)at.bytes + 2, r->texts + at.offset, at.bytes);
+            continue;
+        }
         bool quoted = at.bytes > 0 && r->texts[at.offset] == '"';
         if (!quoted) w->to[w->at++] = '"';
         put(w, r->texts + at.offset, at.bytes);

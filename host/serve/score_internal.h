@@ -74,6 +74,7 @@ void score_infer_close(ride_score *score);
 typedef struct infer_row {
     double margin, probability;               /* NaN: null */
     ride_body_range decision, rule, event_id; /* JSON scalars of texts; 0 bytes: none */
+    ride_body_range reasons;                  /* JSON of any kind, likewise */
 } infer_row;
 typedef struct infer_reply {
     const ride_infer_model *model;

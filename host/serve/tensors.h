@@ -36,7 +36,8 @@ typedef enum ride_output {
     RIDE_OUTPUT_MARGIN,
     RIDE_OUTPUT_DECISION,
     RIDE_OUTPUT_RULE,
-    RIDE_OUTPUT_EVENT_ID,
+    RIDE_OUTPUT_EVENT_ID, /* from here on: where they are asked for */
+    RIDE_OUTPUT_REASONS,
     RIDE_OUTPUTS,
 } ride_output;
 
@@ -55,9 +56,11 @@ typedef struct ride_infer_request {
 extern const char *const ride_output_names[RIDE_OUTPUTS];
 
 /* Reads a body whose first json_bytes are the JSON part. body[bytes] and RIDE_JSON_PADDING bytes behind it are readable. On failure
- * *fault is filled and nothing is held; else ride_infer_free. has_event_id: that output may be asked for. */
+ * *fault is filled and nothing is held; else ride_infer_free. The model says which outputs may be asked for. */
 bool ride_infer_read(ride_json_parser *parser, ride_blocks *blocks, const char *body, size_t bytes, size_t json_bytes,
-                     uint32_t rows_max, bool has_event_id, ride_infer_request *request, ride_body_fault *fault);
+                     uint32_t rows_max, const ride_infer_model *model, ride_infer_request *request,
+                     ride_body_fault *fault);
+bool ride_infer_has_output(const ride_infer_model *model, ride_output output);
 void ride_infer_free(ride_blocks *blocks, ride_infer_request *request);
 
 /* The rows as JSON objects, one behind the other, in a block (the caller's); ranges[0, rows) says where. */

@@ -8,7 +8,8 @@
 
 #include <string.h>
 
-const char *const ride_output_names[RIDE_OUTPUTS] = {"probability", "margin", "decision", "rule", "event_id"};
+const char *const ride_output_names[RIDE_OUTPUTS] = {"probability", "margin",   "decision",
+                                                     "rule",        "event_id", "reasons"};
 
 enum { TEXT_BYTES = 64 };
 
@@ -209,9 +210,15 @@ static bool read_input(ride_json_parser *parser, ride_blocks *blocks, const char
            read_data(blocks, body, bytes, &p[DATA], t, binary_at, fault);
 }
 
-/* Which outputs, and which of them binary. None named: all but event_id. */
+bool ride_infer_has_output(const ride_infer_model *model, ride_output output) {
+    return output == RIDE_OUTPUT_EVENT_ID  ? model->event_id != NULL
+           : output == RIDE_OUTPUT_REASONS ? model->has_reasons
+                                           : output < RIDE_OUTPUTS;
+}
+
+/* Which outputs, and which of them binary. None named: those before event_id. */
 static bool read_outputs(ride_json_parser *parser, const char *body, const ride_json_piece *piece, bool binary,
-                         bool has_event_id, ride_infer_request *r, ride_body_fault *fault) {
+                         const ride_infer_model *model, ride_infer_request *r, ride_body_fault *fault) {
     enum { NAME, PARAMETERS, MEMBERS };
     static const char *const names[MEMBERS] = {"name", "parameters"}, *const binary_name[] = {"binary_data"};
     ride_body_range ranges[RIDE_INFER_OUTPUTS_MAX];
@@ -227,10 +234,10 @@ static bool read_outputs(ride_json_parser *parser, const char *body, const ride_
             return false;
         uint32_t output = 0;
         while (output < RIDE_OUTPUTS && !is_text(body, &p[NAME], ride_output_names[output])) output++;
-        if (output == RIDE_OUTPUTS || (output == RIDE_OUTPUT_EVENT_ID && !has_event_id))
+        if (output == RIDE_OUTPUTS || !ride_infer_has_output(model, (ride_output)output))
             return ride_body_fail(fault, 422, "unknown_output", "outputs",
-                                  "outputs are probability, margin, decision, rule%s",
-                                  has_event_id ? ", event_id" : "");
+                                  "outputs are probability, margin, decision, rule%s%s",
+                                  model->event_id != NULL ? ", event_id" : "", model->has_reasons ? ", reasons" : "");
         r->outputs[i] = (ride_output)output;
         r->outputs_binary[i] = flag.type != 0 ? is_true(body, &flag) : binary;
     }
@@ -272,7 +279,7 @@ static bool check_shapes(const char *body, ride_infer_request *r, uint32_t rows_
 }
 
 static bool read_all(ride_json_parser *parser, ride_blocks *blocks, const char *body, size_t bytes, size_t json_bytes,
-                     uint32_t rows_max, bool has_event_id, ride_infer_request *r, ride_body_fault *fault) {
+                     uint32_t rows_max, const ride_infer_model *model, ride_infer_request *r, ride_body_fault *fault) {
     enum { ID, INPUTS, OUTPUTS, PARAMETERS, MEMBERS };
     static const char *const names[MEMBERS] = {"id", "inputs", "outputs", "parameters"};
     static const char *const binary_name[] = {"binary_data_output"};
@@ -301,14 +308,14 @@ static bool read_all(ride_json_parser *parser, ride_blocks *blocks, const char *
         return ride_body_fail(fault, 400, "bad_request", "binary_data_size",
                               "there are more bytes than the tensors have");
     return check_shapes(body, r, rows_max, fault) &&
-           read_outputs(parser, body, &p[OUTPUTS], flag.type != 0 && is_true(body, &flag), has_event_id, r, fault);
+           read_outputs(parser, body, &p[OUTPUTS], flag.type != 0 && is_true(body, &flag), model, r, fault);
 }
 
 bool ride_infer_read(ride_json_parser *parser, ride_blocks *blocks, const char *body, size_t bytes, size_t json_bytes,
-                     uint32_t rows_max, bool has_event_id, ride_infer_request *r, ride_body_fault *fault) {
+                     uint32_t rows_max, const ride_infer_model *model, ride_infer_request *r, ride_body_fault *fault) {
     RIDE_ASSERT(json_bytes <= bytes && bytes <= UINT32_MAX);
     memset(r, 0, sizeof *r);
-    if (read_all(parser, blocks, body, bytes, json_bytes, rows_max, has_event_id, r, fault)) return true;
+    if (read_all(parser, blocks, body, bytes, json_bytes, rows_max, model, r, fault)) return true;
     ride_infer_free(blocks, r);
     return false;
 }

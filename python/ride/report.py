@@ -206,21 +206,28 @@ def reason(feature):
     return text if feature.get("value") is not None else f"{feature.get('name')} missing"
 
 
+def share(found):
+    """What an input adds to the margin, in the operator's words where there are some."""
+    return f"{found.get('text') or found.get('input')} {float(found.get('share') or 0):+.3g}"
+
+
 def alerts_table(run):
     alerts, known = run.summary["alerts"], None
+    explained = any(a.get("reasons") for a in alerts)
     if run.truth is not None:
         rows = run.decisions[run.decisions.id.isin([a.get("event_id") for a in alerts])]
         known = dict(zip(rows.id, rows.is_fraud == 1))
     rows = []
     for alert in alerts:
-        why = ", ".join(f"<span>{html.escape(reason(f))}</span>" for f in alert.get("features") or [])
+        said = [share(r) for r in alert.get("reasons") or []] if explained else [reason(f) for f in alert.get("features") or []]
+        why = ", ".join(f"<span>{html.escape(text)}</span>" for text in said)
         row = [str(alert.get("event_id")), when(alert.get("time_ms")), str(alert.get("key", "")), float(alert.get("probability") or math.nan),
                tag(alert.get("decision")), str(alert.get("rule") or ""), Markup(f'<span class="why">{why}</span>')]
         if known is not None:
             fraud = known.get(alert.get("event_id"))
             row.append("" if fraud is None else Markup(f'<b class={"decline" if fraud else "approve"}>{"fraud" if fraud else "honest"}</b>'))
         rows.append(row)
-    return table(["event", "time (UTC)", "key", "probability", "decision", "rule", "what stands out"] + (["truth"] if known is not None else []), rows, "cards")
+    return table(["event", "time (UTC)", "key", "probability", "decision", "rule", "why" if explained else "what stands out"] + (["truth"] if known is not None else []), rows, "cards")
 
 
 def decisions_table(run):

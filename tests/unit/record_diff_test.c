@@ -33,6 +33,20 @@ Test(record_diff, of_json_the_member_is_named) {
     cr_assert(strcmp(diff.field, "amount") == 0 && strcmp(diff.a, "nothing") == 0);
 }
 
+Test(record_diff, of_json_a_member_may_be_a_list) {
+    find(RIDE_FORMAT_NDJSON, "{\"id\":1,\"reasons\":[{\"input\":\"a]\",\"share\":1},{\"input\":\"b\"}],\"amount\":3}",
+         "{\"id\":1,\"reasons\":[{\"input\":\"a]\",\"share\":1},{\"input\":\"b\"}],\"amount\":4}");
+    cr_assert(strcmp(diff.field, "amount") == 0 && strcmp(diff.a, "3") == 0 && strcmp(diff.b, "4") == 0);
+    find(RIDE_FORMAT_NDJSON, "{\"reasons\":[{\"input\":\"a\"}],\"amount\":3}", "{\"reasons\":[],\"amount\":3}");
+    cr_assert(strcmp(diff.field, "reasons") == 0 && strcmp(diff.b, "[]") == 0);
+    cr_assert_str_eq(diff.a, "[{\"input\":\"a\"}]");
+    const char *at = "{\"a\":{\"b\":[1,{}]},\"c\":2}", *end = at + strlen(at);
+    record_member member;
+    cr_assert(record_member_next(&at, end, &member) && member.value_bytes == strlen("{\"b\":[1,{}]}"));
+    cr_assert(record_member_next(&at, end, &member) && member.name[0] == 'c' && member.value_bytes == 1);
+    cr_assert(!record_member_next(&at, end, &member));
+}
+
 Test(record_diff, text_that_is_no_record_has_a_place_at_least) {
     static const char *const texts[] = {"",        "{",        "}{",         "\"", "{\"", "{\"id",
                                         "{\"id\"", "{\"id\":", "{\"id\":\"", "\\", ",,,", "{\"id\":1\\"};

@@ -1,0 +1,284 @@
+/* engine/reasons.c: see reasons.h. */
+#include "engine/reasons.h"
+
+#include "base/assert.h"
+#include "kernels/layout/forest.h"
+#include "kernels/row/vector.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TOP_DEFAULT = 3, ROWS_TOGETHER = RIDE_TILE_ROWS };
+
+/* Where an input of the model comes from. */
+typedef struct source {
+    uint32_t vector_index;
+    uint32_t is_feature, column, type;
+    double divisor;
+} source;
+
+/* What one thread works with. */
+typedef struct room {
+    void *scratch;
+    double *x;   /* rows of inputs */
+    double *phi; /* of inputs, and the expected margin */
+} room;
+
+struct reasons {
+    const ride_backend_ops *ops;
+    ride_program_dev *program; /* NULL: the run's own */
+    ride_explainer *explainer;
+    ride_reasons_when when;
+    ride_reason_side side;
+    uint32_t top, inputs_count;
+    source *sources;
+    const char **texts; /* by the vector's entry, borrowed; NULL: none were given */
+    ride_tile_layout layout;
+    uint32_t rooms_count;
+    room rooms[RIDE_SHARDS_MAX];
+};
+
+/* ---- life ---- */
+
+/* Entries of the vector that feed the model's inputs: column i of a matrix is input i. */
+static ride_status sources_make(const pipeline *p, struct reasons *r, ride_error *err) {
+    const ride_plan_vector *vector = ride_bundle_array(&p->bundle, RIDE_SECTION_VECTOR, ride_plan_vector);
+    const ride_plan_column *columns = ride_bundle_array(&p->bundle, RIDE_SECTION_COLUMNS, ride_plan_column);
+    const uint32_t *entries = NULL; /* NULL: the vector as it is */
+    ride_forest forest;
+    if (!ride_bundle_has_ensemble(&p->bundle)) {
+        RIDE_TRY(ride_forest_open(&p->bundle, 0, &forest, err));
+        entries = forest.inputs;
+    }
+    r->sources = calloc(r->inputs_count + 1, sizeof *r->sources);
+    if (r->sources == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for %u inputs", r->inputs_count);
+    for (uint32_t i = 0; i < r->inputs_count; i++) {
+        const uint32_t v = entries != NULL ? entries[i] : i;
+        const ride_tile_layout *layout = vector[v].is_feature ? &p->out_layout : &p->in_layout;
+        const uint32_t type = layout->columns[vector[v].index].type;
+        r->sources[i] = (source){
+            .vector_index = v,
+            .is_feature = vector[v].is_feature,
+            .column = vector[v].index,
+            .type = type,
+            .divisor = type == RIDE_TYPE_DECIMAL ? ride_vector_divisor(columns[vector[v].index].scale) : 1.0,
+        };
+    }
+    return RIDE_OK;
+}
+
+static ride_explainer_options explainer_options(const ride_reasons_options *o) {
+    return (ride_explainer_options){.struct_bytes = sizeof(ride_explainer_options), .bytes_max = o->memory_bytes};
+}
+
+static ride_status explainer_make(pipeline *p, struct reasons *r, uint64_t *scratch_bytes, ride_error *err) {
+    const ride_program_dev *program = p->program;
+    ride_rows_shape shape;
+    r->ops = p->ops;
+    if (r->ops->explainer_create == NULL) {
+        ride_device *device;
+        RIDE_TRY(ride_backend_here(&r->ops, &device, err));
+        RIDE_TRY(r->ops->program_upload(device, &p->bundle, &r->program, err));
+        program = r->program;
+    }
+    RIDE_TRY(r->ops->rows_shape(program, &shape, err));
+    r->inputs_count = shape.columns_count;
+    const ride_explainer_options options = explainer_options(&p->options->reasons);
+    return r->ops->explainer_create(program, &options, &r->explainer, scratch_bytes, err);
+}
+
+static ride_status rooms_make(struct reasons *r, uint32_t count, uint64_t scratch_bytes, ride_error *err) {
+    const size_t scratch = (scratch_bytes / 64 + 1) * 64, inputs = r->inputs_count;
+    r->rooms_count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        room *of = &r->rooms[i];
+        of->scratch = aligned_alloc(64, scratch);
+        of->x = calloc(ROWS_TOGETHER * inputs + 1, sizeof *of->x);
+        of->phi = calloc(ROWS_TOGETHER * (inputs + 1), sizeof *of->phi);
+        if (of->scratch == NULL || of->x == NULL || of->phi == NULL)
+            return ride_fail(err, RIDE_E_MEMORY, "no memory for reasons of %u inputs", r->inputs_count);
+        memset(of->scratch, 0, scratch); /* touched now, not in the data path */
+    }
+    return RIDE_OK;
+}
+
+static ride_status texts_make(const pipeline *p, struct reasons *r, ride_error *err) {
+    const ride_reasons_options *o = &p->options->reasons;
+    if (o->texts_count == 0) return RIDE_OK;
+    r->texts = calloc(p->spec->vector_count + 1, sizeof *r->texts);
+    if (r->texts == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for the texts of reasons");
+    for (uint32_t v = 0; v < p->spec->vector_count; v++) {
+        const char *text = ride_reason_text_of(o, p->spec->vector_names[v]);
+        r->texts[v] = text != NULL ? text : p->spec->vector_names[v];
+    }
+    return RIDE_OK;
+}
+
+ride_status reasons_open(pipeline *p, ride_error *err) {
+    const ride_reasons_options *o = &p->options->reasons;
+    uint64_t scratch_bytes = 0;
+    if (o->when == RIDE_REASONS_NONE || p->options->record != RIDE_RECORD_DECISION || !p->summary->has_model)
+        return RIDE_OK;
+    struct reasons *r = p->reasons = calloc(1, sizeof *r);
+    if (r == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for reasons");
+    r->when = o->when;
+    r->side = o->side;
+    r->top = o->top > 0 ? o->top : TOP_DEFAULT;
+    RIDE_ASSERT(r->top <= RIDE_REASONS_TOP_MAX);
+    ride_tile_layout_begin(&r->layout);
+    for (uint32_t k = 0; k < r->top; k++) {
+        ride_tile_layout_add(&r->layout, RIDE_TYPE_U32, 0);
+        ride_tile_layout_add(&r->layout, RIDE_TYPE_F64, 0);
+    }
+    ride_tile_layout_finish(&r->layout);
+    const ride_status st = explainer_make(p, r, &scratch_bytes, err);
+    if (st == RIDE_E_UNSUPPORTED) ride_error_where(err, "reasons.when");
+    RIDE_TRY(st);
+    RIDE_TRY(sources_make(p, r, err));
+    RIDE_TRY(texts_make(p, r, err));
+    RIDE_TRY(rooms_make(r, p->options->shards > 1 ? p->options->shards : 1, scratch_bytes, err));
+    return reasons_batch_open(p, err);
+}
+
+void reasons_close(pipeline *p) {
+    struct reasons *r = p->reasons;
+    if (r == NULL) return;
+    for (uint32_t i = 0; i < r->rooms_count; i++) {
+        free(r->rooms[i].scratch);
+        free(r->rooms[i].x);
+        free(r->rooms[i].phi);
+    }
+    if (r->explainer != NULL) r->ops->explainer_destroy(r->explainer);
+    if (r->program != NULL) r->ops->program_release(r->program);
+    free(r->sources);
+    free(r->texts);
+    free(r);
+    p->reasons = NULL;
+}
+
+ride_status reasons_batch_open(pipeline *p, ride_error *err) {
+    if (p->reasons == NULL) return RIDE_OK;
+    const size_t bytes = (size_t)p->batch->tiles_count_max * p->reasons->layout.tile_bytes;
+    p->reason_tiles = aligned_alloc(RIDE_TILE_ALIGN, bytes);
+    if (p->reason_tiles == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for the reasons of a batch");
+    memset(p->reason_tiles, 0, bytes);
+    return RIDE_OK;
+}
+
+const ride_tile_layout *reasons_layout(const pipeline *p) { return p->reasons != NULL ? &p->reasons->layout : NULL; }
+uint32_t reasons_top(const pipeline *p) { return p->reasons != NULL ? p->reasons->top : 0; }
+const char *const *reasons_texts(const pipeline *p) { return p->reasons->texts; }
+
+ride_status ride_reasons_check(const ride_bundle *bundle, const ride_reasons_options *options, ride_error *err) {
+    const ride_backend_ops *ops;
+    ride_device *device;
+    ride_program_dev *program = NULL;
+    ride_explainer *explainer = NULL;
+    uint64_t scratch_bytes;
+    RIDE_TRY(ride_backend_here(&ops, &device, err));
+    RIDE_TRY(ops->program_upload(device, bundle, &program, err));
+    const ride_explainer_options explain = explainer_options(options);
+    const ride_status st = ops->explainer_create(program, &explain, &explainer, &scratch_bytes, err);
+    if (explainer != NULL) ops->explainer_destroy(explainer);
+    ops->program_release(program);
+    return st;
+}
+
+/* ---- rows ---- */
+
+bool reasons_wants(const pipeline *p, uint32_t decision) {
+    if (p->reasons == NULL) return false;
+    return p->reasons->when == RIDE_REASONS_ALL || decision != RIDE_DECISION_APPROVE;
+}
+
+static uint32_t decision_of(const pipeline *p, const ride_work *work, uint32_t rule) {
+    const bool ruled = (work->stages & RIDE_STAGE_RULES) != 0 && rule < p->options->rules_count;
+    return ruled ? (uint32_t)p->options->rules[rule].decision : RIDE_DECISION_APPROVE;
+}
+
+/* Rows of the tile that are explained. */
+static uint32_t rows_choose(const pipeline *p, const ride_work *work, const uint8_t *in, const uint8_t *out,
+                            uint32_t rows_count, uint8_t *rows) {
+    const uint32_t *flags = ride_tile_values_const(&p->in_layout, in, RIDE_COLUMN_FLAGS);
+    const uint32_t *rule = ride_tile_values_const(&p->out_layout, out, p->bundle.plan->features_count + RIDE_OUT_RULE);
+    uint32_t count = 0;
+    for (uint32_t row = 0; row < rows_count; row++)
+        if ((flags[row] & (RIDE_ROW_LABEL | RIDE_ROW_SKIP)) == 0 && reasons_wants(p, decision_of(p, work, rule[row])))
+            rows[count++] = (uint8_t)row;
+    return count;
+}
+
+static void inputs_gather(const pipeline *p, const uint8_t *in, const uint8_t *out, const uint8_t *rows, uint32_t count,
+                          double *x) {
+    const struct reasons *r = p->reasons;
+    for (uint32_t i = 0; i < r->inputs_count; i++) {
+        const source *from = &r->sources[i];
+        const ride_tile_layout *layout = from->is_feature ? &p->out_layout : &p->in_layout;
+        const uint8_t *tile = from->is_feature ? out : in;
+        const void *values = ride_tile_values_const(layout, tile, from->column);
+        const uint8_t *validity = ride_tile_validity_const(layout, tile, from->column);
+        for (uint32_t k = 0; k < count; k++)
+            x[(size_t)k * r->inputs_count + i] =
+                ride_valid(validity, rows[k]) ? ride_vector_value(values, from->type, rows[k], from->divisor) : NAN;
+    }
+}
+
+static void row_write(const struct reasons *r, const double *phi, uint8_t *to, uint32_t row) {
+    ride_reason found[RIDE_REASONS_TOP_MAX];
+    const uint32_t count = ride_reasons_row(phi, 1, r->inputs_count, r->side, r->top, found);
+    for (uint32_t k = 0; k < count; k++) {
+        ((uint32_t *)ride_tile_values(&r->layout, to, 2 * k))[row] = r->sources[found[k].input].vector_index;
+        ((double *)ride_tile_values(&r->layout, to, 2 * k + 1))[row] = found[k].share;
+    }
+}
+
+static void tile_blank(const struct reasons *r, uint8_t *to) {
+    for (uint32_t k = 0; k < r->top; k++) {
+        uint32_t *inputs = ride_tile_values(&r->layout, to, 2 * k);
+        double *shares = ride_tile_values(&r->layout, to, 2 * k + 1);
+        for (uint32_t row = 0; row < RIDE_TILE_ROWS; row++) {
+            inputs[row] = RIDE_REASON_NO_INPUT;
+            shares[row] = NAN;
+        }
+    }
+}
+
+ride_status reasons_make(const pipeline *p, uint32_t shard, const ride_work *work, uint8_t *to) {
+    const struct reasons *r = p->reasons;
+    const room *with = &r->rooms[shard];
+    const uint8_t *in = work->in_tiles, *out = work->out_tiles;
+    for (uint32_t first = 0; first < work->rows_count; first += RIDE_TILE_ROWS) {
+        const uint32_t left = work->rows_count - first;
+        uint8_t rows[RIDE_TILE_ROWS];
+        tile_blank(r, to);
+        const uint32_t count = (work->stages & RIDE_STAGE_SCORE) == 0
+                                   ? 0 /* read again, and nobody will ask */
+                                   : rows_choose(p, work, in, out, left < RIDE_TILE_ROWS ? left : RIDE_TILE_ROWS, rows);
+        if (count > 0) {
+            inputs_gather(p, in, out, rows, count, with->x);
+            const ride_rows matrix = {.values = with->x,
+                                      .type = RIDE_TYPE_F64,
+                                      .out_type = RIDE_TYPE_F64,
+                                      .rows_count = count,
+                                      .row_stride = r->inputs_count,
+                                      .column_stride = 1,
+                                      .margins = with->phi};
+            RIDE_TRY(r->ops->rows_explain(r->explainer, &matrix, with->scratch));
+            for (uint32_t k = 0; k < count; k++)
+                row_write(r, with->phi + (size_t)k * (r->inputs_count + 1), to, rows[k]);
+        }
+        in += p->in_layout.tile_bytes;
+        out += p->out_layout.tile_bytes;
+        to += r->layout.tile_bytes;
+    }
+    return RIDE_OK;
+}
+
+bool reasons_read(const pipeline *p, uint32_t row, uint32_t k, uint32_t *vector_index, double *share) {
+    const ride_tile_layout *layout = &p->reasons->layout;
+    const uint8_t *tile = p->reason_tiles + (size_t)(row / RIDE_TILE_ROWS) * layout->tile_bytes;
+    *vector_index = ((const uint32_t *)ride_tile_values_const(layout, tile, 2 * k))[row % RIDE_TILE_ROWS];
+    *share = ((const double *)ride_tile_values_const(layout, tile, 2 * k + 1))[row % RIDE_TILE_ROWS];
+    return *vector_index != RIDE_REASON_NO_INPUT;
+}

@@ -1,0 +1,311 @@
+/* Reasons of decisions in whole runs: they are what the explainer says of each row, in the operator's words; only where they are asked for; and the
+ * same bytes for any batch size, number of shards and cut. */
+#include "backend/registry.h"
+#include "features/reasons.h"
+#include "models/rows.h"
+#include "tests/support/run_case.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+
+static run_case cases[2];
+
+enum { COLUMNS_MAX = 96, TOP = 4 };
+
+/* ---- a decision file ---- */
+
+typedef struct table {
+    char *text;
+    char *names[COLUMNS_MAX];
+    uint32_t names_count;
+    char *at; /* the next line */
+    char *cells[COLUMNS_MAX];
+} table;
+
+static uint32_t cut(char *line, char **cells) {
+    uint32_t count = 0;
+    while (line != NULL && count < COLUMNS_MAX) cells[count++] = strsep(&line, ",");
+    return count;
+}
+
+static char *next_line(table *t) {
+    char *line = t->at, *end = strchr(line, '\n');
+    if (*line == '\0' || end == NULL) return NULL;
+    *end = '\0';
+    t->at = end + 1;
+    return line;
+}
+
+static void table_open(table *t, const char *path) {
+    size_t bytes;
+    t->text = t->at = run_case_file(path, &bytes);
+    cr_assert_not_null(t->text);
+    t->names_count = cut(next_line(t), t->names);
+}
+
+static bool table_next(table *t) {
+    char *line = next_line(t);
+    if (line == NULL) return false;
+    cr_assert_eq(cut(line, t->cells), t->names_count);
+    return true;
+}
+
+static const char *cell(const table *t, const char *name) {
+    for (uint32_t i = 0; i < t->names_count; i++)
+        if (strcmp(t->names[i], name) == 0) return t->cells[i];
+    cr_assert_fail("no column %s", name);
+    return "";
+}
+
+static const char *reason_cell(const table *t, uint32_t k, const char *what) {
+    char name[32];
+    snprintf(name, sizeof name, "reason_%u%s", k + 1, what);
+    return cell(t, name);
+}
+
+/* ---- what explains, apart from any run ---- */
+
+typedef struct explained {
+    ride_ensemble *model;
+    ride_model_rows *rows;
+    const ride_explainer *explainer;
+    void *scratch;
+    uint32_t inputs_count;
+    double x[COLUMNS_MAX], phi[COLUMNS_MAX];
+} explained;
+
+static void explained_open(explained *e, const char *path) {
+    const ride_backend_ops *ops;
+    ride_device *device;
+    ride_diagnostics findings;
+    ride_error err;
+    uint64_t bytes;
+    ride_diagnostics_init(&findings);
+    cr_assert_eq(ride_ensemble_load(path, NULL, &e->model, &findings), RIDE_OK);
+    cr_assert_eq(ride_backend_here(&ops, &device, &err), RIDE_OK);
+    cr_assert_eq(ride_model_rows_create(e->model, ops, device, &e->rows, &findings), RIDE_OK);
+    cr_assert_eq(ride_model_rows_explainer(e->rows, &e->explainer, &bytes, &err), RIDE_OK);
+    e->scratch = aligned_alloc(64, (bytes / 64 + 1) * 64);
+    e->inputs_count = e->model->inputs_count;
+    cr_assert(e->model->has_names && e->inputs_count < COLUMNS_MAX);
+}
+
+static void explained_close(explained *e) {
+    ride_model_rows_destroy(e->rows);
+    ride_ensemble_destroy(e->model);
+    free(e->scratch);
+}
+
+/* The greatest shares of a line whose vector is there. */
+static uint32_t explain(explained *e, const table *t, ride_reason_side side, uint32_t most, ride_reason *out) {
+    for (uint32_t i = 0; i < e->inputs_count; i++) {
+        const char *text = cell(t, e->model->inputs[i].name);
+        e->x[i] = *text != '\0' ? strtod(text, NULL) : NAN;
+    }
+    const ride_rows row = {.values = e->x,
+                           .type = RIDE_TYPE_F64,
+                           .out_type = RIDE_TYPE_F64,
+                           .rows_count = 1,
+                           .row_stride = e->inputs_count,
+                           .column_stride = 1,
+                           .margins = e->phi};
+    cr_assert_eq(ride_model_rows_explain(e->rows, e->explainer, &row, e->scratch), RIDE_OK);
+    return ride_reasons_row(e->phi, 1, e->inputs_count, side, most, out);
+}
+
+static void begin(run_case *c, ride_reasons_when when, ride_reason_side side) {
+    cr_assert(run_case_begin(c));
+    c->options.reasons = (ride_reasons_options){.when = when, .top = TOP, .side = side};
+}
+
+static void run(run_case *c) {
+    const ride_status st = run_case_run(c);
+    cr_assert_eq(st, RIDE_OK, "%s", c->findings.count > 0 ? c->findings.items[0].message : c->err.what);
+}
+
+/* Checks every line against the explainer; returns how many have a reason. */
+static uint32_t check_lines(const run_case *c, ride_reasons_when when, ride_reason_side side) {
+    table t = {0};
+    explained e = {0};
+    uint32_t rows = 0, with = 0;
+    table_open(&t, c->output);
+    explained_open(&e, c->model);
+    while (table_next(&t)) {
+        ride_reason want[TOP];
+        const bool is_repeat = strcmp(cell(&t, "end"), "duplicate") == 0;
+        const bool wanted = !is_repeat && (when == RIDE_REASONS_ALL || strcmp(cell(&t, "decision"), "approve") != 0);
+        const uint32_t count = wanted ? explain(&e, &t, side, TOP, want) : 0;
+        double sum = 0;
+        for (uint32_t k = 0; k < TOP; k++) {
+            const char *name = reason_cell(&t, k, ""), *share = reason_cell(&t, k, "_share");
+            if (k >= count) {
+                cr_assert(*name == '\0' && *share == '\0', "row %u: %s", rows, name);
+                continue;
+            }
+            cr_assert_str_eq(name, e.model->inputs[want[k].input].name, "row %u", rows);
+            cr_assert(strtod(share, NULL) == want[k].share, "row %u: %s, not %.17g", rows, share, want[k].share);
+            cr_assert(k == 0 || fabs(want[k].share) <= fabs(want[k - 1].share));
+            cr_assert(side == RIDE_REASON_BOTH || want[k].share > 0);
+        }
+        for (uint32_t i = 0; wanted && i <= e.inputs_count; i++) sum += e.phi[i];
+        cr_assert(!wanted || fabs(sum - strtod(cell(&t, "margin"), NULL)) < 1e-5, "row %u: shares add up to %g", rows,
+                  sum);
+        with += count > 0;
+        rows++;
+    }
+    cr_assert_gt(rows, 3000);
+    explained_close(&e);
+    free(t.text);
+    return with;
+}
+
+Test(run_reasons, are_what_the_explainer_says_of_each_row) {
+    run_case *c = &cases[0];
+    begin(c, RIDE_REASONS_ALL, RIDE_REASON_BOTH);
+    run(c);
+    cr_assert_eq(check_lines(c, RIDE_REASONS_ALL, RIDE_REASON_BOTH), 3000);
+    cr_assert_eq(c->summary.explained, 3000);
+    cr_assert(c->summary.has_reasons);
+    run_case_end(c);
+}
+
+Test(run_reasons, of_alerts_only_alerts_are_explained) {
+    run_case *c = &cases[0];
+    begin(c, RIDE_REASONS_ALERTS, RIDE_REASON_RAISE);
+    run(c);
+    const uint64_t alerts = c->summary.decisions[RIDE_DECISION_REVIEW] + c->summary.decisions[RIDE_DECISION_DECLINE];
+    const uint32_t with = check_lines(c, RIDE_REASONS_ALERTS, RIDE_REASON_RAISE);
+    cr_assert(with > 100 && with <= alerts && with < 2900, "%u of %llu", with, (unsigned long long)alerts);
+    cr_assert_eq(c->summary.explained, alerts);
+    for (uint32_t i = 0; i < c->summary.alerts_count; i++) {
+        const ride_alert *a = &c->summary.alerts[i];
+        cr_assert_gt(a->reasons_count, 0);
+        for (uint32_t k = 0; k < a->reasons_count; k++)
+            cr_assert(a->reasons[k].share > 0 && a->reasons[k].vector_index < c->summary.features_count);
+    }
+    run_case_end(c);
+}
+
+Test(run_reasons, without_them_nothing_is_there) {
+    run_case *c = &cases[0];
+    begin(c, RIDE_REASONS_NONE, RIDE_REASON_BOTH);
+    run(c);
+    table t = {0};
+    table_open(&t, c->output);
+    for (uint32_t i = 0; i < t.names_count; i++) cr_assert_neq(strncmp(t.names[i], "reason", 6), 0);
+    free(t.text);
+    cr_assert(c->summary.explained == 0 && !c->summary.has_reasons && c->summary.alerts[0].reasons_count == 0);
+    run_case_end(c);
+}
+
+static void same_output(const run_case *a, const run_case *b, const char *what) {
+    size_t a_bytes = 0, b_bytes = 0;
+    char *x = run_case_file(a->output, &a_bytes), *y = run_case_file(b->output, &b_bytes);
+    cr_assert(x != NULL && y != NULL && a_bytes > 100000);
+    cr_assert(a_bytes == b_bytes && memcmp(x, y, a_bytes) == 0, "%s", what);
+    free(x);
+    free(y);
+}
+
+Test(run_reasons, are_the_same_for_any_batch_size_and_number_of_shards) {
+    static const uint32_t sizes[] = {1, 7, 256, 4096}, shards[] = {1, 2, 4};
+    run_case *one = &cases[0], *two = &cases[1];
+    for (int when = RIDE_REASONS_ALERTS; when <= RIDE_REASONS_ALL; when++) {
+        begin(one, (ride_reasons_when)when, RIDE_REASON_BOTH);
+        one->options.format = RIDE_FORMAT_NDJSON;
+        run(one);
+        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+            for (size_t k = 0; k < sizeof shards / sizeof *shards; k++) {
+                char what[64];
+                begin(two, (ride_reasons_when)when, RIDE_REASON_BOTH);
+                two->options.format = RIDE_FORMAT_NDJSON;
+                two->options.batch_rows_max = sizes[i];
+                two->options.shards = shards[k];
+                run(two);
+                snprintf(what, sizeof what, "batches of %u, %u shards", sizes[i], shards[k]);
+                same_output(one, two, what);
+                run_case_end(two);
+            }
+        run_case_end(one);
+    }
+}
+
+Test(run_reasons, are_the_same_from_every_backend) {
+    run_case *one = &cases[0], *two = &cases[1];
+    begin(one, RIDE_REASONS_ALL, RIDE_REASON_BOTH);
+    begin(two, RIDE_REASONS_ALL, RIDE_REASON_BOTH);
+    two->options.backend = "reference";
+    run(one);
+    run(two);
+    same_output(one, two, "the reference backend");
+    run_case_end(one);
+    run_case_end(two);
+}
+
+Test(run_reasons, a_run_cut_anywhere_goes_on_with_them_and_not_with_others) {
+    run_case *whole = &cases[0], *parts = &cases[1];
+    begin(whole, RIDE_REASONS_ALERTS, RIDE_REASON_RAISE);
+    begin(parts, RIDE_REASONS_ALERTS, RIDE_REASON_RAISE);
+    run(whole);
+    parts->options.state_dir = parts->state;
+    parts->options.batch_rows_max = 100;
+    parts->stop_after = 1300;
+    cr_assert_eq(run_case_run(parts), RIDE_INTERRUPTED);
+    parts->options.reasons.top = TOP + 1;
+    cr_assert_eq(run_case_run(parts), RIDE_E_CONFIG);
+    cr_assert_not_null(strstr(parts->err.what, "output format"), "%s", parts->err.what);
+    parts->options.reasons.top = TOP;
+    parts->stop_after = 0;
+    run(parts);
+    same_output(whole, parts, "cut");
+    run_case_end(whole);
+    run_case_end(parts);
+}
+
+Test(run_reasons, are_told_in_the_operators_words) {
+    static const ride_reason_text texts[] = {{"card_*", "use of the card"}, {"amount", "how \"much\""}, {"*", "other"}};
+    run_case *c = &cases[0];
+    begin(c, RIDE_REASONS_ALL, RIDE_REASON_BOTH);
+    c->options.reasons.texts = texts;
+    c->options.reasons.texts_count = 3;
+    run(c);
+    uint32_t cards = 0, amounts = 0, others = 0;
+    table t = {0};
+    table_open(&t, c->output);
+    while (table_next(&t))
+        for (uint32_t k = 0; k < TOP; k++) {
+            const char *name = reason_cell(&t, k, ""), *text = reason_cell(&t, k, "_text");
+            if (*name == '\0') cr_assert_str_empty(text);
+            else if (strncmp(name, "card_", 5) == 0) cards += strcmp(text, "use of the card") == 0;
+            else if (strcmp(name, "amount") == 0)
+                amounts += strcmp(text, "\"how \"\"much\"\"\"") == 0 || strcmp(text, "how \"much\"") == 0;
+            else others += strcmp(text, "other") == 0;
+        }
+    cr_assert(cards > 100 && amounts > 100 && others > 100, "%u %u %u", cards, amounts, others);
+    free(t.text);
+    cr_assert_not_null(c->summary.reason_texts);
+    c->options.format = RIDE_FORMAT_NDJSON;
+    c->options.vector = false;
+    run(c);
+    size_t bytes;
+    char *json = run_case_file(c->output, &bytes);
+    cr_assert_not_null(strstr(json, "\"reasons\":[{\"input\":\""));
+    cr_assert_not_null(strstr(json, "\"text\":\"how \\\"much\\\"\"}"));
+    cr_assert_not_null(strstr(json, "\"end\":\"duplicate\""));
+    cr_assert_not_null(strstr(json, "\"reasons\":[]"));
+    cr_assert_null(strstr(json, "reason_1"));
+    free(json);
+    run_case_end(c);
+}
+
+Test(run_reasons, the_exact_name_wins_then_the_first_pattern) {
+    static const ride_reason_text texts[] = {{"card_*", "first"}, {"*_1h", "second"}, {"card_sum_1h", "exact"}};
+    const ride_reasons_options o = {.texts = texts, .texts_count = 3};
+    cr_assert_str_eq(ride_reason_text_of(&o, "card_sum_1h"), "exact");
+    cr_assert_str_eq(ride_reason_text_of(&o, "card_count_1h"), "first");
+    cr_assert_str_eq(ride_reason_text_of(&o, "shop_1h"), "second");
+    cr_assert_null(ride_reason_text_of(&o, "shop_1hour"));
+    cr_assert(ride_reason_fits("*", "") && ride_reason_fits("a*b*c", "axxbyyc") && ride_reason_fits("**a", "aba"));
+    cr_assert(!ride_reason_fits("a*b*c", "axxbyy") && !ride_reason_fits("", "a") && !ride_reason_fits("card", "card_"));
+    cr_assert(ride_reason_fits("*ab", "aab") && !ride_reason_fits("a*", "ba"));
+}
