@@ -21,7 +21,7 @@ typedef struct layer {
     bool has_covers;
     uint32_t *queue; /* old index of each new node of a tree */
     laid *laid;      /* of each of the model's sets */
-    uint32_t nodes_count, words_count, depth_max;
+    uint32_t nodes_count, words_count, depth_max, lines_count, terms_count;
 } layer;
 
 static ride_status add_set(layer *l, const ride_model_node *node, ride_forest_set *out) {
@@ -68,6 +68,24 @@ static bool has_covers(const ride_model *model) {
     return true;
 }
 
+/* A leaf's line, as the next one. */
+static ride_status lay_line(layer *l, uint32_t line_index, ride_forest_node *node) {
+    const ride_forest_line *old = &l->model->lines[line_index];
+    ride_forest_line *line = RIDE_COMPILE_ADD(l->c, FOREST_LEAVES, ride_forest_line, 1);
+    ride_forest_term *terms = RIDE_COMPILE_ADD(l->c, FOREST_TERMS, ride_forest_term, old->terms_count);
+    if (line == NULL || (terms == NULL && old->terms_count > 0)) return ride_compile_no_memory(l->c);
+    *line = (ride_forest_line){old->constant, l->terms_count, old->terms_count};
+    for (uint32_t i = 0; i < old->terms_count; i++) {
+        terms[i] = l->model->terms[old->terms_first + i];
+        if (l->model->steps_count == 0 && l->c->codes[terms[i].input] != NULL)
+            return ride_compile_fault(l->c, NULL, "a linear leaf multiplies input %u, whose categories are translated",
+                                      terms[i].input);
+    }
+    l->terms_count += old->terms_count;
+    node->left = ++l->lines_count;
+    return RIDE_OK;
+}
+
 static ride_status lay_node(layer *l, uint32_t tree_index, const ride_model_node *old, ride_forest_node *node,
                             uint32_t *tail) {
     const ride_model_tree *tree = &l->model->trees[tree_index];
@@ -75,7 +93,7 @@ static ride_status lay_node(layer *l, uint32_t tree_index, const ride_model_node
     if (old->input & RIDE_NODE_LEAF) {
         node->u.leaf = l->model->sum_number == RIDE_FOREST_F32 ? (double)((float)old->value * (float)tree->weight)
                                                                : old->value * tree->weight;
-        if (isfinite(node->u.leaf)) return RIDE_OK;
+        if (isfinite(node->u.leaf)) return old->set > 0 ? lay_line(l, old->set - 1, node) : RIDE_OK;
         return ride_compile_fault(l->c, NULL, "tree %u: a weighted leaf overflows", tree_index);
     }
     if (old->input & RIDE_NODE_SET) RIDE_TRY(add_set(l, old, &node->u.set));
@@ -126,6 +144,8 @@ static ride_status add_header(layer *l) {
         .inputs_count = inputs,
         .outputs_count = model->outputs_count,
         .category_words_count = l->words_count,
+        .lines_count = l->lines_count,
+        .terms_count = l->terms_count,
         .input_number = model->input_number,
         .sum_number = model->sum_number,
         .link = model->link,
@@ -158,6 +178,9 @@ ride_status ride_compile_forest(ride_compiler *c) {
     bool ok =
         l.queue != NULL && l.laid != NULL &&
         ride_compile_reserve(&c->parts[RIDE_SECTION_FOREST_NODES], nodes * sizeof(ride_forest_node)) &&
+        ride_compile_reserve(&c->parts[RIDE_SECTION_FOREST_COVERS], l.has_covers ? nodes * sizeof(double) : 0) &&
+        ride_compile_reserve(&c->parts[RIDE_SECTION_FOREST_LEAVES], l.model->lines_count * sizeof(ride_forest_line)) &&
+        ride_compile_reserve(&c->parts[RIDE_SECTION_FOREST_TERMS], l.model->terms_count * sizeof(ride_forest_term)) &&
         ride_compile_reserve(&c->parts[RIDE_SECTION_FOREST_TREES], l.model->trees_count * sizeof(ride_forest_tree));
     ride_status st = ok ? RIDE_OK : ride_compile_no_memory(c);
     for (uint32_t t = 0; st == RIDE_OK && t < l.model->trees_count; t++) st = lay_tree(&l, t);

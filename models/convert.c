@@ -124,6 +124,20 @@ static void put_tree(FILE *to, const ride_model *model, const ride_model_tree *t
     fputc('}', to);
 }
 
+static void put_line(FILE *to, const ride_model *model, const ride_forest_line *line, bool is_first) {
+    const ride_forest_term *terms = &model->terms[line->terms_first];
+    fputs(is_first ? "{\"constant\":" : ",{\"constant\":", to);
+    put_number(to, line->constant);
+    fputs(",\"inputs\":[", to);
+    for (uint32_t i = 0; i < line->terms_count; i++) fprintf(to, "%s%u", i > 0 ? "," : "", terms[i].input);
+    fputs("],\"coefficients\":[", to);
+    for (uint32_t i = 0; i < line->terms_count; i++) {
+        if (i > 0) fputc(',', to);
+        put_number(to, terms[i].coefficient);
+    }
+    fputs("]}", to);
+}
+
 static void put_model(FILE *to, const ride_model *model) {
     fputs("{\"format\":\"ride-model\",\"version\":1,\"kind\":\"plain\",\"trainer\":", to);
     put_text(to, model->format);
@@ -156,6 +170,8 @@ static void put_model(FILE *to, const ride_model *model) {
             fprintf(to, "%s%u", i > 0 ? "," : "", model->set_members[model->sets[s].members_first + i]);
         fputc(']', to);
     }
+    fputs("],\"lines\":[", to);
+    for (uint32_t i = 0; i < model->lines_count; i++) put_line(to, model, &model->lines[i], i == 0);
     fputs("],\"trees\":[\n", to);
     for (uint32_t t = 0; t < model->trees_count; t++) {
         if (t > 0) fputs(",\n", to);

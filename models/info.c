@@ -114,6 +114,7 @@ static void put_model(writer *w, const ride_model *model) {
     put_number(w, "trees_in_file", model->trees_in_file);
     if (model->best_iteration >= 0) put_number(w, "best_iteration", model->best_iteration);
     put_number(w, "leaves", model->leaves_count);
+    if (model->lines_count > 0) put_number(w, "linear_leaves", model->lines_count);
     put_number(w, "nodes", model->nodes_count - model->nodes_unreachable);
     put_number(w, "nodes_pruned", model->nodes_unreachable);
     put_number(w, "depth", model->depth_max);

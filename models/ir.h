@@ -16,7 +16,7 @@ typedef struct ride_model_node {
                            * scikit-learn's weighted_n_node_samples. 0 in all nodes of a tree whose file does not say */
     uint32_t input;       /* of the test; bits as in ride_forest_node.input */
     uint32_t left, right; /* of the tree's nodes; 0 in a leaf */
-    uint32_t set;         /* with RIDE_NODE_SET: index into sets */
+    uint32_t set;         /* with RIDE_NODE_SET: index into sets. Of a leaf: 0, or 1 + the index into lines */
 } ride_model_node;
 
 /* Members of one category test, ascending, distinct. */
@@ -53,7 +53,7 @@ typedef struct ride_model {
     char format[16];     /* "xgboost" */
     char encoding[16];   /* "json", "ubjson" */
     char written_by[24]; /* "3.2.0", "" when the file does not say */
-    char objective[48];  /* "binary:logistic" */
+    char objective[40];  /* "binary:logistic" */
     char booster[16];    /* "gbtree", "dart" */
     uint8_t hash[32];    /* SHA-256 of the file */
     uint64_t file_bytes;
@@ -85,6 +85,11 @@ typedef struct ride_model {
     uint32_t sets_count;
     uint32_t *set_members;
     uint32_t set_members_count;
+    ride_forest_line
+        *lines; /* of leaves with linear terms, whose trees have the weight 1; inputs and sums are doubles then */
+    uint32_t lines_count;
+    ride_forest_term *terms;
+    uint32_t terms_count;
     ride_arena *arena; /* all of the above; NULL: it lies in an ensemble's */
 } ride_model;
 

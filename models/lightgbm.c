@@ -128,7 +128,9 @@ static void tree_line(lightgbm_tree *t, lightgbm_text line) {
                 {"right_child", &t->right_child},       {"leaf_value", &t->leaf_value},
                 {"cat_boundaries", &t->cat_boundaries}, {"cat_threshold", &t->cat_threshold},
                 {"is_linear", &t->is_linear},           {"internal_count", &t->internal_count},
-                {"leaf_count", &t->leaf_count}};
+                {"leaf_count", &t->leaf_count},         {"leaf_const", &t->leaf_const},
+                {"num_features", &t->num_features},     {"leaf_features", &t->leaf_features},
+                {"leaf_coeff", &t->leaf_coeff}};
     lightgbm_text key, value;
     if (!cut(line, &key, &value)) return;
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)

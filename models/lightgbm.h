@@ -15,7 +15,8 @@ typedef struct lightgbm_text {
 typedef struct lightgbm_tree {
     uint64_t line; /* of `Tree=` */
     lightgbm_text num_leaves, num_cat, split_feature, threshold, decision_type, left_child, right_child, leaf_value,
-        cat_boundaries, cat_threshold, is_linear, internal_count, leaf_count;
+        cat_boundaries, cat_threshold, is_linear, internal_count, leaf_count, leaf_const, num_features, leaf_features,
+        leaf_coeff;
 } lightgbm_tree;
 
 /* Is this LightGBM's text at all? (Its first line is `tree`.) */

@@ -52,12 +52,9 @@ static ride_status bad(ride_model_reader *reader, const lightgbm_tree *t, const 
 }
 
 static ride_status count_leaves(ride_model_reader *reader, const lightgbm_tree *t, uint32_t *out) {
-    int64_t leaves, linear = 0;
+    int64_t leaves;
     if (!ride_text_to_i64(t->num_leaves.at, t->num_leaves.bytes, &leaves) || leaves < 1 || leaves > INT32_MAX / 2)
         return bad(reader, t, "num_leaves is no number of leaves");
-    if (t->is_linear.bytes > 0 && (!ride_text_to_i64(t->is_linear.at, t->is_linear.bytes, &linear) || linear != 0))
-        return ride_lightgbm_finding(reader, t->line, "train with linear_tree=false",
-                                     "linear trees are not supported yet");
     /* so what the tree claims is bounded by the file */
     if (words_of(t->leaf_value) != (uint64_t)leaves) return bad(reader, t, "leaf_value has not num_leaves entries");
     *out = (uint32_t)leaves;
@@ -159,6 +156,50 @@ static ride_status read_leaves(ride_model_reader *reader, const lightgbm_tree *t
     return RIDE_OK;
 }
 
+/* Is it a tree whose leaves are linear? Only a literal 1 says so; files of before 3.2 do not have the line. */
+static ride_status is_linear(ride_model_reader *reader, const lightgbm_tree *t, bool *out) {
+    *out = ride_lightgbm_is(t->is_linear, "1");
+    return *out || t->is_linear.bytes == 0 || ride_lightgbm_is(t->is_linear, "0")
+               ? RIDE_OK
+               : bad(reader, t, "is_linear is neither 0 nor 1");
+}
+
+/* What leaves with terms give; one without any is a plain leaf of its constant. leaf_value is for where an input of a term is NaN. */
+static ride_status read_lines(ride_model_reader *reader, const lightgbm_tree *t, uint32_t leaves,
+                              ride_model_node *nodes) {
+    ride_model *model = reader->model;
+    lightgbm_text constants = t->leaf_const, counts = t->num_features, features = t->leaf_features,
+                  coefficients = t->leaf_coeff;
+    bool linear;
+    RIDE_TRY(is_linear(reader, t, &linear));
+    for (uint32_t i = 0; linear && i < leaves; i++) {
+        ride_forest_line line = {.terms_first = model->terms_count};
+        int64_t count, feature;
+        if (!next_f64(&constants, &line.constant) || !isfinite(line.constant))
+            return bad(reader, t, "leaf_const is cut short, or not finite");
+        if (!next_i64(&counts, &count) || count < 0 || count > model->inputs_count)
+            return bad(reader, t, "num_features is cut short, or no number of features");
+        for (int64_t k = 0; k < count; k++) {
+            ride_forest_term term = {0};
+            if (!next_i64(&features, &feature) || feature < 0 || feature >= model->inputs_count)
+                return bad(reader, t, "leaf_features is cut short, or names no feature");
+            if (!next_f64(&coefficients, &term.coefficient) || !isfinite(term.coefficient))
+                return bad(reader, t, "leaf_coeff is cut short, or not finite");
+            term.input = (uint32_t)feature;
+            model->terms[model->terms_count++] = term;
+        }
+        line.terms_count = (uint32_t)count;
+        if (count == 0) nodes[i].value = line.constant;
+        else {
+            model->lines[model->lines_count++] = line;
+            nodes[i].set = model->lines_count;
+        }
+    }
+    return !linear || (is_done(constants) && is_done(counts) && is_done(features) && is_done(coefficients))
+               ? RIDE_OK
+               : bad(reader, t, "leaf_const, num_features, leaf_features or leaf_coeff is longer than the tree");
+}
+
 /* How many training rows came to each node; a file may leave it out. */
 static ride_status read_covers(ride_model_reader *reader, const lightgbm_tree *t, uint32_t leaves,
                                ride_model_node *nodes) {
@@ -211,6 +252,7 @@ static ride_status read_tree(ride_model_reader *reader, const lightgbm_tree *t, 
     RIDE_TRY(read_sets(reader, t, s));
     RIDE_TRY(read_inner(reader, t, leaves - 1, s, nodes));
     RIDE_TRY(read_leaves(reader, t, leaves, nodes + leaves - 1));
+    RIDE_TRY(read_lines(reader, t, leaves, nodes + leaves - 1));
     RIDE_TRY(read_covers(reader, t, leaves, nodes));
     RIDE_TRY(walk(reader, t, leaves, s, nodes));
     model->nodes_count += tree->nodes_count;
@@ -223,7 +265,7 @@ static ride_status read_tree(ride_model_reader *reader, const lightgbm_tree *t, 
 static ride_status count_all(ride_model_reader *reader, const lightgbm_tree *trees, uint32_t count,
                              uint32_t *leaves_most) {
     ride_model *model = reader->model;
-    uint64_t nodes = 0, sets = 0, members = 0;
+    uint64_t nodes = 0, sets = 0, members = 0, lines = 0, terms = 0;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t leaves;
         RIDE_TRY(count_leaves(reader, &trees[i], &leaves));
@@ -231,17 +273,25 @@ static ride_status count_all(ride_model_reader *reader, const lightgbm_tree *tre
         nodes += 2 * (uint64_t)leaves - 1;
         sets += words_of(trees[i].cat_boundaries);
         members += count_bits(trees[i].cat_threshold);
+        if (trees[i].leaf_coeff.bytes == 0) continue;
+        lines += leaves;
+        terms += words_of(trees[i].leaf_coeff);
     }
     if (nodes > reader->options->nodes_max)
         return ride_model_finding(reader, "raise the limit if the model is yours", "%llu nodes, at most %u",
                                   (unsigned long long)nodes, reader->options->nodes_max);
     if (members > UINT32_MAX / 2)
         return ride_model_finding(reader, NULL, "category sets with more than two billion members");
+    if (terms > UINT32_MAX / 2)
+        return ride_model_finding(reader, NULL, "linear leaves with more than two billion terms");
     model->trees = ride_arena_new(model->arena, ride_model_tree, count);
     model->nodes = ride_arena_new(model->arena, ride_model_node, nodes);
     model->sets = ride_arena_new(model->arena, ride_model_set, sets + 1);
     model->set_members = ride_arena_new(model->arena, uint32_t, members + 1);
-    if (model->trees == NULL || model->nodes == NULL || model->sets == NULL || model->set_members == NULL)
+    model->lines = ride_arena_new(model->arena, ride_forest_line, lines + 1);
+    model->terms = ride_arena_new(model->arena, ride_forest_term, terms + 1);
+    if (model->lines == NULL || model->terms == NULL || model->trees == NULL || model->nodes == NULL ||
+        model->sets == NULL || model->set_members == NULL)
         return ride_model_finding(reader, NULL, "no memory for %llu nodes", (unsigned long long)nodes);
     return RIDE_OK;
 }

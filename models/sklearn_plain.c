@@ -78,6 +78,47 @@ static ride_status read_sets(ride_model_reader *reader, const ride_value *docume
     return RIDE_OK;
 }
 
+static ride_status read_line(ride_model_reader *reader, const ride_value *value, uint32_t at, uint32_t features) {
+    ride_model *model = reader->model;
+    const ride_value *inputs = ride_value_get(value, "inputs"), *numbers = ride_value_get(value, "coefficients");
+    ride_forest_line *line = &model->lines[at];
+    *line = (ride_forest_line){.terms_first = model->terms_count, .terms_count = ride_value_length(inputs)};
+    if (!ride_value_double(ride_value_get(value, "constant"), &line->constant) || !isfinite(line->constant) ||
+        ride_value_length(numbers) != line->terms_count)
+        return ride_model_finding(reader, NULL,
+                                  "lines[%u]: a finite constant, as many coefficients as inputs were expected", at);
+    for (uint32_t i = 0; i < line->terms_count; i++) {
+        ride_forest_term *term = &model->terms[model->terms_count++];
+        int64_t input;
+        if (!ride_value_i64_at(inputs, i, &input) || input < 0 || input >= features ||
+            !ride_value_double_at(numbers, i, &term->coefficient) || !isfinite(term->coefficient))
+            return ride_model_finding(reader, NULL,
+                                      "lines[%u]: term %u: one of %u inputs, a finite number were expected", at, i,
+                                      features);
+        term->input = (uint32_t)input;
+    }
+    return RIDE_OK;
+}
+
+/* Absent: none. */
+static ride_status read_lines(ride_model_reader *reader, const ride_value *document, uint32_t features) {
+    ride_model *model = reader->model;
+    const ride_value *lines = ride_value_get(document, "lines");
+    uint64_t terms = 0;
+    model->lines_count = ride_value_length(lines);
+    if (model->lines_count == 0) return RIDE_OK;
+    if (model->input_number != RIDE_FOREST_F64 || model->sum_number != RIDE_FOREST_F64 ||
+        model->aggregate != RIDE_FOREST_SUM)
+        return ride_model_finding(reader, NULL, "lines: of sums of doubles only");
+    for (uint32_t i = 0; i < model->lines_count; i++)
+        terms += ride_value_length(ride_value_get(ride_value_at(lines, i), "inputs"));
+    model->lines = ride_arena_new(model->arena, ride_forest_line, model->lines_count);
+    model->terms = ride_arena_new(model->arena, ride_forest_term, terms + 1);
+    if (model->lines == NULL || model->terms == NULL) return ride_model_finding(reader, NULL, "lines: no memory");
+    for (uint32_t i = 0; i < model->lines_count; i++) RIDE_TRY(read_line(reader, ride_value_at(lines, i), i, features));
+    return RIDE_OK;
+}
+
 static ride_status read_node(ride_model_reader *reader, const ride_value *const lists[6], const char *place, uint32_t i,
                              uint32_t features, uint32_t nodes_count, ride_model_node *node) {
     const ride_model *model = reader->model;
@@ -130,11 +171,27 @@ static ride_status read_tree(ride_model_reader *reader, const ride_value *value,
     RIDE_TRY(ride_sklearn_count(reader, value, "output", -1, 0, (int64_t)model->outputs_count - 1, &tree->output));
     if (!ride_value_double(ride_value_get(value, "weight"), &tree->weight) || !isfinite(tree->weight))
         return ride_model_finding(reader, NULL, "%s.weight: a finite number was expected", place);
+    if (model->lines_count > 0 && tree->weight != 1.0)
+        return ride_model_finding(reader, NULL, "%s.weight: 1 where there are lines", place);
     ride_model_node *nodes = &model->nodes[model->nodes_count];
     for (uint32_t i = 0; i < tree->nodes_count; i++)
         RIDE_TRY(read_node(reader, lists, place, i, features, tree->nodes_count, &nodes[i]));
     model->nodes_count += tree->nodes_count;
     return ride_model_walk_tree(reader, place, nodes, tree->nodes_count, walk);
+}
+
+/* Each line is of one leaf, in the order of the leaves: so what they become is bounded by the file. */
+static ride_status check_lines(ride_model_reader *reader) {
+    const ride_model *model = reader->model;
+    uint32_t met = 0;
+    for (uint32_t i = 0; i < model->nodes_count; i++) {
+        const ride_model_node *node = &model->nodes[i];
+        if ((node->input & RIDE_NODE_LEAF) == 0 || node->set == 0) continue;
+        if (node->set != ++met || met > model->lines_count)
+            return ride_model_finding(reader, NULL, "trees: a leaf's set is line %u of %u, and the next line is %u",
+                                      node->set, model->lines_count, met);
+    }
+    return RIDE_OK;
 }
 
 ride_status ride_sklearn_read_plain(ride_model_reader *reader, const ride_value *document, uint32_t values) {
@@ -162,10 +219,11 @@ ride_status ride_sklearn_read_plain(ride_model_reader *reader, const ride_value 
     model->nodes = ride_arena_new(model->arena, ride_model_node, nodes + 1);
     if (model->trees == NULL || model->nodes == NULL) return ride_model_finding(reader, NULL, "trees: no memory");
     RIDE_TRY(read_sets(reader, document));
+    RIDE_TRY(read_lines(reader, document, values));
     ride_model_walk walk;
     ride_status st = ride_model_walk_create(reader, most, &walk);
     for (uint32_t t = 0; st == RIDE_OK && t < model->trees_count; t++)
         st = read_tree(reader, ride_value_at(trees, t), t, values, &walk);
     ride_model_walk_destroy(&walk);
-    return st;
+    return st == RIDE_OK ? check_lines(reader) : st;
 }

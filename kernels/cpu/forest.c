@@ -24,6 +24,7 @@ static ride_status inputs_find(ride_cpu_forest *f, ride_error *err) {
     for (uint32_t i = 0; i < h->nodes_count; i++)
         if ((f->forest.nodes[i].input & RIDE_NODE_LEAF) == 0)
             tested[f->forest.nodes[i].input & RIDE_NODE_INPUT_MASK] = 1;
+    for (uint32_t i = 0; i < h->terms_count; i++) tested[f->forest.terms[i].input] = 1;
     for (uint32_t i = 0; i < h->inputs_count; i++) f->inputs_count += tested[i];
     f->inputs = malloc(((size_t)f->inputs_count + 1) * sizeof *f->inputs);
     for (uint32_t i = 0, n = 0; f->inputs != NULL && i < h->inputs_count; i++)
@@ -36,6 +37,10 @@ static ride_status inputs_find(ride_cpu_forest *f, ride_error *err) {
 static ride_status forms_make(ride_cpu_forest *f, ride_cpu_isa isa, ride_error *err) {
     ride_forest_node *nodes = NULL;
     ride_forest folded = f->forest;
+    if (folded.lines != NULL) {
+        f->why = "its leaves are linear: tables of leaves have no place for their terms";
+        return RIDE_OK;
+    }
     if (folded.header->input_number == RIDE_FOREST_F64) {
         RIDE_TRY(forest_fold_create(&f->forest, &f->fold, &nodes, err));
         if (f->fold == NULL) {

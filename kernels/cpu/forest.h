@@ -56,7 +56,7 @@ typedef struct ride_cpu_forest_report {
 } ride_cpu_forest_report;
 void ride_cpu_forest_describe(const ride_cpu_forest *forest, ride_cpu_forest_report *out);
 
-/* The inputs that are tested at all, ascending: the columns of x. Returns how many. */
+/* The inputs that are tested at all, or are in a leaf's terms, ascending: the columns of x. Returns how many. */
 uint32_t ride_cpu_forest_inputs(const ride_cpu_forest *forest, const uint32_t **inputs);
 
 /* Bytes of scratch that one thread needs: 64-byte aligned memory of the caller, for calls of any size. */

@@ -16,7 +16,8 @@ static bool has_more(const ride_forest *forest, const ride_forest_tree *tree) {
 }
 
 bool forest_is_plain(const ride_forest *forest) {
-    if (forest->header->aggregate != RIDE_FOREST_SUM) return false; /* nor sums */
+    if (forest->header->aggregate != RIDE_FOREST_SUM || forest->lines != NULL)
+        return false; /* nor sums, nor plain leaves */
     for (uint32_t t = 0; t < forest->header->trees_count; t++)
         if (has_more(forest, &forest->trees[t])) return false;
     return true;

@@ -204,6 +204,9 @@ ride_status ride_shap_create(const ride_forest *forest, const ride_shap_options 
                          (unsigned)RIDE_SHAP_BACKGROUND_MAX);
     if (h->aggregate != RIDE_FOREST_SUM)
         return ride_fail(err, RIDE_E_UNSUPPORTED, "the model does not add up its leaves: it has no shares to explain");
+    if (forest->lines != NULL)
+        return ride_fail(err, RIDE_E_UNSUPPORTED,
+                         "the model's leaves are linear: LightGBM explains none of its own with linear_tree either");
     if (forest->covers == NULL && options->background_rows == 0) {
         const ride_status st =
             ride_fail(err, RIDE_E_UNSUPPORTED, "the model does not say how many rows came to its nodes");

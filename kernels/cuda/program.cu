@@ -71,7 +71,8 @@ static ride_status view_make(const ride_program_dev *program, const placement *a
         view->forest = {on_device(b, image, f.header),         on_device(b, image, f.base_margins),
                         on_device(b, image, f.trees),          on_device(b, image, f.nodes),
                         on_device(b, image, f.category_words), on_device(b, image, f.inputs),
-                        on_device(b, image, f.covers)};
+                        on_device(b, image, f.covers),         on_device(b, image, f.lines),
+                        on_device(b, image, f.terms)};
     }
     if (ride_bundle_has_profile(b)) {
         ride_profile p;

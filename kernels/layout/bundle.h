@@ -35,8 +35,8 @@ typedef enum ride_section {
     RIDE_SECTION_FOREST_NODES = 22,
     RIDE_SECTION_FOREST_INPUTS = 23, /* uint32_t per input: what feeds it */
     RIDE_SECTION_FOREST_CATEGORIES = 24,
-    RIDE_SECTION_FOREST_LEAVES = 25,
-    RIDE_SECTION_PROFILE = 26, /* ride_profile_header (profile.h), then its arrays */
+    RIDE_SECTION_FOREST_LEAVES = 25, /* ride_forest_line of each leaf with linear terms */
+    RIDE_SECTION_PROFILE = 26,       /* ride_profile_header (profile.h), then its arrays */
     RIDE_SECTION_PROFILE_COLUMNS = 27,
     RIDE_SECTION_PROFILE_EDGES = 28,
     RIDE_SECTION_PROFILE_COARSE = 29,
@@ -50,6 +50,7 @@ typedef enum ride_section {
     RIDE_SECTION_ENSEMBLE = 37, /* ride_ensemble_header (ensemble.h), then its arrays */
     RIDE_SECTION_ENSEMBLE_MEMBERS = 38,
     RIDE_SECTION_ENSEMBLE_NUMBERS = 39,
+    RIDE_SECTION_FOREST_TERMS = 40, /* ride_forest_term of all lines */
     RIDE_SECTION_LIMIT = 48,
 } ride_section;
 
@@ -91,13 +92,16 @@ static inline const char *ride_bundle_string(const ride_bundle *bundle, uint32_t
 }
 
 /* Building. Sections may be added in any order, each once. build() gives an image that the caller frees with
- * ride_bundle_image_free. The builder copies what it is given. */
+ * ride_bundle_image_free. The builder copies what it is given, and is empty once the
+ * image is built: a section's copy goes as soon as it is in the image. */
 typedef struct ride_bundle_builder ride_bundle_builder;
 ride_status ride_bundle_builder_create(ride_bundle_builder **out, ride_error *err);
 void ride_bundle_builder_destroy(ride_bundle_builder *builder);
 ride_status ride_bundle_builder_add(ride_bundle_builder *builder, ride_section section, const void *data,
                                     uint64_t bytes, ride_error *err);
 /* Appends a string to the strings section; equal strings share one place. */
+/* The same without a copy: memory of malloc, which is the builder's from now on. */
+void ride_bundle_builder_take(ride_bundle_builder *builder, ride_section section, void *data, uint64_t bytes);
 ride_status ride_bundle_builder_string(ride_bundle_builder *builder, const char *text, uint32_t *out_offset,
                                        ride_error *err);
 void ride_bundle_builder_hashes(ride_bundle_builder *builder, const uint8_t spec_hash[32],

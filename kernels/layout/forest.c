@@ -10,7 +10,7 @@
 
 /* What all forests of a bundle need of each section. */
 typedef struct totals {
-    uint64_t outputs, trees, nodes, words, inputs, covers;
+    uint64_t outputs, trees, nodes, words, inputs, covers, lines, terms;
 } totals;
 
 /* Also for networks, whose answers have the same links. */
@@ -56,6 +56,10 @@ static ride_status check_header(const ride_forest_header *h, uint32_t forests_co
     const bool base_last = (h->flags & RIDE_FOREST_BASE_LAST) != 0;
     if ((h->flags & ~known) != 0 || h->aggregate > RIDE_FOREST_MAX || (h->aggregate != RIDE_FOREST_SUM && !base_last))
         return ride_fail(err, RIDE_E_CORRUPT, "forest: flags %#x, aggregate %u", h->flags, h->aggregate);
+    if (h->lines_count > h->nodes_count || (h->lines_count == 0 && h->terms_count > 0) ||
+        (h->lines_count > 0 &&
+         (h->input_number != RIDE_FOREST_F64 || h->sum_number != RIDE_FOREST_F64 || h->aggregate != RIDE_FOREST_SUM)))
+        return ride_fail(err, RIDE_E_CORRUPT, "forest: %u lines of %u terms", h->lines_count, h->terms_count);
     if (memchr(h->format, 0, sizeof h->format) == NULL || memchr(h->objective, 0, sizeof h->objective) == NULL)
         return ride_fail(err, RIDE_E_CORRUPT, "forest: a name is not terminated");
     return RIDE_OK;
@@ -74,6 +78,8 @@ static void add_to(totals *t, const ride_bundle *bundle, const ride_forest_heade
     t->words += h->category_words_count;
     t->inputs += inputs_of(bundle, h);
     t->covers += (h->flags & RIDE_FOREST_HAS_COVERS) != 0 ? h->nodes_count : 0;
+    t->lines += h->lines_count;
+    t->terms += h->terms_count;
 }
 
 static ride_status check_sections(const ride_bundle *bundle, const ride_forest_header *headers, uint64_t bytes,
@@ -91,7 +97,10 @@ static ride_status check_sections(const ride_bundle *bundle, const ride_forest_h
                                 err));
     RIDE_TRY(ride_section_check(bundle, RIDE_SECTION_FOREST_CATEGORIES, "forest: categories", all.words,
                                 sizeof(uint32_t), err));
-    RIDE_TRY(ride_section_check(bundle, RIDE_SECTION_FOREST_LEAVES, "forest: leaves", 0, 1, err));
+    RIDE_TRY(ride_section_check(bundle, RIDE_SECTION_FOREST_LEAVES, "forest: leaves", all.lines,
+                                sizeof(ride_forest_line), err));
+    RIDE_TRY(ride_section_check(bundle, RIDE_SECTION_FOREST_TERMS, "forest: terms", all.terms, sizeof(ride_forest_term),
+                                err));
     RIDE_TRY(ride_section_check(bundle, RIDE_SECTION_FOREST_COVERS, "forest: covers", all.covers, sizeof(double), err));
     return ride_section_check(bundle, RIDE_SECTION_FOREST_INPUTS, "forest: inputs", all.inputs, sizeof(uint32_t), err);
 }
@@ -101,8 +110,35 @@ static int is_number(double value, uint32_t number) {
     return isfinite(value) && (number == RIDE_FOREST_F64 || (double)(float)value == value);
 }
 
+/* Lines and terms met so far: they lie in the order of the leaves, each once. */
+typedef struct lines_met {
+    uint32_t lines, terms;
+} lines_met;
+
+static ride_status check_line(const ride_forest *forest, const ride_forest_node *leaf, lines_met *met,
+                              ride_error *err) {
+    const ride_forest_header *h = forest->header;
+    if (leaf->left == 0) return RIDE_OK;
+    if (leaf->left != met->lines + 1 || met->lines == h->lines_count)
+        return ride_fail(err, RIDE_E_CORRUPT, "forest: a leaf has line %u of %u, %u was expected", leaf->left - 1,
+                         h->lines_count, met->lines);
+    const ride_forest_line *line = &forest->lines[met->lines++];
+    if (line->terms_first != met->terms || line->terms_count > h->terms_count - met->terms)
+        return ride_fail(err, RIDE_E_CORRUPT, "forest: line %u has terms %u + %u of %u", met->lines - 1,
+                         line->terms_first, line->terms_count, h->terms_count);
+    if (!isfinite(line->constant))
+        return ride_fail(err, RIDE_E_CORRUPT, "forest: line %u begins with %g", met->lines - 1, line->constant);
+    for (uint32_t i = 0; i < line->terms_count; i++, met->terms++) {
+        const ride_forest_term *term = &forest->terms[met->terms];
+        if (!isfinite(term->coefficient) || term->input >= h->inputs_count || term->unused != 0)
+            return ride_fail(err, RIDE_E_CORRUPT, "forest: term %u is %g of input %u of %u", met->terms,
+                             term->coefficient, term->input, h->inputs_count);
+    }
+    return RIDE_OK;
+}
+
 static ride_status check_node(const ride_forest *forest, const ride_forest_node *node, uint32_t tree_index,
-                              uint32_t node_index, ride_error *err) {
+                              uint32_t node_index, lines_met *met, ride_error *err) {
     const ride_forest_header *h = forest->header;
     uint32_t bits = node->input & ~(uint32_t)RIDE_NODE_INPUT_MASK, input = node->input & RIDE_NODE_INPUT_MASK;
     if (bits & ~(uint32_t)(RIDE_NODE_LEAF | RIDE_NODE_DEFAULT_LEFT | RIDE_NODE_SET | RIDE_NODE_SET_LEFT |
@@ -110,12 +146,12 @@ static ride_status check_node(const ride_forest *forest, const ride_forest_node 
         return ride_fail(err, RIDE_E_CORRUPT, "forest: tree %u node %u has unknown bits %#x", tree_index, node_index,
                          bits);
     if (bits & RIDE_NODE_LEAF) {
-        if (node->input != RIDE_NODE_LEAF || node->left != 0)
+        if (node->input != RIDE_NODE_LEAF)
             return ride_fail(err, RIDE_E_CORRUPT, "forest: tree %u leaf %u has a test", tree_index, node_index);
         if (!is_number(node->u.leaf, h->sum_number))
             return ride_fail(err, RIDE_E_CORRUPT, "forest: tree %u leaf %u is %g", tree_index, node_index,
                              node->u.leaf);
-        return RIDE_OK;
+        return check_line(forest, node, met, err);
     }
     if (input >= h->inputs_count)
         return ride_fail(err, RIDE_E_CORRUPT, "forest: tree %u node %u reads input %u of %u", tree_index, node_index,
@@ -138,7 +174,8 @@ static ride_status check_node(const ride_forest *forest, const ride_forest_node 
 /* Breadth-first order means: reading nodes in order, each inner node's children are the next two not yet given out. Then every
  * node but the root has exactly one parent, before it: reached once, and no cycle. Levels end where the children given
  * out so far end. */
-static ride_status check_tree(const ride_forest *forest, uint32_t tree_index, uint32_t nodes_first, ride_error *err) {
+static ride_status check_tree(const ride_forest *forest, uint32_t tree_index, uint32_t nodes_first, lines_met *met,
+                              ride_error *err) {
     const ride_forest_header *h = forest->header;
     const ride_forest_tree *tree = &forest->trees[tree_index];
     if (tree->nodes_first != nodes_first || tree->nodes_count == 0 || tree->nodes_count > h->nodes_count - nodes_first)
@@ -154,7 +191,7 @@ static ride_status check_tree(const ride_forest *forest, uint32_t tree_index, ui
             depth++;
         }
         const ride_forest_node *node = &forest->nodes[nodes_first + i];
-        RIDE_TRY(check_node(forest, node, tree_index, i, err));
+        RIDE_TRY(check_node(forest, node, tree_index, i, met, err));
         if (node->input & RIDE_NODE_LEAF) continue;
         if (node->left != next || tree->nodes_count - next < 2)
             return ride_fail(err, RIDE_E_CORRUPT, "forest: tree %u node %u has child %u, %u expected", tree_index, i,
@@ -182,6 +219,8 @@ void ride_forest_view(const ride_bundle *bundle, uint32_t index, ride_forest *ou
     const uint32_t *inputs = bundle->sections[RIDE_SECTION_FOREST_INPUTS];
     const uint32_t *words = bundle->sections[RIDE_SECTION_FOREST_CATEGORIES];
     const double *covers = bundle->sections[RIDE_SECTION_FOREST_COVERS];
+    const ride_forest_line *lines = bundle->sections[RIDE_SECTION_FOREST_LEAVES];
+    const ride_forest_term *terms = bundle->sections[RIDE_SECTION_FOREST_TERMS];
     *out = (ride_forest){
         .header = &headers[index],
         .base_margins = (const double *)(headers + headers->forests_count) + before.outputs,
@@ -190,6 +229,8 @@ void ride_forest_view(const ride_bundle *bundle, uint32_t index, ride_forest *ou
         .category_words = words != NULL ? words + before.words : NULL,
         .inputs = inputs_of(bundle, &headers[index]) > 0 ? inputs + before.inputs : NULL,
         .covers = (headers[index].flags & RIDE_FOREST_HAS_COVERS) != 0 ? covers + before.covers : NULL,
+        .lines = headers[index].lines_count > 0 ? lines + before.lines : NULL,
+        .terms = headers[index].terms_count > 0 ? terms + before.terms : NULL,
     };
 }
 
@@ -224,14 +265,18 @@ ride_status ride_forest_open(const ride_bundle *bundle, uint32_t index, ride_for
         if (!(forest.covers[i] >= 0.0) || !isfinite(forest.covers[i]))
             return ride_fail(err, RIDE_E_CORRUPT, "forest: cover %u is %g", i, forest.covers[i]);
     uint32_t nodes_first = 0, depth_max = 0;
+    lines_met met = {0};
     for (uint32_t i = 0; i < h->trees_count; i++) {
-        RIDE_TRY(check_tree(&forest, i, nodes_first, err));
+        RIDE_TRY(check_tree(&forest, i, nodes_first, &met, err));
         nodes_first += forest.trees[i].nodes_count;
         if (forest.trees[i].depth > depth_max) depth_max = forest.trees[i].depth;
     }
     if (nodes_first != h->nodes_count || depth_max != h->depth_max)
         return ride_fail(err, RIDE_E_CORRUPT, "forest: trees hold %u of %u nodes, depth %u of %u", nodes_first,
                          h->nodes_count, depth_max, h->depth_max);
+    if (met.lines != h->lines_count || met.terms != h->terms_count)
+        return ride_fail(err, RIDE_E_CORRUPT, "forest: %u of %u lines, %u of %u terms are of no leaf", met.lines,
+                         h->lines_count, met.terms, h->terms_count);
     *out = forest;
     return RIDE_OK;
 }

@@ -9,7 +9,8 @@
  * Sections: FOREST = ride_forest_header[], then double base_margin[outputs_count] of each; FOREST_TREES = ride_forest_tree[];
  * FOREST_NODES = ride_forest_node[]; FOREST_CATEGORIES = uint32_t words of category sets (absent when there are none);
  * FOREST_INPUTS = uint32_t[inputs_count], what feeds each input; FOREST_COVERS = double[nodes_count], the weight of the training rows that came to
- * each node, for explanations, of the forests whose flags say so. Each section has the forests' parts one after the other, in the
+ * each node, for explanations, of the forests whose flags say so; FOREST_LEAVES = ride_forest_line[lines_count], what leaves with linear terms give,
+ * in the order of the leaves, FOREST_TERMS = ride_forest_term[terms_count], their terms one line's after the other's. Each section has the forests' parts one after the other, in the
  * order of the headers and without gaps; indexes count from a forest's own part.
  *
  * What feeds an input: a bundle without ENSEMBLE has one forest, whose inputs are entries of the plan's vector, or without a plan columns of
@@ -89,7 +90,9 @@ typedef struct ride_forest_header {
     uint32_t forests_count; /* of the bundle: the same in each header */
     uint32_t aggregate;     /* ride_forest_aggregate; other than SUM: BASE_LAST is set */
     char format[16];        /* "xgboost": who trained it, for reports */
-    char objective[48];     /* "binary:logistic", as the model file says */
+    char objective[40];     /* "binary:logistic", as the model file says */
+    uint32_t lines_count; /* leaves with linear terms; 0: sums of plain leaves. Above 0: inputs and sums are doubles */
+    uint32_t terms_count;
 } ride_forest_header;
 RIDE_STATIC_ASSERT(sizeof(ride_forest_header) == 128, "two lines, then the base margins");
 
@@ -121,15 +124,30 @@ typedef struct ride_forest_set {
 
 typedef struct ride_forest_node {
     union {
-        double threshold;    /* x < threshold goes left; not NaN */
-        double leaf;         /* what the tree adds (tree weights are already in it); finite */
+        double threshold; /* x < threshold goes left; not NaN */
+        double
+            leaf; /* what the tree adds (tree weights are already in it); finite. With a line: where an input of it is NaN */
         ride_forest_set set; /* with RIDE_NODE_SET */
     } u;
     uint32_t input; /* index and ride_forest_node_bits */
-    uint32_t left;  /* left child, counted from the tree's first node; the right child is left + 1; a leaf: 0 */
+    uint32_t
+        left; /* left child, counted from the tree's first node; the right child is left + 1. A leaf: 0, or 1 + the index of its line */
 } ride_forest_node;
 RIDE_STATIC_ASSERT(sizeof(ride_forest_node) == 16,
                    "four nodes a line; a pair of siblings never straddles more than two");
+
+/* A linear leaf (LightGBM's linear_tree): constant + coefficient * x of each term, in their order, each product and sum rounded to double. */
+typedef struct ride_forest_line {
+    double constant;
+    uint32_t terms_first, terms_count; /* in FOREST_TERMS */
+} ride_forest_line;
+
+typedef struct ride_forest_term {
+    double coefficient; /* finite, as the constant is */
+    uint32_t input;
+    uint32_t unused; /* 0 */
+} ride_forest_term;
+RIDE_STATIC_ASSERT(sizeof(ride_forest_line) == 16 && sizeof(ride_forest_term) == 16, "cross to devices");
 
 /* A checked forest: borrowed pointers into the bundle's image. */
 typedef struct ride_forest {
@@ -140,6 +158,8 @@ typedef struct ride_forest {
     const uint32_t *category_words; /* NULL = none */
     const uint32_t *inputs;         /* NULL: input i is column i of the rows, or output i of the network before it */
     const double *covers;           /* of each node, 0 or more; NULL = not known: nothing can be explained */
+    const ride_forest_line *lines;  /* NULL = all leaves are plain */
+    const ride_forest_term *terms;
 } ride_forest;
 
 /* Forests of the bundle, as its first header says; 0 without any. */

@@ -8,11 +8,15 @@
  * infinity, which is on the same side of every finite threshold.
  *
  * Sums. Begin with the base margin, add the leaves in tree order, in the model's own type, no FMA: the trainer's bits. Where the header says
- * so the base margin comes last, and the least or greatest leaf takes the place of the sum. */
+ * so the base margin comes last, and the least or greatest leaf takes the place of the sum.
+ *
+ * Linear leaves. As LightGBM computes them: constant + coefficient * x, term by term, no FMA, each step rounded; where an x is NaN the leaf's own
+ * value, whatever the other terms are. What its reader makes 0 is 0 here, too. */
 #ifndef RIDE_KERNELS_ROW_TREE_H
 #define RIDE_KERNELS_ROW_TREE_H
 #include "base/hd.h"
 #include "kernels/layout/forest.h"
+#include "kernels/row/math.h"
 
 /* The value that the tests see. number: ride_forest_header.input_number. */
 RIDE_HD static inline double ride_forest_input(double x, uint32_t number) {
@@ -50,13 +54,33 @@ RIDE_HD static inline uint32_t ride_forest_child(const ride_forest_node *node, c
 }
 
 /* The leaf that a row reaches. nodes: the tree's first node; x: the row's inputs, x[input * stride]. */
-RIDE_HD static inline double ride_tree_row(const ride_forest_node *nodes, const uint32_t *category_words,
-                                           const double *x, uint32_t stride) {
+RIDE_HD static inline const ride_forest_node *
+ride_tree_leaf(const ride_forest_node *nodes, const uint32_t *category_words, const double *x, uint32_t stride) {
     const ride_forest_node *node = nodes;
     while ((node->input & RIDE_NODE_LEAF) == 0)
         node =
             nodes + ride_forest_child(node, category_words, x[(size_t)(node->input & RIDE_NODE_INPUT_MASK) * stride]);
-    return node->u.leaf;
+    return node;
+}
+/* Its value, of a forest without lines. */
+RIDE_HD static inline double ride_tree_row(const ride_forest_node *nodes, const uint32_t *category_words,
+                                           const double *x, uint32_t stride) {
+    return ride_tree_leaf(nodes, category_words, x, stride)->u.leaf;
+}
+
+/* What a leaf gives for a row. */
+RIDE_HD static inline double ride_leaf_row(const ride_forest *forest, const ride_forest_node *leaf, const double *x,
+                                           uint32_t stride) {
+    if (leaf->left == 0) return leaf->u.leaf;
+    const ride_forest_line *line = &forest->lines[leaf->left - 1];
+    double sum = line->constant;
+    for (uint32_t i = 0; i < line->terms_count; i++) {
+        const ride_forest_term *term = &forest->terms[line->terms_first + i];
+        const double value = x[(size_t)term->input * stride];
+        if (value != value) return leaf->u.leaf;
+        sum += term->coefficient * (ride_forest_is_zero(value) ? 0.0 : value);
+    }
+    return sum;
 }
 
 /* A row's sum before, at and after its leaves. Before: the base margin, or what stands for "no leaf yet". */
@@ -70,6 +94,7 @@ RIDE_HD static inline double ride_forest_take(const ride_forest_header *h, doubl
     return sum >= leaf ? sum : leaf;
 }
 RIDE_HD static inline double ride_forest_end(const ride_forest_header *h, double sum, double base_margin) {
+    if (h->lines_count > 0 && sum != sum) return ride_f64_null(); /* of infinities: one NaN on every machine */
     if ((h->flags & RIDE_FOREST_BASE_LAST) == 0) return sum;
     return ride_forest_add(h->aggregate != RIDE_FOREST_SUM && sum != sum ? 0.0 : sum, base_margin, h->sum_number);
 }
@@ -80,8 +105,9 @@ RIDE_HD static inline void ride_forest_row(const ride_forest *forest, const doub
     for (uint32_t i = 0; i < h->outputs_count; i++) sums[i] = ride_forest_begin(h, forest->base_margins[i]);
     for (uint32_t t = 0; t < h->trees_count; t++) {
         const ride_forest_tree *tree = &forest->trees[t];
-        double leaf = ride_tree_row(forest->nodes + tree->nodes_first, forest->category_words, x, stride);
-        sums[tree->output] = ride_forest_take(h, sums[tree->output], leaf);
+        const ride_forest_node *leaf =
+            ride_tree_leaf(forest->nodes + tree->nodes_first, forest->category_words, x, stride);
+        sums[tree->output] = ride_forest_take(h, sums[tree->output], ride_leaf_row(forest, leaf, x, stride));
     }
     for (uint32_t i = 0; i < h->outputs_count; i++) sums[i] = ride_forest_end(h, sums[i], forest->base_margins[i]);
 }

@@ -124,6 +124,7 @@ static inline void ensemble_forest(rnd *r, random_ensemble *e, uint32_t behind, 
             h->nodes_count += model_tree(r, p, h->nodes_count, &p->trees[t]);
             if (p->trees[t].depth > h->depth_max) h->depth_max = p->trees[t].depth;
         }
+        model_lines(r, p);
     }
     h->outputs_count = outputs;
     h->link = ensemble_link(r, h->sum_number, outputs, &h->link_scale);
@@ -136,6 +137,10 @@ static inline void ensemble_forest(rnd *r, random_ensemble *e, uint32_t behind, 
            h->nodes_count * sizeof *p->nodes);
     memcpy(ENSEMBLE_ADD(e, FOREST_CATEGORIES, uint32_t, h->category_words_count), p->category_words,
            h->category_words_count * sizeof *p->category_words);
+    memcpy(ENSEMBLE_ADD(e, FOREST_LEAVES, ride_forest_line, h->lines_count), p->lines,
+           h->lines_count * sizeof *p->lines);
+    memcpy(ENSEMBLE_ADD(e, FOREST_TERMS, ride_forest_term, h->terms_count), p->terms,
+           h->terms_count * sizeof *p->terms);
     if (behind == 0)
         ensemble_inputs(r, e, ENSEMBLE_ADD(e, FOREST_INPUTS, uint32_t, h->inputs_count), h->inputs_count, is_stacker);
     *ENSEMBLE_ADD(e, FOREST, ride_forest_header, 1) = *h;

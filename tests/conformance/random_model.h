@@ -48,6 +48,24 @@ static inline uint32_t model_tree(rnd *r, random_plan *p, uint32_t first, ride_f
     return count;
 }
 
+/* Terms for some leaves of some forests; the trees are there. */
+static inline void model_lines(rnd *r, random_plan *p) {
+    ride_forest_header *h = &p->forest.header;
+    h->lines_count = h->terms_count = 0;
+    if (h->input_number != RIDE_FOREST_F64 || h->sum_number != RIDE_FOREST_F64 || h->aggregate != RIDE_FOREST_SUM ||
+        !rnd_one_in(r, 3))
+        return;
+    for (uint32_t i = 0; i < h->nodes_count; i++) {
+        if ((p->nodes[i].input & RIDE_NODE_LEAF) == 0 || rnd_one_in(r, 3)) continue;
+        ride_forest_line *line = &p->lines[h->lines_count++];
+        *line = (ride_forest_line){model_number(r, RIDE_FOREST_F64), h->terms_count, rnd_below(r, 4)};
+        for (uint32_t k = 0; k < line->terms_count; k++)
+            p->terms[h->terms_count++] = (ride_forest_term){.coefficient = model_number(r, RIDE_FOREST_F64),
+                                                            .input = rnd_below(r, h->inputs_count)};
+        p->nodes[i].left = h->lines_count;
+    }
+}
+
 static inline void model_forest(rnd *r, random_plan *p) {
     ride_forest_header *h = &p->forest.header;
     *h = (ride_forest_header){.forest_version = RIDE_FOREST_VERSION,
@@ -77,6 +95,7 @@ static inline void model_forest(rnd *r, random_plan *p) {
         h->nodes_count += model_tree(r, p, h->nodes_count, &p->trees[i]);
         if (p->trees[i].depth > h->depth_max) h->depth_max = p->trees[i].depth;
     }
+    model_lines(r, p);
     p->has_forest = 1;
 }
 
@@ -161,7 +180,9 @@ static inline void random_plan_bundle(const random_plan *p, uint8_t **image, rid
                     {RIDE_SECTION_FOREST_INPUTS, p->forest_inputs,
                      p->forest.header.inputs_count * sizeof *p->forest_inputs},
                     {RIDE_SECTION_FOREST_CATEGORIES, p->category_words,
-                     p->forest.header.category_words_count * sizeof *p->category_words}};
+                     p->forest.header.category_words_count * sizeof *p->category_words},
+                    {RIDE_SECTION_FOREST_LEAVES, p->lines, p->forest.header.lines_count * sizeof *p->lines},
+                    {RIDE_SECTION_FOREST_TERMS, p->terms, p->forest.header.terms_count * sizeof *p->terms}};
     RIDE_ASSERT(ride_bundle_builder_create(&builder, &err) == RIDE_OK);
     for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
         if (sections[i].bytes > 0 && (p->model_add == NULL || sections[i].section < RIDE_SECTION_FOREST))

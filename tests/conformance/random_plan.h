@@ -89,6 +89,8 @@ typedef struct random_plan {
     } forest;
     ride_forest_tree trees[PLAN_TREES_MAX];
     ride_forest_node nodes[PLAN_TREES_MAX * PLAN_TREE_NODES_MAX];
+    ride_forest_line lines[PLAN_TREES_MAX * PLAN_TREE_NODES_MAX];
+    ride_forest_term terms[3 * PLAN_TREES_MAX * PLAN_TREE_NODES_MAX];
     uint32_t forest_inputs[PLAN_INPUTS_MAX], category_words[4];
     int has_forest;
     void (*model_add)(const void *context,

@@ -39,11 +39,13 @@ static void bundle_without_plan(rows_case *c) {
         {RIDE_SECTION_FOREST_TREES, p->trees, h->trees_count * sizeof *p->trees},
         {RIDE_SECTION_FOREST_NODES, p->nodes, h->nodes_count * sizeof *p->nodes},
         {RIDE_SECTION_FOREST_CATEGORIES, p->category_words, h->category_words_count * sizeof *p->category_words},
+        {RIDE_SECTION_FOREST_LEAVES, p->lines, h->lines_count * sizeof *p->lines},
+        {RIDE_SECTION_FOREST_TERMS, p->terms, h->terms_count * sizeof *p->terms},
     };
     RIDE_ASSERT(ride_bundle_builder_create(&builder, &err) == RIDE_OK);
     for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
-        RIDE_ASSERT(ride_bundle_builder_add(builder, sections[i].section, sections[i].data, sections[i].bytes, &err) ==
-                    RIDE_OK);
+        RIDE_ASSERT(sections[i].bytes == 0 || ride_bundle_builder_add(builder, sections[i].section, sections[i].data,
+                                                                      sections[i].bytes, &err) == RIDE_OK);
     RIDE_ASSERT(ride_bundle_builder_build(builder, &c->image, &bytes, &err) == RIDE_OK);
     CHECK(ride_bundle_open(c->image, bytes, &c->bundle, &err) == RIDE_OK, "%s", err.what);
     ride_bundle_builder_destroy(builder);

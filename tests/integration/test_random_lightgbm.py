@@ -48,6 +48,8 @@ def parameters(r, seed, objective):
         p["num_class"] = 3
     if r.random() < 0.2:
         p["sigmoid"] = r.choice([0.5, 2.0])
+    if p["boosting"] != "rf" and objective not in ("regression_l1", "quantile", "mape", "huber", "fair") and r.random() < 0.3:
+        p.update(linear_tree=True, zero_as_missing=False, linear_lambda=r.choice([0.0, 0.1]))
     return p
 
 

@@ -32,13 +32,14 @@ enum {
     DEEP = 256,
     ZERO_MISSING = 512,
     OBLIVIOUS = 1024,
-    CLOSE = 2048, /* doubles: thresholds between the same floats */
-    LAST = 4096,  /* the base margin is added last */
-    TRAITS = 13,
+    CLOSE = 2048,  /* doubles: thresholds between the same floats */
+    LAST = 4096,   /* the base margin is added last */
+    LINEAR = 8192, /* half of the leaves have terms */
+    TRAITS = 14,
 };
 static const char *const trait_names[TRAITS] = {"NaN",       "category", "> 255",       "f64 in", "f64 sum",
                                                 "whole",     "outputs",  "> 64 leaves", "deep",   "zero missing",
-                                                "oblivious", "close",    "base last"};
+                                                "oblivious", "close",    "base last",   "linear"};
 
 typedef struct wood {
     ride_forest forest;
@@ -47,6 +48,8 @@ typedef struct wood {
     ride_forest_tree trees[TREES_MAX];
     ride_forest_node nodes[NODES_MAX];
     uint32_t words[SETS * SET_WORDS];
+    ride_forest_line lines[NODES_MAX];
+    ride_forest_term terms[3 * NODES_MAX];
     double thresholds[INPUTS_MAX][THRESHOLDS_MAX];
     uint32_t thresholds_count[INPUTS_MAX];
     uint32_t traits;
@@ -94,6 +97,16 @@ static ride_forest_node inner(wood *w, uint32_t input) {
     return (ride_forest_node){.u.threshold = w->thresholds[input][below(w, w->thresholds_count[input])], .input = bits};
 }
 
+/* Up to three terms, some of inputs that no test asks for. */
+static uint32_t line(wood *w) {
+    ride_forest_line *to = &w->lines[w->header.lines_count++];
+    *to = (ride_forest_line){leaf(w), w->header.terms_count, below(w, 4)};
+    for (uint32_t i = 0; i < to->terms_count; i++)
+        w->terms[w->header.terms_count++] =
+            (ride_forest_term){.coefficient = leaf(w) / 3, .input = below(w, w->header.inputs_count)};
+    return w->header.lines_count;
+}
+
 /* Grows breadth first: children of the k-th inner node are 2k+1 and 2k+2. shape 0: full; 1: any; 2: a vine; 3: oblivious. */
 static void grow(wood *w, uint32_t number, uint32_t leaves_max, uint32_t shape) {
     ride_forest_tree *tree = &w->trees[number];
@@ -112,6 +125,7 @@ static void grow(wood *w, uint32_t number, uint32_t leaves_max, uint32_t shape) 
         if (depth[i] > tree->depth) tree->depth = depth[i];
         if (!splits) {
             nodes[i] = (ride_forest_node){.u.leaf = leaf(w), .input = RIDE_NODE_LEAF};
+            if ((w->traits & LINEAR) && below(w, 2)) nodes[i].left = line(w);
             continue;
         }
         nodes[i] = shape == 3 ? of_level[depth[i]] : inner(w, below(w, w->header.inputs_count));
@@ -138,6 +152,7 @@ static void thresholds_plant(wood *w, uint32_t input) {
 static wood *plant(uint64_t seed, uint32_t traits) {
     wood *w = calloc(1, sizeof *w);
     cr_assert_not_null(w);
+    if (traits & LINEAR) traits |= DOUBLES | DOUBLE_SUM;
     w->random = seed * 2 + 1;
     w->traits = traits;
     for (int i = 0; i < 4; i++) draw(w);
@@ -164,7 +179,9 @@ static wood *plant(uint64_t seed, uint32_t traits) {
                               .base_margins = w->base,
                               .trees = w->trees,
                               .nodes = w->nodes,
-                              .category_words = (traits & CATEGORY) ? w->words : NULL};
+                              .category_words = (traits & CATEGORY) ? w->words : NULL,
+                              .lines = w->header.lines_count > 0 ? w->lines : NULL,
+                              .terms = w->terms};
     return w;
 }
 
@@ -296,6 +313,7 @@ static const char *const isa_names[] = {"portable", "AVX2", "AVX-512", "AVX-512 
 
 /* The ways that a set of instructions has for forests with a trait. */
 static bool is_expected(ride_cpu_isa isa, ride_cpu_way way, uint32_t trait) {
+    if (trait == LINEAR) return way <= RIDE_CPU_WAY_WALK;
     switch (way) {
     case RIDE_CPU_WAY_CHOSEN:
     case RIDE_CPU_WAY_WALK: return true;
@@ -331,12 +349,13 @@ static void table_check(void) {
 static uint32_t some_traits(uint64_t seed) {
     uint64_t random = seed * UINT64_C(0x9e3779b97f4a7c15);
     random ^= random >> 29, random *= UINT64_C(0xbf58476d1ce4e5b9), random ^= random >> 32;
-    uint32_t traits = (uint32_t)random & ((1u << TRAITS) - 1);
+    uint32_t traits = (uint32_t)random & (LINEAR - 1);
     if ((random >> 40) % 3) traits &= (uint32_t)(random >> 20); /* most have few */
     if (traits & (ZERO_MISSING | CLOSE)) traits |= DOUBLES;
     if (traits & CLOSE) traits &= ~(uint32_t)(ZERO_MISSING | CATEGORY); /* with them an input is not folded */
     if (traits & DOUBLES || traits & WHOLE) traits |= DOUBLE_SUM;
     if (traits & OBLIVIOUS) traits &= ~(uint32_t)DEEP;
+    if (seed % 16 == 5) traits |= LINEAR; /* such forests are only walked */
     return traits;
 }
 

@@ -14,7 +14,9 @@ typedef struct parts {
     ride_forest_node nodes[5];
     uint32_t words[1];
     double covers[5];
-    uint64_t covers_bytes; /* 0: there are none */
+    uint64_t covers_bytes;   /* 0: there are none */
+    ride_forest_line *lines; /* 2, or NULL */
+    ride_forest_term *terms; /* 1 */
 } parts;
 
 /* 0 tests input 1; 1 is a leaf; 2 tests a category set; 3 and 4 are leaves. */
@@ -60,9 +62,29 @@ static ride_status open_parts(const parts *p) {
     bundle.sections_bytes[RIDE_SECTION_FOREST_CATEGORIES] = sizeof p->words;
     bundle.sections[RIDE_SECTION_FOREST_COVERS] = p->covers_bytes > 0 ? p->covers : NULL;
     bundle.sections_bytes[RIDE_SECTION_FOREST_COVERS] = p->covers_bytes;
+    bundle.sections[RIDE_SECTION_FOREST_LEAVES] = p->lines;
+    bundle.sections_bytes[RIDE_SECTION_FOREST_LEAVES] = p->lines != NULL ? 2 * sizeof *p->lines : 0;
+    bundle.sections[RIDE_SECTION_FOREST_TERMS] = p->terms;
+    bundle.sections_bytes[RIDE_SECTION_FOREST_TERMS] = p->terms != NULL ? sizeof *p->terms : 0;
     const ride_status st = ride_forest_open(&bundle, 0, &forest, &err);
     if (st == RIDE_OK) cr_assert_eq(forest.covers, p->covers_bytes > 0 ? p->covers : NULL);
     return st;
+}
+
+/* The same, of doubles, with lines in its first two leaves: one term, and none. */
+static parts linear(ride_forest_line *lines, ride_forest_term *terms) {
+    parts p = good();
+    p.head.header.input_number = p.head.header.sum_number = RIDE_FOREST_F64;
+    p.head.header.lines_count = 2;
+    p.head.header.terms_count = 1;
+    p.nodes[1].left = 1;
+    p.nodes[3].left = 2;
+    lines[0] = (ride_forest_line){0.1, 0, 1};
+    lines[1] = (ride_forest_line){-2.5, 1, 0};
+    terms[0] = (ride_forest_term){.coefficient = 0.3, .input = 1};
+    p.lines = lines;
+    p.terms = terms;
+    return p;
 }
 
 #define REFUSED(change)                                                                                                \
@@ -125,4 +147,38 @@ Test(forest, a_good_one_opens_and_every_damage_is_refused) {
     REFUSED(p.covers[4] = -1.0);
     REFUSED(p.covers[4] = NAN);
     REFUSED(p.covers[0] = INFINITY);
+}
+
+Test(forest, lines_are_each_of_one_leaf_and_in_order) {
+    ride_forest_line lines[2];
+    ride_forest_term terms[1];
+    parts fine = linear(lines, terms);
+    cr_assert_eq(open_parts(&fine), RIDE_OK);
+#define LINES_REFUSED(change)                                                                                          \
+    do {                                                                                                               \
+        parts p = linear(lines, terms);                                                                                \
+        change;                                                                                                        \
+        cr_assert_eq(open_parts(&p), RIDE_E_CORRUPT, #change);                                                         \
+    } while (0)
+    LINES_REFUSED(p.head.header.lines_count = 1);
+    LINES_REFUSED(p.head.header.lines_count = 0);
+    LINES_REFUSED(p.head.header.terms_count = 0);
+    LINES_REFUSED(p.head.header.terms_count = 2);
+    LINES_REFUSED(p.lines = NULL);
+    LINES_REFUSED(p.terms = NULL);
+    LINES_REFUSED(p.nodes[1].left = 2); /* whose the other is */
+    LINES_REFUSED(p.nodes[3].left = 1);
+    LINES_REFUSED(p.nodes[3].left = 0);
+    LINES_REFUSED(p.nodes[4].left = 3);
+    LINES_REFUSED(lines[0].terms_first = 1);
+    LINES_REFUSED(lines[0].terms_count = 0);
+    LINES_REFUSED(lines[0].terms_count = UINT32_MAX);
+    LINES_REFUSED(lines[1].terms_count = 1);
+    LINES_REFUSED(lines[0].constant = INFINITY);
+    LINES_REFUSED(terms[0].coefficient = NAN);
+    LINES_REFUSED(terms[0].input = 2);
+    LINES_REFUSED(terms[0].unused = 1);
+    LINES_REFUSED(p.head.header.sum_number = RIDE_FOREST_F32);
+    LINES_REFUSED((p.head.header.input_number = RIDE_FOREST_F32, p.head.base = 0.5));
+    LINES_REFUSED((p.head.header.aggregate = RIDE_FOREST_MIN, p.head.header.flags |= RIDE_FOREST_BASE_LAST));
 }

@@ -85,6 +85,7 @@ Test(lightgbm, raw_scores_are_those_of_lightgbm_bit_for_bit) {
         check_golden(versions[v], "zero", 1);
         check_golden(versions[v], "forest", 1);
         check_golden(versions[v], "plain", 1);
+        check_golden(versions[v], "linear", 1);
         check_golden(versions[v], "multi", 3);
     }
 }
@@ -181,10 +182,33 @@ Test(lightgbm, what_is_wrong_is_named) {
     refuse_after(small, "Tree=0", "boundaries=0 1", "boundaries=0 99999999", "too large");
     refuse_after(small, "Tree=0", "cat_threshold=5", "cat_threshold=5 5", "more words");
     refuse_after(small, "Tree=0", "cat_threshold=5", "cat_threshold=-5", "32 bits");
-    refuse_after(small, "Tree=0", "is_linear=0", "is_linear=1", "linear trees");
+    refuse_after(small, "Tree=0", "is_linear=0", "is_linear=2", "neither 0 nor 1");
+    refuse_after(small, "Tree=0", "is_linear=0", "is_linear=1", "leaf_const");
     refuse_after(small, "Tree=0", "end of trees", "and so on", "`end of trees` is missing");
     refuse_after(small, "pandas", "[[", "[[], [", "which are whose");
     refuse_after(small, "pandas", "\"y\"", "1.5", "neither a string");
+}
+
+#define LINES                                                                                                          \
+    "is_linear=1\nleaf_const=0.1 20 30\nnum_features=2 0 1\nleaf_features=0 1   1  \nleaf_coeff=0.7 0.3   -2  \n"
+
+Test(lightgbm, what_is_wrong_with_linear_leaves_is_named) {
+    char why[256], *linear = text_with(small, "Tree=0", "is_linear=0\n", LINES);
+    cr_assert_eq(try_bytes(linear, strlen(linear), why), RIDE_OK, "%s", why);
+    refuse_after(linear, "Tree=0", "leaf_const=0.1", "leaf_const=nan", "leaf_const");
+    refuse_after(linear, "Tree=0", "leaf_const=0.1", "leaf_const=1 0.1", "longer");
+    refuse_after(linear, "Tree=0", "leaf_const=0.1 20", "leaf_const=0.1", "leaf_const");
+    refuse_after(linear, "Tree=0", "num_features=2 0 1", "num_features=2 0", "num_features");
+    refuse_after(linear, "Tree=0", "num_features=2 0 1", "num_features=2 0 3", "num_features");
+    refuse_after(linear, "Tree=0", "num_features=2 0 1", "num_features=2 0 2", "leaf_features");
+    refuse_after(linear, "Tree=0", "num_features=2 0 1", "num_features=2 0 0", "longer");
+    refuse_after(linear, "Tree=0", "num_features=2 0 1", "num_features=-2 0 1", "num_features");
+    refuse_after(linear, "Tree=0", "leaf_features=0 1", "leaf_features=0 2", "leaf_features");
+    refuse_after(linear, "Tree=0", "leaf_features=0 1", "leaf_features=0 -1", "leaf_features");
+    refuse_after(linear, "Tree=0", "leaf_coeff=0.7", "leaf_coeff=inf", "leaf_coeff");
+    refuse_after(linear, "Tree=0", "leaf_coeff=0.7 0.3", "leaf_coeff=0.7", "leaf_coeff");
+    refuse_after(linear, "Tree=0", "leaf_coeff=0.7", "leaf_other=0.7", "leaf_coeff");
+    free(linear);
 }
 
 static double score(const char *text, double a, double b) {
@@ -239,4 +263,18 @@ Test(lightgbm, what_is_missing_goes_where_the_node_says) {
     free(nan_right);
     free(zero_right);
     free(all_left);
+}
+
+Test(lightgbm, linear_leaves_multiply_what_is_not_missing) {
+    const double inf = (double)INFINITY, nan = (double)NAN;
+    char *linear = text_with(small, "Tree=0", "is_linear=0\n", LINES);
+    const double first = 0.7 * 0.25, then = 0.1 + first;
+    cr_assert_eq(score(linear, 0.25, 2), then + 0.3 * 2.0);
+    cr_assert_eq(score(linear, nan, 0), 1, "a term's input is missing: the leaf's own value");
+    cr_assert_eq(score(linear, 1, nan), 20, "no terms: the constant, whatever is missing");
+    cr_assert_eq(score(linear, 0.5, 1), 30 - 2.0);
+    cr_assert_eq(score(linear, 0.5, nan), 3);
+    cr_assert_eq(score(linear, -inf, 0), -inf);
+    cr_assert_eq(score(linear, 1e-36, 0), 0.1, "what LightGBM's reader makes zero");
+    free(linear);
 }

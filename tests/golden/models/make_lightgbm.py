@@ -13,12 +13,13 @@ HERE = Path(__file__).resolve().parent
 NAMES = ["amount", "age", "gap", "kind"]
 COMMON = {"num_threads": 1, "seed": 7, "deterministic": True, "verbose": -1, "num_leaves": 9, "min_data_in_leaf": 5, "min_data_per_group": 5, "cat_smooth": 1,
           "max_cat_to_onehot": 2}
-TAGS = {  # missing NaN, categories of many values; missing zero, dart; an average of trees; several outputs; nothing is missing
+TAGS = {  # missing NaN, categories of many values; missing zero, dart; an average of trees; several outputs; nothing is missing; linear leaves
     "binary": ({"objective": "binary", "sigmoid": 0.7}, 12),
     "zero": ({"objective": "poisson", "zero_as_missing": True, "boosting": "dart"}, 12),
     "forest": ({"objective": "regression", "boosting": "rf", "bagging_freq": 1, "bagging_fraction": 0.7}, 8),
     "multi": ({"objective": "multiclass", "num_class": 3}, 4),
     "plain": ({"objective": "regression", "use_missing": False, "reg_sqrt": True}, 6),
+    "linear": ({"objective": "regression", "linear_tree": True, "linear_lambda": 0.01}, 8),
 }
 ODD = [0.0, -0.0, 1e-36, -1e-35, 1.1e-35, 1e300, -0.5, -0.99, -1.5, 2.5, float("nan"), 1e9]
 
