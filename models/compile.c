@@ -234,11 +234,10 @@ static ride_status compile(ride_compiler *c, bool is_plain, ride_bundle_builder 
     if (is_plain) c->parts[RIDE_SECTION_ENSEMBLE_MEMBERS].bytes = 0;
     else RIDE_TRY(add_header(c));
     RIDE_TRY(finish_headers(c));
-    ride_error err;
     for (uint32_t s = 1; s < RIDE_SECTION_LIMIT; s++) {
         if (c->parts[s].bytes == 0) continue;
-        st = ride_bundle_builder_add(builder, s, c->parts[s].data, c->parts[s].bytes, &err);
-        if (st != RIDE_OK) return ride_diagnose(c->findings, st, NULL, 0, 0, NULL, "%s", err.what);
+        ride_bundle_builder_take(builder, s, c->parts[s].data, c->parts[s].bytes);
+        c->parts[s].data = NULL;
     }
     return RIDE_OK;
 }

@@ -126,7 +126,13 @@ static const ride_value *element(const ride_value *array, uint32_t i, ride_value
         *room = unpack(array, i);
         return room;
     }
-    const char *text = array->u.numbers->base + array->u.numbers->offsets[i], *end = text;
+    const char *text = array->u.numbers->base + array->u.numbers->offsets[i / RIDE_NUMBERS_STEP];
+    for (uint32_t k = i % RIDE_NUMBERS_STEP; k > 0; k--) { /* the reader saw numbers, blanks and commas only */
+        while (*text != ',') text++;
+        do text++;
+        while (*text == ' ' || *text == '\n' || *text == '\r' || *text == '\t');
+    }
+    const char *end = text;
     while (*end != ',' && *end != ']' && *end != ' ' && *end != '\n' && *end != '\r' && *end != '\t') end++;
     *room = (ride_value){.kind = RIDE_VALUE_TEXT_NUMBER, .count = (uint32_t)(end - text), .u.text = text};
     return room;
@@ -184,12 +190,13 @@ static bool are_numbers(const ride_value *values, size_t count) {
 
 static ride_status close_numbers(const ride_value *values, uint32_t count, ride_arena *arena, ride_value *out,
                                  ride_error *err) {
+    const size_t marks = ((size_t)count + RIDE_NUMBERS_STEP - 1) / RIDE_NUMBERS_STEP;
     ride_value_numbers *numbers =
-        ride_arena_alloc(arena, sizeof *numbers + ride_arena_array_bytes(count, sizeof numbers->offsets[0]),
-                         _Alignof(ride_value_numbers));
+        ride_arena_alloc(arena, sizeof *numbers + marks * sizeof numbers->offsets[0], _Alignof(ride_value_numbers));
     if (numbers == NULL) return ride_fail(err, RIDE_E_MODEL, "more values than memory was allowed for");
     numbers->base = values[0].u.text;
-    for (uint32_t i = 0; i < count; i++) numbers->offsets[i] = (uint32_t)(values[i].u.text - numbers->base);
+    for (size_t i = 0; i < marks; i++)
+        numbers->offsets[i] = (uint32_t)(values[i * RIDE_NUMBERS_STEP].u.text - numbers->base);
     out->kind = RIDE_VALUE_NUMBERS;
     out->u.numbers = numbers;
     return RIDE_OK;

@@ -19,12 +19,13 @@ typedef enum ride_value_kind {
     RIDE_VALUE_ARRAY,
     RIDE_VALUE_OBJECT, /* items: key, value, key, value, …; keys are distinct strings */
     RIDE_VALUE_PACKED, /* UBJSON array of one number type, big-endian, as in the file */
-    RIDE_VALUE_NUMBERS, /* JSON array of numbers only: where each begins. A quarter of the memory, and of most files nearly all */
+    RIDE_VALUE_NUMBERS, /* JSON array of numbers only: where every eighth begins; of most files nearly all. Others are found from there */
 } ride_value_kind;
 
+enum { RIDE_NUMBERS_STEP = 8 };
 typedef struct ride_value_numbers {
-    const char *base; /* the first one's text */
-    uint32_t offsets[];
+    const char *base;   /* the first one's text */
+    uint32_t offsets[]; /* from it, of number 0, RIDE_NUMBERS_STEP, … */
 } ride_value_numbers;
 
 typedef struct ride_value {

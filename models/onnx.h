@@ -75,6 +75,20 @@ bool ride_onnx_input(const onnx_node *node, uint32_t index, ride_message *name);
 bool ride_onnx_output(const onnx_node *node, uint32_t index, ride_message *name);
 bool ride_onnx_same(ride_message a, ride_message b);
 
+/* A list in the file, read from its front. */
+typedef struct onnx_cursor {
+    ride_values values; /* of numbers */
+    ride_message texts; /* of texts */
+    uint32_t count;     /* of the whole list; 0: not there */
+    onnx_type type;     /* of reals */
+} onnx_cursor;
+/* Counted, and known to be whole: `count` values can be taken. reals: under the name, or as a tensor under NAME_as_tensor. */
+ride_status ride_onnx_ints_cursor(const onnx_file *file, const onnx_node *node, const char *name, onnx_cursor *out);
+ride_status ride_onnx_reals_cursor(const onnx_file *file, const onnx_node *node, const char *name, onnx_cursor *out);
+ride_status ride_onnx_texts_cursor(const onnx_file *file, const onnx_node *node, const char *name, onnx_cursor *out);
+bool ride_onnx_texts_next(onnx_cursor *cursor, ride_message *out);
+double ride_onnx_real_of(uint64_t bits, onnx_type type);
+
 /* Attributes; what is not there is `missing`, or of count 0. */
 ride_status ride_onnx_int(const onnx_file *file, const onnx_node *node, const char *name, int64_t missing,
                           int64_t *out);
@@ -83,6 +97,8 @@ ride_status ride_onnx_float(const onnx_file *file, const onnx_node *node, const 
 ride_message ride_onnx_text(const onnx_node *node, const char *name);
 ride_status ride_onnx_ints(const onnx_file *file, const onnx_node *node, const char *name, onnx_ints *out);
 ride_status ride_onnx_floats(const onnx_file *file, const onnx_node *node, const char *name, onnx_reals *out);
+/* As ride_onnx_reals_cursor, as an array. */
+ride_status ride_onnx_reals(const onnx_file *file, const onnx_node *node, const char *name, onnx_reals *out);
 ride_status ride_onnx_texts(const onnx_file *file, const onnx_node *node, const char *name, onnx_texts *out);
 /* The tensor of an attribute. */
 ride_status ride_onnx_tensor_reals(const onnx_file *file, const onnx_node *node, const char *name, onnx_reals *out);

@@ -204,7 +204,7 @@ bool ride_onnx_output(const onnx_node *node, uint32_t index, ride_message *name)
 
 /* ---- lists of numbers ---- */
 
-static double real_of(uint64_t bits, onnx_type type) {
+double ride_onnx_real_of(uint64_t bits, onnx_type type) {
     if (type == ONNX_DOUBLE) {
         double value;
         memcpy(&value, &bits, sizeof value);
@@ -227,7 +227,7 @@ static ride_status read_reals(const onnx_file *file, const onnx_node *node, cons
     uint64_t bits;
     if (to == NULL) return too_many(file, node, name);
     *out = (onnx_reals){.at = to, .type = type};
-    while (ride_values_next(&values, &bits)) to[out->count++] = real_of(bits, type);
+    while (ride_values_next(&values, &bits)) to[out->count++] = ride_onnx_real_of(bits, type);
     return values.rest.is_bad ? too_many(file, node, name) : RIDE_OK;
 }
 
@@ -266,13 +266,14 @@ static ride_status wrong_count(const onnx_file *file, const onnx_node *node, con
                              (unsigned long long)want);
 }
 
-static ride_status tensor_reals(const onnx_file *file, const onnx_node *node, const char *name, ride_message tensor,
-                                onnx_reals *out, onnx_shape *shape) {
+/* A tensor's values, which have their number. */
+static ride_status tensor_values(const onnx_file *file, const onnx_node *node, const char *name, ride_message tensor,
+                                 onnx_cursor *out, onnx_shape *shape) {
     const onnx_type type = (onnx_type)ride_message_i64(tensor, TENSOR_TYPE, 0);
     const uint32_t bytes = type == ONNX_DOUBLE ? 8 : 4;
     const ride_message raw = ride_message_bytes_of(tensor, TENSOR_RAW);
     uint64_t elements;
-    *out = (onnx_reals){0};
+    *out = (onnx_cursor){.type = type};
     if (type != ONNX_FLOAT && type != ONNX_DOUBLE)
         return ride_onnx_finding(file, node, NULL, "%s: a tensor of floats or doubles was expected", name);
     RIDE_TRY(read_shape(file, node, name, tensor, shape, &elements));
@@ -283,8 +284,17 @@ static ride_status tensor_reals(const onnx_file *file, const onnx_node *node, co
         values.rest = (ride_message){0};
         values.packed = raw;
     }
-    RIDE_TRY(read_reals(file, node, name, values, type, out));
-    return out->count == elements ? RIDE_OK : wrong_count(file, node, name, elements);
+    out->values = values;
+    out->count = (uint32_t)elements; /* read_shape bounds it */
+    return ride_values_count(values) == elements ? RIDE_OK : wrong_count(file, node, name, elements);
+}
+
+static ride_status tensor_reals(const onnx_file *file, const onnx_node *node, const char *name, ride_message tensor,
+                                onnx_reals *out, onnx_shape *shape) {
+    onnx_cursor cursor;
+    *out = (onnx_reals){0};
+    RIDE_TRY(tensor_values(file, node, name, tensor, &cursor, shape));
+    return read_reals(file, node, name, cursor.values, cursor.type, out);
 }
 
 /* int64, int32 or bytes. */
@@ -337,7 +347,7 @@ ride_status ride_onnx_float(const onnx_file *file, const onnx_node *node, const 
     if (!attribute(node, name, &found)) return RIDE_OK;
     if (!ride_message_find(&found, ATTRIBUTE_FLOAT, &field) || field.wire != RIDE_WIRE_32)
         return ride_onnx_finding(file, node, NULL, "%s: a number was expected", name);
-    *out = real_of(field.value, ONNX_FLOAT);
+    *out = ride_onnx_real_of(field.value, ONNX_FLOAT);
     return RIDE_OK;
 }
 
@@ -358,6 +368,65 @@ ride_status ride_onnx_floats(const onnx_file *file, const onnx_node *node, const
     *out = (onnx_reals){.type = ONNX_FLOAT};
     if (!attribute(node, name, &found)) return RIDE_OK;
     return read_reals(file, node, name, ride_values_of(found, ATTRIBUTE_FLOATS, RIDE_WIRE_32), ONNX_FLOAT, out);
+}
+
+/* How many there are, up to the end or damage. */
+static ride_status count_values(const onnx_file *file, const onnx_node *node, const char *name, onnx_cursor *cursor) {
+    ride_values rest = cursor->values;
+    uint64_t bits, count = 0;
+    while (ride_values_next(&rest, &bits)) count++;
+    cursor->count = (uint32_t)count;
+    return count <= UINT32_MAX && !rest.rest.is_bad ? RIDE_OK : too_many(file, node, name);
+}
+
+ride_status ride_onnx_ints_cursor(const onnx_file *file, const onnx_node *node, const char *name, onnx_cursor *out) {
+    ride_message found;
+    *out = (onnx_cursor){0};
+    if (!attribute(node, name, &found)) return RIDE_OK;
+    out->values = ride_values_of(found, ATTRIBUTE_INTS, RIDE_WIRE_VARINT);
+    return count_values(file, node, name, out);
+}
+
+ride_status ride_onnx_reals_cursor(const onnx_file *file, const onnx_node *node, const char *name, onnx_cursor *out) {
+    char tensor[64];
+    ride_message found;
+    onnx_cursor other;
+    onnx_shape shape;
+    *out = (onnx_cursor){.type = ONNX_FLOAT};
+    if (attribute(node, name, &found)) {
+        out->values = ride_values_of(found, ATTRIBUTE_FLOATS, RIDE_WIRE_32);
+        RIDE_TRY(count_values(file, node, name, out));
+    }
+    snprintf(tensor, sizeof tensor, "%s_as_tensor", name);
+    if (!attribute(node, tensor, &found)) return RIDE_OK;
+    RIDE_TRY(tensor_values(file, node, tensor, ride_message_bytes_of(found, ATTRIBUTE_TENSOR), &other, &shape));
+    if (out->count > 0 && other.count > 0)
+        return ride_onnx_finding(file, node, NULL, "%s and %s at once", name, tensor);
+    if (other.count > 0) *out = other;
+    return RIDE_OK;
+}
+
+ride_status ride_onnx_reals(const onnx_file *file, const onnx_node *node, const char *name, onnx_reals *out) {
+    onnx_cursor cursor;
+    *out = (onnx_reals){0};
+    RIDE_TRY(ride_onnx_reals_cursor(file, node, name, &cursor));
+    return cursor.count > 0 ? read_reals(file, node, name, cursor.values, cursor.type, out) : RIDE_OK;
+}
+
+ride_status ride_onnx_texts_cursor(const onnx_file *file, const onnx_node *node, const char *name, onnx_cursor *out) {
+    ride_message rest;
+    ride_field field;
+    *out = (onnx_cursor){0};
+    if (!attribute(node, name, &out->texts)) return RIDE_OK;
+    for (rest = out->texts; ride_message_find(&rest, ATTRIBUTE_TEXTS, &field);) out->count++;
+    return rest.is_bad ? too_many(file, node, name) : RIDE_OK;
+}
+
+bool ride_onnx_texts_next(onnx_cursor *cursor, ride_message *out) {
+    ride_field field;
+    if (!ride_message_find(&cursor->texts, ATTRIBUTE_TEXTS, &field)) return false;
+    *out = field.bytes;
+    return true;
 }
 
 ride_status ride_onnx_texts(const onnx_file *file, const onnx_node *node, const char *name, onnx_texts *out) {

@@ -452,11 +452,16 @@ ride_status ride_rules_add(ride_rules *r, const ride_rule_tree *tree) {
 
 ride_status ride_rules_finish(ride_rules *r) {
     ride_model *model = r->reader->model;
+    const size_t bytes = ((size_t)r->nodes_count + 1) * sizeof *r->nodes;
     model->trees = ride_arena_new(model->arena, ride_model_tree, r->trees_count + 1);
-    model->nodes = ride_arena_new(model->arena, ride_model_node, r->nodes_count + 1);
-    if (model->trees == NULL || model->nodes == NULL) return no_memory(r, "trees");
+    ride_model_node *nodes = realloc(r->nodes, bytes);
+    if (nodes != NULL) r->nodes = nodes;
+    if (model->trees == NULL || nodes == NULL || !ride_arena_adopt(model->arena, nodes, bytes))
+        return no_memory(r, "trees");
+    model->nodes = nodes;
+    r->nodes = NULL;
+    r->nodes_room = 0;
     if (r->trees_count > 0) memcpy(model->trees, r->trees, r->trees_count * sizeof *r->trees);
-    if (r->nodes_count > 0) memcpy(model->nodes, r->nodes, r->nodes_count * sizeof *r->nodes);
     model->trees_count = r->trees_count;
     model->trees_in_file = r->trees_added;
     model->nodes_count = r->nodes_count;

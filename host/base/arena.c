@@ -103,6 +103,17 @@ void *ride_arena_alloc(ride_arena *arena, size_t bytes, size_t align) {
     return block_take(fresh, bytes, align);
 }
 
+bool ride_arena_adopt(ride_arena *arena, void *memory, size_t bytes) {
+    RIDE_ASSERT(memory != NULL);
+    if (arena->sealed || bytes > arena->bytes_max || arena->bytes_total > arena->bytes_max - bytes) return false;
+    block *adopted = malloc(sizeof *adopted);
+    if (adopted == NULL) return false;
+    *adopted = (block){.next = arena->first, .bytes = bytes, .used = bytes, .memory = memory};
+    arena->first = adopted; /* before the current one: nothing is given out of it until a reset */
+    arena->bytes_total += bytes;
+    return true;
+}
+
 char *ride_arena_text(ride_arena *arena, const char *text, size_t text_bytes) {
     char *copy = ride_arena_alloc(arena, text_bytes + 1, 1);
     if (copy != NULL && text_bytes > 0) memcpy(copy, text, text_bytes);

@@ -7,6 +7,8 @@
 #define RIDE_BASE_ARENA_H
 #include "base/error.h"
 
+#include <stdbool.h>
+
 typedef struct ride_arena ride_arena;
 
 /* bytes_first is allocated now; bytes_max bounds all blocks together (0 = the machine's memory). The caller owns *out. */
@@ -15,6 +17,9 @@ void ride_arena_destroy(ride_arena *arena); /* NULL is fine */
 
 /* `bytes` zero bytes at a multiple of `align` (a power of two up to 4096), or NULL when there is no room. */
 void *ride_arena_alloc(ride_arena *arena, size_t bytes, size_t align);
+/* Memory of malloc becomes the arena's, as a block with nothing left in it: what grew by realloc need not be copied. False, and it is still
+ * the caller's: the arena has no room for it. */
+bool ride_arena_adopt(ride_arena *arena, void *memory, size_t bytes);
 /* A zero-terminated copy of text_bytes bytes of text, or NULL. */
 char *ride_arena_text(ride_arena *arena, const char *text, size_t text_bytes);
 /* No more growth from now on. */

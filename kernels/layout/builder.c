@@ -45,14 +45,18 @@ void ride_bundle_builder_destroy(ride_bundle_builder *builder) {
 
 ride_status ride_bundle_builder_add(ride_bundle_builder *builder, ride_section section, const void *data,
                                     uint64_t bytes, ride_error *err) {
+    uint8_t *copy = malloc(bytes > 0 ? bytes : 1);
+    if (copy == NULL) return no_memory(err, bytes);
+    if (bytes > 0) memcpy(copy, data, bytes);
+    ride_bundle_builder_take(builder, section, copy, bytes);
+    return RIDE_OK;
+}
+
+void ride_bundle_builder_take(ride_bundle_builder *builder, ride_section section, void *data, uint64_t bytes) {
     RIDE_ASSERT(section > 0 && section < RIDE_SECTION_LIMIT && section != RIDE_SECTION_STRINGS);
     piece *to = &builder->pieces[section];
-    RIDE_ASSERT(to->data == NULL);
-    to->data = malloc(bytes > 0 ? bytes : 1);
-    if (to->data == NULL) return no_memory(err, bytes);
-    if (bytes > 0) memcpy(to->data, data, bytes);
-    to->bytes = bytes;
-    return RIDE_OK;
+    RIDE_ASSERT(to->data == NULL && data != NULL);
+    *to = (piece){.data = data, .bytes = bytes};
 }
 
 /* A plan has some hundreds of names: a walk over them is quick enough, and nothing has to be kept beside them. */
@@ -111,11 +115,13 @@ ride_status ride_bundle_builder_build(ride_bundle_builder *builder, uint8_t **ou
     memcpy(header->spec_hash, builder->spec_hash, 32);
     memcpy(header->model_hash, builder->model_hash, 32);
     for (uint32_t i = 0; i < RIDE_SECTION_LIMIT; i++) {
-        const piece *from = &builder->pieces[i];
+        piece *from = &builder->pieces[i];
         if (from->data == NULL) continue;
         *entry++ = (ride_bundle_section){.section = i, .offset = at, .bytes = from->bytes};
         memcpy(image + at, from->data, from->bytes);
         at += align_up(from->bytes);
+        free(from->data);
+        *from = (piece){0};
     }
     RIDE_ASSERT(at == total);
     header->crc32c = ride_crc32c(0, header + 1, total - sizeof *header);
