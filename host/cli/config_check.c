@@ -161,8 +161,8 @@ static void check_reasons(check *c) {
     if (c->config->reasons.when == RIDE_REASONS_NONE || c->model == NULL) return;
     const ride_status st = ride_reasons_check(&c->bundle, &c->config->reasons, &err);
     if (st != RIDE_OK)
-        fault(c, RIDE_E_CONFIG, "reasons.when", err.advice[0] != '\0' ? err.advice : "reasons: none",
-              "`reasons.when`: %s", err.what);
+        fault(c, RIDE_E_CONFIG, "reasons.when", err.advice[0] != '\0' ? err.advice : NULL, "`reasons.when`: %s",
+              err.what);
 }
 
 static ride_status add_model(check *c, ride_bundle_builder *builder) {

@@ -34,6 +34,12 @@ static uint64_t batch_rows(const ride_config *c, const ride_budget_facts *f) {
     return (uint64_t)c->max_batch + RIDE_TILE_ROWS + (f->has_peers ? RIDE_BUDGET_GROUP_ROWS : 0);
 }
 
+/* Of a tile: input and share of each. */
+static uint64_t reasons_bytes(const ride_config *c) {
+    if (c->reasons.when == RIDE_REASONS_NONE) return 0;
+    return (uint64_t)c->reasons.top * RIDE_TILE_ROWS * (sizeof(uint32_t) + sizeof(double));
+}
+
 static void add_batches(const ride_config *c, const ride_budget_facts *f, ride_budget *b) {
     uint64_t shards = f->shards != 0 ? f->shards : c->runtime.shards != 0 ? c->runtime.shards : 1;
     const bool service = ride_config_is_service(c);
@@ -41,7 +47,7 @@ static void add_batches(const ride_config *c, const ride_budget_facts *f, ride_b
     uint64_t batches = service ? (f->pipelined ? RIDE_BUDGET_SERVICE_BATCHES : 1)
                                : (shards > 1 && c->runtime.mode != RIDE_CONFIG_INLINE ? 2 : 1);
     uint64_t rows = batch_rows(c, f), tiles = (rows + RIDE_TILE_ROWS - 1) / RIDE_TILE_ROWS;
-    uint64_t bytes = times(tiles, sum(f->tile_in_bytes, f->tile_out_bytes));
+    uint64_t bytes = times(tiles, sum(sum(f->tile_in_bytes, f->tile_out_bytes), reasons_bytes(c)));
     bytes = sum(bytes, times(rows, RIDE_BUDGET_ROW_BYTES));
     add(b, "batches in hand", "scheduler.max_batch", batches * rows, times(batches, bytes), true);
     add(b, "their strings", "runtime.mode", 0, batches * RIDE_BUDGET_ARENA_MIB * RIDE_BUDGET_MIB, true);
@@ -78,6 +84,8 @@ void ride_config_budget(const ride_config *config, const ride_budget_facts *fact
     add_state(config, facts, out);
     add_batches(config, facts, out);
     if (ride_config_is_service(config)) add_service(config, out);
+    if (config->reasons.when != RIDE_REASONS_NONE)
+        add(out, "tables that explain the model", "reasons.memory", 0, config->reasons.memory_bytes, true);
     add(out, "spec, rules, model, profile", "", 0, facts->image_bytes, true);
 }
 

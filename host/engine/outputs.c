@@ -154,6 +154,14 @@ uint32_t outputs_record_names(pipeline *p, char **names) {
     return count;
 }
 
+/* Members of the record as JSON: a list is one. */
+static uint32_t members_count(const record *r) {
+    uint32_t count = 0;
+    for (uint32_t c = 0; c < r->count; c++)
+        count += r->columns[c].list == NULL || c == 0 || r->columns[c - 1].list == NULL;
+    return count;
+}
+
 /* Names of the record's and the vector's columns that are of a sensitive field. */
 static char *sensitive_names(const pipeline *p, const record *r) {
     char *names = calloc(1, 2 + (size_t)r->count * (RIDE_NAME_BYTES + 8));
@@ -176,7 +184,7 @@ ride_status outputs_whole_encoder(pipeline *p, ride_encoder **out, uint32_t *fie
     record *r = calloc(1, sizeof *r);
     if (r == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for a record");
     add_all(p, false, false, r);
-    *fields_count = r->count;
+    *fields_count = members_count(r);
     add_vector(p, r);
     *sensitive = sensitive_names(p, r);
     const ride_encoder_options options = {.format = RIDE_FORMAT_NDJSON,

@@ -217,7 +217,7 @@ static inline void outputs_sets(const pipeline *p, ride_encoder_set sets[RIDE_EN
 }
 /* An encoder of single records, as OUTPUT_MAIN or OUTPUT_LATE have them. */
 ride_status outputs_record_encoder(pipeline *p, bool late, ride_format format, ride_encoder **out, ride_error *err);
-/* The decision record with the vector behind it, as NDJSON: fields_count columns are the record's. sensitive: names of columns that are not for
+/* The decision record with the vector behind it, as NDJSON: fields_count members are the record's. sensitive: names of columns that are not for
  * everybody, each ended by a zero, and a zero; the caller frees them. */
 ride_status outputs_whole_encoder(pipeline *p, ride_encoder **out, uint32_t *fields_count, char **sensitive,
                                   ride_error *err);

@@ -68,6 +68,14 @@ static ride_status sources_make(const pipeline *p, struct reasons *r, ride_error
     return RIDE_OK;
 }
 
+/* Its own advice may be about what a configuration cannot say. */
+static ride_status cannot(ride_status st, ride_error *err) {
+    if (st != RIDE_E_UNSUPPORTED) return st;
+    ride_error_where(err, "reasons.when");
+    ride_error_advice(err, "set `reasons: none`; docs/explanations.md says what can be explained");
+    return st;
+}
+
 static ride_explainer_options explainer_options(const ride_reasons_options *o) {
     return (ride_explainer_options){.struct_bytes = sizeof(ride_explainer_options), .bytes_max = o->memory_bytes};
 }
@@ -133,8 +141,7 @@ ride_status reasons_open(pipeline *p, ride_error *err) {
     }
     ride_tile_layout_finish(&r->layout);
     const ride_status st = explainer_make(p, r, &scratch_bytes, err);
-    if (st == RIDE_E_UNSUPPORTED) ride_error_where(err, "reasons.when");
-    RIDE_TRY(st);
+    if (st != RIDE_OK) return cannot(st, err);
     RIDE_TRY(sources_make(p, r, err));
     RIDE_TRY(texts_make(p, r, err));
     RIDE_TRY(rooms_make(r, p->options->shards > 1 ? p->options->shards : 1, scratch_bytes, err));
@@ -182,7 +189,7 @@ ride_status ride_reasons_check(const ride_bundle *bundle, const ride_reasons_opt
     const ride_status st = ops->explainer_create(program, &explain, &explainer, &scratch_bytes, err);
     if (explainer != NULL) ops->explainer_destroy(explainer);
     ops->program_release(program);
-    return st;
+    return cannot(st, err);
 }
 
 /* ---- rows ---- */

@@ -25,6 +25,8 @@ typedef struct stream {
     ride_run_options run;      /* what differs: record, rules, output format, model */
 } stream;
 
+static const ride_reason_text texts[] = {{"web_*", "in the net"}};
+
 static const stream streams[] = {
     {.name = "csv", .format = "csv"},
     {.name = "csv.gz", .format = "csv", .compressor = "gzip -1"},
@@ -39,12 +41,42 @@ static const stream streams[] = {
      .labels = true,
      .run = {.record = RIDE_RECORD_DECISION, .rules = steady_rules, .rules_count = 2}},
     {.name = "drift", .format = "csv", .labels = true, .drift = true, .run = {.record = RIDE_RECORD_DECISION}},
+    {.name = "reasons",
+     .format = "json",
+     .run = {.record = RIDE_RECORD_DECISION,
+             .format = RIDE_FORMAT_NDJSON,
+             .model_path = "model.txt",
+             .reasons = {.when = RIDE_REASONS_ALL, .texts = texts, .texts_count = 1}}},
+    {.name = "reasons of alerts, two shards",
+     .format = "csv",
+     .run = {.record = RIDE_RECORD_DECISION,
+             .shards = 2,
+             .model_path = "model.txt",
+             .rules = steady_rules,
+             .rules_count = 2,
+             .reasons = {.when = RIDE_REASONS_ALERTS, .side = RIDE_REASON_RAISE}}},
     {.name = "three shards",
      .format = "csv",
      .labels = true,
      .drift = true,
      .run = {.record = RIDE_RECORD_DECISION, .shards = 3, .rules = steady_rules, .rules_count = 2}},
 };
+
+/* A model over two of the features. */
+static const char model[] =
+    "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nlabel_index=0\nmax_feature_idx=1\n"
+    "objective=binary sigmoid:1\nfeature_names=ratio web_1h\nfeature_infos=[0:9] [0:9]\n\n"
+    "Tree=0\nnum_leaves=3\nnum_cat=0\nsplit_feature=0 1\nsplit_gain=1 1\nthreshold=1 2.5\n"
+    "decision_type=2 2\nleft_child=1 -1\nright_child=-2 -3\nleaf_value=-1 0.5 0.75\n"
+    "leaf_weight=3 4 2\nleaf_count=30 40 20\ninternal_value=0 0\ninternal_weight=9 5\n"
+    "internal_count=90 50\nis_linear=0\nshrinkage=1\n\n\nend of trees\n";
+
+static void write_model(void) {
+    FILE *file = fopen("model.txt", "w");
+    CHECK(file != NULL);
+    fputs(model, file);
+    CHECK(fclose(file) == 0);
+}
 
 static void write_events(const char *path, bool is_json) {
     char text[STEADY_EVENT_BYTES];
@@ -90,6 +122,7 @@ static bool run_stream(const stream *s) {
         snprintf(events, sizeof events, "events%s", strrchr(s->name, '.'));
     }
     if (s->labels) write_labels("labels");
+    write_model();
     CHECK(steady_spec_write("spec.yaml", s->format, s->labels, true));
     const ride_input_option inputs[] = {{.path = events}, {.name = "backs", .path = "labels"}};
     ride_run_options options = s->run;
@@ -122,6 +155,7 @@ static bool run_stream(const stream *s) {
     if (findings.count > 0) fprintf(stderr, "%s\n", findings.items[0].message);
     else if (st != RIDE_OK) fprintf(stderr, "%s\n", err.what);
     CHECK(st == RIDE_OK && steady_alloc_is_done());
+    CHECK((s->run.reasons.when != RIDE_REASONS_NONE) == (summary.explained > EVENTS / 100));
     /* the stream had everything it should have */
     CHECK(summary.received == EVENTS && summary.received == summary.accepted + summary.rejected + summary.duplicates);
     CHECK(summary.rejected > 100 && summary.duplicates > 1000 && summary.late > 2000 && summary.too_late > 100);

@@ -45,6 +45,20 @@ static uint64_t added(const ride_budget *budget) {
     return sum;
 }
 
+Test(budget, reasons_are_tables_and_room_beside_each_tile) {
+#define RUN "spec: f\nmodel: m\ninputs: {tx: t}\noutputs: {decisions: d}\nscheduler: {max_batch: 1000}\n"
+    ride_config *c = load(RUN "reasons: {when: alerts, top: 4, memory: 8MiB}\n"), *without = load(RUN);
+    ride_budget b, none;
+    ride_config_budget(c, &facts, &b);
+    ride_config_budget(without, &facts, &none);
+    cr_assert_eq(item(&b, "tables that explain the model")->bytes, 8 << 20);
+    cr_assert_eq(item(&b, "batches in hand")->bytes, item(&none, "batches in hand")->bytes + 5 * 4 * 256 * 12);
+    cr_assert_eq(b.bytes, none.bytes + (8 << 20) + 5 * 4 * 256 * 12);
+    cr_assert_null(item(&none, "tables that explain the model"));
+    ride_config_destroy(c);
+    ride_config_destroy(without);
+}
+
 Test(budget, a_run_holds_state_batches_and_the_bundle) {
     ride_config *c = load("spec: f\ninputs: {tx: t}\noutputs: {decisions: d}\nscheduler: {max_batch: 1000}\n");
     ride_budget b;
