@@ -55,8 +55,9 @@ static void check_read_file(check *c, const char *key, const char *path) {
         fault(c, RIDE_E_NO_INPUT, key, NULL, "`%s`: %.300s cannot be read", key, path);
 }
 
-static void check_service_files(check *c) {
+static void check_read_files(check *c) {
     const ride_config *config = c->config;
+    check_read_file(c, "reasons.background", config->reasons.background);
     check_read_file(c, "kafka.ca", config->kafka.ca);
     check_read_file(c, "kafka.certificate", config->kafka.certificate);
     check_read_file(c, "kafka.key", config->kafka.key);
@@ -103,7 +104,7 @@ static void check_files(check *c) {
     check_output_file(c, "outputs.late.path", config->late);
     check_output_file(c, "outputs.summary.path", config->summary);
     check_output_file(c, "outputs.drift.path", config->drift);
-    check_service_files(c);
+    check_read_files(c);
     told(c, RIDE_OK);
 }
 
@@ -158,11 +159,13 @@ static void check_scores(check *c) {
 /* Reasons of a model that cannot be explained. */
 static void check_reasons(check *c) {
     ride_error err = {.status = RIDE_OK};
+    const char *file = c->config->reasons.background;
     if (c->config->reasons.when == RIDE_REASONS_NONE || c->model == NULL) return;
-    const ride_status st = ride_reasons_check(&c->bundle, &c->config->reasons, &err);
-    if (st != RIDE_OK)
-        fault(c, RIDE_E_CONFIG, "reasons.when", err.advice[0] != '\0' ? err.advice : NULL, "`reasons.when`: %s",
-              err.what);
+    if (file != NULL && access(file, R_OK) != 0) return; /* told already */
+    const ride_status st = ride_reasons_check(c->spec, &c->bundle, &c->config->reasons, &err);
+    if (st == RIDE_OK) return;
+    const char *key = st == RIDE_E_UNSUPPORTED || file == NULL ? "reasons.when" : "reasons.background";
+    fault(c, RIDE_E_CONFIG, key, err.advice[0] != '\0' ? err.advice : NULL, "`%s`: %s", key, err.what);
 }
 
 static ride_status add_model(check *c, ride_bundle_builder *builder) {

@@ -83,6 +83,10 @@ const config_option config_options[] = {
     {"reasons.memory", CONFIG_SIZE, AT(reasons.memory_bytes), .min = 1 << 20, .max = UINT64_C(1) << 40,
      .default_text = "256MiB",
      .text = "bound of the tables that explain the model; with less of it each row takes longer"},
+    {"reasons.background", CONFIG_PATH, AT(reasons.background),
+     .text = "rows that stand for what is not known of an event, 1,024 of them evenly from a CSV file with the "
+             "vector's columns (`ride features run`); not set: "
+             "as the training rows went, where the model file says so (docs/explanations.md)"},
     {CONFIG_TEXTS ".<name>", CONFIG_LINE, "bytes", 1, RIDE_REASON_TEXT_MAX,
      .text = "what is said of the input where it is a reason"},
     {CONFIG_INPUT ".path", CONFIG_STREAM, AT_INPUT(path),

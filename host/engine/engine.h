@@ -164,7 +164,8 @@ ride_status ride_compile(const ride_run_options *options, ride_spec **spec, uint
                          ride_diagnostics *findings, ride_error *err);
 /* Can the model of a compiled bundle be explained, so that decisions can have reasons? RIDE_E_UNSUPPORTED and why not. Takes as long as a start
  * with reasons. */
-ride_status ride_reasons_check(const ride_bundle *bundle, const ride_reasons_options *options, ride_error *err);
+ride_status ride_reasons_check(const ride_spec *spec, const ride_bundle *bundle, const ride_reasons_options *options,
+                               ride_error *err);
 /* The vector's entries with the names of their categories, as the model's compiler takes them. The caller frees the list; NULL
  * when memory is out. */
 ride_model_source *ride_vector_sources(const ride_spec *spec);

@@ -208,9 +208,9 @@ static bool file_identity(const char *path, struct stat *info) {
 static ride_status check_not_taken(const pipeline *p, uint32_t which, ride_error *err) {
     const ride_run_options *o = p->options;
     struct stat mine, other;
-    const char *taken[OUTPUTS + RIDE_SOURCES_MAX + 5] = {o->spec_path, o->model_path, o->config_path, o->summary_path,
-                                                         o->profile_path};
-    uint32_t count = 5;
+    const char *taken[OUTPUTS + RIDE_SOURCES_MAX + 6] = {o->spec_path,    o->model_path,   o->config_path,
+                                                         o->summary_path, o->profile_path, o->reasons.background};
+    uint32_t count = 6;
     for (uint32_t i = 0; i < p->inputs_count; i++) taken[count++] = p->inputs[i].path;
     for (uint32_t i = 0; i < which; i++) taken[count++] = p->outputs[i].path;
     if (!file_identity(p->outputs[which].path, &mine)) return RIDE_OK;

@@ -2,7 +2,7 @@
 #include "engine/reasons.h"
 
 #include "base/assert.h"
-#include "kernels/layout/forest.h"
+#include "engine/reasons_explainer.h"
 #include "kernels/row/vector.h"
 
 #include <math.h>
@@ -13,7 +13,6 @@ enum { TOP_DEFAULT = 3, ROWS_TOGETHER = RIDE_TILE_ROWS };
 
 /* Where an input of the model comes from. */
 typedef struct source {
-    uint32_t vector_index;
     uint32_t is_feature, column, type;
     double divisor;
 } source;
@@ -26,12 +25,10 @@ typedef struct room {
 } room;
 
 struct reasons {
-    const ride_backend_ops *ops;
-    ride_program_dev *program; /* NULL: the run's own */
-    ride_explainer *explainer;
+    reasons_explainer by;
     ride_reasons_when when;
     ride_reason_side side;
-    uint32_t top, inputs_count;
+    uint32_t top;
     source *sources;
     const char **texts; /* by the vector's entry, borrowed; NULL: none were given */
     ride_tile_layout layout;
@@ -41,63 +38,28 @@ struct reasons {
 
 /* ---- life ---- */
 
-/* Entries of the vector that feed the model's inputs: column i of a matrix is input i. */
 static ride_status sources_make(const pipeline *p, struct reasons *r, ride_error *err) {
     const ride_plan_vector *vector = ride_bundle_array(&p->bundle, RIDE_SECTION_VECTOR, ride_plan_vector);
     const ride_plan_column *columns = ride_bundle_array(&p->bundle, RIDE_SECTION_COLUMNS, ride_plan_column);
-    const uint32_t *entries = NULL; /* NULL: the vector as it is */
-    ride_forest forest;
-    if (!ride_bundle_has_ensemble(&p->bundle)) {
-        RIDE_TRY(ride_forest_open(&p->bundle, 0, &forest, err));
-        entries = forest.inputs;
-    }
-    r->sources = calloc(r->inputs_count + 1, sizeof *r->sources);
-    if (r->sources == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for %u inputs", r->inputs_count);
-    for (uint32_t i = 0; i < r->inputs_count; i++) {
-        const uint32_t v = entries != NULL ? entries[i] : i;
-        const ride_tile_layout *layout = vector[v].is_feature ? &p->out_layout : &p->in_layout;
-        const uint32_t type = layout->columns[vector[v].index].type;
+    const uint32_t count = r->by.inputs_count;
+    r->sources = calloc(count + 1, sizeof *r->sources);
+    if (r->sources == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for %u inputs", count);
+    for (uint32_t i = 0; i < count; i++) {
+        const ride_plan_vector *entry = &vector[r->by.entries[i]];
+        const ride_tile_layout *layout = entry->is_feature ? &p->out_layout : &p->in_layout;
+        const uint32_t type = layout->columns[entry->index].type;
         r->sources[i] = (source){
-            .vector_index = v,
-            .is_feature = vector[v].is_feature,
-            .column = vector[v].index,
+            .is_feature = entry->is_feature,
+            .column = entry->index,
             .type = type,
-            .divisor = type == RIDE_TYPE_DECIMAL ? ride_vector_divisor(columns[vector[v].index].scale) : 1.0,
+            .divisor = type == RIDE_TYPE_DECIMAL ? ride_vector_divisor(columns[entry->index].scale) : 1.0,
         };
     }
     return RIDE_OK;
 }
 
-/* Its own advice may be about what a configuration cannot say. */
-static ride_status cannot(ride_status st, ride_error *err) {
-    if (st != RIDE_E_UNSUPPORTED) return st;
-    ride_error_where(err, "reasons.when");
-    ride_error_advice(err, "set `reasons: none`; docs/explanations.md says what can be explained");
-    return st;
-}
-
-static ride_explainer_options explainer_options(const ride_reasons_options *o) {
-    return (ride_explainer_options){.struct_bytes = sizeof(ride_explainer_options), .bytes_max = o->memory_bytes};
-}
-
-static ride_status explainer_make(pipeline *p, struct reasons *r, uint64_t *scratch_bytes, ride_error *err) {
-    const ride_program_dev *program = p->program;
-    ride_rows_shape shape;
-    r->ops = p->ops;
-    if (r->ops->explainer_create == NULL) {
-        ride_device *device;
-        RIDE_TRY(ride_backend_here(&r->ops, &device, err));
-        RIDE_TRY(r->ops->program_upload(device, &p->bundle, &r->program, err));
-        program = r->program;
-    }
-    RIDE_TRY(r->ops->rows_shape(program, &shape, err));
-    r->inputs_count = shape.columns_count;
-    const ride_explainer_options options = explainer_options(&p->options->reasons);
-    return r->ops->explainer_create(program, &options, &r->explainer, scratch_bytes, err);
-}
-
-static ride_status rooms_make(struct reasons *r, uint32_t count, uint64_t scratch_bytes, ride_error *err) {
-    const size_t scratch = (scratch_bytes / 64 + 1) * 64, inputs = r->inputs_count;
+static ride_status rooms_make(struct reasons *r, uint32_t count, ride_error *err) {
+    const size_t scratch = (r->by.scratch_bytes / 64 + 1) * 64, inputs = r->by.inputs_count;
     r->rooms_count = count;
     for (uint32_t i = 0; i < count; i++) {
         room *of = &r->rooms[i];
@@ -105,7 +67,7 @@ static ride_status rooms_make(struct reasons *r, uint32_t count, uint64_t scratc
         of->x = calloc(ROWS_TOGETHER * inputs + 1, sizeof *of->x);
         of->phi = calloc(ROWS_TOGETHER * (inputs + 1), sizeof *of->phi);
         if (of->scratch == NULL || of->x == NULL || of->phi == NULL)
-            return ride_fail(err, RIDE_E_MEMORY, "no memory for reasons of %u inputs", r->inputs_count);
+            return ride_fail(err, RIDE_E_MEMORY, "no memory for reasons of %u inputs", r->by.inputs_count);
         memset(of->scratch, 0, scratch); /* touched now, not in the data path */
     }
     return RIDE_OK;
@@ -125,7 +87,6 @@ static ride_status texts_make(const pipeline *p, struct reasons *r, ride_error *
 
 ride_status reasons_open(pipeline *p, ride_error *err) {
     const ride_reasons_options *o = &p->options->reasons;
-    uint64_t scratch_bytes = 0;
     if (o->when == RIDE_REASONS_NONE || p->options->record != RIDE_RECORD_DECISION || !p->summary->has_model)
         return RIDE_OK;
     struct reasons *r = p->reasons = calloc(1, sizeof *r);
@@ -140,11 +101,10 @@ ride_status reasons_open(pipeline *p, ride_error *err) {
         ride_tile_layout_add(&r->layout, RIDE_TYPE_F64, 0);
     }
     ride_tile_layout_finish(&r->layout);
-    const ride_status st = explainer_make(p, r, &scratch_bytes, err);
-    if (st != RIDE_OK) return cannot(st, err);
+    RIDE_TRY(reasons_explainer_open(o, p->spec, &p->bundle, p->ops, p->program, &r->by, err));
     RIDE_TRY(sources_make(p, r, err));
     RIDE_TRY(texts_make(p, r, err));
-    RIDE_TRY(rooms_make(r, p->options->shards > 1 ? p->options->shards : 1, scratch_bytes, err));
+    RIDE_TRY(rooms_make(r, p->options->shards > 1 ? p->options->shards : 1, err));
     return reasons_batch_open(p, err);
 }
 
@@ -156,8 +116,7 @@ void reasons_close(pipeline *p) {
         free(r->rooms[i].x);
         free(r->rooms[i].phi);
     }
-    if (r->explainer != NULL) r->ops->explainer_destroy(r->explainer);
-    if (r->program != NULL) r->ops->program_release(r->program);
+    reasons_explainer_close(&r->by);
     free(r->sources);
     free(r->texts);
     free(r);
@@ -176,21 +135,6 @@ ride_status reasons_batch_open(pipeline *p, ride_error *err) {
 const ride_tile_layout *reasons_layout(const pipeline *p) { return p->reasons != NULL ? &p->reasons->layout : NULL; }
 uint32_t reasons_top(const pipeline *p) { return p->reasons != NULL ? p->reasons->top : 0; }
 const char *const *reasons_texts(const pipeline *p) { return p->reasons->texts; }
-
-ride_status ride_reasons_check(const ride_bundle *bundle, const ride_reasons_options *options, ride_error *err) {
-    const ride_backend_ops *ops;
-    ride_device *device;
-    ride_program_dev *program = NULL;
-    ride_explainer *explainer = NULL;
-    uint64_t scratch_bytes;
-    RIDE_TRY(ride_backend_here(&ops, &device, err));
-    RIDE_TRY(ops->program_upload(device, bundle, &program, err));
-    const ride_explainer_options explain = explainer_options(options);
-    const ride_status st = ops->explainer_create(program, &explain, &explainer, &scratch_bytes, err);
-    if (explainer != NULL) ops->explainer_destroy(explainer);
-    ops->program_release(program);
-    return cannot(st, err);
-}
 
 /* ---- rows ---- */
 
@@ -219,23 +163,23 @@ static uint32_t rows_choose(const pipeline *p, const ride_work *work, const uint
 static void inputs_gather(const pipeline *p, const uint8_t *in, const uint8_t *out, const uint8_t *rows, uint32_t count,
                           double *x) {
     const struct reasons *r = p->reasons;
-    for (uint32_t i = 0; i < r->inputs_count; i++) {
+    for (uint32_t i = 0; i < r->by.inputs_count; i++) {
         const source *from = &r->sources[i];
         const ride_tile_layout *layout = from->is_feature ? &p->out_layout : &p->in_layout;
         const uint8_t *tile = from->is_feature ? out : in;
         const void *values = ride_tile_values_const(layout, tile, from->column);
         const uint8_t *validity = ride_tile_validity_const(layout, tile, from->column);
         for (uint32_t k = 0; k < count; k++)
-            x[(size_t)k * r->inputs_count + i] =
+            x[(size_t)k * r->by.inputs_count + i] =
                 ride_valid(validity, rows[k]) ? ride_vector_value(values, from->type, rows[k], from->divisor) : NAN;
     }
 }
 
 static void row_write(const struct reasons *r, const double *phi, uint8_t *to, uint32_t row) {
     ride_reason found[RIDE_REASONS_TOP_MAX];
-    const uint32_t count = ride_reasons_row(phi, 1, r->inputs_count, r->side, r->top, found);
+    const uint32_t count = ride_reasons_row(phi, 1, r->by.inputs_count, r->side, r->top, found);
     for (uint32_t k = 0; k < count; k++) {
-        ((uint32_t *)ride_tile_values(&r->layout, to, 2 * k))[row] = r->sources[found[k].input].vector_index;
+        ((uint32_t *)ride_tile_values(&r->layout, to, 2 * k))[row] = r->by.entries[found[k].input];
         ((double *)ride_tile_values(&r->layout, to, 2 * k + 1))[row] = found[k].share;
     }
 }
@@ -268,12 +212,12 @@ ride_status reasons_make(const pipeline *p, uint32_t shard, const ride_work *wor
                                       .type = RIDE_TYPE_F64,
                                       .out_type = RIDE_TYPE_F64,
                                       .rows_count = count,
-                                      .row_stride = r->inputs_count,
+                                      .row_stride = r->by.inputs_count,
                                       .column_stride = 1,
                                       .margins = with->phi};
-            RIDE_TRY(r->ops->rows_explain(r->explainer, &matrix, with->scratch));
+            RIDE_TRY(r->by.ops->rows_explain(r->by.explainer, &matrix, with->scratch));
             for (uint32_t k = 0; k < count; k++)
-                row_write(r, with->phi + (size_t)k * (r->inputs_count + 1), to, rows[k]);
+                row_write(r, with->phi + (size_t)k * (r->by.inputs_count + 1), to, rows[k]);
         }
         in += p->in_layout.tile_bytes;
         out += p->out_layout.tile_bytes;

@@ -19,9 +19,10 @@ typedef struct ride_reason_text {
 
 typedef struct ride_reasons_options {
     ride_reasons_when when;
-    uint32_t top;          /* of a decision at most, 1 … RIDE_REASONS_TOP_MAX; 0 = 3 */
-    ride_reason_side side; /* which inputs can be one */
-    uint64_t memory_bytes; /* of the explainer's tables; 0 = its default */
+    uint32_t top;           /* of a decision at most, 1 … RIDE_REASONS_TOP_MAX; 0 = 3 */
+    ride_reason_side side;  /* which inputs can be one */
+    uint64_t memory_bytes;  /* of the explainer's tables; 0 = its default */
+    const char *background; /* file of rows that stand for what is not known; NULL: as the training rows went */
     const ride_reason_text *texts;
     uint32_t texts_count;
 } ride_reasons_options;

@@ -3,6 +3,7 @@
 """Reasons of decisions as a user gets them: against XGBoost's own contributions of the same rows (pred_contribs), in CSV, NDJSON and binary, in the summary and the
 report, over HTTP by both protocols, and what `ride config check` says of a configuration that asks for what cannot be."""
 import json
+import math
 import os
 import struct
 import subprocess
@@ -17,6 +18,7 @@ import xgboost as xgb
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from http_ride import RIDE, TOP, HttpRide, events_of, ride  # noqa: E402
+from kafka_service import until  # noqa: E402
 
 CONFIG = TOP / "examples/card-fraud/ride.yaml"
 SPEC = TOP / "examples/card-fraud/features.yaml"
@@ -61,6 +63,62 @@ def check_against_xgboost(folder, events):
     assert scored.reason_1.nunique() > 3
     print(f"{len(scored)} decisions: their {TOP_COUNT} reasons are XGBoost's greatest contributions")
     return table
+
+
+def small_model(folder, table):
+    """A model of five features in another order than the vector's, and its margins of a matrix."""
+    names = ["terminal_count_7d", "amount", "card_count_1d", "night", "card_amount_mean_7d"]
+    assert all(name in table.columns for name in names), [c for c in table.columns]
+    scored = table[table.end == "scored"]
+    truth = (scored.margin > scored.margin.quantile(0.8)).astype(int)
+    booster = xgb.train({"max_depth": 3, "objective": "binary:logistic", "seed": 1}, xgb.DMatrix(scored[names].astype(np.float32), truth), 20)
+    path = folder / "small.json"
+    booster.save_model(path)
+    return path, names, lambda x: booster.predict(xgb.DMatrix(x, feature_names=names), output_margin=True).astype(np.float64)
+
+
+def interventional(margins, rows, background):
+    """By definition: the mean over the background of the Shapley values of a row against each."""
+    count, n = rows.shape[1], len(background)
+    values = {}
+    for bits in range(1 << count):
+        known = [bool(bits >> i & 1) for i in range(count)]
+        mixed = np.where(known, rows[:, None, :], background[None, :, :]).reshape(-1, count)
+        values[bits] = margins(mixed.astype(np.float32)).reshape(len(rows), n).mean(axis=1)
+    phi = np.zeros(rows.shape)
+    for i in range(count):
+        for bits in range(1 << count):
+            if not bits >> i & 1:
+                size = bin(bits).count("1")
+                phi[:, i] += math.factorial(size) * math.factorial(count - 1 - size) / math.factorial(count) * (values[bits | 1 << i] - values[bits])
+    return phi
+
+
+def check_background(folder, events, table):
+    model, names, margins = small_model(folder, table)
+    features = folder / "features.csv"
+    ride("features", "run", "--spec", SPEC, "--input", events, "--output", features, "--quiet")
+    lines = features.read_text().splitlines(keepends=True)
+    few, whole, thin = folder / "few.csv", folder / "whole.csv", folder / "thin.csv"
+    few.write_text("".join(lines[:1] + lines[100:140]))
+    whole.write_text("".join(lines[:3001]))
+    thin.write_text("".join(lines[:1] + [lines[1 + k * 3000 // 1024] for k in range(1024)]))
+    settings = {"model.path": model, "reasons.when": "all", "reasons.top": 5, "reasons.side": "both", "outputs.decisions.vector": "true"}
+    path, _, _ = run(folder, "by-few", events, **settings, **{"reasons.background": few})
+    scored = pd.read_csv(path, keep_default_na=False, na_values=[""], float_precision="round_trip")
+    scored = scored[scored.end == "scored"].head(300)
+    background = pd.read_csv(few, float_precision="round_trip")[names].to_numpy(np.float64)
+    expected = interventional(margins, scored[names].to_numpy(np.float64), background)
+    found = np.zeros(expected.shape)
+    for k in range(5):
+        for row, (name, share) in enumerate(zip(scored[f"reason_{k + 1}"], scored[f"reason_{k + 1}_share"])):
+            if isinstance(name, str):
+                found[row, names.index(name)] = share
+    assert np.abs(found - expected).max() < 2e-5, np.abs(found - expected).max()
+    assert np.abs(expected).max() > 0.1
+    both = [run(folder, f"by-{name}", events, **settings, **{"reasons.background": file})[0].read_bytes() for name, file in (("whole", whole), ("thin", thin))]
+    assert both[0] == both[1], "of 3,000 rows 1,024 are taken, evenly"
+    print(f"{len(scored)} decisions: with background rows their reasons are the definition's (XGBoost's margins), inputs in another order than the vector's")
 
 
 def check_sides_and_alerts(folder, events, table):
@@ -141,8 +199,7 @@ def check_http(folder, events):
         alerts = [r for r in records if r["decision"] != "approve"]
         assert len(alerts) > 3 and all(len(r["reasons"]) in (1, 2) for r in alerts), alerts[:2]
         assert all(r["reasons"] == [] for r in records if r["decision"] == "approve")
-        page = service.get("/metrics")[1]
-        assert f"ride_reasons_rows_total {len(alerts)}" in page, [line for line in page.splitlines() if "reasons" in line]
+        until(lambda: f"ride_reasons_rows_total {len(alerts)}\n" in service.get("/metrics")[1], 20, "the explained events are counted")
         check_inference(service, [json.loads(line) for line in events[600:1200]])
     finally:
         service.close()
@@ -171,9 +228,9 @@ def check_findings(folder):
     base = f"spec: {SPEC}\nmodel: {MODEL}\ninputs: {{tx: {folder}/all.csv}}\noutputs: {{decisions: {folder}/d.csv}}\n"
     bad = folder / "bad.yaml"
 
-    def finding(text, *words):
+    def finding(text, *words, code=78):
         bad.write_text(text)
-        said = ride("config", "check", "--config", bad, code=78)
+        said = ride("config", "check", "--config", bad, code=code)
         assert all(word in said for word in words), said
 
     finding(base + "reasons: {when: all, texts: {amuont: x}}\n", "reasons.texts.amuont", "did you mean `amount`")
@@ -184,7 +241,12 @@ def check_findings(folder):
     for tree in model["learner"]["gradient_booster"]["model"]["trees"]:
         del tree["sum_hessian"]
     (folder / "bare.json").write_text(json.dumps(model))
-    finding(base.replace(str(MODEL), str(folder / "bare.json")) + "reasons: alerts\n", "reasons.when", "rows")
+    bare = base.replace(str(MODEL), str(folder / "bare.json"))
+    finding(bare + "reasons: alerts\n", "reasons.when", "rows", "reasons.background")
+    finding(base + f"reasons: {{when: alerts, background: {folder}/none.csv}}\n", "reasons.background", "cannot be read", code=66)
+    finding(base + f"reasons: {{when: alerts, background: {bad}}}\n", "reasons.background", "the header lacks features")
+    bad.write_text(bare + f"reasons: {{when: alerts, background: {folder}/features.csv}}\n")
+    assert "tables that explain the model" in ride("config", "check", "--config", bad)
     bad.write_text(base + "reasons: {when: alerts, texts: {'*': x, card_*: y}}\n")
     assert "the configuration is good" in ride("config", "check", "--config", bad)
     shown = ride("config", "show", "--config", bad)
@@ -205,6 +267,7 @@ def main():
         table = check_against_xgboost(folder, csv)
         check_sides_and_alerts(folder, csv, table)
         check_binary(folder, csv, table)
+        check_background(folder, csv, table)
         print(f"{check_http(folder, events)} alerts have reasons over HTTP, by both protocols")
         check_findings(folder)
     print("ok")
