@@ -261,7 +261,7 @@ ride_status ride_catboost_reserve(catboost *c, uint32_t trees_count, uint64_t no
                                   (unsigned long long)nodes_count * c->dimension, options->nodes_max);
     model->trees_in_file = trees_count;
     model->trees = ride_arena_new(model->arena, ride_model_tree, trees_count * c->dimension);
-    model->nodes = ride_arena_new(model->arena, ride_model_node, nodes_count * c->dimension);
+    model->nodes = ride_model_nodes(c->reader, nodes_count * c->dimension);
     model->sets = ride_arena_new(model->arena, ride_model_set, c->values_count + 1);
     model->set_members = ride_arena_new(model->arena, uint32_t, c->values_count + 1);
     if (model->trees == NULL || model->nodes == NULL || model->sets == NULL || model->set_members == NULL)

@@ -26,6 +26,13 @@ ride_status ride_ensemble_create(const char *path, size_t arena_bytes_max, ride_
     return RIDE_OK;
 }
 
+void ride_ensemble_drop_nodes(ride_ensemble *ensemble) {
+    for (uint32_t m = 0; m < ensemble->members_count + ensemble->has_stacker; m++) {
+        ride_model *model = ensemble->members[m].model;
+        ride_model_drop_nodes(model, model->arena != NULL ? model->arena : ensemble->arena);
+    }
+}
+
 void ride_ensemble_destroy(ride_ensemble *ensemble) {
     if (ensemble == NULL) return;
     for (uint32_t m = 0; ensemble->members != NULL && m < ensemble->members_count + ensemble->has_stacker; m++)

@@ -66,6 +66,8 @@ ride_status ride_ensemble_load(const char *path, const ride_model_options *optio
 /* The same from memory; path is for messages, and members' paths are relative to it. data is not kept. */
 ride_status ride_ensemble_parse(const char *path, const void *data, size_t bytes, const ride_model_options *options,
                                 ride_ensemble **out, ride_diagnostics *findings);
+/* As ride_model_drop_nodes, of all members. */
+void ride_ensemble_drop_nodes(ride_ensemble *ensemble);
 void ride_ensemble_destroy(ride_ensemble *ensemble); /* NULL is fine */
 
 /* Wraps a model as an ensemble of one. *out owns it on success, and on failure it is destroyed. */

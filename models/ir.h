@@ -113,5 +113,8 @@ ride_status ride_model_load(const char *path, const ride_model_options *options,
 ride_status ride_model_parse(const char *path, const void *data, size_t bytes, const ride_model_options *options,
                              ride_model **out, ride_diagnostics *findings);
 void ride_model_destroy(ride_model *model); /* NULL is fine */
+/* The nodes of its trees go, most of a model's memory, and everything else stays: for one that is compiled and whose names are still asked for. arena:
+ * what the model lies in. */
+void ride_model_drop_nodes(ride_model *model, ride_arena *arena);
 
 #endif

@@ -285,7 +285,7 @@ static ride_status count_all(ride_model_reader *reader, const lightgbm_tree *tre
     if (terms > UINT32_MAX / 2)
         return ride_model_finding(reader, NULL, "linear leaves with more than two billion terms");
     model->trees = ride_arena_new(model->arena, ride_model_tree, count);
-    model->nodes = ride_arena_new(model->arena, ride_model_node, nodes);
+    model->nodes = ride_model_nodes(reader, nodes);
     model->sets = ride_arena_new(model->arena, ride_model_set, sets + 1);
     model->set_members = ride_arena_new(model->arena, uint32_t, members + 1);
     model->lines = ride_arena_new(model->arena, ride_forest_line, lines + 1);

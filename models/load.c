@@ -18,6 +18,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { NODES_FACTOR = 128 }; /* bytes of nodes for each of the file, at most */
+
 ride_status ride_model_finding(ride_model_reader *reader, const char *advice, const char *format, ...) {
     char text[512];
     va_list args;
@@ -43,6 +45,21 @@ ride_status ride_model_check_names(ride_model_reader *reader, const char *place)
             st = ride_model_finding(reader, NULL, "%s: `%.60s` twice", place, names[i]);
     free(names);
     return st;
+}
+
+ride_model_node *ride_model_nodes(ride_model_reader *reader, uint64_t count) {
+    const size_t bytes = ride_arena_array_bytes(count + 1, sizeof(ride_model_node));
+    if (bytes > NODES_FACTOR * reader->model->file_bytes + (1 << 20)) return NULL;
+    ride_model_node *nodes = calloc(1, bytes);
+    if (nodes == NULL || ride_arena_adopt(reader->model->arena, nodes, bytes)) return nodes;
+    free(nodes);
+    return NULL;
+}
+
+void ride_model_drop_nodes(ride_model *model, ride_arena *arena) {
+    if (model->nodes == NULL || !ride_arena_release(arena, model->nodes)) return;
+    model->nodes = NULL;
+    model->trees_count = model->nodes_count = 0;
 }
 
 void ride_model_destroy(ride_model *model) {

@@ -18,6 +18,9 @@ ride_status ride_model_finding(ride_model_reader *reader, const char *advice, co
 /* Two inputs of one name could not be told apart in the vector: a finding that names them, at `place`. */
 ride_status ride_model_check_names(ride_model_reader *reader, const char *place);
 
+/* Zeroed nodes of the model, as memory of its arena's that ride_model_drop_trees can free; NULL: no memory, or more than a file of that size may ask for. */
+ride_model_node *ride_model_nodes(ride_model_reader *reader, uint64_t count);
+
 /* A whole file, to be freed; findings as ride_model_load says. */
 ride_status ride_model_read_file(const char *path, uint64_t bytes_max, uint8_t **out, size_t *out_bytes,
                                  ride_diagnostics *findings);

@@ -3,9 +3,22 @@
 
 #include "models/compile.h"
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* What a load has freed goes back to the system: glibc would keep up to some tens of MB of it, of a medium model more than the model takes. */
+static void trim(uint64_t image_bytes) {
+#if defined(__GLIBC__)
+    enum { WORTH_BYTES = 1 << 20 };
+    if (image_bytes >= WORTH_BYTES) malloc_trim(0);
+#else
+    (void)image_bytes;
+#endif
+}
 
 struct ride_model_rows {
     const ride_backend_ops *ops;
@@ -26,25 +39,44 @@ static ride_status open_program(ride_model_rows *scorer, ride_device *device, co
     return scorer->ops->rows_shape(scorer->program, &scorer->shape, err);
 }
 
+/* The image goes, whatever comes. */
+static ride_status create(uint8_t *image, uint64_t bytes, const ride_backend_ops *ops, ride_device *device,
+                          ride_model_rows **out, ride_diagnostics *findings) {
+    ride_error err = {0};
+    ride_model_rows *scorer = calloc(1, sizeof *scorer);
+    if (scorer == NULL) {
+        ride_bundle_image_free(image);
+        return ride_diagnose(findings, RIDE_E_MEMORY, NULL, 0, 0, NULL, "no memory for a scorer");
+    }
+    scorer->ops = ops;
+    pthread_mutex_init(&scorer->lock, NULL);
+    const ride_status st = open_program(scorer, device, image, bytes, &err);
+    if (st != RIDE_OK) ride_diagnose(findings, st, NULL, 0, 0, NULL, "%s", err.what);
+    ride_bundle_image_free(image);
+    trim(bytes);
+    if (st == RIDE_OK) *out = scorer;
+    else ride_model_rows_destroy(scorer);
+    return st;
+}
+
 ride_status ride_model_rows_create(const ride_ensemble *model, const ride_backend_ops *ops, ride_device *device,
                                    ride_model_rows **out, ride_diagnostics *findings) {
     uint8_t *image = NULL;
     uint64_t bytes = 0;
-    ride_error err = {0};
     *out = NULL;
-    ride_model_rows *scorer = calloc(1, sizeof *scorer);
-    if (scorer == NULL) return ride_diagnose(findings, RIDE_E_MEMORY, NULL, 0, 0, NULL, "no memory for a scorer");
-    scorer->ops = ops;
-    pthread_mutex_init(&scorer->lock, NULL);
-    ride_status st = ride_ensemble_image(model, &image, &bytes, findings);
-    if (st == RIDE_OK) {
-        st = open_program(scorer, device, image, bytes, &err);
-        if (st != RIDE_OK) ride_diagnose(findings, st, NULL, 0, 0, NULL, "%s", err.what);
-    }
-    ride_bundle_image_free(image);
-    if (st == RIDE_OK) *out = scorer;
-    else ride_model_rows_destroy(scorer);
-    return st;
+    RIDE_TRY(ride_ensemble_image(model, &image, &bytes, findings));
+    return create(image, bytes, ops, device, out, findings);
+}
+
+ride_status ride_model_rows_create_last(ride_ensemble *model, const ride_backend_ops *ops, ride_device *device,
+                                        ride_model_rows **out, ride_diagnostics *findings) {
+    uint8_t *image = NULL;
+    uint64_t bytes = 0;
+    *out = NULL;
+    RIDE_TRY(ride_ensemble_image(model, &image, &bytes, findings));
+    ride_ensemble_drop_nodes(model);
+    trim(bytes);
+    return create(image, bytes, ops, device, out, findings);
 }
 
 void ride_model_rows_destroy(ride_model_rows *scorer) {

@@ -11,6 +11,9 @@ typedef struct ride_model_rows ride_model_rows;
 /* Column i of the matrix is input i of the model, which is not kept; the backend's table and its device are. The caller owns *out. Any thread. */
 ride_status ride_model_rows_create(const ride_ensemble *model, const ride_backend_ops *ops, ride_device *device,
                                    ride_model_rows **out, ride_diagnostics *findings);
+/* The same, and the model's nodes go before the backend gets its copy (ride_ensemble_drop_nodes). */
+ride_status ride_model_rows_create_last(ride_ensemble *model, const ride_backend_ops *ops, ride_device *device,
+                                        ride_model_rows **out, ride_diagnostics *findings);
 void ride_model_rows_destroy(ride_model_rows *scorer); /* NULL is fine */
 const ride_rows_shape *ride_model_rows_shape(const ride_model_rows *scorer);
 

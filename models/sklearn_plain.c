@@ -216,7 +216,7 @@ ride_status ride_sklearn_read_plain(ride_model_reader *reader, const ride_value 
         return ride_model_finding(reader, "raise the limit if the model is yours", "trees: %llu nodes, at most %u",
                                   (unsigned long long)nodes, reader->options->nodes_max);
     model->trees = ride_arena_new(model->arena, ride_model_tree, (size_t)model->trees_count + 1);
-    model->nodes = ride_arena_new(model->arena, ride_model_node, nodes + 1);
+    model->nodes = ride_model_nodes(reader, nodes);
     if (model->trees == NULL || model->nodes == NULL) return ride_model_finding(reader, NULL, "trees: no memory");
     RIDE_TRY(read_sets(reader, document));
     RIDE_TRY(read_lines(reader, document, values));

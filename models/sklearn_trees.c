@@ -175,7 +175,7 @@ static ride_status count_all(reading *r, const ride_value *trees, uint32_t count
         return ride_model_finding(r->reader, "raise the limit if the model is yours", "trees: %llu nodes, at most %u",
                                   (unsigned long long)nodes, r->reader->options->nodes_max);
     model->trees = ride_arena_new(model->arena, ride_model_tree, model->trees_count);
-    model->nodes = ride_arena_new(model->arena, ride_model_node, nodes);
+    model->nodes = ride_model_nodes(r->reader, nodes);
     model->sets = ride_arena_new(model->arena, ride_model_set, sets + 1);
     model->set_members = ride_arena_new(model->arena, uint32_t, members + 1);
     if (model->trees == NULL || model->nodes == NULL || model->sets == NULL || model->set_members == NULL)

@@ -236,7 +236,7 @@ static ride_status count_all(ride_model_reader *reader, const ride_value *trees,
         return ride_model_finding(reader, "raise the limit if the model is yours", "%s.trees: %llu nodes, at most %u",
                                   place, (unsigned long long)nodes, reader->options->nodes_max);
     model->trees = ride_arena_new(model->arena, ride_model_tree, model->trees_in_file * copies);
-    model->nodes = ride_arena_new(model->arena, ride_model_node, nodes);
+    model->nodes = ride_model_nodes(reader, nodes);
     model->sets = ride_arena_new(model->arena, ride_model_set, sets);
     model->set_members = ride_arena_new(model->arena, uint32_t, members);
     if (model->trees == NULL || model->nodes == NULL || (sets > 0 && model->sets == NULL) ||

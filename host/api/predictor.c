@@ -65,16 +65,17 @@ static ride_status keep_inputs(ride_predictor *p, const ride_ensemble *model, ri
     return st;
 }
 
-static ride_status make(ride_predictor *p, const ride_ensemble *model, ride_diagnostics *findings, ride_error *err) {
+static ride_status make(ride_predictor *p, ride_ensemble *model, ride_diagnostics *findings, ride_error *err) {
     const ride_backend_ops *ops;
     ride_device *device;
     RIDE_TRY(ride_backend_here(&ops, &device, err));
-    RIDE_TRY(ride_model_rows_create(model, ops, device, &p->rows, findings));
-    p->shape = *ride_model_rows_shape(p->rows);
     RIDE_TRY(ride_arena_create(4096, 0, &p->arena, err));
     p->info = ride_ensemble_info(model, RIDE_INFO_JSON);
     if (p->info == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for the model's description");
-    return keep_inputs(p, model, err);
+    RIDE_TRY(keep_inputs(p, model, err));
+    RIDE_TRY(ride_model_rows_create_last(model, ops, device, &p->rows, findings));
+    p->shape = *ride_model_rows_shape(p->rows);
+    return RIDE_OK;
 }
 
 /* path NULL: from memory. */

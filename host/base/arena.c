@@ -24,6 +24,7 @@ typedef struct block {
     struct block *next;
     size_t bytes, used;
     uint8_t *memory;
+    int is_adopted;
 } block;
 
 struct ride_arena {
@@ -108,10 +109,24 @@ bool ride_arena_adopt(ride_arena *arena, void *memory, size_t bytes) {
     if (arena->sealed || bytes > arena->bytes_max || arena->bytes_total > arena->bytes_max - bytes) return false;
     block *adopted = malloc(sizeof *adopted);
     if (adopted == NULL) return false;
-    *adopted = (block){.next = arena->first, .bytes = bytes, .used = bytes, .memory = memory};
+    *adopted = (block){.next = arena->first, .bytes = bytes, .used = bytes, .memory = memory, .is_adopted = 1};
     arena->first = adopted; /* before the current one: nothing is given out of it until a reset */
     arena->bytes_total += bytes;
     return true;
+}
+
+bool ride_arena_release(ride_arena *arena, const void *memory) {
+    for (block **at = &arena->first; *at != arena->current; at = &(*at)->next) { /* adopted ones are before it */
+        block *found = *at;
+        if (!found->is_adopted || found->memory != memory) continue;
+        *at = found->next;
+        arena->bytes_total -= found->bytes;
+        UNPOISON(found->memory, found->bytes);
+        free(found->memory);
+        free(found);
+        return true;
+    }
+    return false;
 }
 
 char *ride_arena_text(ride_arena *arena, const char *text, size_t text_bytes) {

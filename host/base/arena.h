@@ -20,6 +20,8 @@ void *ride_arena_alloc(ride_arena *arena, size_t bytes, size_t align);
 /* Memory of malloc becomes the arena's, as a block with nothing left in it: what grew by realloc need not be copied. False, and it is still
  * the caller's: the arena has no room for it. */
 bool ride_arena_adopt(ride_arena *arena, void *memory, size_t bytes);
+/* Frees adopted memory before the arena goes; false: it is none. */
+bool ride_arena_release(ride_arena *arena, const void *memory);
 /* A zero-terminated copy of text_bytes bytes of text, or NULL. */
 char *ride_arena_text(ride_arena *arena, const char *text, size_t text_bytes);
 /* No more growth from now on. */

@@ -14,7 +14,7 @@
 enum { NUMBER_TEXT_MAX = 40, BLOCK_ROWS_MAX = 512, BLOCK_VALUES_MAX = 1 << 20 };
 
 typedef struct job {
-    const ride_ensemble *model;
+    ride_ensemble *model;
     ride_model_rows *scorer;
     void *scratch;
     ride_row_lines lines;
@@ -80,7 +80,7 @@ static ride_status job_open(job *j, ride_diagnostics *findings) {
     const ride_backend_ops *ops;
     ride_device *device;
     RIDE_TRY(ride_backend_here(&ops, &device, j->err));
-    RIDE_TRY(ride_model_rows_create(j->model, ops, device, &j->scorer, findings));
+    RIDE_TRY(ride_model_rows_create_last(j->model, ops, device, &j->scorer, findings));
     j->scratch = ride_model_rows_scratch(j->scorer);
     j->block = calloc((size_t)j->block_rows_max * inputs_count, sizeof *j->block);
     const ride_rows_shape *shape = ride_model_rows_shape(j->scorer);
@@ -91,7 +91,7 @@ static ride_status job_open(job *j, ride_diagnostics *findings) {
                : ride_fail(j->err, RIDE_E_MEMORY, "no memory for %u rows", j->block_rows_max);
 }
 
-ride_status ride_score_file(const ride_ensemble *model, const char *input_path, const char *output_path, bool raw,
+ride_status ride_score_file(ride_ensemble *model, const char *input_path, const char *output_path, bool raw,
                             bool members, uint64_t *rows, ride_error *err) {
     ride_error local; /* somebody must hold the reason while the sink closes */
     memset(&local, 0, sizeof local);

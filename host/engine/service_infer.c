@@ -99,7 +99,7 @@ static ride_status open_scorer(service_infer *infer, const ride_run_options *opt
         const ride_backend_ops *ops;
         ride_device *device;
         st = ride_backend_here(&ops, &device, err);
-        if (st == RIDE_OK) st = ride_model_rows_create(model, ops, device, &infer->scorer, findings);
+        if (st == RIDE_OK) st = ride_model_rows_create_last(model, ops, device, &infer->scorer, findings);
         if (st == RIDE_OK && (infer->scratch = ride_model_rows_scratch(infer->scorer)) == NULL)
             st = ride_fail(err, RIDE_E_MEMORY, "no memory for the inference endpoint");
     }

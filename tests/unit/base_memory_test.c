@@ -56,6 +56,26 @@ Test(arena, growth_is_bounded_and_stops_when_sealed) {
     ride_arena_destroy(arena);
 }
 
+Test(arena, adopted_memory_goes_with_it_or_before) {
+    ride_arena *arena = NULL;
+    ride_error err;
+    cr_assert_eq(ride_arena_create(256, 4096, &arena, &err), RIDE_OK);
+    void *kept = malloc(100), *released = malloc(200), *large = malloc(4000);
+    cr_assert(kept != NULL && released != NULL && large != NULL);
+    cr_assert(ride_arena_adopt(arena, kept, 100));
+    cr_assert(ride_arena_adopt(arena, released, 200));
+    cr_assert(!ride_arena_adopt(arena, large, 4000), "beyond its bytes_max");
+    free(large);
+    memset(kept, 1, 100);
+    cr_assert(ride_arena_release(arena, released));
+    cr_assert(!ride_arena_release(arena, arena));
+    cr_assert_not_null(ride_arena_alloc(arena, 200, 8));
+    cr_assert_not_null(ride_arena_alloc(arena, 3000, 8));
+    cr_assert(!ride_arena_release(arena, ride_arena_alloc(arena, 8, 8)), "a piece is not adopted memory");
+    cr_assert_eq(((char *)kept)[99], 1);
+    ride_arena_destroy(arena);
+}
+
 Test(arena, sizes_that_overflow_are_refused) {
     ride_arena *arena = NULL;
     cr_assert_eq(ride_arena_create(64, 0, &arena, NULL), RIDE_OK);

@@ -76,6 +76,8 @@ Test(score_file, csv_and_libsvm_give_the_margins_of_xgboost) {
         cr_assert_eq(rows, 60);
         compare(csv, out);
         to_libsvm(csv, libsvm);
+        ride_ensemble_destroy(model);
+        model = load(tags[t], csv, sizeof csv);
         cr_assert_eq(ride_score_file(model, libsvm, out, true, false, &rows, &err), RIDE_OK);
         compare(csv, out);
         unlink(out);
