@@ -254,10 +254,10 @@ ride_status ride_catboost_reserve(catboost *c, uint32_t trees_count, uint64_t no
     const ride_model_options *options = c->reader->options;
     if (trees_count == 0) return ride_model_finding(c->reader, NULL, "no trees");
     if ((uint64_t)trees_count * c->dimension > options->trees_max)
-        return ride_model_finding(c->reader, "raise the limit if the model is yours", "%llu trees, at most %u",
+        return ride_model_finding(c->reader, RIDE_RAISE, "%llu trees, at most %u",
                                   (unsigned long long)trees_count * c->dimension, options->trees_max);
     if (nodes_count * c->dimension > options->nodes_max)
-        return ride_model_finding(c->reader, "raise the limit if the model is yours", "%llu nodes, at most %u",
+        return ride_model_finding(c->reader, RIDE_RAISE, "%llu nodes, at most %u",
                                   (unsigned long long)nodes_count * c->dimension, options->nodes_max);
     model->trees_in_file = trees_count;
     model->trees = ride_arena_new(model->arena, ride_model_tree, trees_count * c->dimension);

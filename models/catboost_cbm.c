@@ -208,7 +208,7 @@ static ride_status read_loss(cbm *r, ride_flat_table core, ride_arena *values) {
         size_t offset;
         if (!text_is(ride_flat_get_vector(&r->flat, pair, 0, 1), "params")) continue;
         if (text.count == 0) return ride_model_finding(r->c.reader, NULL, "the model's parameters are empty");
-        if (ride_document_json(text.at, text.count, values, &document, &offset, &err) != RIDE_OK)
+        if (ride_document_json(text.at, text.count, values, NULL, &document, &offset, &err) != RIDE_OK)
             return ride_model_finding(r->c.reader, NULL, "the model's parameters: %s", err.what);
         const ride_value *type = ride_value_get(ride_value_get(&document, "loss_function"), "type");
         if (type == NULL || type->kind != RIDE_VALUE_STRING)

@@ -8,6 +8,7 @@
 #define RIDE_MODELS_DOCUMENT_H
 #include "base/arena.h"
 #include "base/error.h"
+#include "models/ir.h"
 
 typedef enum ride_value_kind {
     RIDE_VALUE_NULL = 0,
@@ -50,10 +51,10 @@ enum {
 /* Parses all of data. Values are allocated in the arena, whose bytes_max bounds them. RIDE_E_MODEL with what and byte
  * offset (in *offset, for line and column) when it is not such a document, or is one beyond the bounds. Duplicate
  * keys are refused: two readers could see two models. */
-ride_status ride_document_json(const void *data, size_t bytes, ride_arena *arena, ride_value *out, size_t *offset,
-                               ride_error *err);
-ride_status ride_document_ubjson(const void *data, size_t bytes, ride_arena *arena, ride_value *out, size_t *offset,
-                                 ride_error *err);
+ride_status ride_document_json(const void *data, size_t bytes, ride_arena *arena, const ride_load_watch *watch,
+                               ride_value *out, size_t *offset, ride_error *err);
+ride_status ride_document_ubjson(const void *data, size_t bytes, ride_arena *arena, const ride_load_watch *watch,
+                                 ride_value *out, size_t *offset, ride_error *err);
 
 /* Member of an object, or NULL (also when `object` is NULL or none). */
 const ride_value *ride_value_get(const ride_value *object, const char *key);

@@ -93,6 +93,12 @@ typedef struct ride_model {
     ride_arena *arena; /* all of the above; NULL: it lies in an ensemble's */
 } ride_model;
 
+/* Told while a model is loaded, often and in the caller's thread: what is done, and how much of it; NULL: the file is read, for better or worse. */
+typedef struct ride_load_watch {
+    void (*tell)(void *context, const char *what, uint64_t done, uint64_t total);
+    void *context;
+} ride_load_watch;
+
 /* What a load accepts. Zero means the default. */
 typedef struct ride_model_options {
     uint64_t bytes_max; /* of the file: 1 GiB */
@@ -102,6 +108,7 @@ typedef struct ride_model_options {
         best_iteration; /* score with the trees up to the file's best iteration only; all trees by default, as XGBoost's
                                * own Booster.predict does (its scikit-learn wrapper does the other) */
     bool no_files;      /* a manifest may not name files: what comes from memory opens none */
+    const ride_load_watch *watch; /* NULL: nobody is told */
 } ride_model_options;
 
 /* Reads a model file. All findings are told at once, by path within the file ("learner.objective.name"); the first 100 of

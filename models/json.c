@@ -2,6 +2,7 @@
  * -Infinity. Recursion is bounded by RIDE_DOCUMENT_DEPTH_MAX. Why not the library that decodes events: it hands out doubles,
  * and refuses those words. */
 #include "models/document.h"
+#include "models/reader.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +11,17 @@ typedef struct reader {
     const char *at, *end, *begin;
     ride_arena *arena;
     ride_value_stack stack;
+    const ride_load_watch *watch;
+    const char *told; /* how far it was when that was said last */
     ride_error *err;
 } reader;
+
+enum { TELL_BYTES = 4 << 20 };
+static void tell(reader *r) {
+    if (r->watch == NULL || r->at - r->told < TELL_BYTES) return;
+    r->told = r->at;
+    ride_load_tell(r->watch, "parsing", (uint64_t)(r->at - r->begin), (uint64_t)(r->end - r->begin));
+}
 
 static ride_status bad(reader *r, const char *what) { return ride_fail(r->err, RIDE_E_MODEL, "%s", what); }
 
@@ -182,6 +192,7 @@ static ride_status read_members(reader *r, int depth, char close, ride_value *ou
             if (c == close) break;
         }
     }
+    tell(r);
     return ride_value_close(&r->stack, first, close == '}' ? RIDE_VALUE_OBJECT : RIDE_VALUE_ARRAY, r->arena, out,
                             r->err);
 }
@@ -206,9 +217,15 @@ static ride_status read_value(reader *r, int depth, ride_value *out) {
     }
 }
 
-ride_status ride_document_json(const void *data, size_t bytes, ride_arena *arena, ride_value *out, size_t *offset,
-                               ride_error *err) {
-    reader r = {.at = data, .begin = data, .end = (const char *)data + bytes, .arena = arena, .err = err};
+ride_status ride_document_json(const void *data, size_t bytes, ride_arena *arena, const ride_load_watch *watch,
+                               ride_value *out, size_t *offset, ride_error *err) {
+    reader r = {.at = data,
+                .begin = data,
+                .end = (const char *)data + bytes,
+                .arena = arena,
+                .watch = watch,
+                .told = data,
+                .err = err};
     r.stack.bytes_max = 32 * bytes + 65536; /* a value takes two bytes at least; the stack grows by doubling */
     ride_status st = read_value(&r, 0, out);
     if (st == RIDE_OK) {

@@ -50,7 +50,7 @@ typedef struct head {
 } head;
 
 typedef struct file {
-    const char *at, *end;
+    const char *at, *end, *begin;
     uint64_t line;
     head head;
     lightgbm_tree *trees;
@@ -139,8 +139,7 @@ static void tree_line(lightgbm_tree *t, lightgbm_text line) {
 
 static ride_status tree_begin(ride_model_reader *reader, file *f) {
     if (f->trees_count == reader->options->trees_max)
-        return ride_lightgbm_finding(reader, f->line, "raise the limit if the model is yours", "more than %u trees",
-                                     reader->options->trees_max);
+        return ride_lightgbm_finding(reader, f->line, RIDE_RAISE, "more than %u trees", reader->options->trees_max);
     if (f->trees_count == f->trees_room) {
         const uint32_t room = f->trees_room == 0 ? 256 : 2 * f->trees_room;
         lightgbm_tree *more = realloc(f->trees, room * sizeof *more);
@@ -157,6 +156,9 @@ static ride_status read_lines(ride_model_reader *reader, file *f) {
     while (next_line(f, &line)) {
         static const char categories[] = "pandas_categorical:";
         const bool is_tree = line.bytes >= 5 && memcmp(line.at, "Tree=", 5) == 0;
+        if (is_tree && f->trees_count % TELL_TREES == 0)
+            ride_load_tell(reader->options->watch, "parsing", (uint64_t)(line.at - f->begin),
+                           (uint64_t)(f->end - f->begin));
         if (f->has_end) {
             if (line.bytes <= strlen(categories) || memcmp(line.at, categories, strlen(categories)) != 0) continue;
             f->head.categories = (lightgbm_text){line.at + strlen(categories), line.bytes - strlen(categories)};
@@ -312,7 +314,7 @@ static ride_status read_categories(ride_model_reader *reader, const head *h, rid
     uint32_t lists, columns = 0, at = 0;
     if (h->categories.bytes == 0 || ride_lightgbm_is(h->categories, "null") || ride_lightgbm_is(h->categories, "[]"))
         return RIDE_OK;
-    if (ride_document_json(h->categories.at, h->categories.bytes, values, &document, &offset, &err) != RIDE_OK)
+    if (ride_document_json(h->categories.at, h->categories.bytes, values, NULL, &document, &offset, &err) != RIDE_OK)
         return ride_lightgbm_finding(reader, h->categories_line, NULL, "pandas_categorical: %s", err.what);
     lists = ride_value_length(&document);
     for (uint32_t i = 0; i < model->inputs_count; i++) columns += model->inputs[i].is_category;
@@ -347,7 +349,7 @@ static ride_status read_head(ride_model_reader *reader, const file *f, ride_aren
 }
 
 ride_status ride_lightgbm_read(ride_model_reader *reader, const void *data, size_t bytes, ride_arena *values) {
-    file f = {.at = data, .end = (const char *)data + bytes};
+    file f = {.at = data, .end = (const char *)data + bytes, .begin = data};
     ride_status st = read_lines(reader, &f);
     if (st == RIDE_OK) st = read_head(reader, &f, values);
     if (st == RIDE_OK && reader->options->best_iteration)

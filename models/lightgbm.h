@@ -11,6 +11,8 @@ typedef struct lightgbm_text {
     size_t bytes;
 } lightgbm_text;
 
+enum { TELL_TREES = 64 }; /* to the one who watches */
+
 /* The lines of one tree. bytes 0: not there. */
 typedef struct lightgbm_tree {
     uint64_t line; /* of `Tree=` */

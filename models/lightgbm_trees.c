@@ -278,8 +278,8 @@ static ride_status count_all(ride_model_reader *reader, const lightgbm_tree *tre
         terms += words_of(trees[i].leaf_coeff);
     }
     if (nodes > reader->options->nodes_max)
-        return ride_model_finding(reader, "raise the limit if the model is yours", "%llu nodes, at most %u",
-                                  (unsigned long long)nodes, reader->options->nodes_max);
+        return ride_model_finding(reader, RIDE_RAISE, "%llu nodes, at most %u", (unsigned long long)nodes,
+                                  reader->options->nodes_max);
     if (members > UINT32_MAX / 2)
         return ride_model_finding(reader, NULL, "category sets with more than two billion members");
     if (terms > UINT32_MAX / 2)
@@ -312,6 +312,7 @@ ride_status ride_lightgbm_read_trees(ride_model_reader *reader, const lightgbm_t
         st = ride_model_finding(reader, NULL, "no memory for a tree of %u leaves", most);
     for (uint32_t i = 0; i < count && st == RIDE_OK; i++) {
         uint32_t leaves;
+        if (i % TELL_TREES == 0) ride_load_tell(reader->options->watch, "reading trees", i, count);
         st = count_leaves(reader, &trees[i], &leaves);
         if (st == RIDE_OK) st = read_tree(reader, &trees[i], leaves, &s, &model->trees[i]);
         model->trees[i].output = i % model->outputs_count;

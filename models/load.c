@@ -18,7 +18,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { NODES_FACTOR = 128 }; /* bytes of nodes for each of the file, at most */
+enum {
+    NODES_FACTOR = 128, /* bytes of nodes for each of the file, at most */
+    READ_BYTES = 16 << 20,
+};
+static const uint64_t BYTES_MAX = UINT64_C(1) << 30; /* of a file, where nobody says */
 
 ride_status ride_model_finding(ride_model_reader *reader, const char *advice, const char *format, ...) {
     char text[512];
@@ -99,8 +103,9 @@ static ride_status parse_document(ride_model_reader *reader, const void *data, s
     ride_error err;
     size_t offset = 0;
     bool binary = looks_ubjson(data, bytes);
-    ride_status st = binary ? ride_document_ubjson(data, bytes, values, &document, &offset, &err)
-                            : ride_document_json(data, bytes, values, &document, &offset, &err);
+    const ride_load_watch *watch = reader->options->watch;
+    ride_status st = binary ? ride_document_ubjson(data, bytes, values, watch, &document, &offset, &err)
+                            : ride_document_json(data, bytes, values, watch, &document, &offset, &err);
     if (st != RIDE_OK) {
         uint32_t line = 0, column = 0;
         if (binary)
@@ -137,13 +142,13 @@ static ride_status parse(const char *path, const void *data, size_t bytes, const
                          ride_model **out, ride_ensemble **ensemble, ride_diagnostics *findings) {
     static const ride_model_options none = {0};
     ride_model_options limits = options != NULL ? *options : none;
-    if (limits.bytes_max == 0) limits.bytes_max = UINT64_C(1) << 30;
+    if (limits.bytes_max == 0) limits.bytes_max = BYTES_MAX;
     if (limits.trees_max == 0) limits.trees_max = 100000;
     if (limits.nodes_max == 0) limits.nodes_max = 50000000;
     *out = NULL;
     ride_model_reader reader = {.path = path, .options = &limits, .findings = findings};
     if (bytes > limits.bytes_max)
-        return ride_model_finding(&reader, "raise the limit if the model is yours", "%zu bytes, at most %llu", bytes,
+        return ride_model_finding(&reader, RIDE_RAISE, "%zu bytes, at most %llu", bytes,
                                   (unsigned long long)limits.bytes_max);
     if (bytes == 0) return ride_model_finding(&reader, NULL, "the file is empty");
     const format *known = NULL;
@@ -175,6 +180,7 @@ static ride_status parse(const char *path, const void *data, size_t bytes, const
         if (st == RIDE_OK) st = ride_diagnostics_status(findings);
     }
     ride_arena_destroy(values);
+    ride_load_tell(limits.watch, NULL, 0, 0);
     if (st != RIDE_OK || (ensemble != NULL && *ensemble != NULL)) ride_arena_destroy(arena);
     else *out = reader.model;
     return st;
@@ -194,26 +200,30 @@ ride_status ride_ensemble_parse(const char *path, const void *data, size_t bytes
     return model != NULL ? ride_ensemble_of_model(model, path, out, findings) : RIDE_OK;
 }
 
-ride_status ride_model_read_file(const char *path, uint64_t bytes_max, uint8_t **out, size_t *out_bytes,
+ride_status ride_model_read_file(const char *path, const ride_model_options *options, uint8_t **out, size_t *out_bytes,
                                  ride_diagnostics *findings) {
     const int fd =
         open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe without a writer is no wait, but a finding */
     if (fd < 0)
         return ride_diagnose(findings, RIDE_E_NO_INPUT, path, 0, 0, NULL, "cannot open the model: %s", strerror(errno));
+    const uint64_t bytes_max = options != NULL && options->bytes_max != 0 ? options->bytes_max : BYTES_MAX;
+    const ride_load_watch *watch = options != NULL ? options->watch : NULL;
     struct stat info;
     uint8_t *data = NULL;
     ride_status st = RIDE_OK;
     if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode))
         st = ride_diagnose(findings, RIDE_E_NO_INPUT, path, 0, 0, NULL, "the model is not a regular file");
     else if ((uint64_t)info.st_size > bytes_max)
-        st = ride_diagnose(findings, RIDE_E_MODEL, path, 0, 0, "raise the limit if the model is yours",
-                           "%lld bytes, at most %llu", (long long)info.st_size, (unsigned long long)bytes_max);
+        st = ride_diagnose(findings, RIDE_E_MODEL, path, 0, 0, RIDE_RAISE, "%lld bytes, at most %llu",
+                           (long long)info.st_size, (unsigned long long)bytes_max);
     else if ((data = malloc((size_t)info.st_size + 1)) == NULL)
         st = ride_diagnose(findings, RIDE_E_MEMORY, path, 0, 0, NULL, "no memory for a model of %lld bytes",
                            (long long)info.st_size);
     size_t have = 0;
     while (st == RIDE_OK && have < (size_t)info.st_size) {
-        ssize_t got = read(fd, data + have, (size_t)info.st_size - have);
+        const size_t left = (size_t)info.st_size - have;
+        ride_load_tell(watch, "reading the file", have, (uint64_t)info.st_size);
+        ssize_t got = read(fd, data + have, left < READ_BYTES ? left : READ_BYTES);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0)
             st = ride_diagnose(findings, RIDE_E_IO, path, 0, 0, NULL, "cannot read the model: %s", strerror(errno));
@@ -234,9 +244,8 @@ ride_status ride_model_load(const char *path, const ride_model_options *options,
                             ride_diagnostics *findings) {
     uint8_t *data = NULL;
     size_t bytes = 0;
-    uint64_t bytes_max = options != NULL && options->bytes_max != 0 ? options->bytes_max : UINT64_C(1) << 30;
     *out = NULL;
-    RIDE_TRY(ride_model_read_file(path, bytes_max, &data, &bytes, findings));
+    RIDE_TRY(ride_model_read_file(path, options, &data, &bytes, findings));
     ride_status st = ride_model_parse(path, data, bytes, options, out, findings);
     free(data);
     return st;
@@ -246,9 +255,8 @@ ride_status ride_ensemble_load(const char *path, const ride_model_options *optio
                                ride_diagnostics *findings) {
     uint8_t *data = NULL;
     size_t bytes = 0;
-    const uint64_t bytes_max = options != NULL && options->bytes_max != 0 ? options->bytes_max : UINT64_C(1) << 30;
     *out = NULL;
-    RIDE_TRY(ride_model_read_file(path, bytes_max, &data, &bytes, findings));
+    RIDE_TRY(ride_model_read_file(path, options, &data, &bytes, findings));
     ride_status st = ride_ensemble_parse(path, data, bytes, options, out, findings);
     free(data);
     return st;

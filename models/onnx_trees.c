@@ -223,6 +223,7 @@ static ride_status add_trees(const onnx_ensemble *e, trees *t, uint32_t classes)
     for (;;) {
         RIDE_TRY(ride_onnx_lists_next(&t->lists, &more));
         if (!more) return ride_rules_finish(e->rules);
+        ride_load_tell(e->file->reader->options->watch, "reading trees", t->lists.window, t->lists.trees_count);
         RIDE_TRY(add_window(e, t, classes));
     }
 }

@@ -3,6 +3,10 @@
 #define RIDE_MODELS_READER_H
 #include "models/ir.h"
 
+#define RIDE_RAISE                                                                                                     \
+    "raise the limit if the model is yours: model.bytes_max, .trees_max, .nodes_max of the configuration, or "         \
+    "--bytes-max …"
+
 /* A load under way. */
 typedef struct ride_model_reader {
     const char *path;                  /* for messages */
@@ -15,6 +19,11 @@ typedef struct ride_model_reader {
 ride_status ride_model_finding(ride_model_reader *reader, const char *advice, const char *format, ...)
     RIDE_PRINTF(3, 4);
 
+/* To the one who watches, if anybody does. */
+static inline void ride_load_tell(const ride_load_watch *watch, const char *what, uint64_t done, uint64_t total) {
+    if (watch != NULL) watch->tell(watch->context, what, done, total);
+}
+
 /* Two inputs of one name could not be told apart in the vector: a finding that names them, at `place`. */
 ride_status ride_model_check_names(ride_model_reader *reader, const char *place);
 
@@ -22,7 +31,7 @@ ride_status ride_model_check_names(ride_model_reader *reader, const char *place)
 ride_model_node *ride_model_nodes(ride_model_reader *reader, uint64_t count);
 
 /* A whole file, to be freed; findings as ride_model_load says. */
-ride_status ride_model_read_file(const char *path, uint64_t bytes_max, uint8_t **out, size_t *out_bytes,
+ride_status ride_model_read_file(const char *path, const ride_model_options *options, uint8_t **out, size_t *out_bytes,
                                  ride_diagnostics *findings);
 
 #endif

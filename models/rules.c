@@ -394,8 +394,7 @@ static ride_status add_output(ride_rules *r, const ride_rule_tree *tree, uint32_
     size_t room = r->trees_room;
     const uint32_t nodes_first = r->nodes_count;
     if (r->trees_count == r->reader->options->trees_max)
-        return ride_model_finding(r->reader, "raise the limit if the model is yours", "more than %u trees",
-                                  r->reader->options->trees_max);
+        return ride_model_finding(r->reader, RIDE_RAISE, "more than %u trees", r->reader->options->trees_max);
     if (!grow((void **)&r->trees, r->trees_count, &room, sizeof *r->trees)) return no_memory(r, tree->place);
     r->trees_room = (uint32_t)room;
     r->jobs_count = r->path_count = 0;

@@ -204,8 +204,8 @@ ride_status ride_sklearn_read_plain(ride_model_reader *reader, const ride_value 
     if (model->trees_count == 0 && (model->steps_count == 0 || values != model->outputs_count))
         return ride_model_finding(reader, NULL, "trees: none, and no steps that end with the outputs");
     if (model->trees_count > reader->options->trees_max)
-        return ride_model_finding(reader, "raise the limit if the model is yours", "trees: %u, at most %u",
-                                  model->trees_count, reader->options->trees_max);
+        return ride_model_finding(reader, RIDE_RAISE, "trees: %u, at most %u", model->trees_count,
+                                  reader->options->trees_max);
     for (uint32_t t = 0; t < model->trees_count; t++) {
         const uint32_t length = ride_value_length(ride_value_get(ride_value_at(trees, t), "input"));
         if (length == 0) return ride_model_finding(reader, NULL, "trees[%u].input is missing or empty", t);
@@ -213,8 +213,8 @@ ride_status ride_sklearn_read_plain(ride_model_reader *reader, const ride_value 
         if (length > most) most = length;
     }
     if (nodes > reader->options->nodes_max)
-        return ride_model_finding(reader, "raise the limit if the model is yours", "trees: %llu nodes, at most %u",
-                                  (unsigned long long)nodes, reader->options->nodes_max);
+        return ride_model_finding(reader, RIDE_RAISE, "trees: %llu nodes, at most %u", (unsigned long long)nodes,
+                                  reader->options->nodes_max);
     model->trees = ride_arena_new(model->arena, ride_model_tree, (size_t)model->trees_count + 1);
     model->nodes = ride_model_nodes(reader, nodes);
     if (model->trees == NULL || model->nodes == NULL) return ride_model_finding(reader, NULL, "trees: no memory");

@@ -172,8 +172,8 @@ static ride_status count_all(reading *r, const ride_value *trees, uint32_t count
         for (uint32_t k = 0; k < ride_value_length(lists); k++) members += ride_value_length(ride_value_at(lists, k));
     }
     if (nodes > r->reader->options->nodes_max)
-        return ride_model_finding(r->reader, "raise the limit if the model is yours", "trees: %llu nodes, at most %u",
-                                  (unsigned long long)nodes, r->reader->options->nodes_max);
+        return ride_model_finding(r->reader, RIDE_RAISE, "trees: %llu nodes, at most %u", (unsigned long long)nodes,
+                                  r->reader->options->nodes_max);
     model->trees = ride_arena_new(model->arena, ride_model_tree, model->trees_count);
     model->nodes = ride_model_nodes(r->reader, nodes);
     model->sets = ride_arena_new(model->arena, ride_model_set, sets + 1);
@@ -219,8 +219,8 @@ ride_status ride_sklearn_read_trees(ride_model_reader *reader, const ride_value 
     if (model->steps_count > 0) r.features = model->steps[model->steps_count - 1].outputs;
     if (count == 0) return ride_model_finding(reader, NULL, "trees: none");
     if ((uint64_t)count * r.copies > reader->options->trees_max)
-        return ride_model_finding(reader, "raise the limit if the model is yours", "trees: %llu, at most %u",
-                                  (unsigned long long)count * r.copies, reader->options->trees_max);
+        return ride_model_finding(reader, RIDE_RAISE, "trees: %llu, at most %u", (unsigned long long)count * r.copies,
+                                  reader->options->trees_max);
     model->trees_in_file = count;
     model->trees_count = count * r.copies;
     RIDE_TRY(count_all(&r, trees, count, &nodes_most));

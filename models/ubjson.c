@@ -1,6 +1,7 @@
 /* models/ubjson.c: UBJSON (draft 12) → document, as far as XGBoost writes it: values, counted and typed arrays, objects.
  * Big-endian. Typed arrays are not copied: they stay packed in the file. */
 #include "models/document.h"
+#include "models/reader.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,8 +10,17 @@ typedef struct reader {
     const uint8_t *at, *end, *begin;
     ride_arena *arena;
     ride_value_stack stack;
+    const ride_load_watch *watch;
+    const uint8_t *told; /* how far it was when that was said last */
     ride_error *err;
 } reader;
+
+enum { TELL_BYTES = 4 << 20 };
+static void tell(reader *r) {
+    if (r->watch == NULL || r->at - r->told < TELL_BYTES) return;
+    r->told = r->at;
+    ride_load_tell(r->watch, "parsing", (uint64_t)(r->at - r->begin), (uint64_t)(r->end - r->begin));
+}
 
 static ride_status bad(reader *r, const char *what) { return ride_fail(r->err, RIDE_E_MODEL, "%s", what); }
 static ride_status cut(reader *r) { return bad(r, "the file ends within a value"); }
@@ -113,6 +123,7 @@ static ride_status read_members(reader *r, int depth, bool object, ride_value *o
         RIDE_TRY(read_value(r, depth + 1, type != 0 ? type : *r->at++, &value));
         RIDE_TRY(ride_value_push(&r->stack, value, r->err));
     }
+    tell(r);
     return ride_value_close(&r->stack, first, object ? RIDE_VALUE_OBJECT : RIDE_VALUE_ARRAY, r->arena, out, r->err);
 }
 
@@ -133,9 +144,15 @@ static ride_status read_value(reader *r, int depth, uint8_t type, ride_value *ou
     }
 }
 
-ride_status ride_document_ubjson(const void *data, size_t bytes, ride_arena *arena, ride_value *out, size_t *offset,
-                                 ride_error *err) {
-    reader r = {.at = data, .begin = data, .end = (const uint8_t *)data + bytes, .arena = arena, .err = err};
+ride_status ride_document_ubjson(const void *data, size_t bytes, ride_arena *arena, const ride_load_watch *watch,
+                                 ride_value *out, size_t *offset, ride_error *err) {
+    reader r = {.at = data,
+                .begin = data,
+                .end = (const uint8_t *)data + bytes,
+                .arena = arena,
+                .watch = watch,
+                .told = data,
+                .err = err};
     r.stack.bytes_max = 64 * bytes + 65536; /* a value takes a byte at least; the stack grows by doubling */
     ride_status st = bytes == 0 ? cut(&r) : read_value(&r, 0, *r.at++, out);
     if (st == RIDE_OK && r.at != r.end) st = bad(&r, "something follows the document");

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CATEGORICAL = 1 };
+enum { CATEGORICAL = 1, TELL_TREES = 64 };
 static const uint32_t none = UINT32_MAX;
 
 /* The arrays of one tree, and scratch for its walk. */
@@ -233,8 +233,8 @@ static ride_status count_all(ride_model_reader *reader, const ride_value *trees,
         members += ride_value_length(ride_value_get(tree, "categories"));
     }
     if (nodes > reader->options->nodes_max)
-        return ride_model_finding(reader, "raise the limit if the model is yours", "%s.trees: %llu nodes, at most %u",
-                                  place, (unsigned long long)nodes, reader->options->nodes_max);
+        return ride_model_finding(reader, RIDE_RAISE, "%s.trees: %llu nodes, at most %u", place,
+                                  (unsigned long long)nodes, reader->options->nodes_max);
     model->trees = ride_arena_new(model->arena, ride_model_tree, model->trees_in_file * copies);
     model->nodes = ride_model_nodes(reader, nodes);
     model->sets = ride_arena_new(model->arena, ride_model_set, sets);
@@ -268,6 +268,7 @@ static ride_status read_all(ride_model_reader *reader, const ride_value *model_v
     for (uint32_t i = 0; i < model->trees_in_file; i++) {
         const ride_value *tree = ride_value_at(trees, i);
         snprintf(t->place, sizeof t->place, "%s.trees[%u]", place, i);
+        if (i % TELL_TREES == 0) ride_load_tell(reader->options->watch, "reading trees", i, model->trees_in_file);
         t->left = ride_value_get(tree, "left_children");
         t->nodes_count = ride_value_length(t->left);
         ride_model_tree one = {.nodes_count = t->nodes_count};
@@ -300,8 +301,8 @@ ride_status ride_xgboost_read_trees(ride_model_reader *reader, const ride_value 
         return ride_model_finding(reader, NULL, "%s.trees[0]: leaves with %u values, and the model has %u outputs",
                                   place, t.copies, model->outputs_count);
     if ((uint64_t)count * t.copies > reader->options->trees_max)
-        return ride_model_finding(reader, "raise the limit if the model is yours", "%s.trees: %llu trees, at most %u",
-                                  place, (unsigned long long)count * t.copies, reader->options->trees_max);
+        return ride_model_finding(reader, RIDE_RAISE, "%s.trees: %llu trees, at most %u", place,
+                                  (unsigned long long)count * t.copies, reader->options->trees_max);
     model->trees_in_file = count;
     model->trees_count = count * t.copies;
     RIDE_TRY(count_all(reader, trees, place, t.copies, &nodes_most));

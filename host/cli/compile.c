@@ -63,7 +63,7 @@ int cli_compile(int argc, char **argv) {
     if (code != 0) return code;
     run.spec_path = config->spec;
     run.model_path = config->model;
-    run.model_best_iteration = config->model_best_iteration;
+    run.model_load = cli_config_model(config);
     run.profile_path = config->drift_profile;
     run.rules = config->rules;
     run.rules_count = config->rules_count;

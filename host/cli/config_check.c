@@ -3,6 +3,7 @@
 #include "cli/config_check.h"
 #include "backend/registry.h"
 #include "cli/cli.h"
+#include "cli/config_read.h"
 #include "engine/budget.h"
 #include "engine/placed.h"
 #include "engine/profile.h"
@@ -266,7 +267,7 @@ int cli_config_check(const ride_config *config) {
     check_backend(&c);
     told(&c, ride_spec_load(config->spec, &c.spec, &c.findings));
     if (config->model != NULL) {
-        ride_model_options options = {.best_iteration = config->model_best_iteration};
+        const ride_model_options options = cli_config_model(config);
         told(&c, ride_ensemble_load(config->model, &options, &c.model, &c.findings));
     }
     if (c.spec != NULL) {

@@ -1,6 +1,7 @@
 /* cli/config_read.c: see the header. */
 #include "cli/config_read.h"
 #include "cli/cli.h"
+#include "cli/load.h"
 
 #include <unistd.h>
 
@@ -13,12 +14,20 @@ int cli_config_read(const char *path, const cli_sets *sets, ride_config **out) {
     return code != 0 ? code : ride_status_exit_code(st);
 }
 
+ride_model_options cli_config_model(const ride_config *config) {
+    return (ride_model_options){.bytes_max = config->model_bytes_max,
+                                .trees_max = config->model_trees_max,
+                                .nodes_max = config->model_nodes_max,
+                                .best_iteration = config->model_best_iteration,
+                                .watch = cli_load_watch()};
+}
+
 void cli_config_run(const ride_config *config, ride_input_option *inputs, ride_run_options *out) {
     for (uint32_t i = 0; i < config->inputs_count; i++)
         inputs[i] = (ride_input_option){config->inputs[i].source, config->inputs[i].path, config->inputs[i].format};
     *out = (ride_run_options){.spec_path = config->spec,
                               .model_path = config->model,
-                              .model_best_iteration = config->model_best_iteration,
+                              .model_load = cli_config_model(config),
                               .profile_path = config->drift_profile,
                               .drift_interval_us = config->drift_interval_us,
                               .drift_psi_alert = (double)config->drift_psi_alert / 1e6,

@@ -1,6 +1,7 @@
 /* cli/model.c: `ride model info|check|convert`. */
 #include "base/number.h"
 #include "cli/cli.h"
+#include "cli/load.h"
 #include "engine/golden_file.h"
 #include "engine/model_report.h"
 #include "io/sink.h"
@@ -31,7 +32,7 @@ const char cli_model_help[] =
     "  --write            writes the file with what this machine gives now: of the rows of --input, or of --rows N "
     "(256)\n"
     "                     rows made from what the model tests\n"
-    "convert writes a model of any format as one JSON file that scores with the same bits.\n"
+    "convert writes a model of any format as one JSON file that scores with the same bits.\n" CLI_LOAD_HELP
     "Examples:\n"
     "  ride model info examples/card-fraud/model/model.json\n"
     "  ride model check examples/card-fraud/model/model.json\n"
@@ -52,7 +53,8 @@ static bool read_bound(const char *text, void *out) {
 
 static const cli_option info_options[] = {{"FILE", CLI_TEXT, &path, .required = true},
                                           {"--json", CLI_SWITCH, &json},
-                                          {"--quick", CLI_SWITCH, &quick}};
+                                          {"--quick", CLI_SWITCH, &quick},
+                                          CLI_LOAD_OPTIONS};
 static const cli_option check_options[] = {{"FILE", CLI_TEXT, &path, .required = true},
                                            {"--golden", CLI_TEXT, &golden},
                                            {"--ulp", CLI_NUMBER, &ulp, .max = UINT32_MAX},
@@ -60,9 +62,11 @@ static const cli_option check_options[] = {{"FILE", CLI_TEXT, &path, .required =
                                            {"--bound", CLI_CONVERTED, &bound, .convert = read_bound},
                                            {"--write", CLI_SWITCH, &writes},
                                            {"--input", CLI_TEXT, &input},
-                                           {"--rows", CLI_COUNT, &rows, .max = 10000000}};
+                                           {"--rows", CLI_COUNT, &rows, .max = 10000000},
+                                           CLI_LOAD_OPTIONS};
 static const cli_option convert_options[] = {{"FILE", CLI_TEXT, &path, .required = true},
-                                             {"--output", CLI_TEXT, &output, .required = true}};
+                                             {"--output", CLI_TEXT, &output, .required = true},
+                                             CLI_LOAD_OPTIONS};
 const cli_word cli_model_words[] = {{"info", CLI_OPTIONS(info_options)},
                                     {"check", CLI_OPTIONS(check_options)},
                                     {"convert", CLI_OPTIONS(convert_options)},
@@ -153,7 +157,8 @@ int cli_model(int argc, char **argv) {
     static ride_diagnostics findings;
     ride_ensemble *model = NULL;
     ride_diagnostics_init(&findings);
-    ride_status st = ride_ensemble_load(path, NULL, &model, &findings);
+    cli_load.watch = cli_load_watch();
+    ride_status st = ride_ensemble_load(path, &cli_load, &model, &findings);
     if (st != RIDE_OK) {
         int code = cli_findings(&findings);
         return code != 0 ? code : ride_status_exit_code(st);

@@ -108,7 +108,7 @@ static int build(void) {
         &(ride_log_options){.level_min = config->log_level, .format = config->log_format, .fd = STDERR_FILENO});
     run.spec_path = config->spec;
     run.model_path = config->model;
-    run.model_best_iteration = config->model_best_iteration;
+    run.model_load = cli_config_model(config);
     run.batch_rows_max = config->max_batch;
     run.backend = config->backend;
     run.backend_path = config->backend_path;

@@ -1,5 +1,6 @@
 /* cli/score.c: `ride score`. */
 #include "cli/cli.h"
+#include "cli/load.h"
 #include "engine/score_file.h"
 
 const char cli_score_help[] =
@@ -11,7 +12,7 @@ const char cli_score_help[] =
     "                   are missing. Plain, .gz or .zst\n"
     "  --output FILE|-  where the lines go\n"
     "  --raw            margins; without it the model's answer, such as a probability\n"
-    "  --members        the answers of an ensemble's members behind it, empty where one was not asked\n"
+    "  --members        the answers of an ensemble's members behind it, empty where one was not asked\n" CLI_LOAD_HELP
     "Example: ride score --model model.json --input rows.csv --output margins.txt --raw\n";
 
 static const char *model_path, *input, *output;
@@ -22,6 +23,7 @@ static const cli_option options[] = {
     {"--output", CLI_TEXT, &output, .required = true},
     {"--raw", CLI_SWITCH, &raw},
     {"--members", CLI_SWITCH, &members},
+    CLI_LOAD_OPTIONS,
 };
 const cli_word cli_score_words[] = {{"", CLI_OPTIONS(options)}, {0}};
 
@@ -32,7 +34,8 @@ int cli_score(int argc, char **argv) {
     ride_ensemble *model = NULL;
     ride_error err = {.status = RIDE_OK};
     ride_diagnostics_init(&findings);
-    ride_status st = ride_ensemble_load(model_path, NULL, &model, &findings);
+    cli_load.watch = cli_load_watch();
+    ride_status st = ride_ensemble_load(model_path, &cli_load, &model, &findings);
     if (st != RIDE_OK) {
         int code = cli_findings(&findings);
         return code != 0 ? code : ride_status_exit_code(st);

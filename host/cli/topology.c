@@ -60,7 +60,7 @@ static int find_pool(const ride_config *config, const ride_placement *placement,
     static ride_diagnostics findings;
     ride_run_options run = {.spec_path = config->spec,
                             .model_path = config->model,
-                            .model_best_iteration = config->model_best_iteration,
+                            .model_load = cli_config_model(config),
                             .profile_path = config->drift_profile,
                             .rules = config->rules,
                             .rules_count = config->rules_count};

@@ -85,6 +85,8 @@ typedef struct ride_config {
     const char *spec;  /* resolved path; never NULL after a good load */
     const char *model; /* resolved path, NULL = no model: rules alone decide */
     bool model_best_iteration;
+    uint64_t model_bytes_max; /* of the file */
+    uint32_t model_trees_max, model_nodes_max;
     ride_rule_spec *rules; /* `file`, `line` and `column` place the text of `when` */
     uint32_t rules_count;
     ride_reasons_options reasons;

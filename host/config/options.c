@@ -69,6 +69,12 @@ const config_option config_options[] = {
      .text =
          "score with the trees up to the file's best iteration only, of XGBoost; refused for LightGBM, whose files do "
          "not say it"},
+    {"model.bytes_max", CONFIG_SIZE, AT(model_bytes_max), .min = 1 << 20, .max = UINT64_C(1) << 36,
+     .default_text = "1GiB", .text = "a larger model file, or a manifest's files together, is refused"},
+    {"model.trees_max", CONFIG_COUNT, "trees", 1, 10000000, "100000", AT(model_trees_max),
+     .text = "a model of more trees is refused"},
+    {"model.nodes_max", CONFIG_COUNT, "nodes", 1, 1000000000, "50000000", AT(model_nodes_max),
+     .text = "a model of more nodes in all its trees is refused"},
     {CONFIG_RULE ".id", CONFIG_NAME, .required = true, .text = "name of the rule, unique; told with each decision"},
     {CONFIG_RULE ".when", CONFIG_TEXT, .required = true,
      .text = "condition over fields, features, `margin` and `probability`"},

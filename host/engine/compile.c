@@ -24,8 +24,7 @@ ride_model_source *ride_vector_sources(const ride_spec *spec) {
 static ride_status add_model(const ride_run_options *options, const ride_spec *spec, ride_bundle_builder *builder,
                              uint8_t hash[32], ride_diagnostics *findings, ride_error *err) {
     ride_ensemble *model = NULL;
-    ride_model_options load = {.best_iteration = options->model_best_iteration};
-    RIDE_TRY(ride_ensemble_load(options->model_path, &load, &model, findings));
+    RIDE_TRY(ride_ensemble_load(options->model_path, &options->model_load, &model, findings));
     ride_model_source *sources = ride_vector_sources(spec);
     ride_status st = sources == NULL ? ride_fail(err, RIDE_E_MEMORY, "no memory for the vector's names")
                                      : ride_ensemble_to_bundle(model, sources, spec->vector_count, builder, findings);

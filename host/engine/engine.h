@@ -115,7 +115,7 @@ typedef ride_status (*ride_admit_fn)(void *context, const ride_spec *spec, const
 typedef struct ride_run_options {
     const char *spec_path;
     const char *model_path; /* NULL = rules alone decide */
-    bool model_best_iteration;
+    ride_model_options model_load;
     const char *profile_path;    /* reference of drift (engine/profile.h), NULL = no drift */
     int64_t drift_interval_us;   /* 0 = 1 day */
     double drift_psi_alert;      /* 0 = 0.25 */

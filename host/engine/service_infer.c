@@ -85,10 +85,9 @@ static bool match_inputs(service_infer *infer, const ride_ensemble *model) {
 
 static ride_status open_scorer(service_infer *infer, const ride_run_options *options, ride_diagnostics *findings,
                                ride_error *err) {
-    const ride_model_options load = {.best_iteration = options->model_best_iteration};
     ride_ensemble *model = NULL;
     if (options->model_path == NULL) return RIDE_OK;
-    RIDE_TRY(ride_ensemble_load(options->model_path, &load, &model, findings));
+    RIDE_TRY(ride_ensemble_load(options->model_path, &options->model_load, &model, findings));
     infer->inputs_count = model->inputs_count;
     infer->column_of = calloc(model->inputs_count + 1, sizeof *infer->column_of);
     infer->block = calloc((size_t)BLOCK_ROWS * (model->inputs_count + 1), sizeof *infer->block);
