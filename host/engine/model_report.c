@@ -123,19 +123,27 @@ static void tell_explainer(report *r) {
     const uint64_t begin = now_ns();
     if (ride_model_rows_explainer(r->scorer, &explainer, &scratch_bytes, &err) != RIDE_OK) {
         if (r->json) fputs(",\"explanations\":null", r->to);
-        else fprintf(r->to, "%-18s none: %s\n", "explanations", err.what);
+        else
+            fprintf(r->to, "%-18s none: %s%s%s\n", "explanations", err.what, err.advice[0] != '\0' ? "; " : "",
+                    err.advice);
         return;
     }
     if (r->ops->explainer_tell != NULL) r->ops->explainer_tell(explainer, &figures);
     const double ms = (double)(now_ns() - begin) / 1e6;
     if (r->json)
         fprintf(r->to,
-                ",\"explanations\":{\"bytes\":%" PRIu64 ",\"groups\":%u,\"deep_leaves\":%u,\"scratch_bytes\":%" PRIu64
-                ",\"made_in_ms\":%.3g}",
-                figures.bytes, figures.groups, figures.deep_leaves, scratch_bytes, ms);
-    else
-        fprintf(r->to, "%-18s tables of %.1f KiB for %u groups of leaves, %u leaves without; made in %.3g ms\n",
-                "explanations", (double)figures.bytes / 1024, figures.groups, figures.deep_leaves, ms);
+                ",\"explanations\":{\"bytes\":%" PRIu64 ",\"groups\":%u,\"deep_leaves\":%u,\"by_weights\":%u,"
+                "\"by_gradients\":%u,\"scratch_bytes\":%" PRIu64 ",\"made_in_ms\":%.3g}",
+                figures.bytes, figures.groups, figures.deep_leaves, figures.by_weights, figures.by_gradients,
+                scratch_bytes, ms);
+    else {
+        fprintf(r->to, "%-18s ", "explanations");
+        if (figures.groups + figures.deep_leaves > 0)
+            fprintf(r->to, "tables for %u groups of leaves, %u leaves without; ", figures.groups, figures.deep_leaves);
+        if (figures.by_weights > 0) fprintf(r->to, "%u by weights; ", figures.by_weights);
+        if (figures.by_gradients > 0) fprintf(r->to, "%u by gradients; ", figures.by_gradients);
+        fprintf(r->to, "%.1f KiB, made in %.3g ms\n", (double)figures.bytes / 1024, ms);
+    }
 }
 
 static ride_status tell_all(report *r, ride_diagnostics *findings) {

@@ -21,6 +21,7 @@ typedef struct engine {
 } engine;
 
 struct ride_cpu_ensemble {
+    const ride_bundle *bundle;
     ride_ensemble_parts parts;
     ride_member_view *members;
     engine *engines;
@@ -109,6 +110,7 @@ ride_status ride_cpu_ensemble_create(const ride_bundle *bundle, ride_cpu_isa isa
     *out = NULL;
     ride_cpu_ensemble *e = calloc(1, sizeof *e);
     if (e == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for an ensemble");
+    e->bundle = bundle;
     const ride_status st = make(e, bundle, isa, err);
     if (st == RIDE_OK) *out = e;
     else ride_cpu_ensemble_destroy(e);
@@ -129,6 +131,9 @@ void ride_cpu_ensemble_destroy(ride_cpu_ensemble *e) {
 }
 
 const ride_ensemble_parts *ride_cpu_ensemble_parts(const ride_cpu_ensemble *e) { return &e->parts; }
+const char *ride_cpu_ensemble_name(const ride_cpu_ensemble *e, uint32_t member) {
+    return ride_bundle_string(e->bundle, e->parts.view.members[member].name_offset);
+}
 const ride_cpu_forest *ride_cpu_ensemble_forest(const ride_cpu_ensemble *e, uint32_t member) {
     return e->engines[member].forest;
 }
@@ -184,7 +189,30 @@ const double *ride_cpu_ensemble_answers(const ride_cpu_ensemble *e, const void *
     return scratch;
 }
 
+const double *ride_cpu_ensemble_margins(const ride_cpu_ensemble *e, const void *scratch) {
+    return (const double *)scratch +
+           whole_lines(e->parts.view.header->answers_count * ROWS * sizeof(double)) / sizeof(double);
+}
+
 /* ---- scoring ---- */
+
+ride_cpu_columns ride_cpu_ensemble_turn(const ride_cpu_ensemble *e, const ride_cpu_matrix *matrix, size_t first,
+                                        size_t count, void *x) {
+    const ptrdiff_t step = matrix->row_stride;
+    for (uint32_t i = 0; i < e->entries_count; i++) {
+        const ptrdiff_t at = (ptrdiff_t)first * step + (ptrdiff_t)e->entries[i] * matrix->column_stride;
+        if (matrix->number == RIDE_FOREST_F32) {
+            const float *from = (const float *)matrix->x + at;
+            float *to = (float *)x + (size_t)i * ROWS;
+            for (size_t r = 0; r < count; r++) to[r] = from[(ptrdiff_t)r * step];
+        } else {
+            const double *from = (const double *)matrix->x + at;
+            double *to = (double *)x + (size_t)i * ROWS;
+            for (size_t r = 0; r < count; r++) to[r] = from[(ptrdiff_t)r * step];
+        }
+    }
+    return (ride_cpu_columns){x, matrix->number, ROWS};
+}
 
 /* Where a member's inputs are: columns of x by number (columns NULL: input i is column i), of the stacker answers first. */
 typedef struct feed {

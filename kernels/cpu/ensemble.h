@@ -14,6 +14,7 @@ ride_status ride_cpu_ensemble_create(const ride_bundle *bundle, ride_cpu_isa isa
                                      ride_error *err);
 void ride_cpu_ensemble_destroy(ride_cpu_ensemble *ensemble); /* NULL is fine */
 const ride_ensemble_parts *ride_cpu_ensemble_parts(const ride_cpu_ensemble *ensemble);
+const char *ride_cpu_ensemble_name(const ride_cpu_ensemble *ensemble, uint32_t member); /* as its manifest calls it */
 /* The engine of a member's forest, the stacker last; NULL: it has none. */
 const ride_cpu_forest *ride_cpu_ensemble_forest(const ride_cpu_ensemble *ensemble, uint32_t member);
 
@@ -30,5 +31,11 @@ void ride_cpu_ensemble_columns(const ride_cpu_ensemble *ensemble, void *scratch,
 /* The members' answers of the rows scored last with this scratch: row-major, answers_count a row, one member after the other, calibrated; NaN where a
  * member was not asked. */
 const double *ride_cpu_ensemble_answers(const ride_cpu_ensemble *ensemble, const void *scratch);
+/* Likewise their margins, which mean nothing where a member was not asked. */
+const double *ride_cpu_ensemble_margins(const ride_cpu_ensemble *ensemble, const void *scratch);
+
+/* `count` rows of a matrix from `first` on as such columns, numbers of the matrix's kind, at x: RIDE_CPU_FOREST_ROWS numbers for each entry. */
+ride_cpu_columns ride_cpu_ensemble_turn(const ride_cpu_ensemble *ensemble, const ride_cpu_matrix *matrix, size_t first,
+                                        size_t count, void *x);
 
 #endif

@@ -1,30 +1,34 @@
-/* kernels/cpu/explain.c: one plain forest by its tables. */
-#include "kernels/cpu/explain.h"
+/* kernels/cpu/explain.c: one plain forest by its tables, or an ensemble. */
+#include "kernels/cpu/explain_internal.h"
 
 #include "kernels/cpu/matrix.h"
-#include "kernels/cpu/shap.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 struct ride_explainer {
-    ride_shap *shap;
+    ride_shap *shap; /* or: */
+    explain_ensemble *ensemble;
     uint32_t inputs_count, outputs_count;
 };
 
 static ride_status make(ride_explainer *e, const ride_cpu_model *model, ride_cpu_isa isa,
                         const ride_explainer_options *options, ride_error *err) {
-    if (model->engine == NULL)
-        return ride_fail(err, RIDE_E_UNSUPPORTED, "the model is no single forest, which is all that is explained");
+    const ride_rows *rows = options->background;
+    if (rows != NULL && (rows->rows_count == 0 || rows->rows_count > RIDE_SHAP_BACKGROUND_MAX))
+        return ride_fail(err, RIDE_E_UNSUPPORTED, "%llu background rows: 1 to %u are taken",
+                         (unsigned long long)rows->rows_count, (unsigned)RIDE_SHAP_BACKGROUND_MAX);
+    if (model->engine == NULL) {
+        const ride_ensemble_header *h = ride_cpu_ensemble_parts(model->ensemble)->view.header;
+        e->inputs_count = h->inputs_count;
+        e->outputs_count = h->outputs_count;
+        return explain_ensemble_create(model->ensemble, isa, options, &e->ensemble, err);
+    }
     e->inputs_count = model->forest.header->inputs_count;
     e->outputs_count = model->forest.header->outputs_count;
     ride_shap_options by = {.bytes_max = options->bytes_max};
     ride_cpu_matrix background;
-    if (options->background != NULL) {
-        const ride_rows *rows = options->background;
-        if (rows->rows_count == 0 || rows->rows_count > RIDE_SHAP_BACKGROUND_MAX)
-            return ride_fail(err, RIDE_E_UNSUPPORTED, "%llu background rows: 1 to %u are taken",
-                             (unsigned long long)rows->rows_count, (unsigned)RIDE_SHAP_BACKGROUND_MAX);
+    if (rows != NULL) {
         background = ride_cpu_matrix_of(rows, 0);
         by.background = &background;
         by.background_rows = (uint32_t)rows->rows_count;
@@ -49,11 +53,16 @@ ride_status ride_cpu_explainer_create(const ride_cpu_model *model, ride_cpu_isa 
 void ride_cpu_explainer_destroy(ride_explainer *e) {
     if (e == NULL) return;
     ride_shap_destroy(e->shap);
+    explain_ensemble_destroy(e->ensemble);
     free(e);
 }
 
 void ride_cpu_explainer_tell(const ride_explainer *e, ride_explainer_figures *out) {
     ride_shap_info info;
+    if (e->ensemble != NULL) {
+        explain_ensemble_tell(e->ensemble, out);
+        return;
+    }
     ride_shap_describe(e->shap, &info);
     *out = (ride_explainer_figures){.bytes = info.bytes, .groups = info.groups, .deep_leaves = info.deep_leaves};
 }
@@ -62,10 +71,13 @@ uint32_t ride_cpu_explain_inputs(const ride_explainer *e) { return e->inputs_cou
 uint32_t ride_cpu_explain_outputs(const ride_explainer *e) { return e->outputs_count; }
 
 size_t ride_cpu_explain_scratch_bytes(const ride_explainer *e) {
-    return (ride_shap_scratch_bytes(e->shap) + 63) / 64 * 64;
+    const size_t bytes =
+        e->ensemble != NULL ? explain_ensemble_scratch_bytes(e->ensemble) : ride_shap_scratch_bytes(e->shap);
+    return (bytes + 63) / 64 * 64;
 }
 
 void ride_cpu_explain_rows(const ride_explainer *e, void *scratch, const ride_cpu_matrix *matrix, size_t rows_count,
                            double *phi) {
-    ride_shap_rows(e->shap, scratch, matrix, rows_count, phi);
+    if (e->ensemble != NULL) explain_ensemble_rows(e->ensemble, scratch, matrix, rows_count, phi);
+    else ride_shap_rows(e->shap, scratch, matrix, rows_count, phi);
 }

@@ -46,28 +46,6 @@ static void put(void *out, uint32_t type, uint64_t place, const double *values, 
         for (size_t i = 0; i < count; i++) ((double *)out)[place + i] = values[i];
 }
 
-/* Rows first … first + count - 1 of the matrix as columns of its own type. */
-static ride_cpu_columns turn(const ride_cpu_model *model, const ride_rows *rows, uint64_t first, size_t count,
-                             void *x) {
-    const uint32_t *entries, entries_count = ride_cpu_ensemble_entries(model->ensemble, &entries);
-    const bool is_float = rows->type == RIDE_TYPE_F32;
-    const ride_cpu_columns columns = {x, is_float ? RIDE_FOREST_F32 : RIDE_FOREST_F64, RIDE_CPU_FOREST_ROWS};
-    const int64_t step = rows->row_stride;
-    for (uint32_t i = 0; i < entries_count; i++) {
-        const int64_t at = (int64_t)first * step + (int64_t)entries[i] * rows->column_stride;
-        if (is_float) {
-            const float *from = (const float *)rows->values + at;
-            float *to = (float *)x + (size_t)i * RIDE_CPU_FOREST_ROWS;
-            for (size_t r = 0; r < count; r++) to[r] = from[(int64_t)r * step];
-        } else {
-            const double *from = (const double *)rows->values + at;
-            double *to = (double *)x + (size_t)i * RIDE_CPU_FOREST_ROWS;
-            for (size_t r = 0; r < count; r++) to[r] = from[(int64_t)r * step];
-        }
-    }
-    return columns;
-}
-
 static void ensemble_score(const ride_cpu_model *model, const ride_rows *rows, uint8_t *scratch) {
     const size_t outputs = ride_cpu_ensemble_parts(model->ensemble)->view.header->outputs_count;
     double *x = (double *)(void *)(scratch + engine_bytes(model));
@@ -76,7 +54,8 @@ static void ensemble_score(const ride_cpu_model *model, const ride_rows *rows, u
     for (uint64_t first = 0; first < rows->rows_count; first += RIDE_CPU_FOREST_ROWS) {
         const uint64_t left = rows->rows_count - first;
         const size_t count = left < RIDE_CPU_FOREST_ROWS ? (size_t)left : RIDE_CPU_FOREST_ROWS;
-        const ride_cpu_columns columns = turn(model, rows, first, count, x);
+        const ride_cpu_matrix block = ride_cpu_matrix_of(rows, first);
+        const ride_cpu_columns columns = ride_cpu_ensemble_turn(model->ensemble, &block, 0, count, x);
         ride_cpu_ensemble_columns(model->ensemble, scratch, &columns, (uint32_t)count, margins, answers);
         put(rows->margins, rows->out_type, first * outputs, margins, count * outputs);
         put(rows->answers, rows->out_type, first * outputs, answers, count * outputs);

@@ -282,6 +282,8 @@ void ride_shap_describe(const ride_shap *s, ride_shap_info *out) {
                  (s->tables != NULL ? s->table_units * SHAP_TABLE_UNIT : 0);
 }
 
+double ride_shap_expected(const ride_shap *s, uint32_t output) { return s->outputs[output].expected; }
+
 /* ---- rows ---- */
 
 /* What lies in scratch, each at a multiple of 64 bytes. */

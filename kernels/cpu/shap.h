@@ -50,6 +50,8 @@ void ride_shap_destroy(ride_shap *shap); /* NULL is fine */
 
 void ride_shap_describe(const ride_shap *shap, ride_shap_info *out);
 
+double ride_shap_expected(const ride_shap *shap, uint32_t output); /* margin */
+
 /* Bytes of scratch that one thread needs: 64-byte aligned memory of the caller, for calls of any size. */
 size_t ride_shap_scratch_bytes(const ride_shap *shap);
 

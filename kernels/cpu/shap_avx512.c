@@ -271,7 +271,7 @@ static inline void leaf_rows(const ride_shap *s, const shap_deep *leaf, const sh
                              uint32_t row, size_t stride, double *values) {
     const shap_deep_input *inputs = s->deep_inputs + leaf->inputs_first;
     const uint32_t count = leaf->inputs_count, n = leaf->points;
-    const double *weights = s->weights + shap_quadrature_first(n);
+    const double *weights = s->weights + ride_quadrature_first(n);
     for (uint32_t q = 0; q < n; q++) {
         __m512d product[VECTORS];
         for (int u = 0; u < VECTORS; u++) product[u] = _mm512_set1_pd(weights[q]);

@@ -132,7 +132,7 @@ size_t shap_deep_room(const ride_shap *s) {
 shap_terms shap_terms_make(const ride_shap *s, const shap_deep *leaf, void *room) {
     const shap_deep_input *inputs = s->deep_inputs + leaf->inputs_first;
     const uint32_t n = leaf->points;
-    const double *nodes = s->nodes + shap_quadrature_first(n);
+    const double *nodes = s->nodes + ride_quadrature_first(n);
     const size_t each = (size_t)s->deep_inputs_most * ((s->deep_inputs_most + 1) / 2);
     double *numbers = (double *)room + SHAP_DEEP_ROWS * (size_t)((s->deep_inputs_most + 1) / 2);
     const shap_terms t = {{numbers, numbers + each}, {numbers + 2 * each, numbers + 3 * each}, room};
@@ -164,7 +164,7 @@ void shap_satisfied_make(const ride_shap *s, const shap_deep *leaf, const uint64
 static void leaf_rows(const ride_shap *s, const shap_deep *leaf, const shap_terms *t, const uint64_t *satisfied,
                       uint32_t rows_count, size_t stride, double *values) {
     const shap_deep_input *inputs = s->deep_inputs + leaf->inputs_first;
-    const double *weights = s->weights + shap_quadrature_first(leaf->points);
+    const double *weights = s->weights + ride_quadrature_first(leaf->points);
     const uint32_t n = leaf->points;
     double *products = t->products;
     for (uint32_t row = 0; row < rows_count; row++) {

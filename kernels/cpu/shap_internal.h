@@ -5,6 +5,7 @@
 #ifndef RIDE_KERNELS_CPU_SHAP_INTERNAL_H
 #define RIDE_KERNELS_CPU_SHAP_INTERNAL_H
 #include "kernels/cpu/conditions.h"
+#include "kernels/cpu/quadrature.h"
 #include "kernels/cpu/shap.h"
 
 #include <stdbool.h>
@@ -174,7 +175,6 @@ ride_status shap_deep_make(shap_maker *m, uint32_t output, ride_error *err);
 /* shap_weights.c */
 ride_status shap_quadratures_make(ride_shap *s, uint32_t points_most, ride_error *err);
 ride_status shap_factors_make(ride_shap *s, ride_error *err);
-static inline uint32_t shap_quadrature_first(uint32_t points) { return points * (points - 1) / 2; }
 /* m->shares[j * SHAP_PATTERNS + pattern]: what the group adds to input j. */
 void shap_form_shares(const shap_maker *m, const shap_form *form);
 

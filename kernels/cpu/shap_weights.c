@@ -15,51 +15,12 @@
 
 enum { FACTORS = 64 };
 
-/* ---- quadratures ---- */
-
-/* Legendre's polynomial of degree n at x, and the one before. */
-static double legendre(uint32_t n, double x, double *before) {
-    double last = 1.0, now = x;
-    for (uint32_t k = 2; k <= n; k++) {
-        const double next = ((2.0 * k - 1.0) * x * now - (k - 1.0) * last) / k;
-        last = now;
-        now = next;
-    }
-    *before = last;
-    return now;
-}
-
-/* The roots of a degree lie between those of the degree before: halving finds them with nothing but sums and products, the same everywhere. */
-static double root_between(uint32_t n, double low, double high) {
-    double before;
-    const bool rises = legendre(n, high, &before) > 0.0;
-    for (int i = 0; i < 64; i++) {
-        const double middle = 0.5 * (low + high);
-        if ((legendre(n, middle, &before) > 0.0) == rises) high = middle;
-        else low = middle;
-    }
-    return 0.5 * (low + high);
-}
-
 ride_status shap_quadratures_make(ride_shap *s, uint32_t points_most, ride_error *err) {
-    const size_t count = (size_t)points_most * (points_most + 1) / 2;
-    double roots[RIDE_SHAP_INPUTS_MAX / 2 + 2];
+    const size_t count = ride_quadrature_first(points_most + 1);
     s->nodes = calloc(count + 1, sizeof *s->nodes);
     s->weights = calloc(count + 1, sizeof *s->weights);
     if (s->nodes == NULL || s->weights == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for quadratures");
-    for (uint32_t n = 1; n <= points_most; n++) {
-        double last = -1.0;
-        for (uint32_t i = 0; i < n; i++) {
-            const double low = last, high = i + 1 < n ? roots[i] : 1.0;
-            last = high;
-            roots[i] = root_between(n, low, high);
-            double before;
-            legendre(n, roots[i], &before);
-            const double x = roots[i], slope = n * before; /* (1 - x^2) times the derivative, since x is a root */
-            s->nodes[shap_quadrature_first(n) + i] = 0.5 * (1.0 + x);
-            s->weights[shap_quadrature_first(n) + i] = (1.0 - x * x) / (slope * slope);
-        }
-    }
+    ride_quadratures(points_most, s->nodes, s->weights);
     return RIDE_OK;
 }
 
@@ -83,7 +44,7 @@ typedef struct present {
 
 /* shares[j * SHAP_PATTERNS + s]: of input of[j] when the inputs in s are satisfied. */
 static void weigh_covers(const ride_shap *s, const shap_leaf *leaf, const present *p, double *shares) {
-    const uint32_t k = p->count, n = (k + 1) / 2, first = shap_quadrature_first(n);
+    const uint32_t k = p->count, n = (k + 1) / 2, first = ride_quadrature_first(n);
     for (uint32_t j = 0; j < k; j++) {
         double sums[SHAP_PATTERNS / 2] = {0}, products[SHAP_PATTERNS / 2];
         for (uint32_t q = 0; q < n; q++) {

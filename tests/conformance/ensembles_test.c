@@ -1,90 +1,8 @@
 /* tests/conformance/ensembles_test.c: ensembles and networks: what a backend gives for rows of a matrix, and for a stream's rows, is as bytes what
  * kernels/row/ensemble.h gives for each row by itself, whatever the number of rows and how they are divided. */
-#include "random_ensemble.h" /* before the type `outputs` */
+#include "ensemble_case.h" /* before the type `outputs` */
 
-#include "backends.h"
 #include "trial.h"
-
-enum { OUTPUTS_MAX = 4 };
-
-typedef struct ensemble_case {
-    random_ensemble *ensemble;
-    uint8_t *image;
-    ride_bundle bundle;
-    uint32_t inputs_count, outputs_count, members_count, rows_count;
-    double *x, *margins, *answers, *members;
-    float *floats;
-} ensemble_case;
-
-static double ensemble_value(rnd *r) {
-    static const double odd[] = {NAN, NAN, INFINITY, -INFINITY, -0.0, 5e-324, 1e-40, 1e39, 3.0, 0.25, -0.5, 1e-9};
-    if (rnd_one_in(r, 12)) return RND_PICK(r, odd);
-    if (rnd_one_in(r, 3)) return (double)rnd_below(r, 6);
-    return ((double)rnd_below(r, 2000000) - 1000000.0) / 300000.0;
-}
-
-static void expect(ensemble_case *c) {
-    ride_error err = {0};
-    ride_ensemble_view view;
-    ride_ensemble_parts parts;
-    CHECK(ride_ensemble_open(&c->bundle, &view, &err) == RIDE_OK, "%s", err.what);
-    ride_member_view *room = calloc(ride_ensemble_parts_count(&view), sizeof *room);
-    ride_ensemble_parts_of(&c->bundle, &view, room, &parts);
-    double *scratch = calloc(ride_ensemble_row_scratch(&parts) + 1, sizeof *scratch);
-    for (uint32_t i = 0; i < c->rows_count; i++) {
-        ride_ensemble_row(&parts, c->x + (size_t)i * c->inputs_count, scratch,
-                          c->margins + (size_t)i * c->outputs_count, c->answers + (size_t)i * c->outputs_count);
-        memcpy(c->members + (size_t)i * c->members_count, scratch, c->members_count * sizeof *scratch);
-    }
-    free(scratch);
-    free(room);
-}
-
-static ensemble_case *case_make(uint64_t seed) {
-    rnd random = {seed * 11 + 5}, *r = &random;
-    ensemble_case *c = calloc(1, sizeof *c);
-    ride_bundle_builder *builder = NULL;
-    ride_error err = {0};
-    uint64_t bytes = 0;
-    static const uint32_t counts[] = {1, 2, 15, 16, 17, 63, 64, 65, 200, 511, 512, 513, 1100};
-    RIDE_ASSERT(c != NULL);
-    c->inputs_count = 1 + rnd_below(r, ENSEMBLE_INPUTS_MAX);
-    c->ensemble = random_ensemble_make(seed, c->inputs_count, OUTPUTS_MAX);
-    c->outputs_count = c->ensemble->header.outputs_count;
-    c->members_count = c->ensemble->header.answers_count;
-    c->rows_count = RND_PICK(r, counts);
-    RIDE_ASSERT(ride_bundle_builder_create(&builder, &err) == RIDE_OK);
-    random_ensemble_add(c->ensemble, builder);
-    RIDE_ASSERT(ride_bundle_builder_build(builder, &c->image, &bytes, &err) == RIDE_OK);
-    CHECK(ride_bundle_open(c->image, bytes, &c->bundle, &err) == RIDE_OK, "%s", err.what);
-    ride_bundle_builder_destroy(builder);
-    const size_t cells = (size_t)c->rows_count * c->inputs_count, results = (size_t)c->rows_count * c->outputs_count;
-    c->x = calloc(cells, sizeof *c->x);
-    c->floats = calloc(cells, sizeof *c->floats);
-    c->margins = calloc(results, sizeof *c->margins);
-    c->answers = calloc(results, sizeof *c->answers);
-    c->members = calloc((size_t)c->rows_count * c->members_count, sizeof *c->members);
-    const int as_floats = rnd_one_in(r, 2);
-    for (size_t i = 0; i < cells; i++) {
-        c->x[i] = ensemble_value(r);
-        c->floats[i] = (float)c->x[i];
-        if (as_floats) c->x[i] = (double)c->floats[i];
-    }
-    if (!as_floats) free(c->floats), c->floats = NULL;
-    expect(c);
-    return c;
-}
-
-static void case_free(ensemble_case *c) {
-    random_ensemble_free(c->ensemble);
-    ride_bundle_image_free(c->image);
-    free(c->x);
-    free(c->floats);
-    free(c->margins);
-    free(c->answers);
-    free(c->members);
-    free(c);
-}
 
 static void check_results(const ensemble_case *c, const char *what, uint32_t width, const double *got,
                           const double *want) {
@@ -157,7 +75,7 @@ static void random_ensembles(const backend_use *use) {
         ride_error err = {0};
         ride_device *device = NULL;
         ride_program_dev *program = NULL;
-        ensemble_case *c = case_make(seed);
+        ensemble_case *c = ensemble_case_make(seed);
         CHECK(ops->device_open(0, &device, &err) == RIDE_OK, "%s", err.what);
         CHECK(ops->program_upload(device, &c->bundle, &program, &err) == RIDE_OK, "%s", err.what);
         for (int i = 0; i < 2; i++) score(ops, program, c, &random);
@@ -166,7 +84,7 @@ static void random_ensembles(const backend_use *use) {
         for (uint32_t i = 0; i < c->rows_count * c->outputs_count; i++) numbers += c->margins[i] == c->margins[i];
         ops->program_release(program);
         ops->device_close(device);
-        case_free(c);
+        ensemble_case_free(c);
     }
     for (uint32_t i = RIDE_COMBINE_ONE; i < RIDE_COMBINES && rounds >= 100; i++)
         CHECK(combined[i] > 0, "no ensemble of combination %u in %llu rounds", i, (unsigned long long)rounds);

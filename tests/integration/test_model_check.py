@@ -38,8 +38,8 @@ def info(*args):
 
 def check_info():
     """A part for each member that has one, ways for every number of rows told, a time for each, tables for explanations where the file has covers."""
-    for name, parts, explained in (("models/xgboost-3.2.0-multi.json", [("", "forest")], True), ("onnx/mlp3.onnx", [("", "network")], False),
-                                   ("ensembles/stacking.yaml", None, False), ("models/lightgbm-4.6.0-plain.txt", [("", "forest")], True)):
+    for name, parts, explained in (("models/xgboost-3.2.0-multi.json", [("", "forest")], True), ("onnx/mlp3.onnx", [("", "network")], True),
+                                   ("ensembles/stacking.yaml", None, True), ("onnx/boosted.onnx", [("", "forest")], False), ("models/lightgbm-4.6.0-plain.txt", [("", "forest")], True)):
         told = json.loads(info(GOLDEN / name, "--json"))
         engine = told["engine"]
         found = [(part["member"], part["kind"]) for part in engine["parts"]]

@@ -178,8 +178,9 @@ typedef struct ride_explainer_options {
 /* What an explainer has made. */
 typedef struct ride_explainer_figures {
     uint64_t bytes;
-    uint32_t groups;      /* of leaves, with tables */
-    uint32_t deep_leaves; /* computed for each row instead */
+    uint32_t groups;                   /* of leaves, with tables */
+    uint32_t deep_leaves;              /* computed for each row instead */
+    uint32_t by_weights, by_gradients; /* members without trees: sums of weights, networks */
 } ride_explainer_figures;
 
 /* Receives the pieces of a serialised state in order; a status other than RIDE_OK stops the save and is returned. */

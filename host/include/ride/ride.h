@@ -166,7 +166,7 @@ RIDE_API ride_result ride_predict_arrow(ride_context *context, const ride_predic
  * sum is the margin, within some millionths of the model's greatest leaf. values: rows_count * outputs_count * (inputs_count + 1) numbers, for
  * each row, for each output. The same bits for any number of rows and threads. The first call with a predictor makes tables, which takes up to
  * seconds and 256 MiB for a large model, and at most 1 GiB more where ways to leaves test many inputs; scratch grows then too. RIDE_RESULT_UNSUPPORTED, and why, where the model file does not say how
- * many training rows went each way, or the model is no single forest. */
+ * many training rows went each way, or the model is of a kind that has no shares. */
 typedef struct ride_explanation {
     void *values;
     ride_number number;

@@ -1,0 +1,389 @@
+/* kernels/cpu/explain_gradient.c: the mean gradient of a network's outputs on the straight way from a baseline to a row (integrated gradients), in
+ * doubles. Eight points of the way go through the steps side by side, and back.
+ *
+ * A unit that cuts off what is below zero makes the gradient jump where the way crosses its zero. Up to the first step that is neither linear nor such
+ * a layer, everything between two crossings is linear, so the next layer's crossings are found exactly from its values at those before.
+ * The way is cut there. When nothing else bends, the gradient of a piece is the same all along it, and the mean is exact; else a quadrature is done over each
+ * piece. */
+#include "kernels/cpu/explain_internal.h"
+#include "kernels/cpu/quadrature.h"
+#include "kernels/row/network.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    LANES = 8,
+    POINTS_ROOM = EXPLAIN_POINTS * (EXPLAIN_POINTS + 1) / 2,
+    POINTS_LEAST = 3, /* of a piece that bends */
+    CUTS_MOST = 1024, /* more are left out */
+};
+typedef double lanes __attribute__((vector_size(64)));
+
+struct explain_gradient {
+    ride_network view;
+    uint32_t first, steps_count, width, outputs_count;
+    uint32_t widest;  /* row between two steps */
+    size_t rows_room; /* numbers of all rows of a point */
+    double *base;
+    double *weights;   /* constant: the gradient; else NULL */
+    uint32_t straight; /* steps from the first on, of which every piece is linear */
+    bool is_smooth;    /* other steps follow: quadratures over the pieces */
+    double nodes[POINTS_ROOM], shares[POINTS_ROOM];
+};
+
+static bool is_linear(const ride_network_step *step) {
+    switch (step->kind) {
+    case RIDE_STEP_SHIFT_SCALE:
+    case RIDE_STEP_SHIFT_DIVIDE:
+    case RIDE_STEP_SCALE_SHIFT:
+    case RIDE_STEP_SELECT: return true;
+    case RIDE_STEP_DENSE: return step->activation == RIDE_ACTIVATION_NONE;
+    default: return false;
+    }
+}
+
+/* ---- there ---- */
+
+static double norm_of(const ride_network_step *step, const lanes *x, uint32_t lane, bool *is_zero) {
+    double norm = 0.0;
+    for (uint32_t i = 0; i < step->inputs; i++) norm = ride_norm_take(norm, x[i][lane], step->kind, RIDE_FOREST_F64);
+    *is_zero = norm == 0.0;
+    return ride_norm_end(norm, step->kind, RIDE_FOREST_F64);
+}
+
+static void activate(const ride_network_step *step, lanes *y) {
+    if (step->activation == RIDE_ACTIVATION_NONE) return;
+    for (uint32_t lane = 0; lane < LANES; lane++) {
+        if (step->activation != RIDE_ACTIVATION_SOFTMAX) {
+            for (uint32_t o = 0; o < step->outputs; o++)
+                y[o][lane] = ride_activation_row(y[o][lane], step->activation, RIDE_FOREST_F64);
+            continue;
+        }
+        double greatest = y[0][lane], sum = 0.0;
+        for (uint32_t o = 1; o < step->outputs; o++)
+            if (y[o][lane] > greatest) greatest = y[o][lane];
+        for (uint32_t o = 0; o < step->outputs; o++) {
+            y[o][lane] = ride_exp_row(y[o][lane] - greatest);
+            sum += y[o][lane];
+        }
+        for (uint32_t o = 0; o < step->outputs; o++) y[o][lane] /= sum;
+    }
+}
+
+static void dense(const double *a, const double *b, uint32_t inputs, uint32_t outputs, const lanes *x, lanes *y) {
+    for (uint32_t o = 0; o < outputs; o++, a += inputs) {
+        lanes sum = {0};
+        if (b != NULL) sum += b[o];
+        for (uint32_t i = 0; i < inputs; i++) sum += a[i] * x[i];
+        y[o] = sum;
+    }
+}
+
+static void step_there(const ride_network *network, const ride_network_step *step, const lanes *x, lanes *y) {
+    const double *a = network->numbers + step->a_first, *b = network->numbers + step->b_first;
+    bool is_zero;
+    switch (step->kind) {
+    case RIDE_STEP_IMPUTE:
+        for (uint32_t i = 0; i < step->inputs; i++)
+            for (uint32_t lane = 0; lane < LANES; lane++)
+                y[i][lane] =
+                    ride_impute_is_missing(x[i][lane], (int)step->has_b, step->has_b ? b[0] : 0.0) ? a[i] : x[i][lane];
+        break;
+    case RIDE_STEP_SHIFT_SCALE:
+        for (uint32_t i = 0; i < step->inputs; i++) y[i] = (x[i] - a[i]) * b[i];
+        break;
+    case RIDE_STEP_SHIFT_DIVIDE:
+        for (uint32_t i = 0; i < step->inputs; i++) y[i] = (x[i] - a[i]) / b[i];
+        break;
+    case RIDE_STEP_SCALE_SHIFT:
+        for (uint32_t i = 0; i < step->inputs; i++) y[i] = x[i] * a[i] + b[i];
+        break;
+    case RIDE_STEP_NORMALIZE_MAX:
+    case RIDE_STEP_NORMALIZE_L1:
+    case RIDE_STEP_NORMALIZE_L2:
+        for (uint32_t lane = 0; lane < LANES; lane++) {
+            const double norm = norm_of(step, x, lane, &is_zero);
+            for (uint32_t i = 0; i < step->inputs; i++) y[i][lane] = x[i][lane] / norm;
+        }
+        break;
+    case RIDE_STEP_DENSE:
+        dense(a, step->has_b ? b : NULL, step->inputs, step->outputs, x, y);
+        activate(step, y);
+        break;
+    default:
+        for (uint32_t o = 0; o < step->outputs; o++) y[o] = x[network->columns[step->columns_first + o]];
+        break;
+    }
+}
+
+/* ---- and back: from the gradient by y to that by x ---- */
+
+static void normalize_back(const ride_network_step *step, const lanes *x, const lanes *y, const lanes *by_y,
+                           lanes *by_x) {
+    for (uint32_t lane = 0; lane < LANES; lane++) {
+        bool is_zero, is_found = false;
+        const double norm = norm_of(step, x, lane, &is_zero);
+        double dot = 0.0;
+        for (uint32_t i = 0; i < step->inputs; i++) dot += by_y[i][lane] * y[i][lane];
+        for (uint32_t i = 0; i < step->inputs; i++) {
+            const double sign = x[i][lane] < 0.0 ? -1.0 : x[i][lane] > 0.0 ? 1.0 : 0.0;
+            double slope = sign; /* of the norm by x */
+            if (step->kind == RIDE_STEP_NORMALIZE_L2) slope = y[i][lane];
+            if (step->kind == RIDE_STEP_NORMALIZE_MAX) {
+                slope = !is_found && sign * x[i][lane] == norm ? sign : 0.0;
+                is_found = is_found || slope != 0.0;
+            }
+            by_x[i][lane] = (by_y[i][lane] - (is_zero ? 0.0 : slope * dot)) / norm;
+        }
+    }
+}
+
+static void activation_back(const ride_network_step *step, const lanes *y, lanes *by_y) {
+    lanes dot = {0};
+    switch (step->activation) {
+    case RIDE_ACTIVATION_RELU:
+        for (uint32_t o = 0; o < step->outputs; o++)
+            for (uint32_t lane = 0; lane < LANES; lane++)
+                if (!(y[o][lane] > 0.0)) by_y[o][lane] = 0.0;
+        break;
+    case RIDE_ACTIVATION_SIGMOID:
+        for (uint32_t o = 0; o < step->outputs; o++) by_y[o] *= y[o] * (1.0 - y[o]);
+        break;
+    case RIDE_ACTIVATION_TANH:
+        for (uint32_t o = 0; o < step->outputs; o++) by_y[o] *= 1.0 - y[o] * y[o];
+        break;
+    case RIDE_ACTIVATION_SOFTMAX:
+        for (uint32_t o = 0; o < step->outputs; o++) dot += by_y[o] * y[o];
+        for (uint32_t o = 0; o < step->outputs; o++) by_y[o] = y[o] * (by_y[o] - dot);
+        break;
+    default: break;
+    }
+}
+
+/* by_y is changed. */
+static void step_back(const ride_network *network, const ride_network_step *step, const lanes *x, const lanes *y,
+                      lanes *by_y, lanes *by_x) {
+    const double *a = network->numbers + step->a_first, *b = network->numbers + step->b_first;
+    switch (step->kind) {
+    case RIDE_STEP_IMPUTE:
+        for (uint32_t i = 0; i < step->inputs; i++)
+            for (uint32_t lane = 0; lane < LANES; lane++)
+                by_x[i][lane] = ride_impute_is_missing(x[i][lane], (int)step->has_b, step->has_b ? b[0] : 0.0)
+                                    ? 0.0
+                                    : by_y[i][lane];
+        break;
+    case RIDE_STEP_SHIFT_SCALE:
+        for (uint32_t i = 0; i < step->inputs; i++) by_x[i] = by_y[i] * b[i];
+        break;
+    case RIDE_STEP_SHIFT_DIVIDE:
+        for (uint32_t i = 0; i < step->inputs; i++) by_x[i] = by_y[i] / b[i];
+        break;
+    case RIDE_STEP_SCALE_SHIFT:
+        for (uint32_t i = 0; i < step->inputs; i++) by_x[i] = by_y[i] * a[i];
+        break;
+    case RIDE_STEP_NORMALIZE_MAX:
+    case RIDE_STEP_NORMALIZE_L1:
+    case RIDE_STEP_NORMALIZE_L2: normalize_back(step, x, y, by_y, by_x); break;
+    case RIDE_STEP_DENSE:
+        activation_back(step, y, by_y);
+        memset(by_x, 0, step->inputs * sizeof *by_x);
+        for (uint32_t o = 0; o < step->outputs; o++, a += step->inputs)
+            for (uint32_t i = 0; i < step->inputs; i++) by_x[i] += a[i] * by_y[o];
+        break;
+    default:
+        memset(by_x, 0, step->inputs * sizeof *by_x);
+        for (uint32_t o = 0; o < step->outputs; o++) by_x[network->columns[step->columns_first + o]] += by_y[o];
+        break;
+    }
+}
+
+/* ---- where the way bends ---- */
+
+/* Points of the way into rows[0]: those of the ascending ts, the last again where there are not so many. */
+static void points_put(const explain_gradient *g, const double *z, const double *ts, uint32_t count, lanes *rows) {
+    for (uint32_t lane = 0; lane < LANES; lane++) {
+        const double t = ts[lane < count ? lane : count - 1];
+        for (uint32_t i = 0; i < g->width; i++) rows[i][lane] = g->base[i] + t * (z[i] - g->base[i]);
+    }
+}
+
+static void sort(double *values, uint32_t count) {
+    static const uint32_t gaps[] = {301, 132, 57, 23, 10, 4, 1};
+    for (size_t k = 0; k < sizeof gaps / sizeof *gaps; k++)
+        for (uint32_t i = gaps[k]; i < count; i++) {
+            const double value = values[i];
+            uint32_t at = i;
+            for (; at >= gaps[k] && values[at - gaps[k]] > value; at -= gaps[k]) values[at] = values[at - gaps[k]];
+            values[at] = value;
+        }
+}
+
+/* The crossings of a layer among pieces that are linear before it: its values at the pieces' ends say where. cuts: room for CUTS_MOST, of which
+ * count are there, ascending. Returns how many there are then. */
+static uint32_t layer_cuts(const explain_gradient *g, uint32_t layer, const double *z, lanes *rows, double *cuts,
+                           uint32_t count) {
+    const ride_network_step *steps = g->view.steps + g->first;
+    uint32_t found = count;
+    for (uint32_t c = 0; c + 1 < count; c += LANES - 1) { /* the end of a batch is the beginning of the next */
+        const uint32_t here = count - c < LANES ? count - c : LANES;
+        points_put(g, z, cuts + c, here, rows);
+        lanes *x = rows;
+        for (uint32_t s = 0; s < layer; x += steps[s++].inputs) step_there(&g->view, &steps[s], x, x + steps[s].inputs);
+        const ride_network_step *step = &steps[layer];
+        lanes *y = x + step->inputs;
+        dense(g->view.numbers + step->a_first, step->has_b ? g->view.numbers + step->b_first : NULL, step->inputs,
+              step->outputs, x, y);
+        for (uint32_t o = 0; o < step->outputs; o++)
+            for (uint32_t lane = 0; lane + 1 < here; lane++) {
+                const double a = y[o][lane], b = y[o][lane + 1], from = cuts[c + lane], to = cuts[c + lane + 1];
+                if (!((a < 0.0 && b > 0.0) || (a > 0.0 && b < 0.0))) continue;
+                const double t = from + (to - from) * (a / (a - b));
+                if (t > from && t < to && found < CUTS_MOST) cuts[found++] = t;
+            }
+    }
+    if (found == count) return count;
+    sort(cuts, found);
+    uint32_t kept = 1;
+    for (uint32_t i = 1; i < found; i++)
+        if (cuts[i] > cuts[kept - 1]) cuts[kept++] = cuts[i];
+    return kept;
+}
+
+static uint32_t way_cut(const explain_gradient *g, const double *z, lanes *rows, double *cuts) {
+    const ride_network_step *steps = g->view.steps + g->first;
+    uint32_t count = 2;
+    cuts[0] = 0.0;
+    cuts[1] = 1.0;
+    for (uint32_t s = 0; s < g->straight; s++)
+        if (!is_linear(&steps[s])) count = layer_cuts(g, s, z, rows, cuts, count);
+    return count;
+}
+
+/* ---- a row ---- */
+
+/* Adds the gradients at LANES points, times their shares. rows[0]: the points. */
+static void points_add(const explain_gradient *g, lanes *rows, const double *shares, double *out) {
+    lanes *back = rows + g->rows_room;
+    const ride_network_step *steps = g->view.steps + g->first;
+    lanes *x = rows;
+    for (uint32_t s = 0; s < g->steps_count; s++) {
+        step_there(&g->view, &steps[s], x, x + steps[s].inputs);
+        x += steps[s].inputs;
+    }
+    for (uint32_t o = 0; o < g->outputs_count; o++, out += g->width) {
+        lanes *by_y = back, *by_x = back + g->widest, *y = x;
+        memset(by_y, 0, g->outputs_count * sizeof *by_y);
+        by_y[o] += 1.0;
+        for (uint32_t s = g->steps_count; s-- > 0;) {
+            const lanes *before = y - steps[s].inputs;
+            step_back(&g->view, &steps[s], before, y, by_y, by_x);
+            lanes *was = by_y;
+            by_y = by_x;
+            by_x = was;
+            y -= steps[s].inputs;
+        }
+        for (uint32_t i = 0; i < g->width; i++)
+            for (uint32_t lane = 0; lane < LANES; lane++) out[i] += shares[lane] * by_y[i][lane];
+    }
+}
+
+static size_t rows_bytes(const explain_gradient *g) { return (g->rows_room + 2 * (size_t)g->widest) * sizeof(lanes); }
+
+size_t explain_gradient_scratch_bytes(const explain_gradient *g) {
+    return g->weights != NULL ? 0 : rows_bytes(g) + CUTS_MOST * sizeof(double);
+}
+
+void explain_gradient_row(const explain_gradient *g, void *scratch, const double *z, double *out) {
+    const size_t count = (size_t)g->outputs_count * g->width;
+    if (g->weights != NULL) {
+        memcpy(out, g->weights, count * sizeof *out);
+        return;
+    }
+    lanes *rows = scratch;
+    double *cuts = (double *)(void *)((uint8_t *)scratch + rows_bytes(g)), ts[LANES], shares[LANES] = {0};
+    const uint32_t pieces = way_cut(g, z, rows, cuts) - 1;
+    uint32_t points = g->is_smooth ? EXPLAIN_POINTS / pieces : 1, filled = 0;
+    if (g->is_smooth && points < POINTS_LEAST) points = POINTS_LEAST;
+    const double *nodes = g->nodes + ride_quadrature_first(points),
+                 *weights = g->shares + ride_quadrature_first(points);
+    memset(out, 0, count * sizeof *out);
+    for (uint32_t k = 0; k < pieces * points; k++) {
+        const double from = cuts[k / points], length = cuts[k / points + 1] - from;
+        ts[filled] = from + length * nodes[k % points];
+        shares[filled++] = length * weights[k % points];
+        if (filled < LANES && k + 1 < pieces * points) continue;
+        for (uint32_t lane = filled; lane < LANES; lane++) shares[lane] = 0.0;
+        points_put(g, z, ts, filled, rows);
+        points_add(g, rows, shares, out);
+        filled = 0;
+    }
+}
+
+/* ---- making ---- */
+
+static ride_status constant_make(explain_gradient *g, ride_error *err) {
+    static const double one[LANES] = {1.0};
+    lanes *rows = aligned_alloc(64, rows_bytes(g));
+    double *weights = calloc((size_t)g->outputs_count * g->width + 1, sizeof *weights);
+    if (rows == NULL || weights == NULL) {
+        free(rows);
+        free(weights);
+        return ride_fail(err, RIDE_E_MEMORY, "no memory for the weights of %u inputs", g->width);
+    }
+    memset(rows, 0, g->rows_room * sizeof *rows);
+    points_add(g, rows, one, weights);
+    free(rows);
+    g->weights = weights;
+    return RIDE_OK;
+}
+
+ride_status explain_gradient_create(const ride_network *network, uint32_t first, uint32_t width, const double *base,
+                                    explain_gradient **out, ride_error *err) {
+    *out = NULL;
+    explain_gradient *g = calloc(1, sizeof *g);
+    double *kept = malloc((width + 1) * sizeof *kept);
+    if (g == NULL || kept == NULL) {
+        free(g);
+        free(kept);
+        return ride_fail(err, RIDE_E_MEMORY, "no memory for a baseline of %u numbers", width);
+    }
+    memcpy(kept, base, width * sizeof *kept);
+    g->base = kept;
+    g->view = *network;
+    g->first = first;
+    g->steps_count = network->header->steps_count - first;
+    g->width = g->widest = width;
+    g->outputs_count = network->header->outputs_count;
+    g->rows_room = width;
+    bool is_constant = true;
+    for (uint32_t s = first; s < network->header->steps_count; s++) {
+        const ride_network_step *step = &network->steps[s];
+        g->rows_room += step->outputs;
+        if (step->outputs > g->widest) g->widest = step->outputs;
+        is_constant = is_constant && is_linear(step);
+        if (is_linear(step) || (step->kind == RIDE_STEP_DENSE && step->activation == RIDE_ACTIVATION_RELU))
+            g->straight += g->straight == s - first;
+    }
+    g->is_smooth = g->straight < g->steps_count;
+    ride_status st = RIDE_OK;
+    if (is_constant) st = constant_make(g, err);
+    else ride_quadratures(EXPLAIN_POINTS, g->nodes, g->shares);
+    if (st == RIDE_OK) *out = g;
+    else explain_gradient_destroy(g);
+    return st;
+}
+
+void explain_gradient_destroy(explain_gradient *g) {
+    if (g == NULL) return;
+    free(g->base);
+    free(g->weights);
+    free(g);
+}
+
+bool explain_gradient_is_constant(const explain_gradient *g) { return g->weights != NULL; }
+
+size_t explain_gradient_bytes(const explain_gradient *g) {
+    const size_t numbers = g->width + (g->weights != NULL ? (size_t)g->outputs_count * g->width : 0);
+    return sizeof *g + numbers * sizeof(double);
+}
