@@ -114,6 +114,9 @@ void config_check(config_builder *b) {
     }
     if (b->config->reasons.when != RIDE_REASONS_NONE && b->config->model == NULL && !is_wrong(b, "model.path"))
         config_fault_at(b, config_setting_by_key(b, "reasons.when"), "model: FILE", "`reasons.when` needs `model`");
+    if (b->config->reasons.when == RIDE_REASONS_ALERTS && b->config->rules_count == 0)
+        config_fault_at(b, config_setting_by_key(b, "reasons.when"), "reasons: all",
+                        "`reasons.when` alerts has no effect: without `rules` every decision is approve");
     config_check_service(b);
     check_streams(b);
 }

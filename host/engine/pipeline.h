@@ -138,6 +138,7 @@ typedef struct pipeline {
     double interval_seconds;
     struct drift *drift; /* NULL without a profile */
     bool no_drift;       /* rows that are read again were counted the first time */
+    bool no_reasons;     /* rows that are read again and go nowhere: their reasons are nobody's */
     bool no_scores;      /* rows that are read again, whose verdicts nobody will ask for: features only */
     bool by_message;     /* rows come from feeds (service.h): there are no inputs */
     /* saved state */

@@ -65,6 +65,12 @@ static ride_status open_kafka_outlet(void *context, const ride_outlet_events *ev
     return ride_kafka_outlet_open(&w->kafka, w->topics, RIDE_TARGETS, events, out, err);
 }
 
+/* What a record usually needs; 0: what it does without reasons. */
+static uint32_t answer_bytes(const ride_config *c) {
+    enum { RECORD_BYTES = 512, REASON_BYTES = 128 };
+    return c->reasons.when == RIDE_REASONS_NONE ? 0 : RECORD_BYTES + c->reasons.top * REASON_BYTES;
+}
+
 static ride_status open_http(void *context, const ride_feed_events *events, ride_waker *waker, ride_feed **out,
                              ride_error *err) {
     wiring *w = context;
@@ -83,6 +89,7 @@ static ride_status open_http(void *context, const ride_feed_events *events, ride
     RIDE_TRY(ride_serve_start(&serve, &w->http, err));
     w->score = (ride_score_options){.source = service_infer_source(w->infer),
                                     .queue_events_max = c->http.queue,
+                                    .answer_bytes_max = answer_bytes(c),
                                     .is_logged = c->http.log_topic != NULL,
                                     .ready = w->ready,
                                     .model = service_infer_model(w->infer),

@@ -22,7 +22,7 @@ static bool scores_are_idle(const service *s) {
 ride_status service_compute(service *s, pipeline *p, service_batch *b, ride_error *err) {
     if (p->batch->rows_count > 0) {
         ride_batch_set_rows(p->batch, p->batch->rows_count, p->sequence);
-        p->no_drift = b->silent;
+        p->no_drift = p->no_reasons = b->silent;
         p->no_scores = !b->is_scored;
         RIDE_TRY(pipeline_compute(p, err));
         verdicts_make(p);

@@ -162,7 +162,7 @@ void shards_begin(pipeline *p, const ride_work *given) {
     struct shards *s = p->shards;
     shard *caller = &s->each[0];
     s->work = *given;
-    s->reason_tiles = p->reason_tiles;
+    s->reason_tiles = p->no_reasons ? NULL : p->reason_tiles;
     s->tiles_count = (given->rows_count + RIDE_TILE_ROWS - 1) / RIDE_TILE_ROWS;
     if (s->count == 1) {
         s->work.counts = caller->counts;

@@ -226,6 +226,7 @@ def check_inference(service, lines):
 
 def check_findings(folder):
     base = f"spec: {SPEC}\nmodel: {MODEL}\ninputs: {{tx: {folder}/all.csv}}\noutputs: {{decisions: {folder}/d.csv}}\n"
+    base += "rules: [{id: some, when: 'probability >= 0.5', decision: review}]\n"
     bad = folder / "bad.yaml"
 
     def finding(text, *words, code=78):
@@ -236,7 +237,7 @@ def check_findings(folder):
     finding(base + "reasons: {when: all, texts: {amuont: x}}\n", "reasons.texts.amuont", "did you mean `amount`")
     finding(base + "reasons: {when: some}\n", "reasons.when", "none | alerts | all")
     finding(base + "reasons: {when: all, top: 17}\n", "reasons.top", "1 … 16")
-    finding(base.replace(f"model: {MODEL}\n", "") + "reasons: alerts\n", "`reasons.when` needs `model`", "model: FILE")
+    finding(base.replace(f"model: {MODEL}\n", "") + "reasons: all\n", "`reasons.when` needs `model`", "model: FILE")
     model = json.loads(MODEL.read_text())
     for tree in model["learner"]["gradient_booster"]["model"]["trees"]:
         del tree["sum_hessian"]

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "engine/drift.h"
 #include "engine/profile.h"
+#include "tests/support/small_model.h"
 #include "tests/support/steady_alloc.h"
 #include "tests/support/steady_stream.h"
 #define CHECK_NOW now
@@ -62,22 +63,6 @@ static const stream streams[] = {
      .run = {.record = RIDE_RECORD_DECISION, .shards = 3, .rules = steady_rules, .rules_count = 2}},
 };
 
-/* A model over two of the features. */
-static const char model[] =
-    "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nlabel_index=0\nmax_feature_idx=1\n"
-    "objective=binary sigmoid:1\nfeature_names=ratio web_1h\nfeature_infos=[0:9] [0:9]\n\n"
-    "Tree=0\nnum_leaves=3\nnum_cat=0\nsplit_feature=0 1\nsplit_gain=1 1\nthreshold=1 2.5\n"
-    "decision_type=2 2\nleft_child=1 -1\nright_child=-2 -3\nleaf_value=-1 0.5 0.75\n"
-    "leaf_weight=3 4 2\nleaf_count=30 40 20\ninternal_value=0 0\ninternal_weight=9 5\n"
-    "internal_count=90 50\nis_linear=0\nshrinkage=1\n\n\nend of trees\n";
-
-static void write_model(void) {
-    FILE *file = fopen("model.txt", "w");
-    CHECK(file != NULL);
-    fputs(model, file);
-    CHECK(fclose(file) == 0);
-}
-
 static void write_events(const char *path, bool is_json) {
     char text[STEADY_EVENT_BYTES];
     FILE *file = fopen(path, "w");
@@ -122,7 +107,7 @@ static bool run_stream(const stream *s) {
         snprintf(events, sizeof events, "events%s", strrchr(s->name, '.'));
     }
     if (s->labels) write_labels("labels");
-    write_model();
+    CHECK(small_model_write("model.txt", "ratio", "web_1h"));
     CHECK(steady_spec_write("spec.yaml", s->format, s->labels, true));
     const ride_input_option inputs[] = {{.path = events}, {.name = "backs", .path = "labels"}};
     ride_run_options options = s->run;

@@ -3,6 +3,7 @@
 #include "base/gate.h"
 #include "base/log.h"
 #include "engine/engine.h"
+#include "tests/support/small_model.h"
 #define CHECK_NOW now
 #include "tests/support/check_exit.h"
 
@@ -110,6 +111,7 @@ static void write_files(void) {
                 chance == 52 ? "x" : "");
         if (i % 20 == 0) fprintf(labels, "%u,%u,%u\n", i, 1767225600u + i + 2400, i % 3 == 0);
     }
+    CHECK(small_model_write("model.txt", "ratio", "card_amount_count_10m"));
     CHECK(fclose(spec) == 0 && fclose(events) == 0 && fclose(labels) == 0);
 }
 
@@ -126,8 +128,10 @@ static ride_diagnostics findings;
 static ride_status run(uint32_t shards, uint32_t batch, const char *output, const char *state) {
     static const ride_input_option inputs[] = {{.path = "events"}, {.name = "backs", .path = "labels"}};
     const ride_run_options options = {.spec_path = "spec.yaml",
+                                      .model_path = "model.txt",
                                       .rules = rules,
                                       .rules_count = 2,
+                                      .reasons = {.when = RIDE_REASONS_ALERTS},
                                       .inputs = inputs,
                                       .inputs_count = 2,
                                       .record = RIDE_RECORD_DECISION,

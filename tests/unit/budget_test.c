@@ -47,7 +47,7 @@ static uint64_t added(const ride_budget *budget) {
 
 Test(budget, reasons_are_tables_and_room_beside_each_tile) {
 #define RUN "spec: f\nmodel: m\ninputs: {tx: t}\noutputs: {decisions: d}\nscheduler: {max_batch: 1000}\n"
-    ride_config *c = load(RUN "reasons: {when: alerts, top: 4, memory: 8MiB}\n"), *without = load(RUN);
+    ride_config *c = load(RUN "reasons: {when: all, top: 4, memory: 8MiB}\n"), *without = load(RUN);
     ride_budget b, none;
     ride_config_budget(c, &facts, &b);
     ride_config_budget(without, &facts, &none);

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NEEDED "spec: f.yaml\nmodel: m.json\ninputs: {tx: tx.csv}\noutputs: {decisions: d.csv}\n"
+#define RULE   "rules: [{id: a, when: 'amount > 1', decision: review}]\n"
+#define NEEDED "spec: f.yaml\nmodel: m.json\ninputs: {tx: tx.csv}\noutputs: {decisions: d.csv}\n" RULE
 
 static ride_diagnostics findings;
 
@@ -53,7 +54,7 @@ Test(config_reasons, texts_keep_their_order_and_may_be_set_and_unset) {
     cr_assert(strcmp(r->texts[0].pattern, "a") == 0 && strcmp(r->texts[0].text, "one more") == 0);
     cr_assert(strcmp(r->texts[1].pattern, "x y") == 0 && strcmp(r->texts[1].text, "th\"ree") == 0);
     cr_assert(strcmp(r->texts[2].pattern, "b_*") == 0 && strcmp(r->texts[2].text, "last") == 0);
-    cr_assert_eq(ride_config_origin_of(c, "reasons.texts.x y").line, 5);
+    cr_assert_eq(ride_config_origin_of(c, "reasons.texts.x y").line, 6);
     cr_assert_eq(ride_config_origin_of(c, "reasons.texts.b_*").layer, RIDE_CONFIG_SET);
     char *shown = NULL, *again = NULL;
     ride_error err;
@@ -80,6 +81,8 @@ Test(config_reasons, what_cannot_be_is_told) {
     refuse(NEEDED "reasons: {text: {a: b}}\n", "unknown key `text` in `reasons`", "did you mean `texts`?");
     refuse("spec: f.yaml\ninputs: {tx: tx.csv}\noutputs: {decisions: d.csv}\nreasons: all\n",
            "`reasons.when` needs `model`", "model: FILE");
+    refuse("spec: f.yaml\nmodel: m\ninputs: {tx: tx.csv}\noutputs: {decisions: d.csv}\nreasons: alerts\n",
+           "`reasons.when` alerts has no effect", "reasons: all");
     char text[1024], *at = text + sprintf(text, NEEDED "reasons: {texts: {a: ");
     memset(at, 'x', RIDE_REASON_TEXT_MAX);
     strcpy(at + RIDE_REASON_TEXT_MAX, "}}\n");
