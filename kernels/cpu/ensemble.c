@@ -2,6 +2,8 @@
 #include "kernels/cpu/ensemble.h"
 
 #include "base/assert.h"
+#include "kernels/cpu/forest_turn.h"
+#include "kernels/cpu/link.h"
 #include "kernels/cpu/network.h"
 #include "kernels/row/ensemble.h"
 
@@ -17,11 +19,13 @@ typedef struct engine {
     ride_cpu_forest *forest;   /* or NULL */
     uint32_t *columns;         /* per input: column of x, or of the stacker an answer, then column of x */
     ride_link link;
+    bool as_they_are;       /* the inputs that the forest tests are the columns of x, in their order */
     uint32_t answers_first; /* of all members' answers */
 } engine;
 
 struct ride_cpu_ensemble {
     const ride_bundle *bundle;
+    ride_cpu_isa isa;
     ride_ensemble_parts parts;
     ride_member_view *members;
     engine *engines;
@@ -85,6 +89,14 @@ static ride_status make_engine(ride_cpu_ensemble *e, uint32_t m, ride_cpu_isa is
     return RIDE_OK;
 }
 
+static void compare_columns(const ride_cpu_ensemble *e, engine *g) {
+    const uint32_t *tested;
+    if (g->network != NULL || g->forest == NULL) return;
+    const uint32_t tested_count = ride_cpu_forest_inputs(g->forest, &tested);
+    g->as_they_are = tested_count <= e->entries_count;
+    for (uint32_t i = 0; i < tested_count && g->as_they_are; i++) g->as_they_are = g->columns[tested[i]] == i;
+}
+
 static ride_status make(ride_cpu_ensemble *e, const ride_bundle *bundle, ride_cpu_isa isa, ride_error *err) {
     ride_ensemble_view view;
     RIDE_TRY(ride_ensemble_open(bundle, &view, err));
@@ -102,7 +114,9 @@ static ride_status make(ride_cpu_ensemble *e, const ride_bundle *bundle, ride_cp
         first += e->members[m].outputs_count;
         if (e->members[m].outputs_count > e->width_max) e->width_max = e->members[m].outputs_count;
     }
-    return find_entries(e, err);
+    RIDE_TRY(find_entries(e, err));
+    for (uint32_t m = 0; m < e->parts.view.header->members_count; m++) compare_columns(e, &e->engines[m]);
+    return RIDE_OK;
 }
 
 ride_status ride_cpu_ensemble_create(const ride_bundle *bundle, ride_cpu_isa isa, ride_cpu_ensemble **out,
@@ -111,6 +125,7 @@ ride_status ride_cpu_ensemble_create(const ride_bundle *bundle, ride_cpu_isa isa
     ride_cpu_ensemble *e = calloc(1, sizeof *e);
     if (e == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for an ensemble");
     e->bundle = bundle;
+    e->isa = isa;
     const ride_status st = make(e, bundle, isa, err);
     if (st == RIDE_OK) *out = e;
     else ride_cpu_ensemble_destroy(e);
@@ -196,22 +211,33 @@ const double *ride_cpu_ensemble_margins(const ride_cpu_ensemble *e, const void *
 
 /* ---- scoring ---- */
 
+/* Some rows at once, so that their lines are still near for the next column. */
+enum { TURN_ROWS = 16 };
 ride_cpu_columns ride_cpu_ensemble_turn(const ride_cpu_ensemble *e, const ride_cpu_matrix *matrix, size_t first,
                                         size_t count, void *x) {
+    const ride_cpu_columns columns = {x, matrix->number, ROWS};
     const ptrdiff_t step = matrix->row_stride;
-    for (uint32_t i = 0; i < e->entries_count; i++) {
-        const ptrdiff_t at = (ptrdiff_t)first * step + (ptrdiff_t)e->entries[i] * matrix->column_stride;
-        if (matrix->number == RIDE_FOREST_F32) {
-            const float *from = (const float *)matrix->x + at;
-            float *to = (float *)x + (size_t)i * ROWS;
-            for (size_t r = 0; r < count; r++) to[r] = from[(ptrdiff_t)r * step];
-        } else {
-            const double *from = (const double *)matrix->x + at;
-            double *to = (double *)x + (size_t)i * ROWS;
-            for (size_t r = 0; r < count; r++) to[r] = from[(ptrdiff_t)r * step];
+    const bool is_float = matrix->number == RIDE_FOREST_F32;
+    if (is_float && matrix->column_stride == 1 && e->isa >= RIDE_CPU_AVX512) {
+        forest_turn_avx512(e->entries, e->entries_count, matrix, NULL, first, (uint32_t)count, x);
+        return columns;
+    }
+    for (size_t begin = 0; begin < count; begin += TURN_ROWS) {
+        const size_t end = begin + TURN_ROWS < count ? begin + TURN_ROWS : count;
+        for (uint32_t i = 0; i < e->entries_count; i++) {
+            const ptrdiff_t at = (ptrdiff_t)first * step + (ptrdiff_t)e->entries[i] * matrix->column_stride;
+            const float *floats = (const float *)matrix->x + at;
+            const double *doubles = (const double *)matrix->x + at;
+            const size_t to = (size_t)i * ROWS;
+            for (size_t r = begin; r < end && is_float; r++) ((float *)x)[to + r] = floats[(ptrdiff_t)r * step];
+            for (size_t r = begin; r < end && !is_float; r++) ((double *)x)[to + r] = doubles[(ptrdiff_t)r * step];
         }
     }
-    return (ride_cpu_columns){x, matrix->number, ROWS};
+    const size_t whole = (count + RIDE_CPU_FOREST_STRIDE - 1) / RIDE_CPU_FOREST_STRIDE * RIDE_CPU_FOREST_STRIDE;
+    const size_t value = is_float ? sizeof(float) : sizeof(double);
+    for (uint32_t i = 0; i < e->entries_count && whole > count; i++)
+        memset((uint8_t *)x + ((size_t)i * ROWS + count) * value, 0, (whole - count) * value);
+    return columns;
 }
 
 /* Where a member's inputs are: columns of x by number (columns NULL: input i is column i), of the stacker answers first. */
@@ -254,12 +280,18 @@ static void feed_floats(const feed *f, uint32_t input, float *to) {
     for (uint32_t r = 0; r < f->rows_count; r++) to[r] = (float)doubles[r];
 }
 
-/* The inputs that a forest tests, as its number, and its margins row by row. to: room for the columns. */
-static void forest_rows(const ride_cpu_forest *forest, const ride_forest_header *h, const feed *f, uint8_t *scratch,
-                        double *to, double *margins) {
+/* The inputs that a forest tests, as its number (floats as they are: they are doubles too), and its margins row by row. to: room for the columns. */
+static void forest_rows(const engine *g, const ride_forest_header *h, const feed *f, uint8_t *scratch, double *to,
+                        double *margins) {
+    const ride_cpu_forest *forest = g->forest;
     const uint32_t *tested, tested_count = ride_cpu_forest_inputs(forest, &tested), count = f->rows_count;
     const uint32_t whole = (count + RIDE_CPU_FOREST_STRIDE - 1) / RIDE_CPU_FOREST_STRIDE * RIDE_CPU_FOREST_STRIDE;
-    const bool is_float = h->input_number == RIDE_FOREST_F32;
+    const bool is_float = h->input_number == RIDE_FOREST_F32 || (f->is_float && f->answers == NULL);
+    if (g->as_they_are && is_float == f->is_float) {
+        const ride_cpu_columns columns = {f->x, is_float ? RIDE_FOREST_F32 : RIDE_FOREST_F64, ROWS};
+        ride_cpu_forest_columns(forest, scratch, &columns, count, margins);
+        return;
+    }
     for (uint32_t i = 0; i < tested_count; i++) {
         double *doubles = to + (size_t)i * ROWS;
         float *floats = (float *)to + (size_t)i * ROWS;
@@ -298,8 +330,22 @@ static void member_rows(const ride_cpu_ensemble *e, uint32_t m, const workroom *
         own = (feed){.x = room->outputs, .rows_count = count};
     }
     const bool is_rows = g->forest != NULL;
-    if (is_rows) forest_rows(g->forest, member->forest.header, &own, room->engine, room->inputs, room->outputs);
+    if (is_rows) forest_rows(g, member->forest.header, &own, room->engine, room->inputs, room->outputs);
     const ride_calibration *calibration = &e->parts.view.members[m].calibration;
+    if (outputs == 1) { /* one behind the other */
+        double *const margin = room->outputs, *const answer = room->inputs;
+        for (uint32_t r = 0; r < count; r++)
+            margin[r] = answer[r] = ride_one_nan(is_rows ? margin[r] : ride_forest_input(margin[r], g->link.number));
+        ride_cpu_link_rows(e->isa, &g->link, answer, count);
+        for (uint32_t r = 0; r < count; r++) {
+            const size_t at = (size_t)(rows != NULL ? rows[r] : r) * stride;
+            if (calibration->kind != RIDE_CALIBRATION_NONE)
+                answer[r] = ride_calibrate_row(calibration, e->parts.view.numbers, margin[r], answer[r]);
+            margins[at] = margin[r];
+            answers[at] = ride_one_nan(answer[r]);
+        }
+        return;
+    }
     for (uint32_t r = 0; r < count; r++) {
         const size_t at = (size_t)(rows != NULL ? rows[r] : r) * stride;
         for (uint32_t o = 0; o < outputs; o++) {
@@ -310,15 +356,18 @@ static void member_rows(const ride_cpu_ensemble *e, uint32_t m, const workroom *
     }
 }
 
-/* The columns of the rows that are asked, one behind the other. */
+/* The columns of the rows that are asked, one behind the other, zeros behind them. */
 static feed subset_of(const ride_cpu_ensemble *e, const workroom *room, const feed *all, uint32_t count) {
+    const uint32_t whole = (count + RIDE_CPU_FOREST_STRIDE - 1) / RIDE_CPU_FOREST_STRIDE * RIDE_CPU_FOREST_STRIDE;
     for (uint32_t i = 0; i < e->entries_count; i++) {
         const size_t at = (size_t)i * ROWS;
-        if (all->is_float)
-            for (uint32_t r = 0; r < count; r++)
-                ((float *)room->subset)[at + r] = ((const float *)all->x)[at + room->rows[r]];
-        else
-            for (uint32_t r = 0; r < count; r++) room->subset[at + r] = ((const double *)all->x)[at + room->rows[r]];
+        float *floats = (float *)room->subset + at;
+        double *doubles = room->subset + at;
+        for (uint32_t r = 0; r < count && all->is_float; r++) floats[r] = ((const float *)all->x)[at + room->rows[r]];
+        for (uint32_t r = 0; r < count && !all->is_float; r++)
+            doubles[r] = ((const double *)all->x)[at + room->rows[r]];
+        if (all->is_float) memset(floats + count, 0, (whole - count) * sizeof *floats);
+        else memset(doubles + count, 0, (whole - count) * sizeof *doubles);
     }
     return (feed){.x = room->subset, .is_float = all->is_float, .rows_count = count};
 }

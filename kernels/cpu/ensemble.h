@@ -24,7 +24,8 @@ uint32_t ride_cpu_ensemble_entries(const ride_cpu_ensemble *ensemble, const uint
 /* Bytes of scratch that one thread needs: 64-byte aligned memory of the caller. */
 size_t ride_cpu_ensemble_scratch_bytes(const ride_cpu_ensemble *ensemble);
 
-/* 1 … RIDE_CPU_FOREST_ROWS rows: entry i is column i, floats or doubles, whose stride is RIDE_CPU_FOREST_ROWS. margins and answers row-major,
+/* 1 … RIDE_CPU_FOREST_ROWS rows: entry i is column i, floats or doubles, whose stride is RIDE_CPU_FOREST_ROWS; what lies behind the rows, up to
+ * a multiple of RIDE_CPU_FOREST_STRIDE, is read and means nothing. margins and answers row-major,
  * outputs_count a row. Allocates nothing. */
 void ride_cpu_ensemble_columns(const ride_cpu_ensemble *ensemble, void *scratch, const ride_cpu_columns *columns,
                                uint32_t rows_count, double *margins, double *answers);

@@ -1,6 +1,7 @@
 /* kernels/cpu/matrix.c: block by block: margins and answers by the engine, then to where the caller wants them. */
 #include "kernels/cpu/matrix.h"
 
+#include "kernels/cpu/link.h"
 #include "kernels/row/ensemble.h"
 
 static size_t whole_lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
@@ -73,6 +74,7 @@ void ride_cpu_matrix_score(const ride_cpu_model *model, const ride_rows *rows, v
     }
     const ride_forest_header *h = model->forest.header;
     const size_t outputs = h->outputs_count;
+    const ride_link link = ride_link_of(h);
     double *sums = (double *)(void *)((uint8_t *)scratch + engine_bytes(model));
     for (uint64_t first = 0; first < rows->rows_count; first += RIDE_CPU_FOREST_ROWS) {
         const uint64_t left = rows->rows_count - first;
@@ -81,7 +83,7 @@ void ride_cpu_matrix_score(const ride_cpu_model *model, const ride_rows *rows, v
         ride_cpu_forest_matrix(model->engine, scratch, &block, count, sums);
         put(rows->margins, rows->out_type, first * outputs, sums, count * outputs);
         if (rows->answers == NULL) continue;
-        for (size_t r = 0; r < count; r++) ride_link_row(sums + r * outputs, h);
+        ride_cpu_link_rows(model->isa, &link, sums, (uint32_t)count);
         put(rows->answers, rows->out_type, first * outputs, sums, count * outputs);
     }
 }

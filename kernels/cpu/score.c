@@ -2,7 +2,7 @@
 #include "kernels/cpu/score.h"
 
 #include "base/assert.h"
-#include "kernels/row/link.h"
+#include "kernels/cpu/link.h"
 #include "kernels/row/vector.h"
 #include "ride/backend.h"
 
@@ -28,7 +28,7 @@ struct ride_cpu_scorer {
 };
 
 ride_status ride_cpu_model_create(const ride_bundle *bundle, ride_cpu_isa isa, ride_cpu_model *out, ride_error *err) {
-    *out = (ride_cpu_model){0};
+    *out = (ride_cpu_model){.isa = isa};
     if (ride_bundle_has_ensemble(bundle)) return ride_cpu_ensemble_create(bundle, isa, &out->ensemble, err);
     if (!ride_bundle_has_forest(bundle)) return RIDE_OK;
     RIDE_TRY(ride_forest_open(bundle, 0, &out->forest, err));
@@ -155,7 +155,8 @@ void ride_cpu_score_tiles(const ride_cpu_scorer *scorer, void *scratch, const ui
         const ride_cpu_columns columns = {scratch, scorer->is_float ? RIDE_FOREST_F32 : RIDE_FOREST_F64, stride};
         ride_cpu_forest_columns(model->engine, engine_scratch, &columns, rows_count, margins);
         memcpy(answers, margins, rows_count * sizeof *answers);
-        for (uint32_t r = 0; r < rows_count; r++) ride_link_row(&answers[r], model->forest.header);
+        const ride_link link = ride_link_of(model->forest.header);
+        ride_cpu_link_rows(model->isa, &link, answers, rows_count);
     } else {
         gather_columns(scorer, in_tiles, out_tiles, rows_count, RIDE_CPU_FOREST_ROWS, scratch);
         const ride_cpu_columns columns = {scratch, RIDE_FOREST_F64, RIDE_CPU_FOREST_ROWS};

@@ -10,6 +10,7 @@ typedef struct ride_cpu_scorer ride_cpu_scorer; /* immutable after create: any n
 
 /* What scores: one plain forest by its engine, or an ensemble. */
 typedef struct ride_cpu_model {
+    ride_cpu_isa isa;
     ride_forest forest;          /* with engine */
     ride_cpu_forest *engine;     /* NULL: an ensemble */
     ride_cpu_ensemble *ensemble; /* NULL: one plain forest */

@@ -1,0 +1,5 @@
+/* kernels/cpu/link_avx512.c: CMakeLists.txt gives this file the compiler's options, isa.c tells where it may run. */
+#if defined(__x86_64__)
+#define LINK_ROWS link_rows_avx512
+#include "kernels/cpu/link_loops.h"
+#endif
