@@ -50,7 +50,9 @@ static ride_status forms_make(ride_cpu_forest *f, ride_cpu_isa isa, ride_error *
         folded.nodes = nodes;
     }
     ride_status st = forest_lanes_create(&folded, f->inputs, f->inputs_count, &f->lanes, err);
-    if (st == RIDE_OK) st = ride_planes_create(&folded, f->inputs, f->inputs_count, isa, &f->planes, &f->why, err);
+    if (st == RIDE_OK)
+        st = ride_planes_create(&folded, f->inputs, f->inputs_count, isa, NULL, &f->planes, &f->why, err);
+    if (st == RIDE_OK) st = forest_crown_create(&folded, f->inputs, f->inputs_count, isa, f->lanes, &f->crown, err);
     free(nodes);
     return st;
 }
@@ -78,6 +80,7 @@ ride_status ride_cpu_forest_create(const ride_forest *forest, ride_cpu_isa isa, 
 void ride_cpu_forest_destroy(ride_cpu_forest *f) {
     if (f == NULL) return;
     ride_planes_destroy(f->planes);
+    forest_crown_destroy(f->crown);
     forest_lanes_destroy(f->lanes);
     forest_fold_destroy(f->fold);
     free(f->inputs);
@@ -97,7 +100,7 @@ static size_t block_bytes(const ride_cpu_forest *f, uint32_t number) {
                        (number == RIDE_FOREST_F32 ? sizeof(float) : sizeof(double)));
 }
 static size_t columns_bytes(const ride_cpu_forest *f) {
-    return f->planes != NULL ? block_bytes(f, f->forest.header->input_number) : 0;
+    return f->planes != NULL || f->crown != NULL ? block_bytes(f, f->forest.header->input_number) : 0;
 }
 static size_t folded_bytes(const ride_cpu_forest *f) { return f->fold != NULL ? block_bytes(f, RIDE_FOREST_F32) : 0; }
 
@@ -108,20 +111,25 @@ static size_t lanes_block(const ride_cpu_forest *f) {
     return rows < RIDE_CPU_FOREST_ROWS ? RIDE_CPU_FOREST_ROWS : rows > LANES_ROWS_MOST ? LANES_ROWS_MOST : rows;
 }
 
+static size_t lanes_bytes(const ride_cpu_forest *f) {
+    return whole_lines(lanes_block(f) * forest_lanes_stride(f->lanes) * sizeof(float));
+}
+
 size_t ride_cpu_forest_scratch_bytes(const ride_cpu_forest *f) {
-    const size_t lanes = f->lanes != NULL ? lanes_block(f) * forest_lanes_stride(f->lanes) * sizeof(float) : 0;
     const size_t walk = f->lanes != NULL
-                            ? whole_lines(lanes)
+                            ? lanes_bytes(f)
                             : whole_lines((size_t)FOREST_WALK_ROWS * f->forest.header->inputs_count * sizeof(double));
     const size_t planes = f->planes != NULL ? ride_planes_scratch_bytes(f->planes) : 0;
-    return columns_bytes(f) + folded_bytes(f) + (planes > walk ? planes : walk);
+    const size_t crown = f->crown != NULL ? walk + forest_crown_scratch_bytes(f->crown) : 0;
+    const size_t most = planes > walk ? planes : walk;
+    return columns_bytes(f) + folded_bytes(f) + (crown > most ? crown : most);
 }
 
 /* ---- ways ---- */
 
 const char *ride_cpu_way_name(ride_cpu_way way) {
-    static const char *const names[RIDE_CPU_WAYS] = {"chosen",      "walk",        "row",        "narrow planes",
-                                                     "slim planes", "half planes", "wide planes"};
+    static const char *const names[RIDE_CPU_WAYS] = {"chosen",      "walk",        "row",         "narrow planes",
+                                                     "slim planes", "half planes", "wide planes", "crown, walk"};
     return (unsigned)way < RIDE_CPU_WAYS ? names[way] : "?";
 }
 
@@ -130,6 +138,7 @@ RIDE_STATIC_ASSERT(RIDE_CPU_WAY_WIDE - RIDE_CPU_WAY_ROW == RIDE_PLANES_WIDE, "th
 
 bool ride_cpu_forest_has(const ride_cpu_forest *f, ride_cpu_way way) {
     if (way == RIDE_CPU_WAY_CHOSEN || way == RIDE_CPU_WAY_WALK) return true;
+    if (way == RIDE_CPU_WAY_CROWN) return f->crown != NULL;
     return way < RIDE_CPU_WAYS && f->planes != NULL && ride_planes_has(f->planes, planes_way(way));
 }
 
@@ -139,6 +148,8 @@ void ride_cpu_forest_force(ride_cpu_forest *f, ride_cpu_way way) {
 }
 
 double forest_count(const ride_cpu_forest *f, ride_cpu_way way, uint32_t rows_count) {
+    if (way == RIDE_CPU_WAY_CROWN)
+        return forest_crown_cost(f->crown, rows_count) + 4.0 * forest_crown_steps(f->crown) * rows_count;
     if (way != RIDE_CPU_WAY_WALK) return (double)ride_planes_cost(f->planes, planes_way(way), rows_count);
     const double step = f->lanes == NULL ? (rows_count < 8 ? 12 : 6) : rows_count < 8 ? 7 : 4;
     return step * f->steps * rows_count;
@@ -195,13 +206,17 @@ static ride_cpu_columns fold_columns(const ride_cpu_forest *f, const ride_cpu_co
     return (ride_cpu_columns){to, RIDE_FOREST_F32, RIDE_CPU_FOREST_ROWS};
 }
 
-static void lanes_columns(const ride_cpu_forest *f, float *rows, const ride_cpu_columns *columns, uint32_t rows_count,
-                          double *margins) {
+/* Columns of floats → rows of lanes, some rows at once so that their lines are still near for the next column. */
+enum { TURN_ROWS = 16 };
+static void lanes_turn(const ride_cpu_forest *f, float *rows, const ride_cpu_columns *columns, uint32_t rows_count) {
     const uint32_t stride = forest_lanes_stride(f->lanes);
-    for (uint32_t r = 0; r < rows_count; r++)
-        for (uint32_t i = 0; i < f->inputs_count; i++)
-            rows[(size_t)r * stride + i] = ((const float *)columns->x)[(size_t)i * columns->stride + r];
-    forest_lanes_rows(f->lanes, rows, rows_count, margins);
+    for (uint32_t r = 0; r < rows_count; r += TURN_ROWS) {
+        const uint32_t end = rows_count - r < TURN_ROWS ? rows_count : r + TURN_ROWS;
+        for (uint32_t i = 0; i < f->inputs_count; i++) {
+            const float *from = (const float *)columns->x + (size_t)i * columns->stride;
+            for (uint32_t k = r; k < end; k++) rows[(size_t)k * stride + i] = from[k];
+        }
+    }
 }
 
 /* scratch: behind the columns of a matrix. */
@@ -213,8 +228,13 @@ static void by_columns(const ride_cpu_forest *f, ride_cpu_way way, uint8_t *scra
         return;
     }
     const ride_cpu_columns folded = fold_columns(f, columns, rows_count, (void *)scratch);
-    if (way == RIDE_CPU_WAY_WALK) lanes_columns(f, (void *)rest, &folded, rows_count, margins);
-    else ride_planes_rows(f->planes, planes_way(way), rest, folded.x, folded.stride, rows_count, margins);
+    if (way == RIDE_CPU_WAY_WALK || way == RIDE_CPU_WAY_CROWN) lanes_turn(f, (void *)rest, &folded, rows_count);
+    if (way == RIDE_CPU_WAY_WALK) forest_lanes_rows(f->lanes, (void *)rest, rows_count, margins);
+    else if (way == RIDE_CPU_WAY_CROWN) {
+        uint8_t *places = rest + lanes_bytes(f);
+        forest_crown_places(f->crown, places, 0, folded.x, folded.stride, rows_count);
+        forest_crown_walk(f->crown, places, (void *)rest, rows_count, margins);
+    } else ride_planes_rows(f->planes, planes_way(way), rest, folded.x, folded.stride, rows_count, margins);
 }
 
 void ride_cpu_forest_columns(const ride_cpu_forest *f, void *scratch, const ride_cpu_columns *columns,
@@ -277,8 +297,7 @@ static void lanes_matrix(const ride_cpu_forest *f, float *rows, const ride_cpu_m
     forest_lanes_rows(f->lanes, rows, rows_count, margins);
 }
 
-/* Rows of a matrix → columns, some rows at once so that their lines are still near for the next column. */
-enum { TURN_ROWS = 16 };
+/* Rows of a matrix → columns. */
 static void floats_turn(const ride_cpu_forest *f, const ride_cpu_matrix *m, size_t first, uint32_t rows_count,
                         float *x) {
     for (uint32_t r = 0; r < rows_count; r += TURN_ROWS) {
@@ -320,9 +339,9 @@ static bool turns_fast(const ride_cpu_forest *f, const ride_cpu_matrix *m) {
     return f->isa >= RIDE_CPU_AVX512 && m->column_stride == 1 && (f->fold == NULL || !forest_fold_is_ranked(f->fold));
 }
 
-/* A block by planes. */
-static void planes_matrix(const ride_cpu_forest *f, ride_cpu_way way, uint8_t *scratch, const ride_cpu_matrix *m,
-                          size_t first, uint32_t rows_count, double *margins) {
+/* Rows of a matrix as columns at the scratch's beginning. */
+static ride_cpu_columns matrix_turn(const ride_cpu_forest *f, uint8_t *scratch, const ride_cpu_matrix *m, size_t first,
+                                    uint32_t rows_count) {
     const ride_forest_header *h = f->forest.header;
     const bool is_float = m->number == RIDE_FOREST_F32 || h->input_number == RIDE_FOREST_F32;
     ride_cpu_columns columns = {scratch, is_float ? RIDE_FOREST_F32 : RIDE_FOREST_F64, RIDE_CPU_FOREST_ROWS};
@@ -334,7 +353,34 @@ static void planes_matrix(const ride_cpu_forest *f, ride_cpu_way way, uint8_t *s
         else doubles_turn(f, m, first, rows_count, (void *)scratch);
         columns_pad(f, &columns, scratch, rows_count);
     }
+    return columns;
+}
+
+/* A block by planes. */
+static void planes_matrix(const ride_cpu_forest *f, ride_cpu_way way, uint8_t *scratch, const ride_cpu_matrix *m,
+                          size_t first, uint32_t rows_count, double *margins) {
+    const ride_cpu_columns columns = matrix_turn(f, scratch, m, first, rows_count);
     by_columns(f, way, scratch + columns_bytes(f), &columns, rows_count, margins);
+}
+
+/* Some blocks whose trees are walked together. */
+static size_t crown_block(const ride_cpu_forest *f) {
+    const size_t most = forest_crown_blocks(f->crown) * (size_t)RIDE_CPU_FOREST_ROWS;
+    return most < lanes_block(f) ? most : lanes_block(f) / RIDE_CPU_FOREST_ROWS * RIDE_CPU_FOREST_ROWS;
+}
+static void crown_matrix(const ride_cpu_forest *f, uint8_t *scratch, const ride_cpu_matrix *m, size_t first,
+                         uint32_t rows_count, double *margins) {
+    uint8_t *folded_at = scratch + columns_bytes(f);
+    float *rows = (void *)(folded_at + folded_bytes(f));
+    uint8_t *places = (uint8_t *)rows + lanes_bytes(f);
+    for (uint32_t r = 0; r < rows_count; r += RIDE_CPU_FOREST_ROWS) {
+        const uint32_t count = rows_count - r < RIDE_CPU_FOREST_ROWS ? rows_count - r : RIDE_CPU_FOREST_ROWS;
+        const ride_cpu_columns columns = matrix_turn(f, scratch, m, first + r, count),
+                               folded = fold_columns(f, &columns, count, (void *)folded_at);
+        lanes_turn(f, rows + (size_t)r * forest_lanes_stride(f->lanes), &folded, count);
+        forest_crown_places(f->crown, places, r / RIDE_CPU_FOREST_ROWS, folded.x, folded.stride, count);
+    }
+    forest_crown_walk(f->crown, places, rows, rows_count, margins);
 }
 
 void ride_cpu_forest_matrix(const ride_cpu_forest *f, void *scratch, const ride_cpu_matrix *m, size_t rows_count,
@@ -347,7 +393,10 @@ void ride_cpu_forest_matrix(const ride_cpu_forest *f, void *scratch, const ride_
         block = left < RIDE_CPU_FOREST_ROWS ? left : RIDE_CPU_FOREST_ROWS;
         const ride_cpu_way way = ride_cpu_forest_way(f, (uint32_t)block);
         if (way == RIDE_CPU_WAY_ROW) row_matrix(f, scratch, m, first, (uint32_t)block, margins);
-        else if (way != RIDE_CPU_WAY_WALK) planes_matrix(f, way, scratch, m, first, (uint32_t)block, margins);
+        else if (way == RIDE_CPU_WAY_CROWN) {
+            block = left < crown_block(f) ? left : crown_block(f);
+            crown_matrix(f, scratch, m, first, (uint32_t)block, margins);
+        } else if (way != RIDE_CPU_WAY_WALK) planes_matrix(f, way, scratch, m, first, (uint32_t)block, margins);
         else if (f->lanes == NULL) walk_matrix(f, rows, m, first, (uint32_t)block, margins);
         else {
             block = left < lanes_block(f) ? left : lanes_block(f);

@@ -3,6 +3,7 @@
  *
  *   planes  questions that occur in many trees are asked once for a block of rows (planes.h)
  *   row     a row by itself, all questions of a tree at once (planes_row.c)
+ *   crown   the top of deep trees by planes, the rest by walks (forest_crown.h)
  *   walk    several rows down one tree at a time, so that their memory waits overlap (forest_walk.c)
  *
  * Rows come as columns (the engine's tiles) or as a matrix of any strides (the library, services, benches). */
@@ -34,6 +35,7 @@ typedef enum ride_cpu_way {
     RIDE_CPU_WAY_SLIM,   /* planes of 128 rows */
     RIDE_CPU_WAY_HALF,   /* planes of 256 rows, with AVX-512 */
     RIDE_CPU_WAY_WIDE,   /* planes of a register */
+    RIDE_CPU_WAY_CROWN,  /* the first levels of deep trees by planes, then walks */
     RIDE_CPU_WAYS,
 } ride_cpu_way;
 const char *ride_cpu_way_name(ride_cpu_way way);

@@ -2,6 +2,7 @@
 #ifndef RIDE_KERNELS_CPU_FOREST_INTERNAL_H
 #define RIDE_KERNELS_CPU_FOREST_INTERNAL_H
 #include "kernels/cpu/forest.h"
+#include "kernels/cpu/forest_crown.h"
 #include "kernels/cpu/forest_fold.h"
 #include "kernels/cpu/forest_lanes.h"
 #include "kernels/cpu/planes.h"
@@ -14,6 +15,7 @@ struct ride_cpu_forest {
     forest_fold *fold;                                /* of a forest whose inputs are doubles, where it can be folded */
     forest_lanes *lanes;                              /* NULL: walked as it is (forest_walk.c) */
     ride_planes *planes;                              /* NULL: walked */
+    forest_crown *crown;                              /* NULL: its trees are not deep */
     uint32_t steps;                                   /* levels of all trees */
     const char *why;                                  /* there are no planes; static text */
     double ns_per_count[RIDE_CPU_WAYS][FOREST_SIZES]; /* forest_time.c */

@@ -16,11 +16,12 @@
 
 enum {
     LANES = 16,
-    LEFT_BITS = 20,  /* of the left child's number in its tree */
-    INPUT_BITS = 11, /* then the input's; the last bit: a missing value goes right */
+    RIGHT_BITS = 20, /* of the right child's number in its tree; the next bit: a missing value goes right */
+    INPUT_BITS = 11, /* then the input's */
     STEPS = 4,       /* between looks at who has arrived */
 };
-static const uint32_t LEFT_MASK = (1u << LEFT_BITS) - 1, INPUT_MASK = (1u << INPUT_BITS) - 1;
+static const uint32_t RIGHT_MASK = (1u << RIGHT_BITS) - 1, INPUT_MASK = (1u << INPUT_BITS) - 1;
+enum { INPUT_SHIFT = RIGHT_BITS + 1 };
 
 typedef struct lane_node {
     union {
@@ -28,7 +29,8 @@ typedef struct lane_node {
         float leaf;      /* of float sums */
         uint32_t at;     /* of double sums: in leaves */
     } u;
-    uint32_t word; /* left child (a leaf: itself), input, missing right */
+    uint32_t
+        word; /* right child, the left one is before it (a leaf: the next, so that it is its own left child); missing right; input */
 } lane_node;
 
 /* An input that is made. What is missing is NaN here too. */
@@ -46,6 +48,7 @@ typedef struct lane_ask {
 
 typedef struct lane_tree {
     uint32_t first, count, depth, output;
+    uint32_t leaves_first, leaves_count; /* of double sums */
 } lane_tree;
 
 struct forest_lanes {
@@ -157,7 +160,7 @@ static void tree_lay(layer *l, uint32_t nodes_count, pending *stack) {
         const ride_forest_node *node = &l->nodes[next.node];
         lane_node *out = &l->out[next.at];
         if (is_leaf(node)) {
-            out->word = next.at | l->last << LEFT_BITS;
+            out->word = (next.at + 1) | l->last << INPUT_SHIFT;
             if (l->is_float) out->u.leaf = (float)node->u.leaf;
             else {
                 out->u.at = l->leaves_count;
@@ -170,8 +173,7 @@ static void tree_lay(layer *l, uint32_t nodes_count, pending *stack) {
         const uint32_t input = asks ? l->input_of[next.node] : l->x_of[node->input & RIDE_NODE_INPUT_MASK];
         if (node->input & RIDE_NODE_SET) out->u.threshold = 0.5f;
         else out->u.threshold = (node->input & RIDE_NODE_ONLY_MISSING) ? INFINITY : (float)node->u.threshold;
-        out->word =
-            at | input << LEFT_BITS | ((node->input & RIDE_NODE_DEFAULT_LEFT) ? 0 : 1u << (LEFT_BITS + INPUT_BITS));
+        out->word = (at + 1) | input << INPUT_SHIFT | ((node->input & RIDE_NODE_DEFAULT_LEFT) ? 0 : 1u << RIGHT_BITS);
         l->tail += 2;
         const bool left_first = l->sizes[left] >= l->sizes[left + 1];
         stack[depth++] = left_first ? (pending){left + 1, at + 1} : (pending){left, at};
@@ -183,7 +185,7 @@ static bool is_suited(const ride_forest *forest, uint32_t inputs_count) {
     const ride_forest_header *h = forest->header;
     if (h->aggregate != RIDE_FOREST_SUM || inputs_count > INPUT_MASK) return false;
     for (uint32_t t = 0; t < h->trees_count; t++)
-        if (forest->trees[t].nodes_count > LEFT_MASK) return false;
+        if (forest->trees[t].nodes_count > RIGHT_MASK) return false;
     for (uint32_t i = 0; i < h->nodes_count; i++) {
         const ride_forest_node *node = &forest->nodes[i];
         if (!is_leaf(node) && !(node->input & (RIDE_NODE_SET | RIDE_NODE_ONLY_MISSING)) &&
@@ -218,8 +220,14 @@ static ride_status make(forest_lanes *f, const ride_forest *forest, const uint32
         l.nodes = forest->nodes + tree->nodes_first;
         l.out = f->nodes + tree->nodes_first;
         l.input_of = input_of + tree->nodes_first;
+        const uint32_t leaves_first = l.leaves_count;
         tree_lay(&l, tree->nodes_count, stack);
-        f->trees[t] = (lane_tree){tree->nodes_first, tree->nodes_count, tree->depth, tree->output};
+        f->trees[t] = (lane_tree){.first = tree->nodes_first,
+                                  .count = tree->nodes_count,
+                                  .depth = tree->depth,
+                                  .output = tree->output,
+                                  .leaves_first = leaves_first,
+                                  .leaves_count = l.leaves_count - leaves_first};
     }
     f->leaves_count = l.leaves_count;
     free(stack);
@@ -274,22 +282,25 @@ size_t forest_lanes_bytes(const forest_lanes *f) {
 }
 
 uint32_t forest_lanes_stride(const forest_lanes *f) { return f->stride; }
+uint32_t forest_lanes_outputs(const forest_lanes *f) { return f->outputs_count; }
+uint32_t forest_lanes_left(const forest_lanes *f, uint32_t tree, uint32_t node) {
+    return (f->nodes[f->trees[tree].first + node].word & RIGHT_MASK) - 1;
+}
 
 /* ---- walking ---- */
 
 static inline uint32_t step(const lane_node *nodes, const float *x, bool has_nan, uint32_t at) {
-    const lane_node node = nodes[at];
-    const float value = x[node.word >> LEFT_BITS & INPUT_MASK];
-    uint32_t right = value >= node.u.threshold;
-    if (has_nan) right |= (uint32_t)(value != value) & node.word >> (LEFT_BITS + INPUT_BITS);
-    return (node.word & LEFT_MASK) + right;
+    const lane_node *node = &nodes[at];
+    const float value = x[node->word >> INPUT_SHIFT];
+    uint32_t next = node->word & RIGHT_MASK;
+    next -= value < node->u.threshold;
+    if (has_nan) next -= (uint32_t)(value != value) & ~(node->word >> RIGHT_BITS);
+    return next;
 }
 
-/* Lane i walks from nodes[i] with x[i]; until all have arrived. */
+/* Lane i walks from nodes[i] + at[i] with x[i]; until all have arrived. */
 static inline __attribute__((always_inline)) void walk(const lane_node *const nodes[LANES], const float *const x[LANES],
                                                        uint32_t depth, bool has_nan, uint32_t at[LANES]) {
-#pragma GCC unroll 16
-    for (int i = 0; i < LANES; i++) at[i] = 0;
     for (uint32_t level = 0; level < depth; level += STEPS) {
         uint32_t moved = 0;
         for (int s = 0; s < STEPS - 1; s++) {
@@ -312,11 +323,16 @@ static inline double leaf_of(const forest_lanes *f, const lane_node *node) {
 
 /* A part of the next tree comes nearer while sixteen rows walk; few rows meet only little of it. */
 enum { LINE = 64, FETCH_ROWS = 256, FETCH_LINES = 64 };
-static inline void fetch_part(const uint8_t *from, size_t bytes, uint32_t part, uint32_t parts) {
+static inline void fetch_lines(const uint8_t *from, size_t bytes, uint32_t part, uint32_t parts) {
     const size_t lines = (bytes / LINE + parts - 1) / parts;
     if (lines > FETCH_LINES) return;
     for (size_t i = part * lines; i < (part + 1) * lines && i * LINE < bytes; i++)
         __builtin_prefetch(from + i * LINE, 0, 2);
+}
+static inline void fetch_part(const forest_lanes *f, const lane_tree *tree, uint32_t row, uint32_t rows_count) {
+    const uint32_t part = row / LANES, parts = rows_count / LANES;
+    fetch_lines((const uint8_t *)(f->nodes + tree->first), tree->count * sizeof(lane_node), part, parts);
+    fetch_lines((const uint8_t *)(f->leaves + tree->leaves_first), tree->leaves_count * sizeof(double), part, parts);
 }
 
 /* Sixteen rows down one tree; rows behind the last are the first one again. */
@@ -326,15 +342,14 @@ static inline __attribute__((always_inline)) void rows_walk(const forest_lanes *
     const uint32_t stride = f->stride, outputs = f->outputs_count;
     const bool fetches = rows_count >= FETCH_ROWS && tree + 1 < f->trees + f->trees_count;
     for (uint32_t r = 0; r < rows_count; r += LANES) {
-        if (fetches)
-            fetch_part((const uint8_t *)(f->nodes + tree[1].first), tree[1].count * sizeof(lane_node), r / LANES,
-                       rows_count / LANES);
+        if (fetches) fetch_part(f, &tree[1], r, rows_count);
         const lane_node *nodes[LANES];
         const float *rows[LANES];
         uint32_t at[LANES];
         for (uint32_t i = 0; i < LANES; i++) {
             nodes[i] = f->nodes + tree->first;
             rows[i] = x + (size_t)(r + i < rows_count ? r + i : r) * stride;
+            at[i] = 0;
         }
         walk(nodes, rows, tree->depth, has_nan, at);
         double *sum = margins + (size_t)r * outputs + tree->output;
@@ -354,6 +369,7 @@ static inline __attribute__((always_inline)) void trees_walk(const forest_lanes 
             const lane_tree *tree = &f->trees[t + i < f->trees_count ? t + i : t];
             nodes[i] = f->nodes + tree->first;
             rows[i] = x;
+            at[i] = 0;
             if (tree->depth > depth) depth = tree->depth;
         }
         walk(nodes, rows, depth, has_nan, at);
@@ -382,7 +398,51 @@ static __attribute__((noinline)) void walk_missing(const forest_lanes *f, const 
         for (uint32_t t = 0; t < f->trees_count; t++) rows_walk(f, &f->trees[t], x, rows_count, true, margins);
 }
 
-void forest_lanes_rows(const forest_lanes *f, float *x, uint32_t rows_count, double *margins) {
+/* Sixteen rows from where they begin; rows behind the last are the first one again. */
+static inline __attribute__((always_inline)) void rows_from(const forest_lanes *f, const lane_tree *tree,
+                                                            const float *x, uint32_t rows_count, bool has_nan,
+                                                            const forest_lanes_start *start, double *margins) {
+    const lane_node *nodes = f->nodes + tree->first;
+    const bool fetches = start->all >= FETCH_ROWS && tree + 1 < f->trees + f->trees_count;
+    for (uint32_t k = 0; k < rows_count; k += LANES) {
+        if (fetches) fetch_part(f, &tree[1], start->done + k, start->all);
+        const float *rows[LANES];
+        uint32_t at[LANES], row[LANES];
+#pragma GCC unroll 16
+        for (uint32_t i = 0; i < LANES; i++) {
+            const uint32_t from = k + i < rows_count ? k + i : k;
+            row[i] = start->rows[from];
+            rows[i] = x + (size_t)row[i] * f->stride;
+            at[i] = start->nodes[start->numbers[from]];
+        }
+        for (uint32_t level = start->levels[start->numbers[k]]; level > 0; level--) {
+#pragma GCC unroll 16
+            for (int i = 0; i < LANES; i++) at[i] = step(nodes, rows[i], has_nan, at[i]);
+        }
+        for (uint32_t i = 0; i < LANES && k + i < rows_count; i++) {
+            double *sum = &margins[(size_t)row[i] * f->outputs_count + tree->output];
+            *sum = ride_forest_add(*sum, leaf_of(f, &nodes[at[i]]), f->header.sum_number);
+        }
+    }
+}
+
+static __attribute__((noinline)) void from_plain(const forest_lanes *f, const lane_tree *tree, const float *x,
+                                                 uint32_t rows_count, const forest_lanes_start *start,
+                                                 double *margins) {
+    rows_from(f, tree, x, rows_count, false, start, margins);
+}
+static __attribute__((noinline)) void from_missing(const forest_lanes *f, const lane_tree *tree, const float *x,
+                                                   uint32_t rows_count, const forest_lanes_start *start,
+                                                   double *margins) {
+    rows_from(f, tree, x, rows_count, true, start, margins);
+}
+
+void forest_lanes_from(const forest_lanes *f, uint32_t tree, const float *x, uint32_t rows_count, bool has_nan,
+                       const forest_lanes_start *start, double *margins) {
+    (has_nan ? from_missing : from_plain)(f, &f->trees[tree], x, rows_count, start, margins);
+}
+
+bool forest_lanes_begin(const forest_lanes *f, float *x, uint32_t rows_count, double *margins) {
     const uint32_t stride = f->stride, outputs = f->outputs_count;
     bool has_nan = false;
     for (uint32_t r = 0; r < rows_count; r++) {
@@ -395,7 +455,16 @@ void forest_lanes_rows(const forest_lanes *f, float *x, uint32_t rows_count, dou
         for (uint32_t o = 0; o < outputs; o++)
             margins[(size_t)r * outputs + o] = ride_forest_begin(&f->header, f->base_margins[o]);
     }
+    return has_nan;
+}
+
+void forest_lanes_end(const forest_lanes *f, uint32_t rows_count, double *margins) {
+    for (size_t i = 0; i < (size_t)rows_count * f->outputs_count; i++)
+        margins[i] = ride_forest_end(&f->header, margins[i], f->base_margins[i % f->outputs_count]);
+}
+
+void forest_lanes_rows(const forest_lanes *f, float *x, uint32_t rows_count, double *margins) {
+    const bool has_nan = forest_lanes_begin(f, x, rows_count, margins);
     (has_nan ? walk_missing : walk_plain)(f, x, rows_count, margins);
-    for (size_t i = 0; i < (size_t)rows_count * outputs; i++)
-        margins[i] = ride_forest_end(&f->header, margins[i], f->base_margins[i % outputs]);
+    forest_lanes_end(f, rows_count, margins);
 }

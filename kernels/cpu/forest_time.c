@@ -39,7 +39,7 @@ static void values_make(const ride_cpu_forest *f, float *x) {
 void forest_time(ride_cpu_forest *f) {
     for (uint32_t s = 0; s < FOREST_SIZES; s++)
         for (int way = 0; way < RIDE_CPU_WAYS; way++) f->ns_per_count[way][s] = USUAL_NS;
-    if (f->planes == NULL) return; /* there is nothing to choose */
+    if (f->planes == NULL && f->crown == NULL) return; /* there is nothing to choose */
     const size_t values = (size_t)f->inputs_count * RIDE_CPU_FOREST_ROWS;
     float *x = aligned_alloc(64, (values + 16) / 16 * 16 * sizeof *x);
     void *scratch = aligned_alloc(64, (ride_cpu_forest_scratch_bytes(f) + 63) / 64 * 64);
@@ -89,13 +89,16 @@ void ride_cpu_forest_describe(const ride_cpu_forest *f, ride_cpu_forest_report *
     out->bytes = sizeof *f + f->inputs_count * sizeof *f->inputs;
     if (f->fold != NULL) out->bytes += forest_fold_bytes(f->fold);
     if (f->lanes != NULL) out->bytes += forest_lanes_bytes(f->lanes);
+    if (f->crown != NULL) out->bytes += forest_crown_bytes(f->crown);
     if (f->planes != NULL) {
         const ride_planes_figures figures = ride_planes_tell(f->planes);
         out->bytes += figures.bytes;
         snprintf(out->why, sizeof out->why,
                  "%u different conditions in %u nodes, %u selections, leaf tables of %u bits", figures.conditions,
                  f->forest.header->nodes_count, figures.selections, figures.leaf_bits);
-    } else snprintf(out->why, sizeof out->why, "no planes: %s", f->why != NULL ? f->why : "?");
+    } else
+        snprintf(out->why, sizeof out->why, "no planes%s: %s", f->crown != NULL ? " but for the first levels" : "",
+                 f->why != NULL ? f->why : "?");
     static const uint32_t told[RIDE_CPU_FOREST_TOLD] = {1, 16, 64, RIDE_CPU_FOREST_ROWS};
     for (uint32_t i = 0; i < RIDE_CPU_FOREST_TOLD; i++) {
         const ride_cpu_way way = ride_cpu_forest_way(f, told[i]);

@@ -19,6 +19,15 @@ NO_KERNEL(planes_wide)
 NO_KERNEL(planes_half)
 NO_KERNEL(planes_slim)
 NO_KERNEL(planes_wide_avx2)
+#define NO_PLACER(name)                                                                                                \
+    void name(const ride_planes *p, void *scratch, const float *x, uint32_t stride, uint32_t rows_count,               \
+              uint8_t *places) {                                                                                       \
+        (void)p, (void)scratch, (void)x, (void)stride, (void)rows_count, (void)places;                                 \
+    }
+NO_PLACER(planes_wide_places)
+NO_PLACER(planes_half_places)
+NO_PLACER(planes_slim_places)
+NO_PLACER(planes_wide_avx2_places)
 void planes_row_run(const ride_planes *p, const float *x, double *margins) { (void)p, (void)x, (void)margins; }
 #endif
 
@@ -258,7 +267,8 @@ static void order_make(ride_planes *p, const ride_forest *forest, uint32_t *orde
     }
 }
 
-static ride_status finish(ride_planes *p, const ride_forest *forest, const uint32_t *plane_of, ride_error *err) {
+static ride_status finish(ride_planes *p, const ride_forest *forest, const uint32_t *plane_of, uint8_t *places_out,
+                          ride_error *err) {
     uint32_t *order = malloc(forest->header->trees_count * sizeof *order);
     uint8_t *places = calloc(forest->header->nodes_count, 1);
     p->outputs_count = forest->header->outputs_count;
@@ -275,6 +285,7 @@ static ride_status finish(ride_planes *p, const ride_forest *forest, const uint3
     if (st == RIDE_OK) st = planes_row_make(p, forest, order, plane_of, err);
     if (st == RIDE_OK && has_slim(p)) planes_wide_prepare(p), planes_half_prepare(p), planes_slim_prepare(p);
     if (st == RIDE_OK && has_wide_avx2(p)) planes_wide_avx2_prepare(p);
+    if (st == RIDE_OK && places_out != NULL) memcpy(places_out, places, forest->header->nodes_count);
     free(order);
     free(places);
     return st;
@@ -283,7 +294,8 @@ static ride_status finish(ride_planes *p, const ride_forest *forest, const uint3
 static bool is_usable(const ride_planes *p) { return has_wide_avx2(p) || has_slim(p) || has_narrow(p); }
 
 ride_status ride_planes_create(const ride_forest *forest, const uint32_t *inputs, uint32_t inputs_count,
-                               ride_cpu_isa isa, ride_planes **out, const char **why, ride_error *err) {
+                               ride_cpu_isa isa, uint8_t *places, ride_planes **out, const char **why,
+                               ride_error *err) {
     const ride_forest_header *h = forest->header;
     *out = NULL;
     *why = isa < RIDE_CPU_AVX2 ? "the machine has no AVX2" : unsuited(forest);
@@ -303,7 +315,7 @@ ride_status ride_planes_create(const ride_forest *forest, const uint32_t *inputs
         st = conditions_make(p, forest, x_of, plane_of, err);
     }
     const bool fits = st == RIDE_OK && p->planes_count <= PLANES_MOST;
-    if (fits) st = finish(p, forest, plane_of, err);
+    if (fits) st = finish(p, forest, plane_of, places, err);
     free(plane_of);
     free(x_of);
     if (st == RIDE_OK && fits && is_usable(p)) {
@@ -408,6 +420,24 @@ void ride_planes_row(const ride_planes *p, const float *x, double *margins) {
     planes_row_run(p, x, margins);
 }
 
+uint32_t ride_planes_block(const ride_planes *p, ride_planes_way way) {
+    if (way == RIDE_PLANES_NARROW) return RIDE_PLANES_NARROW_ROWS;
+    if (way == RIDE_PLANES_SLIM) return PLANES_SLIM_ROWS;
+    if (way == RIDE_PLANES_HALF) return PLANES_HALF_ROWS;
+    return has_wide_avx512(p) ? RIDE_PLANES_ROWS : RIDE_PLANES_AVX2_ROWS;
+}
+
+const uint16_t *ride_planes_places(const ride_planes *p, ride_planes_way way, void *scratch, const float *x,
+                                   uint32_t stride, uint32_t rows_count, uint8_t *places) {
+    RIDE_ASSERT(rows_count > 0 && rows_count <= ride_planes_block(p, way) && ride_planes_has(p, way));
+    RIDE_ASSERT(way >= RIDE_PLANES_SLIM && p->outputs_count == 1);
+    planes_placer *placer = has_wide_avx512(p) ? planes_wide_places : planes_wide_avx2_places;
+    if (way == RIDE_PLANES_HALF) placer = planes_half_places;
+    if (way == RIDE_PLANES_SLIM) placer = planes_slim_places;
+    placer(p, scratch, x, stride, rows_count, places);
+    return way == RIDE_PLANES_HALF ? p->place_of_half : way == RIDE_PLANES_SLIM ? p->place_of_slim : p->place_of;
+}
+
 void ride_planes_rows(const ride_planes *p, ride_planes_way way, void *scratch, const float *x, uint32_t stride,
                       uint32_t rows_count, double *margins) {
     RIDE_ASSERT(rows_count > 0 && rows_count <= RIDE_PLANES_ROWS && ride_planes_has(p, way));
@@ -416,10 +446,10 @@ void ride_planes_rows(const ride_planes *p, ride_planes_way way, void *scratch, 
         return;
     }
     planes_kernel *kernel = has_wide_avx512(p) ? planes_wide : planes_wide_avx2;
-    uint32_t block = has_wide_avx512(p) ? RIDE_PLANES_ROWS : RIDE_PLANES_AVX2_ROWS;
-    if (way == RIDE_PLANES_NARROW) kernel = planes_narrow, block = RIDE_PLANES_NARROW_ROWS;
-    if (way == RIDE_PLANES_HALF) kernel = planes_half, block = PLANES_HALF_ROWS;
-    if (way == RIDE_PLANES_SLIM) kernel = planes_slim, block = PLANES_SLIM_ROWS;
+    const uint32_t block = ride_planes_block(p, way);
+    if (way == RIDE_PLANES_NARROW) kernel = planes_narrow;
+    if (way == RIDE_PLANES_HALF) kernel = planes_half;
+    if (way == RIDE_PLANES_SLIM) kernel = planes_slim;
     for (uint32_t r = 0; r < rows_count; r += block)
         kernel(p, scratch, x + r, stride, rows_count - r < block ? rows_count - r : block,
                margins + (size_t)r * p->outputs_count);

@@ -40,9 +40,9 @@ typedef enum ride_planes_way {
 typedef struct ride_planes ride_planes; /* immutable after create: any number of threads */
 
 /* inputs: the tested ones, ascending: the columns of x. *out NULL with RIDE_OK: the forest is not of that kind, or the machine (isa) has no variant; *why says it, static text. Nothing
- * is kept. The caller owns *out. */
+ * is kept. places: NULL, or room for a byte of each node: of a leaf its place in its tree (ride_planes_places). The caller owns *out. */
 ride_status ride_planes_create(const ride_forest *forest, const uint32_t *inputs, uint32_t inputs_count,
-                               ride_cpu_isa isa, ride_planes **out, const char **why, ride_error *err);
+                               ride_cpu_isa isa, uint8_t *places, ride_planes **out, const char **why, ride_error *err);
 void ride_planes_destroy(ride_planes *planes); /* NULL is fine */
 
 /* Bytes of scratch that one thread needs, 64-byte aligned. */
@@ -58,6 +58,12 @@ uint64_t ride_planes_cost(const ride_planes *planes, ride_planes_way way, uint32
  * has. Allocates nothing. */
 void ride_planes_rows(const ride_planes *planes, ride_planes_way way, void *scratch, const float *x, uint32_t stride,
                       uint32_t rows_count, double *margins);
+
+/* Which leaves rows come to, instead of their sums, by one of the ways SLIM, HALF and WIDE; for forests of one output. Rows: as above, at most ride_planes_block
+ * of them, which is how many a block of the way has. places: trees_count blocks of bytes; the result says where a row's byte is in each. */
+const uint16_t *ride_planes_places(const ride_planes *planes, ride_planes_way way, void *scratch, const float *x,
+                                   uint32_t stride, uint32_t rows_count, uint8_t *places);
+uint32_t ride_planes_block(const ride_planes *planes, ride_planes_way way);
 
 /* One row: its tested inputs one after the other. It must have RIDE_PLANES_ROW. */
 void ride_planes_row(const ride_planes *planes, const float *x, double *margins);

@@ -12,6 +12,7 @@ typedef __m256i plane;
 #define plane_ternary _mm256_ternarylogic_epi64
 #define KERNEL(name)  planes_half##name
 #define ORDER         row_of_half
+#define PLACES        place_of_half
 
 /* Lanes of two pairs of groups → the planes of two bits. */
 static inline void bits_put(__m512i first, __m512i second, plane *low, plane *next, plane *third, plane *high) {

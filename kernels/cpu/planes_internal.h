@@ -136,6 +136,8 @@ struct ride_planes {
     planes_row *row; /* NULL: there is none */
     uint16_t row_of[RIDE_PLANES_ROWS], row_of_half[PLANES_HALF_ROWS],
         row_of_slim[PLANES_SLIM_ROWS]; /* of a sum of the wide kernels with AVX-512 */
+    uint16_t place_of[RIDE_PLANES_ROWS], place_of_half[PLANES_HALF_ROWS],
+        place_of_slim[PLANES_SLIM_ROWS]; /* of a row, among the places of a tree */
 };
 
 /* planes_tree.c: the lists and heaps of all trees, and `places`: of each node of the forest that is a leaf its place. order: the forest's trees in the order of
@@ -164,6 +166,10 @@ static inline double planes_margin(const ride_planes *p, const planes_output *ou
 typedef void planes_kernel(const ride_planes *p, void *scratch, const float *x, uint32_t stride, uint32_t rows_count,
                            double *margins);
 planes_kernel planes_narrow, planes_wide_avx2, planes_wide, planes_half, planes_slim;
+/* Their places alone: of each tree a block of bytes; higher bits than bits_most mean nothing. */
+typedef void planes_placer(const ride_planes *p, void *scratch, const float *x, uint32_t stride, uint32_t rows_count,
+                           uint8_t *places);
+planes_placer planes_wide_avx2_places, planes_wide_places, planes_half_places, planes_slim_places;
 size_t planes_narrow_scratch_bytes(const ride_planes *p);
 size_t planes_wide_avx2_scratch_bytes(const ride_planes *p);
 size_t planes_wide_scratch_bytes(const ride_planes *p);

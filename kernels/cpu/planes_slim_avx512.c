@@ -12,6 +12,7 @@ typedef __m128i plane;
 #define plane_ternary _mm_ternarylogic_epi64
 #define KERNEL(name)  planes_slim##name
 #define ORDER         row_of_slim
+#define PLACES        place_of_slim
 
 static inline void slice(const __m512i bytes[GROUPS], plane bits[8]) {
     const __m512i gather = _mm512_loadu_si512(gather_order);

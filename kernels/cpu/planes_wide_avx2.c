@@ -429,9 +429,17 @@ void planes_wide_avx2(const ride_planes *p, void *scratch, const float *x, uint3
     }
 }
 
+void planes_wide_avx2_places(const ride_planes *p, void *scratch, const float *x, uint32_t stride, uint32_t rows_count,
+                             uint8_t *places) {
+    conditions(p, scratch, x, stride, (rows_count + GROUP - 1) / GROUP);
+    for (uint32_t t = 0; t < p->trees_count; t++)
+        tree_run(p, &p->trees[t], scratch, p->bits_most > 6, places + (size_t)t * RIDE_PLANES_AVX2_ROWS);
+}
+
 void planes_wide_avx2_prepare(ride_planes *p) {
     for (uint32_t c = 0; c < p->columns_count; c++)
         pivots_make(p->thresholds + p->columns[c].thresholds_first, p->columns[c].thresholds_count,
                     p->pivots + (size_t)c * PIVOTS);
+    for (uint32_t r = 0; r < RIDE_PLANES_AVX2_ROWS; r++) p->place_of[r] = (uint16_t)r;
 }
 #endif

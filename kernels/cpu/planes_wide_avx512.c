@@ -11,6 +11,7 @@ typedef __m512i plane;
 #define plane_ternary _mm512_ternarylogic_epi64
 #define KERNEL(name)  planes_wide##name
 #define ORDER         row_of
+#define PLACES        place_of
 
 static inline void slice(const __m512i bytes[GROUPS], plane bits[8]) {
     const __m512i gather = _mm512_loadu_si512(gather_order);

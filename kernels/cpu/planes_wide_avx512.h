@@ -8,7 +8,7 @@
  *   slice(bytes, bits)  GROUPS registers of 64 bytes, one for each row → planes of their 8 bits
  *   places6_make, places8_make (planes_wide.h)
  *   KERNEL(name)        planes_wide… or planes_slim…
- *   ORDER               of ride_planes: the row of a sum
+ *   ORDER, PLACES       of ride_planes: the row of a sum, the place of a row
  *
  *   ranks    rank(x) = how many thresholds of the column are <= x, so x >= threshold k is rank > k: a search over 255 thresholds that lie in
  *            sixteen registers
@@ -369,8 +369,16 @@ void KERNEL()(const ride_planes *p, void *scratch, const float *x, uint32_t stri
     }
 }
 
+void KERNEL(_places)(const ride_planes *p, void *scratch, const float *x, uint32_t stride, uint32_t rows_count,
+                     uint8_t *places) {
+    conditions(p, scratch, x, stride, (rows_count + GROUP - 1) / GROUP);
+    for (uint32_t t = 0; t < p->trees_count; t++)
+        tree_run(p, &p->trees[t], scratch, p->bits_most > 6, places + (size_t)t * ROWS);
+}
+
 /* Row numbers bit by bit as ranks of 0 or 255, sliced, made a place of 0 or 1, and added with leaves of 0 and that bit. */
-static void order_learn(planes_sum kind, uint16_t row_of[ROWS]) {
+static void order_learn(planes_sum kind, uint16_t row_of[ROWS], uint16_t place_of[ROWS]) {
+    uint16_t row_at[ROWS] = {0}; /* of each place */
     _Alignas(64) uint8_t sums[SUMS_BYTES], tables[512] = {0};
     sums_begin(kind, 0, sums);
     for (uint32_t bit = 1; bit < ROWS; bit *= 2) {
@@ -403,7 +411,9 @@ static void order_learn(planes_sum kind, uint16_t row_of[ROWS]) {
         for (int b = 0; b < PLANES_BITS; b++) place[b] = b == PLANES_BITS - 1 ? bits[0] : (plane){0};
         places6_make(place + 2, places);
         adder_of(kind, 6)(&group, tables, places, sums);
+        for (uint32_t i = 0; i < ROWS; i++) row_at[i] |= (uint16_t)((places[i] & 1) * bit);
     }
+    for (uint32_t i = 0; i < ROWS; i++) place_of[row_at[i]] = (uint16_t)i;
     for (uint32_t i = 0; i < ROWS; i++) {
         if (kind == PLANES_F64) row_of[i] = (uint16_t)((const double *)(const void *)sums)[i];
         else if (kind == PLANES_F32) row_of[i] = (uint16_t)((const float *)(const void *)sums)[i];
@@ -428,6 +438,6 @@ void KERNEL(_prepare)(ride_planes *p) {
     for (uint32_t c = 0; c < p->columns_count; c++)
         pivots_make(p->thresholds + p->columns[c].thresholds_first, p->columns[c].thresholds_count,
                     p->pivots + (size_t)c * PIVOTS);
-    order_learn(p->sum, p->ORDER);
+    order_learn(p->sum, p->ORDER, p->PLACES);
 }
 #endif

@@ -319,6 +319,7 @@ static bool is_expected(ride_cpu_isa isa, ride_cpu_way way, uint32_t trait) {
     case RIDE_CPU_WAY_WALK: return true;
     case RIDE_CPU_WAY_NARROW: return isa >= RIDE_CPU_AVX512 && trait != LARGE;
     case RIDE_CPU_WAY_ROW: return isa == RIDE_CPU_AVX512_BYTES && trait != LARGE;
+    case RIDE_CPU_WAY_CROWN: return (isa == RIDE_CPU_AVX512_BYTES || isa == RIDE_CPU_AVX2) && trait != OBLIVIOUS;
     case RIDE_CPU_WAY_SLIM:
     case RIDE_CPU_WAY_HALF: return isa == RIDE_CPU_AVX512_BYTES;
     default: return isa == RIDE_CPU_AVX512_BYTES || isa == RIDE_CPU_AVX2;
