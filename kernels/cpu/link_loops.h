@@ -2,6 +2,8 @@
  * takes several rows at a time. Included once by the file of each instruction set, which says LINK_ROWS, the function's name. */
 #include "kernels/cpu/link.h"
 
+#ifdef LINK_ROWS
+
 #define EACH(expression)                                                                                               \
     do {                                                                                                               \
         for (uint32_t r = 0; r < rows_count; r++) {                                                                    \
@@ -48,3 +50,4 @@ void LINK_ROWS(const ride_link *link, double *values, uint32_t rows_count) {
 }
 #undef EACH
 #undef LINK_ROWS
+#endif
