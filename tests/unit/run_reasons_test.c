@@ -4,6 +4,7 @@
 #include "features/reasons.h"
 #include "models/rows.h"
 #include "tests/support/run_case.h"
+#include "tests/support/small_model.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -166,6 +167,39 @@ Test(run_reasons, are_what_the_explainer_says_of_each_row) {
     cr_assert_eq(check_lines(c, RIDE_REASONS_ALL, RIDE_REASON_BOTH), 3000);
     cr_assert_eq(c->summary.explained, 3000);
     cr_assert(c->summary.has_reasons);
+    run_case_end(c);
+}
+
+/* Inputs of an ensemble are the vector's entries, those of its members in another order. */
+Test(run_reasons, of_an_ensemble_are_of_the_answer_that_decides) {
+    static const char *const combines[] = {"mean", "logit_mean"};
+    run_case *c = &cases[0];
+    for (size_t i = 0; i < 2; i++) {
+        char path[128], *boosted;
+        begin(c, RIDE_REASONS_ALERTS, RIDE_REASON_BOTH);
+        snprintf(path, sizeof path, "%s/small.txt", c->folder);
+        cr_assert(small_model_write(path, "card_count_1h", "amount"));
+        snprintf(path, sizeof path, "%s/ensemble.yaml", c->folder);
+        FILE *to = fopen(path, "w");
+        cr_assert(to != NULL && (boosted = realpath(c->model, NULL)) != NULL);
+        fprintf(to, "ensemble: 1\ncombine: %s\nmembers:\n  - {model: small.txt}\n  - {model: %s, weight: 3}\n",
+                combines[i], boosted);
+        free(boosted);
+        cr_assert_eq(fclose(to), 0);
+        snprintf(c->model, sizeof c->model, "%s", path);
+        run(c);
+        cr_assert_gt(check_lines(c, RIDE_REASONS_ALERTS, RIDE_REASON_BOTH), 100);
+        run_case_end(c);
+    }
+}
+
+Test(run_reasons, of_a_model_whose_inputs_are_few_and_in_another_order) {
+    run_case *c = &cases[0];
+    begin(c, RIDE_REASONS_ALL, RIDE_REASON_BOTH);
+    snprintf(c->model, sizeof c->model, "%s/small.txt", c->folder);
+    cr_assert(small_model_write(c->model, "card_count_1h", "amount")); /* which is before it in the vector */
+    run(c);
+    cr_assert_gt(check_lines(c, RIDE_REASONS_ALL, RIDE_REASON_BOTH), 2000);
     run_case_end(c);
 }
 
