@@ -6,7 +6,8 @@
 
 Models and rows are made into FOLDER first (models.py), once. Each engine is a process of its own, pinned to one core, with its model loaded; one works at a time
 and they take turns, each round in another order, so what disturbs the machine disturbs all of them. Before anything is measured results are compared: a
-trainer's own and RIDE's bit for bit where docs/models.md promises that, others within a tolerance; how many rows are equal is kept. Rows are C-contiguous floats, distinct in
+trainer's own and RIDE's bit for bit where docs/models.md promises that, others within a tolerance; how many rows are equal is kept. Then each loads the model once more beside the first, so that what its libraries
+take is not counted: seconds, the most memory that this adds at once, and what it keeps, as a multiple of the file. Rows are C-contiguous floats, distinct in
 each call. RIDE is called by its C API in a C loop; peers by their C API where they have one that a Python process can reach, else from Python (engines.py). A peer that
 cannot be had is left out by name.
 
@@ -46,10 +47,11 @@ WORKS = [
     ("TreeSHAP, XGBoost 500 × depth 6", "xgboost-500x6.json", 32, ["ride explains", "XGBoost explains"], [1, 64, 1024]),
     ("TreeSHAP, LightGBM 500 × 31 leaves", "lightgbm-500x31.txt", 32, ["ride explains", "LightGBM explains"], [1, 64, 1024]),
     ("through ride.Model, XGBoost 500 × depth 6", "xgboost-500x6.json", 32, ["the C call", "ride.Model"], [1, 64, 1024, 65536]),
+    ("XGBoost 500 × depth 6 with AVX2 only", "xgboost-500x6.json", 32, ["ride, AVX2", "oneDAL, AVX2"], [64, 1024, 65536]),
     ("XGBoost 500 × depth 6, two threads", "xgboost-500x6.json", 32, ["ride", "ride, two threads"], [65536]),
 ]
 NEEDS = {"XGBoost": "xgboost-cpu", "XGBoost explains": "xgboost-cpu", "LightGBM": "lightgbm", "LightGBM explains": "lightgbm", "lleaves": "lleaves",
-         "oneDAL": "scikit-learn-intelex", "oneDAL, own forest": "scikit-learn-intelex", "CatBoost": "catboost", "scikit-learn": "scikit-learn",
+         "oneDAL": "scikit-learn-intelex", "oneDAL, AVX2": "scikit-learn-intelex", "oneDAL, own forest": "scikit-learn-intelex", "CatBoost": "catboost", "scikit-learn": "scikit-learn",
          "ONNX Runtime": "onnxruntime"}
 SAME_BITS = {("xgboost", "XGBoost"), ("lightgbm", "LightGBM"), ("catboost", "CatBoost")}
 FEW = {"XGBoost explains": 64, "LightGBM explains": 64}  # a larger batch takes them seconds and is no faster
@@ -60,6 +62,8 @@ class Peer:
 
     def __init__(self, name, model, rows, columns, scratch, core):
         own = dict(os.environ, RIDE_PEERS_SCRATCH=str(scratch), OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", KMP_BLOCKTIME="0", OMP_WAIT_POLICY="PASSIVE")
+        if name == "ride, AVX2":
+            own["RIDE_CPU_ISA"] = "avx2"
         cores = os.sched_getaffinity(0) if "two" in name else {core}
         self.name = name
         self.process = subprocess.Popen([sys.executable, "-W", "ignore", str(HERE / "engines.py"), name, str(model), str(rows), str(columns)], env=own,
@@ -114,6 +118,17 @@ def compare(peers, model, folder):
     return told
 
 
+def loads(peers, file_bytes):
+    """What a load of the model takes each peer: seconds, and memory by the file's bytes: at most at once, and afterwards."""
+    told = {}
+    for peer in peers:
+        if peer.told["kind"] == "own training":
+            continue
+        answer = peer.ask(do="load")
+        told[peer.name] = {"seconds": answer["seconds"], "peak_of_file": answer["peak"] / file_bytes, "kept_of_file": answer["kept"] / file_bytes}
+    return told
+
+
 def measure(peers, batches, rounds, ms, wall, say):
     samples = {str(batch): {peer.name: [] for peer in peers} for batch in batches}
     for r in range(rounds):
@@ -144,6 +159,8 @@ def show(document):
                 s = by_name[name]
                 cells.append(f"{batch:>6}: {s['least_ns']:>9,.0f} /{s['median_ns']:>9,.0f} {s['ratio']:>7.1f} ×")
             print(f"  {name:22}" + "  ".join(cells))
+        for name, load in work.get("load", {}).items():
+            print(f"  {name:22}load {load['seconds']:.3f} s, at most {load['peak_of_file']:.1f} of the file at once, {load['kept_of_file']:.1f} kept")
         for name, why in work["left_out"].items():
             print(f"  {name:22}left out: {why}")
 
@@ -215,10 +232,11 @@ def main():
             if not peers or peers[0].name != engines[0]:
                 raise SystemExit(f"RIDE itself: {left_out[engines[0]]}")
             equal = compare(peers, model, scratch)
+            load = loads(peers, (folder / model).stat().st_size)
             wall = int(any("two" in p.name for p in peers))
             samples = measure(peers, batches, options.rounds, options.ms, wall, lambda text: print(text, file=sys.stderr))
             document["works"].append({"name": name, "model": model, "file_bytes": (folder / model).stat().st_size, "columns": columns,
-                                      "engines": [p.name for p in peers], "left_out": left_out, "loaded_s": {p.name: p.told["loaded_s"] for p in peers},
+                                      "engines": [p.name for p in peers], "left_out": left_out, "loaded_s": {p.name: p.told["loaded_s"] for p in peers}, "load": load,
                                       "clock": "wall" if wall else "process CPU", "equal": equal, "summary": summary(samples), "samples": samples})
             for peer in started:
                 peer.end()

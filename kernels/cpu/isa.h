@@ -9,7 +9,8 @@ typedef enum ride_cpu_isa {
     RIDE_CPU_AVX512_BYTES = 3, /* with VBMI and GFNI */
 } ride_cpu_isa;
 
-/* The best that this machine has and the limit allows. Asked when a device is opened. */
+/* The best that this machine has and the limit allows. Asked when a device is opened. The environment's RIDE_CPU_ISA (portable, avx2, avx512) is a
+ * limit too: to measure and to compare, since the results are the same. Another word is none. */
 ride_cpu_isa ride_cpu_isa_best(void);
 /* No more than this for devices opened from now on: for tests and measurements, before threads exist. */
 void ride_cpu_isa_limit(ride_cpu_isa most);

@@ -13,7 +13,7 @@ TOP = Path(os.environ["RIDE_SOURCE_DIR"])
 RIDE = os.environ["RIDE_BIN"]
 GOLDEN = TOP / "tests/golden"
 # of each format: the same bits as the trainer's
-EQUAL = ["models/xgboost-3.2.0-multi.json", "models/xgboost-1.7.6-dart.ubj", "models/lightgbm-4.6.0-multi.txt", "catboost/1.2-three.cbm",
+EQUAL = ["models/lightgbm-4.6.0-linear.txt", "models/xgboost-3.2.0-multi.json", "models/xgboost-1.7.6-dart.ubj", "models/lightgbm-4.6.0-multi.txt", "catboost/1.2-three.cbm",
          "catboost/1.2-plain.json", "onnx/boosted3.onnx", "treelite/xgboost.checkpoint", "sklearn/1.9.1-hist-three.json", "sklearn/1.9.1-boost.json"]
 WRITTEN = EQUAL + ["ensembles/cascade.yaml", "ensembles/stacking.yaml", "ensembles/segment.yaml", "sklearn/1.4.2-isotonic.json", "onnx/mlp3.onnx"]
 failed = 0
@@ -39,7 +39,8 @@ def info(*args):
 def check_info():
     """A part for each member that has one, ways for every number of rows told, a time for each, tables for explanations where the file has covers."""
     for name, parts, explained in (("models/xgboost-3.2.0-multi.json", [("", "forest")], True), ("onnx/mlp3.onnx", [("", "network")], True),
-                                   ("ensembles/stacking.yaml", None, True), ("onnx/boosted.onnx", [("", "forest")], False), ("models/lightgbm-4.6.0-plain.txt", [("", "forest")], True)):
+                                   ("ensembles/stacking.yaml", None, True), ("onnx/boosted.onnx", [("", "forest")], False), ("models/lightgbm-4.6.0-plain.txt", [("", "forest")], True),
+                                   ("models/lightgbm-4.6.0-linear.txt", [("", "forest")], False)):
         told = json.loads(info(GOLDEN / name, "--json"))
         engine = told["engine"]
         found = [(part["member"], part["kind"]) for part in engine["parts"]]
@@ -55,7 +56,18 @@ def check_info():
         expect(f"{name}, quick", "\nengine " not in quick and text.startswith(quick) and "engine" not in json.loads(info(GOLDEN / name, "--quick", "--json")), quick)
 
 
-CONVERTED = ["models/xgboost-3.2.0-multi.json", "models/xgboost-1.7.6-dart.ubj", "models/lightgbm-4.6.0-multi.txt", "models/lightgbm-4.6.0-zero.txt",
+def check_sets():
+    """RIDE_CPU_ISA keeps the program to a set of instructions: `info` says so, and the bits are the same."""
+    name, told = GOLDEN / EQUAL[1], {}
+    for word in ("portable", "avx2", "avx512", "", "nonsense"):
+        env = {**os.environ, "RIDE_CPU_ISA": word}
+        code = subprocess.run([RIDE, "model", "check", name, "--golden", name.with_suffix(".csv")], env=env, capture_output=True, text=True, check=False)
+        expect(f"RIDE_CPU_ISA={word}", code.returncode == 0 and "with the same bits" in code.stdout, code.stdout + code.stderr)
+        told[word] = subprocess.run([RIDE, "model", "info", name], env=env, capture_output=True, text=True, check=True).stdout
+    expect("RIDE_CPU_ISA=portable is told", "the machine has no AVX2" in told["portable"], told["portable"])
+
+
+CONVERTED = ["models/xgboost-3.2.0-multi.json", "models/xgboost-1.7.6-dart.ubj", "models/lightgbm-4.6.0-multi.txt", "models/lightgbm-4.6.0-zero.txt", "models/lightgbm-4.6.0-linear.txt",
                            "models/lightgbm-4.6.0-forest.txt", "catboost/1.2-kinds.cbm", "onnx/rules.onnx", "onnx/average.onnx", "onnx/pipeline.onnx", "onnx/mlp3.onnx",
                            "onnx/probit.onnx", "treelite/isolation.checkpoint", "sklearn/1.9.1-hist-three.json", "sklearn/1.9.1-isolation.json", "xgboost/linear3.json"]
 
@@ -84,6 +96,16 @@ def convert(work):
         second.write_text(json.dumps(whole | {"trees": [tree | {key: [value, *tree[key][1:]]}, *whole["trees"][1:]]}))
         code, told = check(second)
         expect(f"a tree with {key} {value}", code == 65 and words in told, told)
+    subprocess.run([RIDE, "model", "convert", GOLDEN / "models/lightgbm-4.6.0-linear.txt", "--output", first], check=True)
+    whole = json.loads(first.read_text())
+    one, two, *others = whole["lines"]
+    for what, change, words in (("a line of another leaf", {"lines": [one, *others]}, "line"), ("one line more", {"lines": [*whole["lines"], one]}, None),
+                                ("an input that is none", {"lines": [one | {"inputs": [4] * len(one["inputs"])}, two, *others]}, "lines[0]"),
+                                ("fewer coefficients", {"lines": [one | {"coefficients": []}, two, *others]}, "lines[0]"),
+                                ("no constant", {"lines": [{**one, "constant": None}, two, *others]}, "lines[0]"), ("sums of floats", {"sum_number": "f32"}, "f")):
+        second.write_text(json.dumps(whole | change))
+        code, told = check(second)
+        expect(f"lines: {what}", code == (65 if words else 0) and (words or "") in told, told)
     done = subprocess.run([RIDE, "model", "convert", GOLDEN / "sklearn/1.4.2-voting.json", "--output", second], capture_output=True, text=True, check=False)
     expect("an ensemble", done.returncode == 78 and "convert its members" in done.stderr, done.stderr)
 
@@ -100,6 +122,7 @@ def change_one(source, to, digits):
 
 def main():
     check_info()
+    check_sets()
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         convert(work)
