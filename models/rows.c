@@ -81,7 +81,7 @@ ride_status ride_model_rows_create_last(ride_ensemble *model, const ride_backend
 
 void ride_model_rows_destroy(ride_model_rows *scorer) {
     if (scorer == NULL) return;
-    if (scorer->explainer != NULL) scorer->ops->explainer_destroy(scorer->explainer);
+    ride_model_rows_explainer_destroy(scorer, scorer->explainer);
     if (scorer->program != NULL) scorer->ops->program_release(scorer->program);
     pthread_mutex_destroy(&scorer->lock);
     free(scorer);
@@ -104,14 +104,24 @@ ride_status ride_model_rows_score(const ride_model_rows *scorer, const ride_rows
     return scorer->ops->rows_score(scorer->program, rows, scratch);
 }
 
+ride_status ride_model_rows_explainer_create(const ride_model_rows *scorer, const ride_explainer_options *options,
+                                             ride_explainer **out, uint64_t *scratch_bytes, ride_error *err) {
+    *out = NULL;
+    if (scorer->ops->explainer_create == NULL)
+        return ride_fail(err, RIDE_E_UNSUPPORTED, "the backend %.40s explains nothing", scorer->ops->name);
+    return scorer->ops->explainer_create(scorer->program, options, out, scratch_bytes, err);
+}
+
+void ride_model_rows_explainer_destroy(const ride_model_rows *scorer, ride_explainer *explainer) {
+    if (explainer != NULL) scorer->ops->explainer_destroy(explainer);
+}
+
 ride_status ride_model_rows_explainer(ride_model_rows *scorer, const ride_explainer **out, uint64_t *scratch_bytes,
                                       ride_error *err) {
     ride_status st = RIDE_OK;
-    if (scorer->ops->explainer_create == NULL)
-        return ride_fail(err, RIDE_E_UNSUPPORTED, "the backend %.40s explains nothing", scorer->ops->name);
     pthread_mutex_lock(&scorer->lock);
     if (scorer->explainer == NULL)
-        st = scorer->ops->explainer_create(scorer->program, NULL, &scorer->explainer, &scorer->explainer_bytes, err);
+        st = ride_model_rows_explainer_create(scorer, NULL, &scorer->explainer, &scorer->explainer_bytes, err);
     *out = scorer->explainer;
     *scratch_bytes = scorer->explainer_bytes;
     pthread_mutex_unlock(&scorer->lock);

@@ -24,6 +24,10 @@ void *ride_model_rows_scratch(const ride_model_rows *scorer);
  * ride_model_rows_explain. */
 ride_status ride_model_rows_explainer(ride_model_rows *scorer, const ride_explainer **out, uint64_t *scratch_bytes,
                                       ride_error *err);
+/* One of the caller's own, with options (NULL: the defaults), which goes before the scorer. */
+ride_status ride_model_rows_explainer_create(const ride_model_rows *scorer, const ride_explainer_options *options,
+                                             ride_explainer **out, uint64_t *scratch_bytes, ride_error *err);
+void ride_model_rows_explainer_destroy(const ride_model_rows *scorer, ride_explainer *explainer); /* NULL is fine */
 /* As ride_backend_ops.rows_explain. Allocates nothing. */
 ride_status ride_model_rows_explain(const ride_model_rows *scorer, const ride_explainer *explainer,
                                     const ride_rows *rows, void *scratch);

@@ -70,6 +70,15 @@ ride_result api_results(ride_context *context, const ride_predictor *predictor, 
 /* The results of the rows from `first` on. */
 void api_results_from(ride_rows *rows, const ride_predictor *predictor, uint64_t first);
 
+/* What may be in a call's structs. */
+bool api_known(ride_number number);
+bool api_aligned(const void *at, ride_number number);
+uint32_t api_type(ride_number number); /* ride_type */
+/* Checks rows of the predictor's inputs. */
+ride_result api_matrix(ride_context *context, const ride_predictor *predictor, const ride_matrix *rows);
+/* Scratch for each of the context's threads; false when memory is out. */
+bool api_grow(ride_context *context, uint64_t bytes);
+
 /* The index of `name`, or -1. */
 int64_t api_find(const api_name *sorted, uint32_t count, const char *name, size_t name_bytes);
 

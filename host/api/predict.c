@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EXPLAIN_PIECE_ROWS = 256 }; /* a row takes some microseconds */
-
 static bool grow(void **memory, uint64_t *have, uint64_t bytes) {
     if (bytes <= *have) return true;
     if (bytes > SIZE_MAX - 128) return false;
@@ -25,7 +23,7 @@ uint32_t api_block_rows(const ride_predictor *p) {
     return rows > API_BLOCK_ROWS ? API_BLOCK_ROWS : rows < ROWS_LEAST ? ROWS_LEAST : rows;
 }
 
-static bool grow_all(ride_context *context, uint64_t bytes) {
+bool api_grow(ride_context *context, uint64_t bytes) {
     for (uint32_t i = 0; i < team_members(context->team); i++)
         if (!grow(&context->desks[i].scratch, &context->desks[i].scratch_bytes, bytes)) return false;
     return true;
@@ -44,26 +42,26 @@ ride_result api_reserve(ride_context *context, const ride_predictor *p, bool wit
     return RIDE_RESULT_OK;
 }
 
-static bool known(ride_number number) { return number == RIDE_NUMBER_F32 || number == RIDE_NUMBER_F64; }
+bool api_known(ride_number number) { return number == RIDE_NUMBER_F32 || number == RIDE_NUMBER_F64; }
 static size_t number_bytes(ride_number number) { return number == RIDE_NUMBER_F32 ? sizeof(float) : sizeof(double); }
-static uint32_t type_of(ride_number number) { return number == RIDE_NUMBER_F32 ? RIDE_TYPE_F32 : RIDE_TYPE_F64; }
-static bool aligned(const void *at, ride_number number) { return (uintptr_t)at % number_bytes(number) == 0; }
+uint32_t api_type(ride_number number) { return number == RIDE_NUMBER_F32 ? RIDE_TYPE_F32 : RIDE_TYPE_F64; }
+bool api_aligned(const void *at, ride_number number) { return (uintptr_t)at % number_bytes(number) == 0; }
 
 ride_result api_results(ride_context *context, const ride_predictor *p, const ride_scores *out, uint64_t rows_count,
                         ride_rows *rows) {
     uint64_t bytes;
     if (out == NULL || (out->margins == NULL && out->answers == NULL))
         return api_fail(context, RIDE_RESULT_ARGUMENT, "neither margins nor answers are wanted");
-    if (!known(out->number))
+    if (!api_known(out->number))
         return api_fail(context, RIDE_RESULT_ARGUMENT, "the results' number is %d, neither F32 nor F64",
                         (int)out->number);
-    if (!aligned(out->margins, out->number) || !aligned(out->answers, out->number))
+    if (!api_aligned(out->margins, out->number) || !api_aligned(out->answers, out->number))
         return api_fail(context, RIDE_RESULT_ARGUMENT, "the results are not aligned");
     if (__builtin_mul_overflow(rows_count, (uint64_t)p->shape.outputs_count * sizeof(double), &bytes) ||
         bytes > INT64_MAX)
         return api_fail(context, RIDE_RESULT_ARGUMENT, "%llu rows are more than memory can hold",
                         (unsigned long long)rows_count);
-    rows->out_type = type_of(out->number);
+    rows->out_type = api_type(out->number);
     rows->rows_count = rows_count;
     rows->margins = out->margins;
     rows->answers = out->answers;
@@ -99,15 +97,15 @@ static bool reaches(int64_t stride, uint64_t count) {
     return count <= 1 || (!__builtin_mul_overflow(size, count - 1, &elements) && elements <= INT64_MAX / 32);
 }
 
-static ride_result check_matrix(ride_context *context, const ride_predictor *p, const ride_matrix *m) {
-    if (!known(m->number))
+ride_result api_matrix(ride_context *context, const ride_predictor *p, const ride_matrix *m) {
+    if (!api_known(m->number))
         return api_fail(context, RIDE_RESULT_ARGUMENT, "the matrix's number is %d, neither F32 nor F64",
                         (int)m->number);
     if (m->columns_count != p->shape.columns_count)
         return api_fail(context, RIDE_RESULT_ARGUMENT, "the matrix has %u columns, the model %u inputs",
                         m->columns_count, p->shape.columns_count);
     if (m->rows_count == 0) return RIDE_RESULT_OK;
-    if (m->values == NULL || !aligned(m->values, m->number))
+    if (m->values == NULL || !api_aligned(m->values, m->number))
         return api_fail(context, RIDE_RESULT_ARGUMENT, "the matrix's values are NULL or not aligned");
     if (!reaches(m->row_stride, m->rows_count) || !reaches(m->column_stride, m->columns_count))
         return api_fail(context, RIDE_RESULT_ARGUMENT, "the matrix is larger than memory can be");
@@ -127,64 +125,14 @@ ride_result ride_predict(ride_context *context, const ride_predictor *predictor,
     api_begin(context);
     if (predictor == NULL || rows == NULL) return api_fail(context, RIDE_RESULT_ARGUMENT, "a pointer is NULL");
     job j = {.context = context, .predictor = predictor};
-    ride_result result = check_matrix(context, predictor, rows);
+    ride_result result = api_matrix(context, predictor, rows);
     if (result == RIDE_RESULT_OK) result = api_results(context, predictor, out, rows->rows_count, &j.rows);
     if (result == RIDE_RESULT_OK) result = api_reserve(context, predictor, false);
     if (result != RIDE_RESULT_OK) return result;
     j.rows.values = rows->values;
-    j.rows.type = type_of(rows->number);
+    j.rows.type = api_type(rows->number);
     j.rows.row_stride = rows->row_stride;
     j.rows.column_stride = rows->column_stride;
     const ride_status st = team_run(context->team, rows->rows_count, API_PIECE_ROWS, score_piece, &j);
     return st == RIDE_OK ? RIDE_RESULT_OK : api_fail(context, api_result(st), "the rows cannot be scored");
-}
-
-/* ---- why ---- */
-
-typedef struct why {
-    job job;
-    const ride_explainer *explainer;
-    uint64_t values; /* of a row */
-} why;
-
-static ride_status explain_piece(void *context, uint32_t member, uint64_t first, uint64_t count) {
-    const why *w = context;
-    ride_rows piece = w->job.rows;
-    piece.rows_count = count;
-    piece.values =
-        (const uint8_t *)piece.values + (int64_t)first * piece.row_stride * (int64_t)ride_type_bytes(piece.type);
-    piece.margins = (uint8_t *)piece.margins + first * w->values * ride_type_bytes(piece.out_type);
-    return ride_model_rows_explain(w->job.predictor->rows, w->explainer, &piece, w->job.context->desks[member].scratch);
-}
-
-ride_result ride_explain(ride_context *context, const ride_predictor *predictor, const ride_matrix *rows,
-                         const ride_explanation *out) {
-    ride_error err = {0};
-    uint64_t scratch_bytes = 0, bytes;
-    if (context == NULL) return RIDE_RESULT_ARGUMENT;
-    api_begin(context);
-    if (predictor == NULL || rows == NULL || out == NULL || out->values == NULL)
-        return api_fail(context, RIDE_RESULT_ARGUMENT, "a pointer is NULL");
-    const ride_result result = check_matrix(context, predictor, rows);
-    if (result != RIDE_RESULT_OK) return result;
-    if (!known(out->number) || !aligned(out->values, out->number))
-        return api_fail(context, RIDE_RESULT_ARGUMENT, "the explanation is neither F32 nor F64, or not aligned");
-    why w = {.job = {.context = context,
-                     .predictor = predictor,
-                     .rows = {.values = rows->values,
-                              .type = type_of(rows->number),
-                              .out_type = type_of(out->number),
-                              .rows_count = rows->rows_count,
-                              .row_stride = rows->row_stride,
-                              .column_stride = rows->column_stride,
-                              .margins = out->values}},
-             .values = ((uint64_t)predictor->shape.columns_count + 1) * predictor->shape.outputs_count};
-    if (__builtin_mul_overflow(rows->rows_count, w.values * sizeof(double), &bytes) || bytes > INT64_MAX)
-        return api_fail(context, RIDE_RESULT_ARGUMENT, "%llu rows are more than memory can hold",
-                        (unsigned long long)rows->rows_count);
-    if (ride_model_rows_explainer(predictor->rows, &w.explainer, &scratch_bytes, &err) != RIDE_OK)
-        return api_fail_error(context, &err);
-    if (!grow_all(context, scratch_bytes)) return api_fail(context, RIDE_RESULT_MEMORY, "no memory to work in");
-    const ride_status st = team_run(context->team, rows->rows_count, EXPLAIN_PIECE_ROWS, explain_piece, &w);
-    return st == RIDE_OK ? RIDE_RESULT_OK : api_fail(context, api_result(st), "the rows cannot be explained");
 }

@@ -25,7 +25,7 @@ from typing import Any, Optional, Union
 import numpy as np
 
 from . import arrow
-from .native import Explanation, LoadOptions, Matrix, Scores, context, lib
+from .native import ExplainOptions, Explanation, LoadOptions, Matrix, Scores, context, lib
 from .rows import CODES, NUMBERS, matrix
 
 
@@ -56,7 +56,7 @@ class Model:
         else:
             mine.check(lib.ride_load_memory(mine.handle, source, len(source), b"model", byref(options), byref(handle)))
         self._handle = handle
-        weakref.finalize(self, lib.ride_unload, handle).atexit = False  # a daemon thread may be in a call then
+        self._loaded = _Loaded(handle)
         self.inputs: int = lib.ride_inputs_count(handle)
         self.outputs: int = lib.ride_outputs_count(handle)
         self._input_number, self._output_number = lib.ride_input_number(handle), lib.ride_output_number(handle)
@@ -71,13 +71,28 @@ class Model:
         """Raw scores (log-odds of a binary classifier), of predict's shape: the trainer's own bits."""
         return self._score(X, True)
 
-    def explain(self, X: Any) -> np.ndarray:
-        """What each input adds to the margin, and last the bias (SHAP values): (rows, inputs + 1), or (rows, outputs, inputs + 1)."""
+    def explain(self, X: Any, *, background: Any = None, memory: int = 0) -> np.ndarray:
+        """What each input adds to the margin, and last the expected margin: (rows, inputs + 1), or (rows, outputs, inputs + 1). SHAP values of trees, the terms
+        of linear models, integrated gradients of networks. background: up to 4,096 rows that stand for what is not known of a row (interventional
+        SHAP values; the baseline of linear models and networks is their mean). memory: bytes that tables may take; 0 = 256 MiB."""
         x, mine = matrix(X, self), context(self._threads)
         out = np.empty((len(x), self.outputs, self.inputs + 1), dtype=self._dtype)
-        mine.check(lib.ride_explain(mine.handle, self._handle, byref(_matrix_of(x)),
-                                    byref(Explanation(_address(out), self._output_number))))
+        rows, to = byref(_matrix_of(x)), byref(Explanation(_address(out), self._output_number))
+        if background is None and not memory:
+            mine.check(lib.ride_explain(mine.handle, self._handle, rows, to))
+        else:
+            way = self._way(mine, background, memory)
+            mine.check(lib.ride_explain_by(mine.handle, way.handle, rows, to))
         return out[:, 0] if self.outputs == 1 else out
+
+    def _way(self, mine: Any, background: Any, memory: int) -> "_Way":
+        """Tables for such a way of explaining; those of the last one are kept."""
+        rows = None if background is None else np.ascontiguousarray(matrix(background, self))
+        key = (memory, None if rows is None else (rows.dtype.str, rows.tobytes()))
+        known = self.__dict__.get("_last_way")
+        if known is None or known.key != key:
+            self._last_way = known = _Way(self, mine, rows, memory, key)
+        return known
 
     @cached_property
     def info(self) -> dict[str, Any]:
@@ -129,6 +144,22 @@ class Model:
 
     def __repr__(self) -> str:
         return f"<ride.Model {self.info['format']} {self.info.get('objective', '')}: {self.inputs} inputs, {self.outputs} output{'s' * (self.outputs > 1)}>"
+
+
+class _Loaded:
+    """A predictor, which goes when nothing holds it: the model, and what explains it."""
+
+    def __init__(self, handle):
+        weakref.finalize(self, lib.ride_unload, handle).atexit = False  # a daemon thread may be in a call then
+
+
+class _Way:
+    def __init__(self, model, mine, rows, memory, key):
+        self.key, self.handle, self._loaded = key, c_void_p(), model._loaded
+        of = None if rows is None else ctypes.pointer(_matrix_of(rows))
+        options = ExplainOptions(ctypes.sizeof(ExplainOptions), 0, memory, of)
+        mine.check(lib.ride_explain_prepare(mine.handle, model._handle, byref(options), byref(self.handle)))
+        weakref.finalize(self, lib.ride_explain_release, self.handle).atexit = False
 
 
 def _again(source, best_iteration, threads):

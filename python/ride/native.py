@@ -57,6 +57,10 @@ class Explanation(Structure):
     _fields_ = [("values", c_void_p), ("number", c_int)]
 
 
+class ExplainOptions(Structure):
+    _fields_ = [("struct_bytes", c_uint32), ("reserved", c_uint32), ("bytes_max", c_uint64), ("background", POINTER(Matrix))]
+
+
 FUNCTIONS = {
     "ride_version": (c_char_p,),
     "ride_context_create": (c_int, c_void_p, POINTER(c_void_p)),
@@ -77,6 +81,9 @@ FUNCTIONS = {
     "ride_predict": (c_int, c_void_p, c_void_p, c_void_p, c_void_p),
     "ride_predict_arrow": (c_int, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p),
     "ride_explain": (c_int, c_void_p, c_void_p, c_void_p, c_void_p),
+    "ride_explain_prepare": (c_int, c_void_p, c_void_p, c_void_p, POINTER(c_void_p)),
+    "ride_explain_release": (None, c_void_p),
+    "ride_explain_by": (c_int, c_void_p, c_void_p, c_void_p, c_void_p),
 }
 
 

@@ -398,11 +398,11 @@ def check_light():
         assert signature.return_annotation is not inspect.Signature.empty, name
     header = (top / "host/include/ride/ride.h").read_text() if (top / "host").exists() else None
     if header:
-        from ride.native import ContextOptions, FUNCTIONS, LoadOptions, Matrix, Scores
+        from ride.native import ContextOptions, ExplainOptions, FUNCTIONS, LoadOptions, Matrix, Scores
         for name in FUNCTIONS:
             count = len(re.search(rf"\b{name}\(([^)]*)\)", header).group(1).replace("void", "").split(",")) if f"{name}(void)" not in header else 0
             assert count == len(FUNCTIONS[name]) - 1, name
-        for kind, name in ((ContextOptions, "context_options"), (LoadOptions, "load_options"), (Matrix, "matrix"), (Scores, "scores")):
+        for kind, name in ((ContextOptions, "context_options"), (LoadOptions, "load_options"), (ExplainOptions, "explain_options"), (Matrix, "matrix"), (Scores, "scores")):
             body = re.sub(r"/\*.*?\*/", "", re.search(rf"typedef struct ride_{name} \{{(.*?)\}}", header, re.S).group(1), flags=re.S)
             fields = [w for line in body.split(";") for w in re.findall(r"\*?(\w+)(?=,|$)", line.strip())]
             assert fields == [f[0] for f in kind._fields_], (name, fields)

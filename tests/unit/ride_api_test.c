@@ -116,6 +116,67 @@ Test(ride_api, margins_are_the_trainers_whatever_the_layout) {
     check_layouts("lightgbm-4.6.0-multi", "txt", 3);
 }
 
+static void expect_said(ride_context *context, ride_result got, ride_result want, const char *text) {
+    cr_assert_eq(got, want, "%d: %s", (int)got, ride_context_error(context));
+    cr_assert_not_null(strstr(ride_context_error(context), text), "`%s` lacks `%s`", ride_context_error(context), text);
+}
+
+/* That the values are the definition's is tests/integration/test_explanations.py's matter. */
+Test(ride_api, another_way_of_explaining_is_prepared) {
+    enum { EACH = INPUTS + 1, VALUES = ROWS * EACH };
+    static double x[ROWS * INPUTS], margins[ROWS], phi[4][VALUES];
+    const char *name = "xgboost-3.2.0-plain";
+    ride_context *context = context_of(1), *three = context_of(3);
+    ride_predictor *model = loaded(context, name, "json");
+    ride_explain_way *ways[3] = {NULL, NULL, NULL}, *none = (void *)x;
+    rows_of(name, 1, x, margins);
+    const ride_matrix rows = {x, RIDE_NUMBER_F64, INPUTS, ROWS, INPUTS, 1},
+                      some = {x, RIDE_NUMBER_F64, INPUTS, 9, INPUTS, 1};
+    const ride_explain_options small = {.struct_bytes = sizeof small, .bytes_max = 1},
+                               against = {.struct_bytes = sizeof against, .background = &some};
+    const ride_explain_options *options[] = {NULL, &small, &against};
+    cr_assert_eq(ride_explain(context, model, &rows, &(ride_explanation){phi[3], RIDE_NUMBER_F64}), RIDE_RESULT_OK);
+    for (int w = 0; w < 3; w++) {
+        cr_assert_eq(ride_explain_prepare(context, model, options[w], &ways[w]), RIDE_RESULT_OK, "%s",
+                     ride_context_error(context));
+        const ride_explanation out = {phi[w], RIDE_NUMBER_F64};
+        cr_assert_eq(ride_explain_by(three, ways[w], &rows, &out), RIDE_RESULT_OK, "%s", ride_context_error(three));
+        for (uint32_t r = 0; r < ROWS; r++) {
+            double sum = 0.0;
+            for (uint32_t i = 0; i < EACH; i++) sum += phi[w][r * EACH + i];
+            cr_assert_float_eq(sum, margins[r], 3e-6, "way %d, row %u: %.9g, margin %.9g", w, r, sum, margins[r]);
+        }
+    }
+    cr_assert_arr_eq(phi[0], phi[3], sizeof phi[0]);
+    for (uint32_t i = 0; i < VALUES; i++) cr_assert_float_eq(phi[1][i], phi[0][i], 1e-6);
+    cr_assert_gt(fabs(phi[2][INPUTS] - phi[0][INPUTS]), 1e-3, "the background changes nothing");
+    const ride_explanation out = {phi[0], RIDE_NUMBER_F64};
+    cr_assert_eq(ride_explain_prepare(NULL, model, NULL, &none), RIDE_RESULT_ARGUMENT);
+    cr_assert_null(none);
+    cr_assert_eq(ride_explain_by(NULL, ways[0], &rows, &out), RIDE_RESULT_ARGUMENT);
+    expect_said(context, ride_explain_prepare(context, NULL, NULL, &none), RIDE_RESULT_ARGUMENT, "NULL");
+    expect_said(context, ride_explain_prepare(context, model, NULL, NULL), RIDE_RESULT_ARGUMENT, "NULL");
+    expect_said(context, ride_explain_by(context, NULL, &rows, &out), RIDE_RESULT_ARGUMENT, "NULL");
+    expect_said(context, ride_explain_by(context, ways[0], &rows, NULL), RIDE_RESULT_ARGUMENT, "NULL");
+    expect_said(context, ride_explain_prepare(context, model, &(ride_explain_options){.struct_bytes = 2}, &none),
+                RIDE_RESULT_ARGUMENT, "struct_bytes");
+    ride_matrix wrong = some;
+    const ride_explain_options refused = {.struct_bytes = sizeof refused, .background = &wrong};
+    wrong.columns_count = 3;
+    expect_said(context, ride_explain_prepare(context, model, &refused, &none), RIDE_RESULT_ARGUMENT, "3 columns");
+    wrong = some, wrong.rows_count = 0;
+    expect_said(context, ride_explain_prepare(context, model, &refused, &none), RIDE_RESULT_UNSUPPORTED,
+                "0 background rows");
+    wrong.rows_count = 4097; /* refused before they are read */
+    expect_said(context, ride_explain_prepare(context, model, &refused, &none), RIDE_RESULT_UNSUPPORTED,
+                "4097 background rows");
+    for (int w = 0; w < 3; w++) ride_explain_release(ways[w]);
+    ride_explain_release(NULL);
+    ride_unload(model);
+    ride_context_destroy(context);
+    ride_context_destroy(three);
+}
+
 /* Golden rows, again and again, each time another one first. */
 static float *many_rows(const char *name, uint32_t outputs) {
     static double x[ROWS * INPUTS], margins[ROWS * OUTPUTS_MAX];
@@ -305,11 +366,6 @@ Test(ride_api, a_model_tells_what_it_is) {
     ride_context_destroy(context);
     cr_assert_str_eq(ride_result_text(RIDE_RESULT_MODEL), "bad model");
     cr_assert_str_eq(ride_result_text((ride_result)99), "unknown result");
-}
-
-static void expect_said(ride_context *context, ride_result got, ride_result want, const char *text) {
-    cr_assert_eq(got, want, "%d: %s", (int)got, ride_context_error(context));
-    cr_assert_not_null(strstr(ride_context_error(context), text), "`%s` lacks `%s`", ride_context_error(context), text);
 }
 
 Test(ride_api, a_model_that_is_none_is_said_with_all_findings) {

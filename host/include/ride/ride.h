@@ -162,7 +162,8 @@ RIDE_API ride_result ride_predict_arrow(ride_context *context, const ride_predic
                                         const struct ArrowArray *array, const struct ArrowSchema *schema,
                                         const ride_scores *out);
 
-/* Why: what each input adds to each margin, and last the expected margin: SHAP values, path-dependent, which the trainers call contributions. Their
+/* Why: what each input adds to each margin, and last the expected margin: SHAP values of trees (path dependent: the trainers' contributions), the terms of
+ * linear models, integrated gradients of networks; docs/explanations.md says what they mean for each kind of model. Their
  * sum is the margin, within some millionths of the model's greatest leaf. values: rows_count * outputs_count * (inputs_count + 1) numbers, for
  * each row, for each output. The same bits for any number of rows and threads. The first call with a predictor makes tables, which takes up to
  * seconds and 256 MiB for a large model, and at most 1 GiB more where ways to leaves test many inputs; scratch grows then too. RIDE_RESULT_UNSUPPORTED, and why, where the model file does not say how
@@ -173,6 +174,26 @@ typedef struct ride_explanation {
 } ride_explanation;
 RIDE_API ride_result ride_explain(ride_context *context, const ride_predictor *predictor, const ride_matrix *rows,
                                   const ride_explanation *out);
+
+/* The same in another way than by default. Zero = the default, in each. */
+typedef struct ride_explain_options {
+    uint32_t struct_bytes; /* sizeof(ride_explain_options) */
+    uint32_t reserved;     /* 0 */
+    uint64_t bytes_max;    /* of tables: 256 MiB. With less, more is computed for each row */
+    /* 1 … 4,096 rows that stand for values that are not known (interventional SHAP values, which need no counts of training rows), and whose means
+     * are the baseline of linear models and networks. Read during the call only. NULL: path dependent. */
+    const ride_matrix *background;
+} ride_explain_options;
+
+/* Tables made for such a way: immutable, any number of threads. */
+typedef struct ride_explain_way ride_explain_way;
+/* options may be NULL. The predictor must outlive *out, which the caller owns and which is NULL on failure. */
+RIDE_API ride_result ride_explain_prepare(ride_context *context, const ride_predictor *predictor,
+                                          const ride_explain_options *options, ride_explain_way **out);
+/* NULL is fine. No call with it may be running. */
+RIDE_API void ride_explain_release(ride_explain_way *way);
+RIDE_API ride_result ride_explain_by(ride_context *context, const ride_explain_way *way, const ride_matrix *rows,
+                                     const ride_explanation *out);
 
 #ifdef __cplusplus
 }
