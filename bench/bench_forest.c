@@ -1,6 +1,6 @@
 /* bench/bench_forest.c: trees over rows, one thread, by each way that this machine has (kernels/cpu/forest.h), from a row-major matrix.
  *
- *   bench_forest --model FILE [--rows N] [--repeats N] [--double] [--batch N] [--missing PERCENT] [--isa 0…3]
+ *   bench_forest --model FILE [--rows N] [--repeats N] [--double] [--batch N] [--missing PERCENT] [--isa 0…4]
  *
  * Rows are made up: a value lies near a threshold of its input, so that both sides of every test are met. For each batch size: ns per row of
  * each way, the least of the repeats, and the way that would be chosen. The ways take turns, so that a disturbance meets all of them. First all
@@ -141,7 +141,7 @@ int main(int count, char **words) {
         die(findings.count > 0 ? findings.items[0].message : "the model cannot be read");
     b.forest = ride_model_scorer_forest(scorer);
     const ride_forest_header *h = b.forest->header;
-    if (isa > ride_cpu_isa_best()) die("this machine has no such instructions");
+    if (!ride_cpu_isa_has(isa)) die("this machine has no such instructions");
     const double begin_ns = clock_ns();
     if (ride_cpu_forest_create(b.forest, isa, &b.engine, &err) != RIDE_OK) die(err.what);
     const double create_ms = (clock_ns() - begin_ns) / 1e6;

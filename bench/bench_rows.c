@@ -1,6 +1,6 @@
 /* bench/bench_rows.c: any model, a manifest of several too, over rows of a matrix, one thread, through the backend as the library and `ride score` use it.
  *
- *   bench_rows --model FILE [--rows N] [--repeats N] [--isa 0…3]
+ *   bench_rows --model FILE [--rows N] [--repeats N] [--isa 0…4]
  *
  * Rows are made up: floats around zero, one in sixteen a whole number. For each batch size: ns per row, the least of the repeats; and the greatest
  * difference of an answer from the reference backend's, which must be 0. */

@@ -150,7 +150,7 @@ int main(int count, char **words) {
         else if (strcmp(words[i], "--repeats") == 0) repeats = (int)strtoul(words[i + 1], NULL, 10);
         else die("options are --model, --rows, --contributions, --rows-count, --repeats, --isa");
     }
-    if (isa > ride_cpu_isa_best()) die("the machine has not this instruction set");
+    if (!ride_cpu_isa_has(isa)) die("the machine has not this instruction set");
     if (file == NULL || b.rows < 1024 || repeats < 1)
         die("--model FILE is missing, or fewer than 1,024 rows, or no repeats");
     ride_diagnostics findings;

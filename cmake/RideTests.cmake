@@ -72,6 +72,12 @@ if(NOT RIDE_FUZZ)
     ride_add_test_program(${source} conformance)
   endforeach()
 endif()
+if(RIDE_MINIMAL AND CMAKE_CROSSCOMPILING) # unit tests of the scoring kernels, over check.h
+  foreach(name cpu_forest_test cpu_network_test network_test forest_test math_test)
+    ride_add_test_program(${CMAKE_SOURCE_DIR}/tests/unit/${name}.c unit)
+    target_include_directories(unit_${name} BEFORE PRIVATE ${CMAKE_SOURCE_DIR}/tests/support/without_criterion)
+  endforeach()
+endif()
 if(RIDE_MINIMAL)
   # Only conformance here. Besides, link everything as one object with no undefined name, which proves that nothing is missing.
   get_property(modules GLOBAL PROPERTY RIDE_MODULES)

@@ -30,7 +30,7 @@ void ride_cpu_forest_destroy(ride_cpu_forest *forest); /* NULL is fine */
 typedef enum ride_cpu_way {
     RIDE_CPU_WAY_CHOSEN = 0,
     RIDE_CPU_WAY_WALK,   /* every forest and machine has it */
-    RIDE_CPU_WAY_ROW,    /* each row by itself, all conditions of a tree at once */
+    RIDE_CPU_WAY_ROW,    /* each row by itself, all conditions of a tree at once: AVX-512 with VBMI, AVX2, NEON */
     RIDE_CPU_WAY_NARROW, /* planes of 64 rows */
     RIDE_CPU_WAY_SLIM,   /* planes of 128 rows */
     RIDE_CPU_WAY_HALF,   /* planes of 256 rows, with AVX-512 */

@@ -73,10 +73,11 @@ ride_status ride_cpu_network_create(const ride_network *network, ride_cpu_isa is
         return ride_fail(err, RIDE_E_MEMORY, "no memory for a network of %zu bytes", bytes);
     }
     memset(n->numbers, 0, bytes);
-    memcpy(n->columns, network->columns, h->columns_count * sizeof *n->columns);
+    if (h->columns_count > 0) memcpy(n->columns, network->columns, h->columns_count * sizeof *n->columns);
     n->header = h;
     n->loop = isa >= RIDE_CPU_AVX512 ? network_step_avx512
               : isa >= RIDE_CPU_AVX2 ? network_step_avx2
+              : isa >= RIDE_CPU_NEON ? network_step_neon
                                      : network_step_portable;
     n->width = whole_groups(h->width_max);
     n->grain = 8;

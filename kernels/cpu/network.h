@@ -1,5 +1,5 @@
 /* kernels/cpu/network.h: the CPU's engine for networks (kernels/layout/network.h): many rows through the steps at once. Lanes are rows and weights are
- * broadcast, so each row has the bits of kernels/row/network.h: 16 floats or 8 doubles a register with AVX-512, half of it with AVX2. */
+ * broadcast, so each row has the bits of kernels/row/network.h: 16 floats or 8 doubles a register with AVX-512, half of it with AVX2, a quarter with NEON. */
 #ifndef RIDE_KERNELS_CPU_NETWORK_H
 #define RIDE_KERNELS_CPU_NETWORK_H
 #include "base/error.h"

@@ -22,6 +22,7 @@ typedef struct network_step {
 typedef void (*network_loop)(const network_step *step, void *x, void *y, uint32_t rows_count);
 
 void network_step_portable(const network_step *step, void *x, void *y, uint32_t rows_count);
+void network_step_neon(const network_step *step, void *x, void *y, uint32_t rows_count);
 void network_step_avx2(const network_step *step, void *x, void *y, uint32_t rows_count);
 void network_step_avx512(const network_step *step, void *x, void *y, uint32_t rows_count);
 

@@ -6,29 +6,27 @@
 #include <math.h>
 #include <string.h>
 
-#if !defined(__x86_64__) /* no machine has them: ride_planes_create says so */
+/* Kernels that no machine of this architecture has: is_usable says so. */
 #define NO_KERNEL(name)                                                                                                \
     void name(const ride_planes *p, void *scratch, const float *x, uint32_t stride, uint32_t rows_count,               \
               double *margins) {                                                                                       \
         (void)p, (void)scratch, (void)x, (void)stride, (void)rows_count, (void)margins;                                \
     }                                                                                                                  \
+    void name##_places(const ride_planes *p, void *scratch, const float *x, uint32_t stride, uint32_t rows_count,      \
+                       uint8_t *places) {                                                                              \
+        (void)p, (void)scratch, (void)x, (void)stride, (void)rows_count, (void)places;                                 \
+    }                                                                                                                  \
     size_t name##_scratch_bytes(const ride_planes *p) { return (void)p, 0; }                                           \
     void name##_prepare(ride_planes *p) { (void)p; }
+#if !defined(__x86_64__)
 NO_KERNEL(planes_narrow)
 NO_KERNEL(planes_wide)
 NO_KERNEL(planes_half)
 NO_KERNEL(planes_slim)
 NO_KERNEL(planes_wide_avx2)
-#define NO_PLACER(name)                                                                                                \
-    void name(const ride_planes *p, void *scratch, const float *x, uint32_t stride, uint32_t rows_count,               \
-              uint8_t *places) {                                                                                       \
-        (void)p, (void)scratch, (void)x, (void)stride, (void)rows_count, (void)places;                                 \
-    }
-NO_PLACER(planes_wide_places)
-NO_PLACER(planes_half_places)
-NO_PLACER(planes_slim_places)
-NO_PLACER(planes_wide_avx2_places)
-void planes_row_run(const ride_planes *p, const float *x, double *margins) { (void)p, (void)x, (void)margins; }
+#endif
+#if !defined(__aarch64__)
+NO_KERNEL(planes_wide_neon)
 #endif
 
 /* Conditions whose planes stay in the second cache: 768 KiB of them. */
@@ -41,11 +39,33 @@ static bool has_narrow(const ride_planes *p) { return p->isa >= RIDE_CPU_AVX512 
 static bool has_slim(const ride_planes *p) { return p->isa >= RIDE_CPU_AVX512_BYTES; }
 static bool has_half(const ride_planes *p) { return has_slim(p) && fits(p, PLANES_HALF_ROWS); }
 static bool has_wide_avx512(const ride_planes *p) { return has_slim(p) && fits(p, RIDE_PLANES_ROWS); }
-static bool has_wide_avx2(const ride_planes *p) { return p->isa == RIDE_CPU_AVX2 && fits(p, RIDE_PLANES_AVX2_ROWS); }
+static bool has_wide_avx2(const ride_planes *p) {
+    return (p->isa == RIDE_CPU_AVX2 || p->isa == RIDE_CPU_AVX512) && fits(p, RIDE_PLANES_AVX2_ROWS);
+}
+static bool has_wide_neon(const ride_planes *p) { return p->isa == RIDE_CPU_NEON; }
+
+/* The wide kernel, if there is one. */
+typedef struct wide_kernel {
+    planes_kernel *run;
+    planes_placer *place;
+    uint32_t rows;
+    size_t (*scratch_bytes)(const ride_planes *p);
+} wide_kernel;
+static wide_kernel wide_of(const ride_planes *p) {
+    if (has_wide_avx512(p))
+        return (wide_kernel){planes_wide, planes_wide_places, RIDE_PLANES_ROWS, planes_wide_scratch_bytes};
+    if (has_wide_avx2(p))
+        return (wide_kernel){planes_wide_avx2, planes_wide_avx2_places, RIDE_PLANES_AVX2_ROWS,
+                             planes_wide_avx2_scratch_bytes};
+    if (has_wide_neon(p))
+        return (wide_kernel){planes_wide_neon, planes_wide_neon_places, RIDE_PLANES_NEON_ROWS,
+                             planes_wide_neon_scratch_bytes};
+    return (wide_kernel){NULL, NULL, 0, NULL};
+}
 
 bool ride_planes_has(const ride_planes *p, ride_planes_way way) {
     switch (way) {
-    case RIDE_PLANES_WIDE: return has_wide_avx512(p) || has_wide_avx2(p);
+    case RIDE_PLANES_WIDE: return wide_of(p).run != NULL;
     case RIDE_PLANES_HALF: return has_half(p);
     case RIDE_PLANES_SLIM: return has_slim(p);
     case RIDE_PLANES_ROW: return p->row != NULL;
@@ -285,20 +305,21 @@ static ride_status finish(ride_planes *p, const ride_forest *forest, const uint3
     if (st == RIDE_OK) st = planes_row_make(p, forest, order, plane_of, err);
     if (st == RIDE_OK && has_slim(p)) planes_wide_prepare(p), planes_half_prepare(p), planes_slim_prepare(p);
     if (st == RIDE_OK && has_wide_avx2(p)) planes_wide_avx2_prepare(p);
+    if (st == RIDE_OK && has_wide_neon(p)) planes_wide_neon_prepare(p);
     if (st == RIDE_OK && places_out != NULL) memcpy(places_out, places, forest->header->nodes_count);
     free(order);
     free(places);
     return st;
 }
 
-static bool is_usable(const ride_planes *p) { return has_wide_avx2(p) || has_slim(p) || has_narrow(p); }
+static bool is_usable(const ride_planes *p) { return wide_of(p).run != NULL || has_slim(p) || has_narrow(p); }
 
 ride_status ride_planes_create(const ride_forest *forest, const uint32_t *inputs, uint32_t inputs_count,
                                ride_cpu_isa isa, uint8_t *places, ride_planes **out, const char **why,
                                ride_error *err) {
     const ride_forest_header *h = forest->header;
     *out = NULL;
-    *why = isa < RIDE_CPU_AVX2 ? "the machine has no AVX2" : unsuited(forest);
+    *why = isa == RIDE_CPU_PORTABLE ? "the machine has neither AVX2 nor NEON" : unsuited(forest);
     if (*why != NULL) return RIDE_OK;
     ride_planes *p = calloc(1, sizeof *p);
     uint32_t *plane_of = calloc((size_t)h->nodes_count + 1, sizeof *plane_of);
@@ -339,6 +360,7 @@ void ride_planes_destroy(ride_planes *p) {
     free(p->ops);
     free(p->heaps);
     free(p->leaves);
+    free(p->byte_leaves);
     free(p->groups);
     free(p->outputs);
     planes_row_destroy(p->row);
@@ -348,10 +370,10 @@ void ride_planes_destroy(ride_planes *p) {
 size_t ride_planes_scratch_bytes(const ride_planes *p) {
     size_t most = p->inputs_count * sizeof(float);
     const size_t narrow = has_narrow(p) ? planes_narrow_scratch_bytes(p) : 0;
-    const size_t wide = has_wide_avx512(p) ? planes_wide_scratch_bytes(p)
+    const wide_kernel kernel = wide_of(p);
+    const size_t wide = kernel.run != NULL ? kernel.scratch_bytes(p)
                         : has_half(p)      ? planes_half_scratch_bytes(p)
                         : has_slim(p)      ? planes_slim_scratch_bytes(p)
-                        : has_wide_avx2(p) ? planes_wide_avx2_scratch_bytes(p)
                                            : 0;
     if (narrow > most) most = narrow;
     if (wide > most) most = wide;
@@ -368,7 +390,7 @@ ride_planes_figures ride_planes_tell(const ride_planes *p) {
                  p->codes_count * sizeof *p->codes + p->sets_count * sizeof *p->sets +
                  p->thresholds_count * sizeof *p->thresholds + p->columns_count * sizeof *p->pivots * PLANES_PIVOTS +
                  p->trees_count * sizeof *p->trees + p->ops_count * sizeof *p->ops + p->heaps_count * sizeof *p->heaps +
-                 p->leaves_bytes + p->groups_count * sizeof *p->groups +
+                 p->leaves_bytes * (p->byte_leaves != NULL ? 2 : 1) + p->groups_count * sizeof *p->groups +
                  (p->row != NULL ? sizeof *p->row + p->row->bytes : 0),
     };
 }
@@ -380,7 +402,8 @@ static uint64_t leaf_cost(const ride_planes *p) { return (p->sum == PLANES_F64 ?
 uint64_t ride_planes_cost(const ride_planes *p, ride_planes_way way, uint32_t rows_count) {
     const uint64_t columns = p->columns_count + p->codes_count, planes = p->planes_count, trees = p->trees_count,
                    tree_planes = (uint64_t)p->tree_costs;
-    if (way == RIDE_PLANES_ROW) return rows_count * (columns * 8 + p->sets_count + p->row->count);
+    if (way == RIDE_PLANES_ROW)
+        return rows_count * (columns * (p->isa < RIDE_CPU_AVX512_BYTES ? 12 : 8) + p->sets_count + p->row->count);
     if (way == RIDE_PLANES_NARROW) {
         const uint64_t blocks = (rows_count + RIDE_PLANES_NARROW_ROWS - 1) / RIDE_PLANES_NARROW_ROWS;
         return blocks * (planes * 6 + tree_planes * 3 + trees * (uint64_t)(p->sum == PLANES_F64 ? 80 : 40));
@@ -398,6 +421,12 @@ uint64_t ride_planes_cost(const ride_planes *p, ride_planes_way way, uint32_t ro
         const uint64_t groups = (rows_count + 63) / 64;
         return columns * (300 + 90 * groups) + planes * 5 / 2 + tree_planes * 9 / 5 + trees * (30 + 50 * leaf_cost(p));
     }
+    if (has_wide_neon(p)) { /* as with AVX2, with registers of half the size: counted, not measured */
+        const uint64_t blocks = (rows_count + RIDE_PLANES_NEON_ROWS - 1) / RIDE_PLANES_NEON_ROWS;
+        const uint64_t groups = (rows_count + 15) / 16;
+        return blocks * (columns * 100 + planes * 2 + tree_planes + trees * 25) +
+               groups * (columns * 120 + trees * 12 * leaf_cost(p));
+    }
     /* Ranks and sums are made for the groups of 32 rows that there are, the rest for whole blocks. The more planes, the farther away they lie. */
     const uint64_t blocks = (rows_count + RIDE_PLANES_AVX2_ROWS - 1) / RIDE_PLANES_AVX2_ROWS;
     const uint64_t block = columns * 150 + planes * 2 + tree_planes * (130 + planes / 64) / 100 + trees * 25;
@@ -411,27 +440,27 @@ static void rows_run(const ride_planes *p, float *row, const float *x, uint32_t 
                      double *margins) {
     for (uint32_t r = 0; r < rows_count; r++, margins += p->outputs_count) {
         for (uint32_t i = 0; i < p->inputs_count; i++) row[i] = x[(size_t)i * stride + r];
-        planes_row_run(p, row, margins);
+        p->row->run(p, row, margins);
     }
 }
 
 void ride_planes_row(const ride_planes *p, const float *x, double *margins) {
     RIDE_ASSERT(p->row != NULL);
-    planes_row_run(p, x, margins);
+    p->row->run(p, x, margins);
 }
 
 uint32_t ride_planes_block(const ride_planes *p, ride_planes_way way) {
     if (way == RIDE_PLANES_NARROW) return RIDE_PLANES_NARROW_ROWS;
     if (way == RIDE_PLANES_SLIM) return PLANES_SLIM_ROWS;
     if (way == RIDE_PLANES_HALF) return PLANES_HALF_ROWS;
-    return has_wide_avx512(p) ? RIDE_PLANES_ROWS : RIDE_PLANES_AVX2_ROWS;
+    return wide_of(p).rows;
 }
 
 const uint16_t *ride_planes_places(const ride_planes *p, ride_planes_way way, void *scratch, const float *x,
                                    uint32_t stride, uint32_t rows_count, uint8_t *places) {
     RIDE_ASSERT(rows_count > 0 && rows_count <= ride_planes_block(p, way) && ride_planes_has(p, way));
     RIDE_ASSERT(way >= RIDE_PLANES_SLIM && p->outputs_count == 1);
-    planes_placer *placer = has_wide_avx512(p) ? planes_wide_places : planes_wide_avx2_places;
+    planes_placer *placer = wide_of(p).place;
     if (way == RIDE_PLANES_HALF) placer = planes_half_places;
     if (way == RIDE_PLANES_SLIM) placer = planes_slim_places;
     placer(p, scratch, x, stride, rows_count, places);
@@ -445,7 +474,7 @@ void ride_planes_rows(const ride_planes *p, ride_planes_way way, void *scratch, 
         rows_run(p, scratch, x, stride, rows_count, margins);
         return;
     }
-    planes_kernel *kernel = has_wide_avx512(p) ? planes_wide : planes_wide_avx2;
+    planes_kernel *kernel = wide_of(p).run;
     const uint32_t block = ride_planes_block(p, way);
     if (way == RIDE_PLANES_NARROW) kernel = planes_narrow;
     if (way == RIDE_PLANES_HALF) kernel = planes_half;

@@ -8,7 +8,8 @@
  *   wide    a plane is one register or its cache line: values become ranks among their thresholds by searches in registers, ranks are cut
  *           into bits, and each plane costs an instruction or two and one store (planes_wide.h)
  *             AVX-512 with VBMI and GFNI: 512 rows a block, or 256, or 128 (planes_wide_avx512.h)
- *             AVX2: 256 rows a block, of which groups of 32 that are not there cost less (planes_wide_avx2.c)
+ *             AVX2, and AVX-512 without those: 256 rows a block, of which groups of 32 that are not there cost less (planes_wide_avx2.c)
+ *             NEON: 128 rows a block, in groups of 16 (planes_wide_neon.c)
  *   narrow  AVX-512: 64 rows a block, a plane is a word, made by comparing 64 values (planes_narrow_avx512.c)
  *
  * For forests whose thresholds are floats (forest_fold.h makes them so), with at most 256 leaves a tree and sets of at most 480 categories. */
@@ -24,6 +25,7 @@ enum {
     RIDE_PLANES_LEAVES_MAX = 256,
     RIDE_PLANES_ROWS = 512,        /* of a call, and of a wide block with AVX-512 */
     RIDE_PLANES_AVX2_ROWS = 256,   /* of a wide block with AVX2 */
+    RIDE_PLANES_NEON_ROWS = 128,   /* and with NEON */
     RIDE_PLANES_NARROW_ROWS = 64,  /* of a narrow one */
     RIDE_PLANES_BYTES = 768 << 10, /* of a block's planes at most, so that they stay in the second cache */
 };

@@ -24,6 +24,13 @@ enum {
     PLANES_SET_WORDS = 15, /* of a set at most */
 };
 
+/* The bit of a set's table that a value asks. */
+static inline uint32_t planes_code(float x, bool from_minus_1) {
+    if (x != x) return 8 * PLANES_SET_MISSING;
+    if (from_minus_1 && x > -1.0f && x < 0.0f) return 0;
+    return x >= 0.0f && x < 8.0f * PLANES_SET_NONE ? (uint32_t)x : 8 * PLANES_SET_NONE;
+}
+
 /* Up to 255 thresholds of one input, ascending. Plane plane_first + k: x >= threshold k, the bit of "goes right". */
 typedef struct planes_column {
     uint32_t x; /* index among the tested inputs */
@@ -89,7 +96,15 @@ typedef enum planes_row_kind {
     PLANES_ROW_HEAP,  /* at most 6 deep: 64 codes, 64 numbers that they must be above, 64 leaves */
     PLANES_ROW_SMALL, /* at most 32 leaves: 32 codes, 32 numbers, 32 masks of 32 bits, 32 leaves */
     PLANES_ROW_LARGE, /* at most 64: 64 codes, 64 numbers, 64 masks of 64 bits, 64 leaves */
+    /* More: its bytes, then pieces of at most 64 ends: as above, and before the leaves for each end the next piece, 0 = it is a leaf. The first piece is the
+     * root's. */
+    PLANES_ROW_PIECES,
 } planes_row_kind;
+enum {
+    PLANES_PIECES_HEAD = 64,
+    PLANES_PIECE_NEXT = 640, /* in a piece */
+    PLANES_PIECE_LEAVES = PLANES_PIECE_NEXT + 64,
+};
 
 typedef struct planes_extra {
     uint32_t column;
@@ -99,6 +114,7 @@ typedef struct planes_extra {
 enum { PLANES_ROW_RANKS = 16 + 256 };
 
 typedef struct planes_row {
+    void (*run)(const ride_planes *p, const float *x, double *margins);
     uint32_t codes_count, extras_count;
     size_t bytes;   /* of trees */
     uint32_t count; /* cycles of all trees */
@@ -131,6 +147,8 @@ struct ride_planes {
     planes_op *ops;
     uint32_t *heaps;
     uint8_t *leaves; /* 64-byte aligned */
+    uint8_t *
+        byte_leaves; /* NULL, or the same with all tables in bytes: where narrow and the wide kernel of AVX2 are both used */
     planes_group *groups;
     planes_output *outputs;
     planes_row *row; /* NULL: there is none */
@@ -152,8 +170,8 @@ ride_status planes_leaves_make(ride_planes *p, const ride_forest *forest, const 
 ride_status planes_row_make(ride_planes *p, const ride_forest *forest, const uint32_t *order, const uint32_t *plane_of,
                             ride_error *err);
 void planes_row_destroy(planes_row *row); /* NULL is fine */
-size_t planes_row_tree_bytes(planes_sum sum, planes_row_kind kind);
-void planes_row_run(const ride_planes *p, const float *x, double *margins);
+typedef void planes_row_kernel(const ride_planes *p, const float *x, double *margins);
+planes_row_kernel planes_row_avx512, planes_row_avx2, planes_row_neon;
 
 /* A sum to a margin. */
 static inline double planes_margin(const ride_planes *p, const planes_output *output, double sum) {
@@ -165,16 +183,19 @@ static inline double planes_margin(const ride_planes *p, const planes_output *ou
  * forest besides: pivots, row_of. */
 typedef void planes_kernel(const ride_planes *p, void *scratch, const float *x, uint32_t stride, uint32_t rows_count,
                            double *margins);
-planes_kernel planes_narrow, planes_wide_avx2, planes_wide, planes_half, planes_slim;
+planes_kernel planes_narrow, planes_wide_neon, planes_wide_avx2, planes_wide, planes_half, planes_slim;
 /* Their places alone: of each tree a block of bytes; higher bits than bits_most mean nothing. */
 typedef void planes_placer(const ride_planes *p, void *scratch, const float *x, uint32_t stride, uint32_t rows_count,
                            uint8_t *places);
-planes_placer planes_wide_avx2_places, planes_wide_places, planes_half_places, planes_slim_places;
+planes_placer planes_wide_neon_places, planes_wide_avx2_places, planes_wide_places, planes_half_places,
+    planes_slim_places;
 size_t planes_narrow_scratch_bytes(const ride_planes *p);
+size_t planes_wide_neon_scratch_bytes(const ride_planes *p);
 size_t planes_wide_avx2_scratch_bytes(const ride_planes *p);
 size_t planes_wide_scratch_bytes(const ride_planes *p);
 size_t planes_half_scratch_bytes(const ride_planes *p);
 size_t planes_slim_scratch_bytes(const ride_planes *p);
+void planes_wide_neon_prepare(ride_planes *p);
 void planes_wide_avx2_prepare(ride_planes *p);
 void planes_wide_prepare(ride_planes *p);
 void planes_half_prepare(ride_planes *p);

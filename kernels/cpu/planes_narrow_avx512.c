@@ -45,19 +45,12 @@ static void columns_run(const ride_planes *p, uint64_t *planes, const float *x, 
     }
 }
 
-/* The bit of a set's table that a value asks. */
-static uint32_t code_of(float x, bool from_minus_1) {
-    if (x != x) return 8 * PLANES_SET_MISSING;
-    if (from_minus_1 && x > -1.0f && x < 0.0f) return 0;
-    return x >= 0.0f && x < 8.0f * PLANES_SET_NONE ? (uint32_t)x : 8 * PLANES_SET_NONE;
-}
-
 static void sets_run(const ride_planes *p, uint64_t *planes, const float *x, uint32_t stride) {
     for (uint32_t c = 0; c < p->codes_count; c++) {
         const planes_codes *codes = &p->codes[c];
         uint32_t code[RIDE_PLANES_NARROW_ROWS];
         for (uint32_t r = 0; r < RIDE_PLANES_NARROW_ROWS; r++)
-            code[r] = code_of(x[(size_t)codes->x * stride + r], codes->from_minus_1);
+            code[r] = planes_code(x[(size_t)codes->x * stride + r], codes->from_minus_1);
         for (uint32_t s = codes->sets_first; s < codes->sets_first + codes->sets_count; s++) {
             uint64_t right = 0;
             for (uint32_t r = 0; r < RIDE_PLANES_NARROW_ROWS; r++)

@@ -1,16 +1,6 @@
-/* kernels/cpu/planes_wide_avx2.c: 256 rows a block, a plane is a register. CMakeLists.txt gives this file the compiler's options, isa.c tells where
- * it may run.
- *
- *   ranks    rank(x) = how many thresholds of the column are <= x, so x >= threshold k is rank > k. Few thresholds are counted; many lie in
- *            buckets of eight: the bucket by a search in registers for eight rows at once, the place in it by one comparison of the
- *            whole bucket for each row
- *   turn     256 ranks of a byte each → 8 planes, one for each bit
- *   planes   planes_wide.h
- *   trees    selections down to six planes of the leaf's place (planes_wide.h)
- *   places   back to a byte a row, by the same turn
- *   leaves   the four bytes of the leaf from tables of sixteen in registers; the sums stay in registers for some trees
- *
- * The turn is its own reverse, so a group of 32 rows stays together: groups that a block has not are neither ranked nor summed. */
+/* kernels/cpu/planes_wide_avx2.c: 256 rows a block, a plane is a register (planes_turned.h). CMakeLists.txt gives this file the compiler's options,
+ * isa.c tells where it may run. Few thresholds of a column are counted; many lie in buckets of eight: the bucket by a search in registers for
+ * eight rows at once, the place in it by one comparison of the whole bucket for each row. Leaves come from tables of sixteen bytes in registers. */
 #if defined(__x86_64__)
 #include "kernels/cpu/planes_internal.h"
 
@@ -21,13 +11,20 @@
 enum {
     LANES = 8,
     GROUP = 32, /* rows of a register of bytes */
-    GROUPS = RIDE_PLANES_AVX2_ROWS / GROUP,
+    ROWS = RIDE_PLANES_AVX2_ROWS,
+    GROUPS = ROWS / GROUP,
     BUCKET = 8,
     COUNTED = 20, /* thresholds that are counted rather than searched */
     HEAP = 32,    /* of a column's pivots: the last thresholds of the buckets, in the order of the search */
-    PIVOTS = HEAP + 256,
 };
 typedef __m256i plane;
+#define KERNEL(name)  planes_wide_avx2##name
+#define SPREAD8(bits) _mm256_set1_epi8((char)(bits))
+#define RIGHT8(v, by) _mm256_srli_epi16(v, by)
+#define LEFT8(v, by)  _mm256_slli_epi16(v, by)
+#define EQUAL8(a, b)  _mm256_cmpeq_epi8(a, b)
+#define LOAD8(from)   _mm256_load_si256((const __m256i *)(from))
+#define STORE8(to, v) _mm256_store_si256((__m256i *)(to), v)
 
 static inline plane select_plane(plane test, plane right, plane left) {
     return (test & right) | _mm256_andnot_si256(test, left);
@@ -44,10 +41,10 @@ static uint32_t levels_of(uint32_t count) {
 }
 
 /* In the heap: nodes 1 … 2^levels - 1, the children of i are 2 i and 2 i + 1. Behind the last threshold nothing is passed. */
-static void pivots_make(const float *thresholds, uint32_t count, float out[PIVOTS]) {
+static void pivots_make(const float *thresholds, uint32_t count, float out[PLANES_PIVOTS]) {
     const uint32_t buckets = 1u << levels_of(count);
     float *all = out + HEAP;
-    for (uint32_t i = 0; i < PIVOTS; i++) out[i] = NAN;
+    for (uint32_t i = 0; i < PLANES_PIVOTS; i++) out[i] = NAN;
     memcpy(all, thresholds, count * sizeof *all);
     for (uint32_t level = 1; level < buckets; level *= 2)
         for (uint32_t i = 0; i < level; i++) {
@@ -144,7 +141,7 @@ static inline __m256i ranks_find(const float *thresholds, const uint32_t *first,
 }
 
 static inline void search_ranks(const float *pivots, uint32_t levels, const float *x, uint32_t groups, plane *ranks) {
-    uint32_t first[RIDE_PLANES_AVX2_ROWS] __attribute__((aligned(32)));
+    uint32_t first[ROWS] __attribute__((aligned(32)));
     searcher s;
     searcher_load(&s, pivots);
     for (uint32_t r = 0; r < GROUP * groups; r += LANES)
@@ -186,115 +183,6 @@ static inline __m256i missing_of(const float *x, bool zero_missing) {
     return pack(nan[0], nan[1], nan[2], nan[3]);
 }
 
-/* ---- turns ---- */
-
-/* Registers i and j of a turn: bits that belong to the other change places. */
-#define TURN(i, j, shift, mask)                                                                                        \
-    do {                                                                                                               \
-        const __m256i change = (_mm256_srli_epi16(v[i], shift) ^ v[j]) & _mm256_set1_epi8(mask);                       \
-        v[j] ^= change;                                                                                                \
-        v[i] ^= _mm256_slli_epi16(change, shift);                                                                      \
-    } while (0)
-
-/* Bit k of register j and bit j of register k change places, in every byte. */
-static inline void turn(plane v[8]) {
-    TURN(0, 1, 1, 0x55);
-    TURN(2, 3, 1, 0x55);
-    TURN(4, 5, 1, 0x55);
-    TURN(6, 7, 1, 0x55);
-    TURN(0, 2, 2, 0x33);
-    TURN(1, 3, 2, 0x33);
-    TURN(4, 6, 2, 0x33);
-    TURN(5, 7, 2, 0x33);
-    TURN(0, 4, 4, 0x0f);
-    TURN(1, 5, 4, 0x0f);
-    TURN(2, 6, 4, 0x0f);
-    TURN(3, 7, 4, 0x0f);
-}
-
-/* Planes of the leaf's place → a byte for each row. */
-static inline void places8_make(const plane b[8], uint8_t *out) {
-    plane v[8] = {b[7], b[6], b[5], b[4], b[3], b[2], b[1], b[0]};
-    turn(v);
-#pragma GCC unroll 8
-    for (int g = 0; g < GROUPS; g++) _mm256_store_si256((__m256i *)(out + GROUP * (size_t)g), v[g]);
-}
-static inline void places6_make(const plane b[6], uint8_t *out) {
-    const plane none = _mm256_setzero_si256(), all[8] = {none, none, b[0], b[1], b[2], b[3], b[4], b[5]};
-    places8_make(all, out);
-}
-
-#define PLANES_WIDE
-#include "kernels/cpu/planes_wide.h"
-
-/* ---- conditions ---- */
-
-static void column_run(const ride_planes *p, uint32_t c, plane *planes, const float *values, uint32_t groups) {
-    const planes_column *column = &p->columns[c];
-    plane bits[GROUPS], *out = planes + column->plane_first, nan = _mm256_setzero_si256();
-    for (uint32_t g = groups; g < GROUPS; g++) bits[g] = _mm256_setzero_si256();
-    ranks_make(p->pivots + (size_t)c * PIVOTS, column->thresholds_count, values, groups, bits);
-    turn(bits);
-    if (column->nan_right || column->zero_missing || column->others_count > 0)
-        for (uint32_t g = 0; g < groups; g++)
-            nan |= missing_of(values + GROUP * (size_t)g, column->zero_missing) & _mm256_set1_epi8((char)(1 << g));
-    for (uint32_t b = 0; b < 8; b++) {
-        if (column->zero_missing) bits[b] = _mm256_andnot_si256(nan, bits[b]); /* NaN has rank 0 */
-        if (column->nan_right) bits[b] |= nan;
-    }
-    planes_make(bits, column->thresholds_count, out);
-    for (uint32_t i = 0; i < column->others_count; i++) {
-        const planes_other *other = &p->others[column->others_first + i];
-        planes[other->plane] = nan;
-        if (other->threshold != PLANES_ALONE) planes[other->plane] ^= out[other->threshold];
-    }
-}
-
-/* The bit of a set's table that a value asks. */
-static inline uint32_t code_of(float x, bool from_minus_1) {
-    if (x != x) return 8 * PLANES_SET_MISSING;
-    if (from_minus_1 && x > -1.0f && x < 0.0f) return 0;
-    return x >= 0.0f && x < 8.0f * PLANES_SET_NONE ? (uint32_t)x : 8 * PLANES_SET_NONE;
-}
-
-static inline __m256i table_at(const uint8_t *table, uint32_t quarters, __m256i place);
-
-/* Eight sets at once: bit s of a byte is the row's answer to set s, and eight turned planes are theirs. */
-static void sets_run(const ride_planes *p, const planes_codes *codes, plane *planes, const float *values,
-                     uint32_t groups) {
-    _Alignas(32) uint8_t at[RIDE_PLANES_AVX2_ROWS], bit[RIDE_PLANES_AVX2_ROWS];
-    for (uint32_t r = 0; r < GROUP * groups; r++) {
-        const uint32_t code = code_of(values[r], codes->from_minus_1);
-        at[r] = (uint8_t)(code / 8);
-        bit[r] = (uint8_t)(1u << code % 8);
-    }
-    for (uint32_t first = 0; first < codes->sets_count; first += 8) {
-        const uint32_t left = codes->sets_count - first, count = left < 8 ? left : 8;
-        plane bits[GROUPS];
-        for (uint32_t g = 0; g < GROUPS; g++) bits[g] = _mm256_setzero_si256();
-        for (uint32_t g = 0; g < groups; g++) {
-            const __m256i bytes = _mm256_load_si256((const __m256i *)(at + GROUP * (size_t)g)),
-                          ask = _mm256_load_si256((const __m256i *)(bit + GROUP * (size_t)g));
-            for (uint32_t s = 0; s < count; s++) {
-                const __m256i answer = table_at(p->sets[codes->sets_first + first + s], 4, bytes);
-                const __m256i right = _mm256_cmpeq_epi8(answer & ask, ask);
-                bits[g] |= right & _mm256_set1_epi8((char)(1 << s));
-            }
-        }
-        turn(bits);
-        for (uint32_t s = 0; s < count; s++) planes[p->sets_plane + codes->sets_first + first + s] = bits[s];
-    }
-}
-
-static void conditions(const ride_planes *p, plane *planes, const float *x, uint32_t stride, uint32_t groups) {
-    planes[PLANE_LEFT] = _mm256_setzero_si256();
-    planes[PLANE_RIGHT] = _mm256_set1_epi8(-1);
-    for (uint32_t c = 0; c < p->columns_count; c++)
-        column_run(p, c, planes, x + (size_t)p->columns[c].x * stride, groups);
-    for (uint32_t c = 0; c < p->codes_count; c++)
-        sets_run(p, &p->codes[c], planes, x + (size_t)p->codes[c].x * stride, groups);
-}
-
 /* ---- leaves ---- */
 
 /* Sixteen bytes of a table at places whose low four bits are read. */
@@ -330,7 +218,7 @@ static inline __attribute__((always_inline)) void leaves_add(const planes_group 
 #pragma GCC unroll 8
     for (uint32_t i = 0; i < values; i++) sum[i] = sums[i];
     for (uint32_t t = 0; t < group->trees_count; t++) {
-        const __m256i place = _mm256_load_si256((const __m256i *)(places + (size_t)t * RIDE_PLANES_AVX2_ROWS));
+        const __m256i place = _mm256_load_si256((const __m256i *)(places + (size_t)t * ROWS));
         const uint8_t *tables = leaves + ((size_t)t * bytes << bits);
         __m256i pair[2][4], of[8];
 #pragma GCC unroll 4
@@ -369,77 +257,19 @@ static inline __attribute__((always_inline)) void leaves_add(const planes_group 
     for (uint32_t i = 0; i < values; i++) sums[i] = sum[i];
 }
 
-#include "kernels/cpu/planes_adders.h"
-
-/* ---- the kernel ---- */
-
-enum {
-    PLACES_BYTES = PLANES_TREES_AT_ONCE * RIDE_PLANES_AVX2_ROWS,
-    SUMS_BYTES = RIDE_PLANES_AVX2_ROWS * sizeof(double),
-};
-
-size_t planes_wide_avx2_scratch_bytes(const ride_planes *p) {
-    return PLACES_BYTES + SUMS_BYTES + (size_t)(p->planes_count + p->ops_most) * sizeof(plane);
-}
-
-static void sums_begin(planes_sum kind, double base, void *sums) {
-    for (uint32_t i = 0; i < RIDE_PLANES_AVX2_ROWS; i++) {
-        if (kind == PLANES_F64) ((double *)sums)[i] = base;
-        else if (kind == PLANES_F32) ((float *)sums)[i] = (float)base;
-        else ((int32_t *)sums)[i] = 0;
-    }
-}
-
 /* Of 32 rows either half of a register has those of its half. */
-static void sums_end(const ride_planes *p, const planes_output *output, const void *sums, uint32_t rows_count,
-                     double *margins) {
-    const uint32_t half = p->sum == PLANES_F64 ? 2 : 4; /* values of half a register */
-    for (uint32_t i = 0; i < RIDE_PLANES_AVX2_ROWS; i++) {
-        const uint32_t in = i % GROUP, reg = in / (2 * half), k = in % (2 * half);
-        const uint32_t row = i / GROUP * GROUP + k / half * (GROUP / 2) + reg * half + k % half;
-        if (row >= rows_count) continue;
-        double *to = margins + (size_t)row * p->outputs_count;
-        const double sum = p->sum == PLANES_F64   ? ((const double *)sums)[i]
-                           : p->sum == PLANES_F32 ? (double)((const float *)sums)[i]
-                                                  : (double)((const int32_t *)sums)[i];
-        *to = planes_margin(p, output, sum);
-    }
+static inline uint32_t sum_row(uint32_t at, bool is_double) {
+    const uint32_t half = is_double ? 2 : 4; /* values of half a register */
+    const uint32_t in = at % GROUP, reg = in / (2 * half), k = in % (2 * half);
+    return at / GROUP * GROUP + k / half * (GROUP / 2) + reg * half + k % half;
 }
 
-void planes_wide_avx2(const ride_planes *p, void *scratch, const float *x, uint32_t stride, uint32_t rows_count,
-                      double *margins) {
-    const uint32_t groups = (rows_count + GROUP - 1) / GROUP, registers = p->sum == PLANES_F64 ? 8 : 4; /* of 32 sums */
-    uint8_t *places = scratch;
-    __m256i *sums = (void *)(places + PLACES_BYTES);
-    plane *planes = (void *)(places + PLACES_BYTES + SUMS_BYTES);
-    conditions(p, planes, x, stride, groups);
-    for (uint32_t o = 0; o < p->outputs_count; o++) {
-        const planes_output *output = &p->outputs[o];
-        sums_begin(p->sum, output->base, sums);
-        for (uint32_t i = 0; i < output->groups_count; i++) {
-            const planes_group *group = &p->groups[output->groups_first + i];
-            for (uint32_t t = 0; t < group->trees_count; t++)
-                tree_run(p, &p->trees[group->trees_first + t], planes, group->bits > 6,
-                         places + (size_t)t * RIDE_PLANES_AVX2_ROWS);
-            adder *add = adder_of(p->sum, group->bits);
-            for (uint32_t g = 0; g < groups; g++)
-                add(group, p->leaves + group->leaves_first, places + GROUP * (size_t)g, sums + (size_t)registers * g);
-        }
-        sums_end(p, output, sums, rows_count, margins + o);
-    }
-}
-
-void planes_wide_avx2_places(const ride_planes *p, void *scratch, const float *x, uint32_t stride, uint32_t rows_count,
-                             uint8_t *places) {
-    conditions(p, scratch, x, stride, (rows_count + GROUP - 1) / GROUP);
-    for (uint32_t t = 0; t < p->trees_count; t++)
-        tree_run(p, &p->trees[t], scratch, p->bits_most > 6, places + (size_t)t * RIDE_PLANES_AVX2_ROWS);
-}
+#include "kernels/cpu/planes_turned.h"
 
 void planes_wide_avx2_prepare(ride_planes *p) {
     for (uint32_t c = 0; c < p->columns_count; c++)
         pivots_make(p->thresholds + p->columns[c].thresholds_first, p->columns[c].thresholds_count,
-                    p->pivots + (size_t)c * PIVOTS);
-    for (uint32_t r = 0; r < RIDE_PLANES_AVX2_ROWS; r++) p->place_of[r] = (uint16_t)r;
+                    p->pivots + (size_t)c * PLANES_PIVOTS);
+    for (uint32_t r = 0; r < ROWS; r++) p->place_of[r] = (uint16_t)r;
 }
 #endif

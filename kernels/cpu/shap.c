@@ -32,7 +32,7 @@ void shap_sums_avx512(const ride_shap *s, const shap_segment *segment, const uin
 }
 void shap_lines_avx512(const shap_group *groups, uint32_t groups_count, const uint8_t *const *lines,
                        uint32_t parts[32]) {
-    lines_add_plain(groups, groups_count, lines, parts);
+    (void)groups, (void)groups_count, (void)lines, (void)parts;
 }
 void shap_deep_avx512(const ride_shap *s, const shap_output *output, const uint64_t *planes, uint32_t rows_count,
                       uint32_t stride, void *room, double *values) {

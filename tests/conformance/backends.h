@@ -18,7 +18,9 @@ static inline const ride_backend_ops *cpu_portable(uint32_t abi, const ride_back
 }
 static inline const ride_backend_ops *cpu_avx2(uint32_t abi, const ride_backend_services *given, ride_error *err) {
     ride_cpu_isa_limit(RIDE_CPU_AVX2);
-    return ride_backend_cpu(abi, given, err);
+    if (ride_cpu_isa_has(RIDE_CPU_AVX2)) return ride_backend_cpu(abi, given, err);
+    ride_fail(err, RIDE_E_UNAVAILABLE, "this machine has no AVX2");
+    return NULL;
 }
 static inline const ride_backend_ops *cpu_best(uint32_t abi, const ride_backend_services *given, ride_error *err) {
     ride_cpu_isa_limit(RIDE_CPU_AVX512_BYTES);

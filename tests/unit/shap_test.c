@@ -79,9 +79,9 @@ static void check(uint64_t seed, const wood_wish *wish, uint32_t rows, uint32_t 
     snprintf(what, sizeof what, "seed %llu, %llu bytes, %u background rows", (unsigned long long)seed,
              (unsigned long long)bytes_max, background_rows);
     compare(w, x, exact_rows, plain, background, background_rows, close, what);
-    for (ride_cpu_isa isa = RIDE_CPU_PORTABLE; isa <= ride_cpu_isa_best(); isa++)
+    for (ride_cpu_isa isa = RIDE_CPU_PORTABLE; isa < RIDE_CPU_ISAS; isa++)
         for (size_t b = 0; b < sizeof batches / sizeof *batches; b++) {
-            if (rows * (size_t)16 < batches[b] || (batches[b] == 1 && rows > 200)) continue;
+            if (!ride_cpu_isa_has(isa) || rows * (size_t)16 < batches[b] || (batches[b] == 1 && rows > 200)) continue;
             double *got = explain(&w->forest, &options, isa, x, rows, batches[b], NULL);
             for (uint32_t r = 0; r < rows; r++)
                 cr_assert_arr_eq((const char *)got + r * each, (const char *)plain + r * each, each,
