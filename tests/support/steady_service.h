@@ -3,6 +3,7 @@
 #define RIDE_TESTS_STEADY_SERVICE_H
 #include "engine/service.h"
 #include "fake_log.h"
+#include "small_model.h"
 #include "steady_stream.h"
 
 typedef struct steady_service {
@@ -54,31 +55,37 @@ static inline bool steady_service_fill(steady_service *s) {
     return true;
 }
 
-/* Into the current folder: spec.yaml, journal, phase. The first five members are the caller's. */
+/* Into the current folder: spec.yaml, model.txt, journal, phase. The first five members are the caller's. */
 static inline bool steady_service_begin(steady_service *s) {
     const char *words = s->format == RIDE_FORMAT_NDJSON ? "json" : "csv";
     s->stop = 0;
     if (!steady_service_fill(s) || !steady_spec_write("spec.yaml", words, s->labels, !s->keyed)) return false;
+    if (!small_model_write("model.txt", "ratio", "web_1h")) return false;
     if (ride_waker_open(&s->waker, NULL) != RIDE_OK || ride_metrics_create(&s->metrics, NULL) != RIDE_OK) return false;
     remove("journal");
     s->inputs[0] = (ride_service_input){"tx", s->format};
     s->inputs[1] = (ride_service_input){"backs", RIDE_FORMAT_NDJSON};
-    s->options = (ride_service_options){
-        .run = {.spec_path = "spec.yaml", .rules = steady_rules, .rules_count = 2, .vector = true, .stop = &s->stop},
-        .inputs = s->inputs,
-        .inputs_count = s->labels ? 2 : 1,
-        .feeds = {{fake_feed_open, &s->log}},
-        .feeds_count = 1,
-        .outlet_open = fake_outlet_open,
-        .outlet_context = &s->log,
-        .targets = {true, true, true, true},
-        .targets_format = s->format,
-        .journal_path = "journal",
-        .phase_path = "phase",
-        .partition_keyed = s->keyed,
-        .drain_timeout_ns = UINT64_C(30000000000),
-        .waker = &s->waker,
-        .metrics = s->metrics};
+    s->options = (ride_service_options){.run = {.spec_path = "spec.yaml",
+                                                .model_path = "model.txt",
+                                                .rules = steady_rules,
+                                                .rules_count = 2,
+                                                .vector = true,
+                                                .reasons = {.when = RIDE_REASONS_ALERTS},
+                                                .stop = &s->stop},
+                                        .inputs = s->inputs,
+                                        .inputs_count = s->labels ? 2 : 1,
+                                        .feeds = {{fake_feed_open, &s->log}},
+                                        .feeds_count = 1,
+                                        .outlet_open = fake_outlet_open,
+                                        .outlet_context = &s->log,
+                                        .targets = {true, true, true, true},
+                                        .targets_format = s->format,
+                                        .journal_path = "journal",
+                                        .phase_path = "phase",
+                                        .partition_keyed = s->keyed,
+                                        .drain_timeout_ns = UINT64_C(30000000000),
+                                        .waker = &s->waker,
+                                        .metrics = s->metrics};
     return true;
 }
 
