@@ -17,6 +17,14 @@ static size_t columns_bytes(const ride_cpu_model *model) {
     return (size_t)ride_cpu_ensemble_entries(model->ensemble, &entries) * RIDE_CPU_FOREST_ROWS * sizeof(double);
 }
 
+/* Rows of a call of a forest's engine, whose margins stay near: some of its blocks, so that it can fetch the next one and walk deep trees with
+ * several together. */
+static uint32_t forest_rows(const ride_forest_header *h) {
+    enum { VALUES = 4096 };
+    const uint32_t blocks = VALUES / h->outputs_count / RIDE_CPU_FOREST_ROWS;
+    return blocks > 1 ? blocks * RIDE_CPU_FOREST_ROWS : RIDE_CPU_FOREST_ROWS;
+}
+
 void ride_cpu_matrix_shape(const ride_cpu_model *model, ride_rows_shape *out) {
     const size_t result = (size_t)RIDE_CPU_FOREST_ROWS * sizeof(double);
     if (model->engine != NULL) {
@@ -25,7 +33,8 @@ void ride_cpu_matrix_shape(const ride_cpu_model *model, ride_rows_shape *out) {
                                  .outputs_count = h->outputs_count,
                                  .in_type = type_of(h->input_number),
                                  .out_type = type_of(h->sum_number),
-                                 .scratch_bytes = engine_bytes(model) + h->outputs_count * result};
+                                 .scratch_bytes =
+                                     engine_bytes(model) + forest_rows(h) * h->outputs_count * sizeof(double)};
         return;
     }
     const ride_ensemble_parts *parts = ride_cpu_ensemble_parts(model->ensemble);
@@ -76,9 +85,10 @@ void ride_cpu_matrix_score(const ride_cpu_model *model, const ride_rows *rows, v
     const size_t outputs = h->outputs_count;
     const ride_link link = ride_link_of(h);
     double *sums = (double *)(void *)((uint8_t *)scratch + engine_bytes(model));
-    for (uint64_t first = 0; first < rows->rows_count; first += RIDE_CPU_FOREST_ROWS) {
+    const uint32_t step = forest_rows(h);
+    for (uint64_t first = 0; first < rows->rows_count; first += step) {
         const uint64_t left = rows->rows_count - first;
-        const size_t count = left < RIDE_CPU_FOREST_ROWS ? (size_t)left : RIDE_CPU_FOREST_ROWS;
+        const size_t count = left < step ? (size_t)left : step;
         const ride_cpu_matrix block = ride_cpu_matrix_of(rows, first);
         ride_cpu_forest_matrix(model->engine, scratch, &block, count, sums);
         put(rows->margins, rows->out_type, first * outputs, sums, count * outputs);
