@@ -59,7 +59,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     check(body != NULL);
     memcpy(body, data + 2, bytes);
     ride_body_fault fault = {0};
-    if (ride_infer_read(parser, blocks, body, bytes, json_bytes, ROWS_MAX, (json_bytes & 1) != 0, &request, &fault)) {
+    const ride_infer_model model = {.event_id = (json_bytes & 1) != 0 ? "id" : NULL,
+                                    .has_reasons = (json_bytes & 2) != 0};
+    if (ride_infer_read(parser, blocks, body, bytes, json_bytes, ROWS_MAX, &model, &request, &fault)) {
         check(request.rows >= 1 && request.rows <= ROWS_MAX && request.outputs_count <= RIDE_INFER_OUTPUTS_MAX);
         if (request.is_vector) check_vectors(body);
         else check_events(body);
