@@ -16,6 +16,7 @@ enum {
     TENSOR_SHAPE = 2,
     SHAPE_DIM = 1,
     DIM_VALUE = 1,
+    LINKS_MAX = 8192,
 };
 
 static bool next_value(ride_message *rest, uint32_t number, onnx_value *out) {
@@ -62,7 +63,7 @@ static ride_status read_inputs(onnx_chain *c) {
     return RIDE_OK;
 }
 
-static bool find_input(const onnx_chain *c, ride_message name, onnx_value *out) {
+bool ride_onnx_graph_input(const onnx_chain *c, ride_message name, onnx_value *out) {
     uint32_t low = 0, high = c->inputs_count;
     while (low < high) {
         const uint32_t mid = low + (high - low) / 2;
@@ -119,51 +120,57 @@ static bool is_complement(const onnx_file *file, ride_message first, ride_messag
            ride_onnx_constant_reals(file, node, a, &one, &shape) == RIDE_OK && one.count == 1 && one.at[0] == 1.0;
 }
 
-/* Which input of the node holds the row. *name: what it is called. */
-static ride_status row_input(const onnx_chain *c, onnx_link *link, ride_message *name, bool *is_source) {
+/* Which input of the node holds the row. *name: what it is called. A Concat may hold parts of it: of the graph's inputs, or of what is computed. */
+static ride_status row_input(const onnx_chain *c, onnx_link *link, ride_message *name, bool *is_source,
+                             bool *has_parts) {
     const onnx_file *file = &c->file;
     ride_message input, other = {0};
-    uint32_t rows = 0;
-    *is_source = false;
+    uint32_t rows = 0, of_graph = 0;
+    onnx_value from;
+    const bool is_concat = ride_message_is(link->node->op, "Concat");
+    *is_source = *has_parts = false;
     for (uint32_t i = 0; ride_onnx_input(link->node, i, &input); i++) {
         if (ride_message_bytes(input) == 0 || ride_onnx_is_constant(file, input)) continue;
+        of_graph += is_concat && ride_onnx_graph_input(c, input, &from);
         if (rows++ == 0) link->input = i, *name = input;
         else other = input;
     }
     if (rows == 0) return ride_onnx_finding(file, link->node, NULL, "it has no input that holds a row");
     if (rows == 1) return RIDE_OK;
-    if (ride_message_is(link->node->op, "Concat")) {
-        onnx_value from;
+    if (is_concat) {
         if (rows == 2 && is_complement(file, *name, other)) {
             link->is_complement = true;
             *name = other;
             return RIDE_OK;
         }
-        if (find_input(c, *name, &from)) { /* then all must be, which the source checks */
-            *is_source = true;
-            return RIDE_OK;
-        }
+        *is_source = true;
+        *has_parts = of_graph < link->node->inputs_count;
+        return RIDE_OK;
     }
     return ride_onnx_finding(file, link->node, "export the parts by themselves, and join them in an ensemble",
                              "it joins `%.*s` and `%.*s`; only a chain is read", bytes_shown(*name), shown(*name),
                              bytes_shown(other), shown(other));
 }
 
-/* Links from the output's back to the source: a graph input, or a Concat of some. */
-static ride_status walk_back(onnx_chain *c, ride_message name, onnx_value *source, const onnx_node **joined) {
+ride_status ride_onnx_walk_back(onnx_chain *c, ride_message name, onnx_value *source, const onnx_node **joined,
+                                bool *has_parts) {
     const onnx_file *file = &c->file;
     uint32_t at = file->nodes_count;
     *joined = NULL;
+    *has_parts = false;
     for (;;) {
         bool is_source;
         onnx_link link = {0};
-        if (!ride_onnx_is_constant(file, name) && find_input(c, name, source)) break;
+        if (!ride_onnx_is_constant(file, name) && ride_onnx_graph_input(c, name, source)) break;
         link.node = producer(file, name, &link.output);
         if (link.node == NULL)
             return ride_model_finding(file->reader, NULL, "graph: nothing gives `%.*s`", bytes_shown(name),
                                       shown(name));
         if (at == 0) return ride_model_finding(file->reader, NULL, "graph: a cycle");
-        RIDE_TRY(row_input(c, &link, &name, &is_source));
+        if (c->links_left-- == 0)
+            return ride_model_finding(file->reader, NULL, "graph: its parts have more than %d nodes together",
+                                      LINKS_MAX);
+        RIDE_TRY(row_input(c, &link, &name, &is_source, has_parts));
         if (is_source) {
             *joined = link.node;
             break;
@@ -178,7 +185,7 @@ static ride_status walk_back(onnx_chain *c, ride_message name, onnx_value *sourc
 /* ---- the source ---- */
 
 /* Columns of a tensor [rows, columns]; 0: not said. */
-static ride_status columns_of(const onnx_file *file, onnx_value source, uint32_t *out) {
+ride_status ride_onnx_columns(const onnx_file *file, onnx_value source, uint32_t *out) {
     ride_message shape = ride_message_bytes_of(source.tensor, TENSOR_SHAPE);
     ride_field dim;
     uint32_t rank = 0;
@@ -206,7 +213,7 @@ static ride_status columns_of(const onnx_file *file, onnx_value source, uint32_t
 static ride_status read_source(onnx_chain *c, onnx_value source) {
     ride_model *model = c->file.reader->model;
     c->number = source.element == ONNX_DOUBLE ? RIDE_FOREST_F64 : RIDE_FOREST_F32;
-    RIDE_TRY(columns_of(&c->file, source, &c->width));
+    RIDE_TRY(ride_onnx_columns(&c->file, source, &c->width));
     for (uint32_t i = 0; i < c->links_count && c->width == 0; i++) {
         const ride_message op = c->links[i].node->op;
         if (ride_message_is(op, "TreeEnsemble") || ride_message_is(op, "TreeEnsembleRegressor") ||
@@ -236,10 +243,10 @@ static ride_status read_joined(onnx_chain *c, const onnx_node *node) {
     model->inputs = ride_arena_new(model->arena, ride_model_input, count);
     if (model->inputs == NULL) return ride_onnx_finding(&c->file, node, NULL, "no memory for %u inputs", count);
     for (uint32_t i = 0; i < count && ride_onnx_input(node, i, &name); i++) {
-        if (!find_input(c, name, &source))
+        if (!ride_onnx_graph_input(c, name, &source))
             return ride_onnx_finding(&c->file, node, "only inputs of the graph are joined", "`%.*s` is none",
                                      bytes_shown(name), shown(name));
-        RIDE_TRY(columns_of(&c->file, source, &columns));
+        RIDE_TRY(ride_onnx_columns(&c->file, source, &columns));
         if (columns != 1)
             return ride_onnx_finding(&c->file, node, "export it with one input of all columns",
                                      "the input `%.*s` has not one column", bytes_shown(name), shown(name));
@@ -321,12 +328,17 @@ static ride_status read_chain(onnx_chain *c) {
     const onnx_node *joined;
     RIDE_TRY(find_output(&c->file, &output));
     RIDE_TRY(read_inputs(c));
-    RIDE_TRY(walk_back(c, output, &source, &joined));
-    if (joined != NULL) RIDE_TRY(read_joined(c, joined));
+    bool has_parts;
+    c->links_left = LINKS_MAX;
+    RIDE_TRY(ride_onnx_walk_back(c, output, &source, &joined, &has_parts));
+    if (has_parts) RIDE_TRY(ride_onnx_front(c, joined, c->links_count));
+    else if (joined != NULL) RIDE_TRY(read_joined(c, joined));
     else RIDE_TRY(read_source(c, source));
-    const uint32_t inputs = c->width;
-    c->steps_room = c->links_count + 1;
-    c->steps = ride_arena_new(model->arena, ride_model_step, c->steps_room);
+    const uint32_t inputs = has_parts ? model->inputs_count : c->width;
+    if (!has_parts) {
+        c->steps_room = c->links_count + 1;
+        c->steps = ride_arena_new(model->arena, ride_model_step, c->steps_room);
+    }
     if (c->steps == NULL) return ride_model_finding(c->file.reader, NULL, "no memory for %u steps", c->steps_room);
     for (uint32_t i = 0; i < c->links_count; i++) RIDE_TRY(apply(c, &c->links[i]));
     model->inputs_count = inputs;

@@ -26,6 +26,7 @@ typedef struct onnx_node {
 
 typedef struct onnx_constant {
     ride_message name, tensor;
+    uint32_t index; /* in the file */
 } onnx_constant;
 
 typedef struct onnx_file {
@@ -35,7 +36,7 @@ typedef struct onnx_file {
     int64_t opset, opset_ml; /* -1: not imported */
     onnx_node *nodes;
     uint32_t nodes_count;
-    onnx_constant *constants; /* initializers, then what Constant nodes give */
+    onnx_constant *constants; /* initializers and what Constant nodes give, by name */
     uint32_t constants_count;
 } onnx_file;
 

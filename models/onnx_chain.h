@@ -24,6 +24,7 @@ typedef struct onnx_chain {
     uint32_t inputs_count;
     onnx_link *links; /* from the input to the output */
     uint32_t links_count;
+    uint32_t links_left; /* that may still be walked: parts of a row may share what is behind them */
     /* the value that goes through it */
     ride_forest_number number;
     uint32_t width;  /* columns; 0 = not known yet */
@@ -35,6 +36,18 @@ typedef struct onnx_chain {
     ride_model_step *steps;
     uint32_t steps_count, steps_room;
 } onnx_chain;
+
+/* onnx.c */
+/* Links from a value back to where it comes from: a graph input (*joined is NULL), a Concat of some, or with *has_parts one that joins what is computed. */
+ride_status ride_onnx_walk_back(onnx_chain *chain, ride_message name, onnx_value *source, const onnx_node **joined,
+                                bool *has_parts);
+bool ride_onnx_graph_input(const onnx_chain *chain, ride_message name, onnx_value *out);
+/* Columns of a graph input, a tensor of numbers; 0: not said. */
+ride_status ride_onnx_columns(const onnx_file *file, onnx_value source, uint32_t *out);
+
+/* onnx_front.c */
+/* The model's inputs and the chain's first steps from a Concat that joins parts of the row; room for so many steps behind them. */
+ride_status ride_onnx_front(onnx_chain *chain, const onnx_node *concat, uint32_t steps_behind);
 
 /* onnx_steps.c */
 /* One node that is no ensemble of trees; `width` is known. */

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -158,6 +159,19 @@ static ride_status read_names(onnx_file *file, onnx_node *node, uint32_t *inputs
     return RIDE_OK;
 }
 
+static int compare_names(ride_message a, ride_message b) {
+    const size_t bytes = ride_message_bytes(a), other = ride_message_bytes(b);
+    if (bytes != other) return bytes < other ? -1 : 1;
+    return bytes == 0 ? 0 : memcmp(a.at, b.at, bytes);
+}
+
+/* By name; of one name, as they stand in the file. */
+static int compare_constants(const void *a, const void *b) {
+    const onnx_constant *one = a, *other = b;
+    const int order = compare_names(one->name, other->name);
+    return order != 0 ? order : one->index < other->index ? -1 : one->index > other->index;
+}
+
 ride_status ride_onnx_open(onnx_file *file, const void *data, size_t bytes) {
     ride_message model = ride_message_of(data, bytes), rest = model, graph, value;
     ride_field field;
@@ -188,6 +202,8 @@ ride_status ride_onnx_open(onnx_file *file, const void *data, size_t bytes) {
         file->constants[file->constants_count++] =
             (onnx_constant){.name = node->outputs[0], .tensor = ride_message_bytes_of(value, ATTRIBUTE_TENSOR)};
     }
+    for (uint32_t i = 0; i < file->constants_count; i++) file->constants[i].index = i;
+    qsort(file->constants, file->constants_count, sizeof *file->constants, compare_constants);
     return RIDE_OK;
 }
 
@@ -460,13 +476,17 @@ ride_status ride_onnx_tensor_ints(const onnx_file *file, const onnx_node *node, 
 
 /* ---- constants ---- */
 
+/* The first of that name. */
 static bool find_constant(const onnx_file *file, ride_message name, ride_message *tensor) {
-    for (uint32_t i = 0; i < file->constants_count; i++)
-        if (ride_onnx_same(file->constants[i].name, name)) {
-            *tensor = file->constants[i].tensor;
-            return true;
-        }
-    return false;
+    uint32_t low = 0, high = file->constants_count;
+    while (low < high) {
+        const uint32_t mid = low + (high - low) / 2;
+        if (compare_names(file->constants[mid].name, name) < 0) low = mid + 1;
+        else high = mid;
+    }
+    if (low == file->constants_count || !ride_onnx_same(file->constants[low].name, name)) return false;
+    *tensor = file->constants[low].tensor;
+    return true;
 }
 
 bool ride_onnx_is_constant(const onnx_file *file, ride_message name) {

@@ -473,6 +473,7 @@ ride_status ride_onnx_step(onnx_chain *c, const onnx_link *link) {
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
         if (ride_message_is(op, forms[i])) return same_form(c, link);
     if (link->is_complement) return complement(c, link);
+    if (ride_message_is(op, "Concat") && link->node->inputs_count == 1) return RIDE_OK; /* of one value: itself */
     if (is_times_one(c, link)) return RIDE_OK;
     if (ride_message_is(op, "Cast")) return cast(c, link);
     if (ride_message_is(op, "Normalizer")) return normalizer(c, link);

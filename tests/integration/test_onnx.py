@@ -165,6 +165,92 @@ def chains(folder):
     return 5
 
 
+class Parts:
+    """Parts of a row as a ColumnTransformer has them: columns chosen, worked on by themselves and joined, parts of parts too; and the same in float32 by NumPy."""
+
+    def __init__(self, seed):
+        self.r, self.nodes, self.constants = random.Random(seed), [], {}
+        self.width, self.named = self.r.randrange(2, 7), seed % 3 == 0
+        self.rows = np.random.default_rng(seed).normal(size=(60, self.width)).astype(np.float32)
+        self.rows[np.random.default_rng(seed + 1).random(self.rows.shape) < 0.15] = np.nan
+        self.rows[::7] = np.round(self.rows[::7])
+        self.used = []
+
+    def name(self):
+        return f"v{len(self.nodes)}"
+
+    def add(self, op, inputs, domain="", **attributes):
+        out = self.name()
+        self.nodes.append(node(op, inputs, [out], domain=domain, **attributes))
+        return out
+
+    def constant(self, values, kind=FLOAT):
+        name = f"c{len(self.constants)}"
+        self.constants[name] = Tensor(list(values), kind)
+        return name
+
+    def work(self, name, x):
+        for _ in range(self.r.randrange(4)):
+            a, b = (np.array([self.r.choice([self.r.gauss(0, 1), 1.0, 0.5, -3.0]) for _ in range(x.shape[1])], np.float32) for _ in range(2))
+            op = self.r.choice(["Scaler", "Imputer", "Mul", "Add", "Sub", "Div", "Identity"])
+            floats = {"Scaler": {"offset": a.tolist(), "scale": b.tolist()}, "Imputer": {"imputed_value_floats": a.tolist(), "replaced_value_float": float("nan")}}
+            if op in floats:
+                name = self.add(op, [name], ML, **floats[op])
+            else:
+                name = self.add(op, [name] + [self.constant(b)] * (op != "Identity"))
+            x = {"Scaler": (x - a) * b, "Imputer": np.where(np.isnan(x), a, x), "Mul": x * b, "Add": x + b, "Sub": x - b, "Div": x / b, "Identity": x}[op]
+        return name, x
+
+    def part(self, depth):
+        if depth < 3 and self.r.random() < 0.3:
+            parts = [self.part(depth + 1) for _ in range(self.r.randrange(1, 4))]
+            return self.work(self.add("Concat", [name for name, _ in parts], axis=self.r.choice([1, -1])), np.hstack([x for _, x in parts]))
+        columns = [self.r.randrange(self.width) for _ in range(self.r.randrange(1, 4))]
+        if not self.named:
+            op, index = self.r.choice([("Gather", "axis"), ("ArrayFeatureExtractor", None)]), self.constant(columns, INT64)
+            return self.work(self.add(op[0], ["X", index], "" if op[1] else ML, **({"axis": 1} if op[1] else {})), self.rows[:, columns])
+        columns = sorted(set(columns))
+        self.used += columns
+        name = f"a{columns[0]}" if len(columns) == 1 else self.add("Concat", [f"a{k}" for k in columns], axis=1)
+        return self.work(name, self.rows[:, columns])
+
+
+def parts(folder):
+    for seed in range(90):
+        p = Parts(seed)
+        pieces = [p.part(1) for _ in range(p.r.randrange(2, 5))]
+        name, x = p.work(p.add("Concat", [name for name, _ in pieces], axis=1), np.hstack([x for _, x in pieces]))
+        d = random_trees(p.r, 5, x.shape[1], 1, ["BRANCH_LEQ", "BRANCH_LT"], True)
+        for i, feature in enumerate(d["nodes_featureids"]):
+            near = float(x[p.r.randrange(len(x)), feature])  # decided by the last bit
+            d["nodes_values"][i] = near if np.isfinite(near) and d["nodes_modes"][i] != "LEAF" else d["nodes_values"][i]
+        p.nodes.append(node("TreeEnsembleRegressor", [name], ["Y"], domain=ML, n_targets=1, **d))
+        inputs = [(f"a{k}", FLOAT, 1) for k in range(p.width)] if p.named else [("X", FLOAT, p.width)]
+        content = model(p.nodes, inputs, [("Y", FLOAT, 0)], constants=p.constants)
+        got = scored(folder, content, p.rows.tolist(), names=[f"a{k}" for k in range(p.width)] if p.named else None).astype(np.float32)
+        want = np.array([walked(d, row, 1) for row in x])
+        assert (got == want).all(), (seed, np.argwhere(got != want)[:3])
+    print("90 rows of parts that are scaled, imputed and joined, to the bit")
+    part = [node("ArrayFeatureExtractor", ["X", "i"], ["a"], domain=ML), node("Scaler", ["a"], ["b"], domain=ML, offset=[0.5], scale=[2.0])]
+    trees = node("TreeEnsembleRegressor", ["Z"], ["Y"], domain=ML, n_targets=1, **random_trees(random.Random(1), 1, 1, 1, ["BRANCH_LT"], True))
+    constants, join, x = {"i": Tensor([0], INT64)}, node("Concat", ["b", "X"], ["Z"], axis=1), [("X", FLOAT, 2)]
+    chain = [node("Concat", ["b", "X"], ["d0"], axis=1)] + [node("Concat", [f"d{k}", f"d{k}"], [f"d{k + 1}"], axis=1) for k in range(7)]
+    for what, nodes, inputs in (
+            ("axis: only columns are joined", [*part, node("Concat", ["b", "X"], ["Z"], axis=0)], x),
+            ("only choices of columns, scalers and imputers", [*part[:1], node("Normalizer", ["a"], ["b"], domain=ML, norm="L1"), join], x),
+            ("only choices of columns, scalers and imputers", [*part[:1], node("MatMul", ["a", "w"], ["b"]), join], x),
+            ("not supported", [*part[:1], node("OneHotEncoder", ["a"], ["b"], domain=ML), join], x),
+            ("floats and doubles", [*part, node("Cast", ["b"], ["e"], to=11), node("Concat", ["e", "X"], ["Z"], axis=1)], x),
+            ("nothing says how many columns", [*part, join], [("X", FLOAT, 0)]), ("no tensor of numbers", [*part, join], [("X", STRING, 2)]),
+            ("columns of floats and of doubles", [node("Identity", ["p"], ["b"]), node("Concat", ["b", "q"], ["Z"], axis=1)], [("p", FLOAT, 1), ("q", DOUBLE, 1)]),
+            ("one has not one column", [node("Identity", ["p"], ["b"]), node("Concat", ["b", "q"], ["Z"], axis=1)], [("p", FLOAT, 1), ("q", FLOAT, 2)]),
+            ("parts of parts, 8 deep", [*part, *chain, node("Concat", ["d7", "X"], ["Z"], axis=1)], x),
+            ("at most 65536", [*part, node("Concat", ["b"] + ["X"] * 40000, ["Z"], axis=1)], x),
+            ("nodes together", [*part, node("Concat", ["b"] * 9000, ["Z"], axis=1)], x)):
+        refused(folder, model([*nodes, trees], inputs, [("Y", FLOAT, 0)], constants=constants | {"w": Tensor([1.0], FLOAT, [1, 1])}), what)
+    print("12 kinds of parts refused by name")
+
+
 def scores_of_two(folder):
     """[1 - p, p], joined by hand: the model has p, and what follows takes two columns."""
     start = [node("Gemm", ["X", "W"], ["1"]), node("Sigmoid", ["1"], ["p"]), node("Sub", ["one", "p"], ["q"])]
@@ -384,6 +470,7 @@ def main():
         folder = Path(scratch)
         print(f"{ensembles(folder)} random ensembles: the margins of the lists taken literally, to the bit")
         print(f"{chains(folder)} chains of steps")
+        parts(folder)
         print(f"{scores_of_two(folder) + far_members(folder)} files of two joined classes, and of members far below 0")
         print(f"{bounds(folder)} bounds of the work that a file can ask for")
         print(f"{refusals(folder)} files refused by name")

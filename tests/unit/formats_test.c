@@ -41,6 +41,8 @@ static const golden of_onnx[] = {
     {"doubles3", 3, EXACT, 0},
     {"members3", 3, EXACT, 0},
     {"scaled_forest", 1, EXACT, 0},
+    {"columns_forest", 1, EXACT, 0},
+    {"columns", 1, NETWORK, OF_A_NETWORK},
     {"logistic", 1, NETWORK, OF_A_NETWORK},
     {"logistic3", 3, NETWORK, OF_A_NETWORK},
     {"pipeline", 1, NETWORK, OF_A_NETWORK},
