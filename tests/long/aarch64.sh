@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # 64-bit ARM: the minimal build by Debian's cross compiler, its programs under QEMU's user mode (scripts/setup --aarch64). Unit tests of the scoring kernels with
 # every way of NEON, whose margins are those recorded on x86; the golden set; random ensembles, programs and wide plans against the reference, RIDE_CONFORMANCE_ROUNDS
-# (2) of each. Programs that make many states are left out: QEMU keeps notes about each page that was ever mapped, and runs out of memory.
+# (2) of each, from seed RIDE_CONFORMANCE_SEED (4: the fifth is one that GCC 12 got wrong here). Programs that make many states are left out: QEMU keeps notes about each page that was ever mapped, and runs out of memory.
 set -u
 top=${RIDE_SOURCE_DIR:-$(cd "$(dirname "$0")/../.." && pwd)}
 cd "$top" || exit 1
@@ -12,7 +12,7 @@ out=$top/out/aarch64
 mkdir -p "$out"
 cmake --preset aarch64 >"$out/build.log" 2>&1 && cmake --build build/aarch64 --target unit_programs conformance_programs >>"$out/build.log" 2>&1 ||
     { grep -E 'error|FAILED' "$out/build.log" | head -20; echo "the build failed: $out/build.log"; exit 1; }
-export RIDE_SOURCE_DIR=$top RIDE_CONFORMANCE_ROUNDS=${RIDE_CONFORMANCE_ROUNDS:-2} RIDE_CONFORMANCE_BACKENDS=reference,cpu,cpu_portable
+export RIDE_SOURCE_DIR=$top RIDE_CONFORMANCE_ROUNDS=${RIDE_CONFORMANCE_ROUNDS:-2} RIDE_CONFORMANCE_SEED=${RIDE_CONFORMANCE_SEED:-4} RIDE_CONFORMANCE_BACKENDS=reference,cpu,cpu_portable
 failed=0 passed=0
 for name in unit_cpu_forest unit_cpu_network unit_network unit_forest unit_math \
     conformance_golden conformance_rows conformance_ensembles conformance_programs conformance_wide; do
