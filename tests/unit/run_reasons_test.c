@@ -2,8 +2,10 @@
  * same bytes for any batch size, number of shards and cut. */
 #include "backend/registry.h"
 #include "features/reasons.h"
+#include "models/compile.h"
 #include "models/rows.h"
 #include "tests/support/run_case.h"
+#include "tests/support/shap_reference.h"
 #include "tests/support/small_model.h"
 
 #include <criterion/criterion.h>
@@ -167,6 +169,45 @@ Test(run_reasons, are_what_the_explainer_says_of_each_row) {
     cr_assert_eq(check_lines(c, RIDE_REASONS_ALL, RIDE_REASON_BOTH), 3000);
     cr_assert_eq(c->summary.explained, 3000);
     cr_assert(c->summary.has_reasons);
+    run_case_end(c);
+}
+
+/* Lundberg's recursion in doubles, over the forest as it was compiled. */
+Test(run_reasons, are_the_greatest_shares_of_the_slow_recursion) {
+    run_case *c = &cases[0];
+    table t = {0};
+    explained e = {0};
+    ride_bundle bundle;
+    ride_forest forest;
+    uint8_t *image;
+    uint64_t bytes;
+    begin(c, RIDE_REASONS_ALL, RIDE_REASON_BOTH);
+    run(c);
+    table_open(&t, c->output);
+    explained_open(&e, c->model);
+    cr_assert_eq(ride_ensemble_image(e.model, &image, &bytes, &c->findings), RIDE_OK);
+    cr_assert_eq(ride_bundle_open(image, bytes, &bundle, &c->err), RIDE_OK);
+    cr_assert_eq(ride_forest_open(&bundle, 0, &forest, &c->err), RIDE_OK);
+    for (uint32_t row = 0; row < 400 && table_next(&t); row++) {
+        double phi[COLUMNS_MAX], greatest = 0;
+        if (strcmp(cell(&t, "end"), "scored") != 0) continue;
+        for (uint32_t i = 0; i < e.inputs_count; i++) {
+            const char *text = cell(&t, e.model->inputs[i].name);
+            e.x[i] = *text != '\0' ? (double)strtof(text, NULL) : NAN;
+        }
+        shap_by_recursion(&forest, 0, e.x, phi);
+        for (uint32_t i = 0; i < e.inputs_count; i++) greatest = fmax(greatest, fabs(phi[i]));
+        for (uint32_t k = 0; k < TOP; k++) {
+            uint32_t input = 0, greater = 0;
+            while (strcmp(e.model->inputs[input].name, reason_cell(&t, k, "")) != 0) input++;
+            for (uint32_t i = 0; i < e.inputs_count; i++) greater += fabs(phi[i]) > fabs(phi[input]) + 1e-5 * greatest;
+            cr_assert_leq(greater, k, "row %u: reason %u", row, k + 1);
+            cr_assert_float_eq(strtod(reason_cell(&t, k, "_share"), NULL), phi[input], 1e-5 * greatest, "row %u", row);
+        }
+    }
+    ride_bundle_image_free(image);
+    explained_close(&e);
+    free(t.text);
     run_case_end(c);
 }
 
