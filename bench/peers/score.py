@@ -1,7 +1,7 @@
 """RIDE and its peers on the same model file and the same rows: one command, one table, one JSON file.
 
     python3 -m venv peers && peers/bin/pip install -r bench/peers/requirements.txt
-    cmake --build build/release --target ride_shared
+    cmake --build build/release --target ride_shared bench_profile
     peers/bin/python bench/peers/score.py --folder FOLDER --out bench/results/scoring.json [--only NAME] [--rounds 9]
 
 Models and rows are made into FOLDER first (models.py), once. Each engine is a process of its own, pinned to one core, with its model loaded; one works at a time
@@ -32,6 +32,7 @@ sys.path.insert(0, str(TOP / "bench/harness"))
 sys.path.insert(0, str(HERE))
 import machine  # noqa: E402
 import models  # noqa: E402
+import tiles  # noqa: E402
 
 # Work, model file, columns, engines (RIDE's first), batches; the rows' file where it is not rows.npy.
 WORKS = [
@@ -207,7 +208,8 @@ def main():
     if options.folder is None:
         parser.error("--folder is needed")
     folder = options.folder.resolve()
-    works = [w for w in WORKS if not options.only or any(word in w[0] for word in options.only)]
+    chosen = [name for name in [*(w[0] for w in WORKS), tiles.NAME] if not options.only or any(word in name for word in options.only)]
+    works = [w for w in WORKS if w[0] in chosen]
     wanted = {w[1] for w in works} | ({"xgboost-500x6.json", "lightgbm-500x31.txt", "isolation-100x256.json"} if any(w[1] == "three.yaml" for w in works) else set())
     missing = sorted(name for name in models.MODELS if name_of(name) in wanted and not (folder / name_of(name)).exists())
     if missing or not (folder / "rows.npy").exists():
@@ -232,17 +234,28 @@ def main():
             if not peers or peers[0].name != engines[0]:
                 raise SystemExit(f"RIDE itself: {left_out[engines[0]]}")
             equal = compare(peers, model, scratch)
-            load = loads(peers, (folder / model).stat().st_size)
+            load = loads(peers, file_bytes(folder / model))
             wall = int(any("two" in p.name for p in peers))
             samples = measure(peers, batches, options.rounds, options.ms, wall, lambda text: print(text, file=sys.stderr))
-            document["works"].append({"name": name, "model": model, "file_bytes": (folder / model).stat().st_size, "columns": columns,
+            document["works"].append({"name": name, "model": model, "file_bytes": file_bytes(folder / model), "columns": columns,
                                       "engines": [p.name for p in peers], "left_out": left_out, "loaded_s": {p.name: p.told["loaded_s"] for p in peers}, "load": load,
                                       "clock": "wall" if wall else "process CPU", "equal": equal, "summary": summary(samples), "samples": samples})
             for peer in started:
                 peer.end()
             if options.out:
                 options.out.write_text(json.dumps(document, indent=1) + "\n")
+    if tiles.NAME in chosen:
+        print(tiles.NAME, file=sys.stderr)
+        document["works"].append(tiles.work(folder, "xgboost-500x6.json", 32, options.rounds, options.core))
+        if options.out:
+            options.out.write_text(json.dumps(document, indent=1) + "\n")
     show(document)
+
+
+def file_bytes(path):
+    """Of a model file, or of all members' that a manifest names."""
+    named = [path.parent / word.rstrip("},") for word in path.read_text().split() if (path.parent / word.rstrip("},")).is_file()] if path.suffix == ".yaml" else []
+    return sum(member.stat().st_size for member in named or [path])
 
 
 def missing_cells(folder):
