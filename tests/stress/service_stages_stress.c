@@ -38,6 +38,7 @@ static void spoil(fake_log *log) {
 static void begin(log_case *c) {
     CHECK(log_case_begin(c, 1, EVENTS), "no memory, or no files");
     spoil(&c->log);
+    c->options.run.reasons = (ride_reasons_options){.when = RIDE_REASONS_ALERTS, .side = RIDE_REASON_RAISE};
 }
 
 /* First results of each target in order, and every one as `expected` has it. Returns the repeats. */
