@@ -79,9 +79,10 @@ static ride_status read_calibration(ride_model_reader *reader, ride_arena *arena
 static ride_status read_member(ride_model_reader *reader, const ride_value *document, const ride_value *columns,
                                const ride_value *value, const char *place, const ride_ensemble *e,
                                ride_model_member *out) {
-    const ride_value *name = ride_value_get(value, "name"), *weight = ride_value_get(value, "weight");
+    const ride_value *name = ride_value_get(value, "name"), *weight = ride_value_get(value, "weight"),
+                     *threshold = ride_value_get(value, "threshold");
     char at[64];
-    *out = (ride_model_member){.weight = 1.0};
+    *out = (ride_model_member){.weight = 1.0, .threshold = 0.5};
     if (name == NULL || name->kind != RIDE_VALUE_STRING || name->count == 0 ||
         memchr(name->u.text, 0, name->count) != NULL)
         return ride_model_finding(reader, NULL, "%s.name: a string was expected", place);
@@ -89,6 +90,8 @@ static ride_status read_member(ride_model_reader *reader, const ride_value *docu
     if (out->name == NULL) return ride_model_finding(reader, NULL, "%s.name: no memory", place);
     if (weight != NULL && (!ride_value_double(weight, &out->weight) || !isfinite(out->weight) || out->weight <= 0.0))
         return ride_model_finding(reader, NULL, "%s.weight: a number above 0 was expected", place);
+    if (threshold != NULL && (!ride_value_double(threshold, &out->threshold) || !isfinite(out->threshold)))
+        return ride_model_finding(reader, NULL, "%s.threshold: a number was expected", place);
     snprintf(at, sizeof at, "%s.calibration", place);
     RIDE_TRY(read_calibration(reader, e->arena, ride_value_get(value, "calibration"), at, &out->calibration));
     RIDE_TRY(read_model(reader, document, columns, value, e, out));
@@ -148,12 +151,12 @@ static ride_status read_members(ride_model_reader *reader, const ride_value *doc
 static ride_status read_ensemble(ride_model_reader *reader, const ride_value *document, ride_ensemble *e) {
     const ride_value *combine = ride_value_get(document, "combine");
     const uint32_t count = ride_value_length(ride_value_get(document, "members"));
-    const bool has_stacker = ride_value_is(combine, "stack");
-    if (!has_stacker && !ride_value_is(combine, "mean"))
-        return ride_model_finding(reader, "mean and stack are", "combine: not supported");
+    const bool has_stacker = ride_value_is(combine, "stack"), votes = ride_value_is(combine, "vote");
+    if (!has_stacker && !votes && !ride_value_is(combine, "mean"))
+        return ride_model_finding(reader, "mean, vote and stack are", "combine: not supported");
     if (count == 0 || count > RIDE_MEMBERS_MAX)
         return ride_model_finding(reader, NULL, "members: %u, 1 to %d were expected", count, RIDE_MEMBERS_MAX);
-    e->combine = has_stacker ? RIDE_COMBINE_STACK : RIDE_COMBINE_MEAN;
+    e->combine = has_stacker ? RIDE_COMBINE_STACK : votes ? RIDE_COMBINE_VOTE : RIDE_COMBINE_MEAN;
     e->number = RIDE_FOREST_F64;
     e->path = ride_arena_text(e->arena, reader->path, strlen(reader->path));
     e->members = ride_arena_new(e->arena, ride_model_member, count + 1);

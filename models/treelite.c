@@ -117,6 +117,7 @@ static const processor processors[] = {
     {"sigmoid", RIDE_FOREST_LINK_SIGMOID, RIDE_FOREST_LINK_LOGISTIC, true},
     {"multiclass_ova", RIDE_FOREST_LINK_SIGMOID, RIDE_FOREST_LINK_LOGISTIC, true},
     {"softmax", RIDE_FOREST_LINK_SOFTMAX, RIDE_FOREST_LINK_SOFTMAX, false},
+    {"hinge", RIDE_FOREST_LINK_STEP, RIDE_FOREST_LINK_STEP, false},
     {"exponential", RIDE_FOREST_LINK_EXP, RIDE_FOREST_LINK_EXP, false},
     {"signed_square", 0, RIDE_FOREST_LINK_SIGNED_SQUARE, false},
     {"logarithm_one_plus_exp", 0, RIDE_FOREST_LINK_SOFTPLUS, false},

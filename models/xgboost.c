@@ -29,6 +29,7 @@ static const objective objectives[] = {
     {"binary:logistic", RIDE_FOREST_LINK_SIGMOID, PROBABILITY},
     {"reg:logistic", RIDE_FOREST_LINK_SIGMOID, PROBABILITY},
     {"binary:logitraw", RIDE_FOREST_LINK_NONE, MARGIN},
+    {"binary:hinge", RIDE_FOREST_LINK_STEP, MARGIN},
     {"reg:squarederror", RIDE_FOREST_LINK_NONE, MARGIN},
     {"reg:linear", RIDE_FOREST_LINK_NONE, MARGIN},
     {"reg:squaredlogerror", RIDE_FOREST_LINK_NONE, MARGIN},
@@ -46,8 +47,7 @@ static const objective objectives[] = {
     {"survival:cox", RIDE_FOREST_LINK_EXP, MEAN},
     {"survival:aft", RIDE_FOREST_LINK_EXP, MEAN},
 };
-static const char objectives_known[] =
-    "binary:logistic, binary:logitraw, reg:*, rank:*, multi:*, count:poisson and survival:* are";
+static const char objectives_known[] = "binary:*, reg:*, rank:*, multi:*, count:poisson and survival:* are";
 
 bool ride_xgboost_recognises(const ride_value *document) { return ride_value_get(document, "learner") != NULL; }
 

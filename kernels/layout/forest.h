@@ -58,6 +58,7 @@ typedef enum ride_forest_link {
     RIDE_FOREST_LINK_PROBIT = 10,      /* the normal quantile, as ONNX Runtime computes it */
     RIDE_FOREST_LINK_LOGISTIC_FOLDED =
         11, /* in float, each output: p = 1 / (1 + exp(-|x|)), and 1 - p where x < 0, as ONNX Runtime computes it */
+    RIDE_FOREST_LINK_STEP = 12, /* 1 where x > 0, else 0 */
     RIDE_FOREST_LINKS,
 } ride_forest_link;
 

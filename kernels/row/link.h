@@ -131,6 +131,7 @@ RIDE_HD static inline void ride_link_apply(double *values, const ride_link *l) {
         case RIDE_FOREST_LINK_SIGNED_SQUARE: values[i] = x < 0.0 ? -(x * x) : x * x; break;
         case RIDE_FOREST_LINK_SOFTPLUS: values[i] = ride_softplus_f64(x); break;
         case RIDE_FOREST_LINK_ISOLATION: values[i] = ride_pow_row(2.0, -x / l->scale); break;
+        case RIDE_FOREST_LINK_STEP: values[i] = x > 0.0 ? 1.0 : x == x ? 0.0 : x; break;
         case RIDE_FOREST_LINK_PROBIT: values[i] = (double)ride_probit_f32((float)x); break;
         default: break;
         }

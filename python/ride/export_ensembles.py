@@ -23,14 +23,22 @@ def _named(model):
 
 
 def _voting(of, model, steps, width):
-    if getattr(model, "voting", "soft") != "soft":
-        raise Unsupported("VotingClassifier with voting='hard'", "use voting='soft'")
+    hard = getattr(model, "voting", "soft") == "hard"
     if hasattr(model, "classes_"):
         classes_of(model)
     weights = model._weights_not_none
     weights = [1] * len(model.estimators_) if weights is None else list(weights)
     members = [_member(of, name, estimator, steps, width, weight=number(weight)) for (name, estimator), weight in zip(_named(model), weights) if weight != 0]
-    return {"combine": "mean", "members": members}
+    if hard:
+        members = [{**member, "threshold": _second_from(member)} for member in members]
+    return {"combine": "vote" if hard else "mean", "members": members}
+
+
+def _second_from(member):
+    """From which answer on a member of two classes says the second: a probability above 0.5, a margin above 0; boosted trees take a margin of 0 for it."""
+    if member["kind"] == "gradient_boosting":
+        return 0.5
+    return 5e-324 if member["kind"] == "network" and member["link"] == "none" else 0.5000000000000001
 
 
 def _bagging(of, model, steps, width):

@@ -71,7 +71,8 @@ static inline uint32_t ensemble_step(rnd *r, random_ensemble *e, ride_network_he
 }
 
 static inline uint32_t ensemble_link(rnd *r, uint32_t number, uint32_t outputs, double *scale) {
-    static const uint32_t of_all[] = {RIDE_FOREST_LINK_NONE, RIDE_FOREST_LINK_SIGMOID, RIDE_FOREST_LINK_PROBIT};
+    static const uint32_t of_all[] = {RIDE_FOREST_LINK_NONE, RIDE_FOREST_LINK_SIGMOID, RIDE_FOREST_LINK_PROBIT,
+                                      RIDE_FOREST_LINK_STEP};
     static const uint32_t of_doubles[] = {RIDE_FOREST_LINK_LOGISTIC, RIDE_FOREST_LINK_EXP,
                                           RIDE_FOREST_LINK_SIGNED_SQUARE, RIDE_FOREST_LINK_SOFTPLUS,
                                           RIDE_FOREST_LINK_ISOLATION};

@@ -78,6 +78,7 @@ def several(r, seed):
     last = r.choice([linear_model.LogisticRegression, lambda: tree.DecisionTreeClassifier(max_depth=3, random_state=seed)])
     return r.choice([
         ("classes", lambda: ensemble.VotingClassifier(named, voting="soft", weights=[r.choice([0.5, 1, 3]) for _ in named])),
+        ("classes", lambda: ensemble.VotingClassifier([*named, ("margin", margin())], voting="hard", weights=[r.choice([0.5, 1, 3]) for _ in range(len(named) + 1)])),
         ("number", lambda: ensemble.VotingRegressor([("a", linear_model.Ridge()), ("b", tree.DecisionTreeRegressor(max_depth=4, random_state=seed))])),
         ("classes", lambda: ensemble.BaggingClassifier(tree.DecisionTreeClassifier(max_depth=4), 7, max_features=r.choice([1.0, 0.6]), random_state=seed)),
         ("two", lambda: calibration.CalibratedClassifierCV(r.choice([forest, line, boost, margin])(), method=r.choice(["sigmoid", "isotonic"]), cv=r.choice([2, 3]), ensemble=r.random() < 0.7)),
@@ -97,7 +98,6 @@ def refusals():
         (ensemble.AdaBoostClassifier(n_estimators=2), "AdaBoostClassifier"), (neighbors.KNeighborsClassifier(), "KNeighborsClassifier"),
         (pipeline.make_pipeline(preprocessing.PolynomialFeatures(), linear_model.LinearRegression()), "PolynomialFeatures"),
         (pipeline.make_pipeline(preprocessing.MinMaxScaler(clip=True), linear_model.LinearRegression()), "clip=False"),
-        (ensemble.VotingClassifier([("a", tree.DecisionTreeClassifier())], voting="hard"), "voting='soft'"),
         (ensemble.VotingClassifier([("a", ensemble.VotingClassifier([("b", tree.DecisionTreeClassifier())], voting="soft"))], voting="soft"), "ensemble within"),
         (linear_model.SGDClassifier(loss="modified_huber"), "modified_huber"), (ensemble.GradientBoostingClassifier(init=tree.DecisionTreeClassifier(), n_estimators=2), "init"),
         (multioutput.MultiOutputRegressor(linear_model.Ridge()), "MultiOutputRegressor"), (type("Mine", (tree.DecisionTreeClassifier,), {})(), "Mine"),
@@ -189,6 +189,8 @@ def one(seed, folder, np):
         got = scored(folder, np)
     except RuntimeError as refused:
         return True, f"seed {seed} {model}: {refused}"
+    if getattr(model, "voting", None) == "hard":  # shares of votes, and what it predicts by them
+        got = (got > 0.5).astype(float) if got.shape[1] == 1 else np.argmax(got, axis=1).reshape(-1, 1)
     if not is_tree:
         allowed = 1e-12 + 1e-12 * np.abs(want)
     elif kind == "none":

@@ -48,7 +48,7 @@ def refusals(folder):
         (checkpoint(types=(2, 3)), "other types"), (checkpoint(types=(1, 1)), "other types"),
         (checkpoint(num_tree=2), "num_tree: 2"), (checkpoint(num_tree=10**12), "num_tree"), (checkpoint(num_feature=0), "num_feature: 0"),
         (checkpoint(num_feature=2**31 - 1), "num_feature"), (checkpoint(num_target=2), "num_target: 2"), (checkpoint(num_class=[0]), "num_class: 0"),
-        (checkpoint(num_class=[3]), "base_scores: 1 for 3"), (checkpoint(postprocessor="hinge"), "`hinge` is not supported"),
+        (checkpoint(num_class=[3]), "base_scores: 1 for 3"), (checkpoint(postprocessor="kink"), "`kink` is not supported"),
         (checkpoint(postprocessor="signed_square"), "not supported for floats"), (checkpoint(postprocessor="sigmoid", sigmoid_alpha=2.0), "with its factor"),
         (checkpoint(types=(3, 3), postprocessor="sigmoid", sigmoid_alpha=-1.0), "sigmoid_alpha or ratio_c: -1"),
         (checkpoint(base_scores=[float("nan")]), "base_scores: nan"), (checkpoint(optional=1), "later treelite"), (checkpoint(target_id=[1]), "target_id or class_id"),

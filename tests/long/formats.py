@@ -298,7 +298,7 @@ def treelite_any(r, chance, seed):
 def xgboost_any(r, chance, seed):
     import xgboost
     x, truth, rows = table(r, chance)
-    objective = r.choice(["binary:logistic", "binary:logistic", "binary:logitraw", "reg:squarederror", "reg:logistic", "multi:softprob", "count:poisson", "reg:gamma", "reg:tweedie",
+    objective = r.choice(["binary:logistic", "binary:logistic", "binary:logitraw", "binary:hinge", "reg:squarederror", "reg:logistic", "multi:softprob", "count:poisson", "reg:gamma", "reg:tweedie",
                           "reg:absoluteerror", "survival:cox"])
     y = {"multi:softprob": np.digitize(truth, [0.4, 1.3]), "reg:squarederror": truth, "reg:absoluteerror": truth}.get(objective, (truth > 1).astype(int))
     if objective in ("count:poisson", "reg:gamma", "reg:tweedie", "survival:cox"):

@@ -73,6 +73,7 @@ static const golden of_xgboost[] = {
     {"aft", 1, EXACT, TWO_ULPS_F32},
     {"rank", 1, EXACT, 0},
     {"absolute", 1, EXACT, 0},
+    {"hinge", 1, EXACT, 0},
     {"huber", 1, EXACT, 0},
     {"logs", 1, EXACT, 0},
     {"quantile2", 2, EXACT, 0},

@@ -36,7 +36,7 @@ def main():
     mean, classes = np.abs(truth) + 0.1, np.digitize(truth, [0.4, 1.3])
     x[chance.random(x.shape) < 0.1] = np.nan
     rows = x[:ROWS].copy()
-    for name, objective, label, more in [("poisson", "count:poisson", mean, {}), ("gamma", "reg:gamma", mean, {}), ("tweedie", "reg:tweedie", mean, {"base_score": 0.7}),
+    for name, objective, label, more in [("hinge", "binary:hinge", classes > 1, {}), ("poisson", "count:poisson", mean, {}), ("gamma", "reg:gamma", mean, {}), ("tweedie", "reg:tweedie", mean, {"base_score": 0.7}),
                                          ("cox", "survival:cox", mean, {}), ("aft", "survival:aft", mean, {}), ("rank", "rank:ndcg", classes, {}),
                                          ("absolute", "reg:absoluteerror", truth, {}), ("huber", "reg:pseudohubererror", truth, {}), ("logs", "reg:squaredlogerror", mean, {}),
                                          ("quantile2", "reg:quantileerror", truth, {"quantile_alpha": [0.2, 0.7]}), ("softmax3", "multi:softmax", classes, {"num_class": 3})]:
