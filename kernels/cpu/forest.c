@@ -33,6 +33,25 @@ static ride_status inputs_find(ride_cpu_forest *f, ride_error *err) {
     return f->inputs != NULL ? RIDE_OK : ride_fail(err, RIDE_E_MEMORY, "no memory for %u inputs", h->inputs_count);
 }
 
+/* A walk's steps by the mean depth of a tree's leaves: a tree that is grown leaf by leaf is much deeper in some places than where rows end. */
+static ride_status steps_count(ride_cpu_forest *f, ride_error *err) {
+    const ride_forest_header *h = f->forest.header;
+    uint32_t *leaves = malloc(((size_t)h->nodes_count + 1) * sizeof *leaves); /* below each node of a tree */
+    if (leaves == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for %u nodes", h->nodes_count);
+    for (uint32_t t = 0; t < h->trees_count; t++) {
+        const ride_forest_node *nodes = f->forest.nodes + f->forest.trees[t].nodes_first;
+        uint64_t depths = 0; /* of all leaves: each inner node is a step for those below it */
+        for (uint32_t i = f->forest.trees[t].nodes_count; i-- > 0;) { /* children lie behind their parent */
+            const bool is_leaf = (nodes[i].input & RIDE_NODE_LEAF) != 0;
+            leaves[i] = is_leaf ? 1 : leaves[nodes[i].left] + leaves[nodes[i].left + 1];
+            depths += is_leaf ? 0 : leaves[i];
+        }
+        f->steps += (uint32_t)((depths + leaves[0] - 1) / leaves[0]);
+    }
+    free(leaves);
+    return RIDE_OK;
+}
+
 /* The forms of a forest whose thresholds are floats, or are made so. */
 static ride_status forms_make(ride_cpu_forest *f, ride_cpu_isa isa, ride_error *err) {
     ride_forest_node *nodes = NULL;
@@ -65,8 +84,8 @@ ride_status ride_cpu_forest_create(const ride_forest *forest, ride_cpu_isa isa, 
     f->forest = *forest;
     f->isa = isa;
     f->plain = forest_is_plain(forest);
-    for (uint32_t t = 0; t < forest->header->trees_count; t++) f->steps += forest->trees[t].depth;
     ride_status st = inputs_find(f, err);
+    if (st == RIDE_OK) st = steps_count(f, err);
     if (st == RIDE_OK) st = forms_make(f, isa, err);
     if (st != RIDE_OK) {
         ride_cpu_forest_destroy(f);

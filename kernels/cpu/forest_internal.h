@@ -16,7 +16,7 @@ struct ride_cpu_forest {
     forest_lanes *lanes;                              /* NULL: walked as it is (forest_walk.c) */
     ride_planes *planes;                              /* NULL: walked */
     forest_crown *crown;                              /* NULL: its trees are not deep */
-    uint32_t steps;                                   /* levels of all trees */
+    uint32_t steps;                                   /* of a row down all trees, about */
     const char *why;                                  /* there are no planes; static text */
     double ns_per_count[RIDE_CPU_WAYS][FOREST_SIZES]; /* forest_time.c */
     ride_cpu_way forced;                              /* CHOSEN: none */

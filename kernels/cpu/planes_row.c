@@ -160,7 +160,7 @@ static size_t tree_bytes(const ride_planes *p, const ride_forest *forest, const 
 
 /* Cycles of a tree. */
 static uint32_t tree_count(const ride_planes *p, planes_row_kind kind) {
-    static const uint32_t counts[][4] = {{11, 6, 14, 40}, {16, 18, 40, 100}};
+    static const uint32_t counts[][4] = {{11, 6, 14, 70}, {16, 18, 40, 140}};
     return counts[p->isa < RIDE_CPU_AVX512_BYTES][kind];
 }
 
