@@ -1,48 +1,57 @@
-/* kernels/cpu/network_portable.c: for any machine: four floats at a time as the compiler divides them up, doubles one by one. Without an instruction for
- * fused multiply-adds those of floats are made of doubles; those of doubles are the C library's: slow, and right. */
+/* kernels/cpu/network_portable.c: for any machine: two floats at a time, held as doubles; doubles one by one. Without an instruction for fused multiply-adds
+ * those of floats are made of doubles; those of doubles are the C library's: slow, and right. */
 #include "kernels/cpu/network_internal.h"
 
 #include <string.h>
 
-typedef float floats4 __attribute__((vector_size(16)));
-typedef double doubles4 __attribute__((vector_size(32)));
-typedef int64_t words4 __attribute__((vector_size(32)));
+typedef float floats2 __attribute__((vector_size(8)));
+typedef double doubles2 __attribute__((vector_size(16)));
+typedef int64_t words2 __attribute__((vector_size(16)));
+
+/* To floats, and held as doubles again. */
+static inline doubles2 rounded(doubles2 v) {
+    return __builtin_convertvector(__builtin_convertvector(v, floats2), doubles2);
+}
 
 /* a * b + c of floats, rounded once. The product of two floats is exact as a double; the sum is rounded to odd: where it is not exact, and its last bit is
  * zero, it becomes the neighbour on the side of what was lost. So no sum comes to lie in the middle of two floats that did not lie there,
  * and rounding it again is as good as rounding once: a double has more than two bits beyond a float's. */
-static inline floats4 fma4(floats4 a, floats4 b, floats4 c) {
-    const doubles4 product = __builtin_convertvector(a, doubles4) * __builtin_convertvector(b, doubles4),
-                   added = __builtin_convertvector(c, doubles4), sum = product + added;
-    const doubles4 part = sum - product, lost = (product - (sum - part)) + (added - part); /* exactly */
-    words4 bits = (words4)sum;
-    const words4 away = (words4)(lost > 0.0) ^ (words4)(sum < 0.0); /* from zero: the next greater word */
-    const words4 moves = ((words4)(lost > 0.0) | (words4)(lost < 0.0)) & ~-(bits & 1); /* NaN does not */
+static inline doubles2 fma2(doubles2 a, doubles2 b, doubles2 c) {
+#if defined(__FP_FAST_FMAF)
+    return (doubles2){(double)__builtin_fmaf((float)a[0], (float)b[0], (float)c[0]),
+                      (double)__builtin_fmaf((float)a[1], (float)b[1], (float)c[1])};
+#else
+    const doubles2 product = a * b, sum = product + c;
+    const doubles2 part = sum - product, lost = (product - (sum - part)) + (c - part); /* exactly */
+    words2 bits = (words2)sum;
+    const words2 away = (words2)(lost > 0.0) ^ (words2)(sum < 0.0); /* from zero: the next greater word */
+    const words2 moves = ((words2)(lost > 0.0) | (words2)(lost < 0.0)) & ~-(bits & 1); /* NaN does not */
     bits += moves & (~away | 1);                                                       /* 1 or -1 */
-    return __builtin_convertvector((doubles4)bits, floats4);
+    return rounded((doubles2)bits);
+#endif
 }
 
-static inline floats4 load4(const float *from) {
-    floats4 v;
+static inline doubles2 load2(const float *from) {
+    floats2 v;
     memcpy(&v, from, sizeof v);
-    return v;
+    return __builtin_convertvector(v, doubles2);
 }
-static inline void store4(float *to, floats4 v) { memcpy(to, &v, sizeof v); }
-static inline floats4 spread4(float x) { return (floats4){x, x, x, x}; }
-static inline floats4 above_0(floats4 a) {
-    typedef int32_t words __attribute__((vector_size(16)));
-    return (floats4)((words)a & ~(words)(a < 0.0f));
+static inline void store2(float *to, doubles2 v) {
+    const floats2 rounded = __builtin_convertvector(v, floats2);
+    memcpy(to, &rounded, sizeof rounded);
 }
+static inline doubles2 spread2(float x) { return (doubles2){(double)x, (double)x}; }
+static inline doubles2 above_0(doubles2 a) { return (doubles2)((words2)a & ~(words2)(a < 0.0)); }
 
 #define NUMBER       float
 #define IS_FLOAT     1
 #define NAME(f)      f##_floats
-#define VECTOR       floats4
-#define LANES        4
-#define LOAD(p)      load4(p)
-#define STORE(p, v)  store4(p, v)
-#define SPREAD(x)    spread4(x)
-#define FMA(a, b, c) fma4(a, b, c)
+#define VECTOR       doubles2
+#define LANES        2
+#define LOAD(p)      load2(p)
+#define STORE(p, v)  store2(p, v)
+#define SPREAD(x)    spread2(x)
+#define FMA(a, b, c) fma2(a, b, c)
 #define ABOVE_0(a)   above_0(a)
 #include "kernels/cpu/network_loops.h"
 
