@@ -15,6 +15,7 @@ static const char *kind_name(ride_step_kind kind) {
     case RIDE_STEP_SHIFT_SCALE:
     case RIDE_STEP_SHIFT_DIVIDE:
     case RIDE_STEP_SCALE_SHIFT: return "scaler";
+    case RIDE_STEP_NORMALIZE_TOP:
     case RIDE_STEP_NORMALIZE_MAX:
     case RIDE_STEP_NORMALIZE_L1:
     case RIDE_STEP_NORMALIZE_L2: return "normalizer";

@@ -93,9 +93,10 @@ static void put_step(FILE *to, const ride_model_step *step) {
         break;
     default:
         fprintf(to, ",\"kind\":\"normalize\",\"norm\":\"%s\"",
-                step->kind == RIDE_STEP_NORMALIZE_MAX  ? "max"
-                : step->kind == RIDE_STEP_NORMALIZE_L1 ? "l1"
-                                                       : "l2");
+                step->kind == RIDE_STEP_NORMALIZE_MAX   ? "max"
+                : step->kind == RIDE_STEP_NORMALIZE_TOP ? "top"
+                : step->kind == RIDE_STEP_NORMALIZE_L1  ? "l1"
+                                                        : "l2");
     }
     fputc('}', to);
 }

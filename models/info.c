@@ -76,8 +76,8 @@ static void put_inputs(writer *w, const ride_model_input *inputs, uint32_t count
 
 /* "impute 30, scale 30, layer 30 to 64 relu, …": what is done before the trees, or in place of them. */
 static void put_steps(writer *w, const ride_model *model) {
-    static const char *const kinds[RIDE_STEPS] = {"?",         "impute",    "scale",     "scale", "scale",
-                                                  "normalize", "normalize", "normalize", "layer", "select"};
+    static const char *const kinds[RIDE_STEPS] = {"?",         "impute",    "scale", "scale",  "scale",    "normalize",
+                                                  "normalize", "normalize", "layer", "select", "normalize"};
     static const char *const activations[RIDE_ACTIVATIONS] = {"", " relu", " sigmoid", " tanh", " softmax"};
     key(w, "steps");
     if (w->json) fputc('[', w->to);

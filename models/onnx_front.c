@@ -138,6 +138,9 @@ static ride_status add_steps(const front *f, const onnx_chain *sub, const onnx_n
             return ride_onnx_finding(&f->chain->file, node, "export it with float inputs",
                                      "a part of the row that changes between floats and doubles");
         if (step->kind == RIDE_STEP_SELECT) RIDE_TRY(choose(f, p, step));
+        else if (step->kind == RIDE_STEP_IMPUTE && step->b != NULL) /* the columns beside it would be imputed, too */
+            return ride_onnx_finding(&f->chain->file, node, "impute the whole row, or export it with NaN",
+                                     "in a part of the row an imputer of another value than NaN is not read");
         else if (step->kind <= RIDE_STEP_SCALE_SHIFT)
             p->layers[p->layers_count++] = (layer){step->kind, step->a, step->b};
         else

@@ -85,9 +85,10 @@ static ride_status imputer(onnx_chain *c, const onnx_link *link) {
     if (whole.count > 0) return refuse(c, link, "whole numbers are not imputed here: convert it with float inputs");
     if (values.count == 0) return refuse(c, link, "imputed_value_floats is missing");
     ride_model_step step = {.kind = RIDE_STEP_IMPUTE, .inputs = c->width, .outputs = c->width};
-    if (!isnan(replaced)) /* a step imputes NaN always, and ONNX leaves it alone then */
-        return ride_onnx_finding(&c->file, link->node, "only missing cells are imputed: export it with NaN",
-                                 "replaced_value_float: %g is not supported", replaced);
+    if (!isnan(replaced)) { /* a step imputes NaN, too, which scikit-learn refuses then: docs/models.md */
+        const onnx_reals missing = {&replaced, 1, ONNX_FLOAT};
+        RIDE_TRY(spread(c, link, missing, 1, "replaced_value_float", &step.b));
+    }
     RIDE_TRY(spread(c, link, values, c->width, "imputed_value_floats", &step.a));
     return add_step(c, link->node, step);
 }
@@ -95,17 +96,19 @@ static ride_status imputer(onnx_chain *c, const onnx_link *link) {
 static ride_status normalizer(onnx_chain *c, const onnx_link *link) {
     const ride_message norm = ride_onnx_text(link->node, "norm");
     const bool l1 = ride_message_is(norm, "L1"), l2 = ride_message_is(norm, "L2");
-    if (!l1 && !l2)
-        return ride_onnx_finding(&c->file, link->node, "L1 and L2 are",
-                                 "norm: MAX is not supported: it divides by the greatest value, signs and all");
+    const bool top = norm.at == NULL || ride_message_is(norm, "MAX"); /* what the standard takes without one */
+    if (!l1 && !l2 && !top) return ride_onnx_finding(&c->file, link->node, "MAX, L1 and L2 are", "norm: not known");
     const ride_model_step *last = last_step(c);
     if (l1 && c->is_pair) return RIDE_OK; /* 1 - p and p are 1 together, exactly */
     if (l1 && !c->has_trees && last != NULL && last->activation == RIDE_ACTIVATION_SOFTMAX) return RIDE_OK;
     if (l1 && c->is_answer && c->file.reader->model->link == RIDE_FOREST_LINK_SOFTMAX) return RIDE_OK;
-    if (c->is_answer || c->is_second) return refuse(c, link, "answers of trees are not normalised here");
+    if (c->is_answer || c->is_second || c->is_pair)
+        return refuse(c, link, "answers of trees and of two classes are not normalised here");
     c->number = RIDE_FOREST_F32;
     return add_step(c, link->node,
-                    (ride_model_step){.kind = l1 ? RIDE_STEP_NORMALIZE_L1 : RIDE_STEP_NORMALIZE_L2,
+                    (ride_model_step){.kind = top  ? RIDE_STEP_NORMALIZE_TOP
+                                              : l1 ? RIDE_STEP_NORMALIZE_L1
+                                                   : RIDE_STEP_NORMALIZE_L2,
                                       .inputs = c->width,
                                       .outputs = c->width});
 }

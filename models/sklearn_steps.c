@@ -28,9 +28,10 @@ static ride_status read_norm(ride_model_reader *reader, const ride_value *value,
                              ride_model_step *step) {
     const ride_value *norm = ride_value_get(value, "norm");
     if (ride_value_is(norm, "max")) step->kind = RIDE_STEP_NORMALIZE_MAX;
+    else if (ride_value_is(norm, "top")) step->kind = RIDE_STEP_NORMALIZE_TOP;
     else if (ride_value_is(norm, "l1")) step->kind = RIDE_STEP_NORMALIZE_L1;
     else if (!ride_value_is(norm, "l2"))
-        return ride_model_finding(reader, NULL, "%snorm: max, l1 or l2 was expected", place);
+        return ride_model_finding(reader, NULL, "%snorm: max, top, l1 or l2 was expected", place);
     return RIDE_OK;
 }
 

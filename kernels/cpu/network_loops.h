@@ -91,7 +91,7 @@ static void NAME(softmax)(NUMBER *y, uint32_t outputs, uint32_t rows_count) {
 static void NAME(normalize)(const network_step *step, const NUMBER *x, NUMBER *y, uint32_t rows_count) {
     double norms[NETWORK_ROWS];
     const uint32_t kind = step->layout.kind;
-    for (uint32_t r = 0; r < rows_count; r++) norms[r] = 0.0;
+    for (uint32_t r = 0; r < rows_count; r++) norms[r] = ride_norm_begin(kind, KIND);
     for (uint32_t i = 0; i < step->layout.inputs; i++)
         for (uint32_t r = 0; r < rows_count; r++)
             norms[r] = ride_norm_take(norms[r], (double)x[(size_t)i * NETWORK_ROWS + r], kind, KIND);
@@ -118,6 +118,7 @@ static void NAME(step)(const network_step *step, const NUMBER *x, NUMBER *y, uin
     case RIDE_STEP_SHIFT_SCALE: EACH((from[r] - a[i]) * b[i]);
     case RIDE_STEP_SHIFT_DIVIDE: EACH((from[r] - a[i]) / b[i]);
     case RIDE_STEP_SCALE_SHIFT: EACH(from[r] * a[i] + b[i]);
+    case RIDE_STEP_NORMALIZE_TOP:
     case RIDE_STEP_NORMALIZE_MAX:
     case RIDE_STEP_NORMALIZE_L1:
     case RIDE_STEP_NORMALIZE_L2: NAME(normalize)(step, x, y, rows_count); break;

@@ -32,6 +32,7 @@ typedef enum ride_step_kind {
     RIDE_STEP_NORMALIZE_L2,  /* x / sqrt(sum x[i]^2) */
     RIDE_STEP_DENSE, /* y[o] = b[o], then fma(a[o * inputs + i], x[i], y[o]) for i = 0, 1, …; b NULL = 0; then the activation */
     RIDE_STEP_SELECT, /* y[o] = x[columns[o]] */
+    RIDE_STEP_NORMALIZE_TOP, /* x / max x[i], signs and all, as ONNX has it; a row whose greatest number is 0 stays; NaN is not the greatest */
     RIDE_STEPS,
 } ride_step_kind;
 

@@ -53,9 +53,15 @@ RIDE_HD RIDE_INLINE double ride_quotient(double x, double by, uint32_t number) {
     return number == RIDE_FOREST_F32 ? (double)((float)x / (float)by) : x / by;
 }
 
+/* A norm of no elements. */
+RIDE_HD RIDE_INLINE double ride_norm_begin(uint32_t kind, uint32_t number) {
+    if (kind != RIDE_STEP_NORMALIZE_TOP) return 0.0;
+    return number == RIDE_FOREST_F32 ? -(double)__FLT_MAX__ : -__DBL_MAX__;
+}
 /* One more element of a norm: its greatest magnitude, sum of magnitudes or of squares so far. */
 RIDE_HD RIDE_INLINE double ride_norm_take(double norm, double x, uint32_t kind, uint32_t number) {
     const double a = ride_f64_abs(x);
+    if (kind == RIDE_STEP_NORMALIZE_TOP) return x > norm ? x : norm;
     if (kind == RIDE_STEP_NORMALIZE_MAX) return a > norm ? a : norm;
     if (number == RIDE_FOREST_F32) {
         const float more = kind == RIDE_STEP_NORMALIZE_L2 ? (float)x * (float)x : (float)a;
@@ -91,7 +97,7 @@ RIDE_HD static inline void ride_step_row(const ride_network *network, const ride
                                          double *y) {
     const double *a = network->numbers + step->a_first, *b = network->numbers + step->b_first;
     const uint32_t number = step->number, inputs = step->inputs, outputs = step->outputs;
-    double norm = 0.0;
+    double norm = ride_norm_begin(step->kind, number);
     for (uint32_t i = 0; i < inputs; i++) x[i] = ride_forest_input(x[i], number);
     switch (step->kind) {
     case RIDE_STEP_IMPUTE:
@@ -107,6 +113,7 @@ RIDE_HD static inline void ride_step_row(const ride_network *network, const ride
     case RIDE_STEP_SCALE_SHIFT:
         for (uint32_t i = 0; i < inputs; i++) y[i] = ride_scale_shift(x[i], a[i], b[i], number);
         break;
+    case RIDE_STEP_NORMALIZE_TOP:
     case RIDE_STEP_NORMALIZE_MAX:
     case RIDE_STEP_NORMALIZE_L1:
     case RIDE_STEP_NORMALIZE_L2:

@@ -145,6 +145,12 @@ def chains(folder):
 
     rows = [[1.0, 2.0], [-3.0, 0.5], [float("nan"), 8.0], [0.25, float("nan")], [-8.0, -16.0]]  # all of it is exact in floats
     assert (scored(folder, steps, rows)[:, 0] == [literally(*row) for row in rows]).all()
+    nan, inf, three = float("nan"), float("inf"), [("X", FLOAT, 3)]
+    greatest = model([node("Normalizer", ["X"], ["Y"], domain=ML, norm="MAX")], three, Y)
+    found = scored(folder, greatest, [[1.0, -4.0, 2.0], [-1.0, -4.0, -2.0], [-1.0, 0.0, -2.0], [nan, 1.0, 2.0], [-1e39, -1.0, -2.0]])  # 1e39 is infinite as a float
+    assert np.array_equal(found, [[0.5, -2.0, 1.0], [1.0, 4.0, 2.0], [-1.0, 0.0, -2.0], [nan, 0.5, 1.0], [inf, 1.0, 2.0]], equal_nan=True), found  # as ONNX Runtime
+    other = model([node("Imputer", ["X"], ["Y"], domain=ML, imputed_value_floats=[0.5, 7.0, -3.0], replaced_value_float=-1.0)], three, Y)
+    assert (scored(folder, other, [[-1.0, 1.0, -1.0], [2.0, -1.0, 0.0]]) == [[0.5, 1.0, -3.0], [2.0, 7.0, 0.0]]).all()
     names = model([node("LinearClassifier", ["X"], ["L", "P"], domain=ML, coefficients=[-1.0, 2.0, 1.0, -2.0], intercepts=[-0.5, 0.5], classlabels_ints=[0, 1], post_transform="LOGISTIC"),
                    node("Normalizer", ["P"], ["N"], domain=ML, norm="L1"), node("ZipMap", ["N"], ["Y"], domain=ML, classlabels_int64s=[0, 1])], x, [("L", INT64, 0), ("Y", FLOAT, "map")])
     assert (scored(folder, names, [[1.0, 0.25]]) == [[1.0]]).all()
@@ -239,6 +245,7 @@ def parts(folder):
             ("axis: only columns are joined", [*part, node("Concat", ["b", "X"], ["Z"], axis=0)], x),
             ("only choices of columns, scalers and imputers", [*part[:1], node("Normalizer", ["a"], ["b"], domain=ML, norm="L1"), join], x),
             ("only choices of columns, scalers and imputers", [*part[:1], node("MatMul", ["a", "w"], ["b"]), join], x),
+            ("imputer of another value than NaN", [*part[:1], node("Imputer", ["a"], ["b"], domain=ML, imputed_value_floats=[0.5], replaced_value_float=2.0), join], x),
             ("not supported", [*part[:1], node("OneHotEncoder", ["a"], ["b"], domain=ML), join], x),
             ("floats and doubles", [*part, node("Cast", ["b"], ["e"], to=11), node("Concat", ["e", "X"], ["Z"], axis=1)], x),
             ("nothing says how many columns", [*part, join], [("X", FLOAT, 0)]), ("no tensor of numbers", [*part, join], [("X", STRING, 2)]),
@@ -248,7 +255,7 @@ def parts(folder):
             ("at most 65536", [*part, node("Concat", ["b"] + ["X"] * 40000, ["Z"], axis=1)], x),
             ("nodes together", [*part, node("Concat", ["b"] * 9000, ["Z"], axis=1)], x)):
         refused(folder, model([*nodes, trees], inputs, [("Y", FLOAT, 0)], constants=constants | {"w": Tensor([1.0], FLOAT, [1, 1])}), what)
-    print("12 kinds of parts refused by name")
+    print("13 kinds of parts refused by name")
 
 
 def scores_of_two(folder):
@@ -400,8 +407,8 @@ def refusals(folder):
         (model([node("Reshape", ["X", "f"], ["Y"])], [("X", FLOAT, 2)], Y, constants={"f": Tensor([-1], INT64)}), "would not stay a row"),
         (model([node("Gemm", ["X", "W"], ["Y"])], [("X", FLOAT, 2)], Y, constants={"W": Tensor([1.0], shape=[1, 1])}), "weights of another shape"),
         (model([node("Gemm", ["X", "W"], ["Y"])], [("X", FLOAT, 0)], Y, constants={"W": Tensor([float("nan")] * 2, shape=[2, 1])}), "not finite"),
-        (model([node("Normalizer", ["X"], ["Y"], domain=ML, norm="MAX")], X, Y), "MAX is not supported"),
-        (model([node("Imputer", ["X"], ["Y"], domain=ML, imputed_value_floats=[0.5])], X, Y), "replaced_value_float: 0 is not supported"),
+        (model([node("Normalizer", ["X"], ["Y"], domain=ML, norm="L3")], X, Y), "norm: not known"),
+        (model([node("Imputer", ["X"], ["Y"], domain=ML, imputed_value_floats=[0.5], replaced_value_float=float("inf"))], X, Y), "replaced_value_float"),
         (model([node("Scaler", ["X"], ["Y"], domain=ML, offset=[1.0, 2.0], scale=[1.0, 2.0])], X, Y), "2 numbers for 1 columns"),
         (model([node("LinearRegressor", ["X"], ["Y"], domain=ML, coefficients=[1.0, 2.0])], X, Y), "coefficients: 2 for 1 rows"),
         (b"\x08\x09", "without a graph"),

@@ -63,6 +63,13 @@ Test(network, each_step_does_what_its_name_says) {
     const double row[3] = {3.0, 0.0, -4.0}, zeros[3] = {0.0, -0.0, 0.0};
     run((ride_network_step){.kind = RIDE_STEP_NORMALIZE_MAX, .number = f64}, NULL, NULL, row, y);
     cr_assert(y[0] == 0.75 && y[2] == -1.0);
+    run((ride_network_step){.kind = RIDE_STEP_NORMALIZE_TOP, .number = f64}, NULL, NULL, row, y);
+    cr_assert(y[0] == 1.0 && y[1] == 0.0 && y[2] == -4.0 / 3.0);
+    const double below[3] = {-2.0, NAN, -4.0}, at_zero[3] = {-2.0, 0.0, -4.0};
+    run((ride_network_step){.kind = RIDE_STEP_NORMALIZE_TOP, .number = f32}, NULL, NULL, below, y);
+    cr_assert(y[0] == 1.0 && isnan(y[1]) && y[2] == 2.0);
+    run((ride_network_step){.kind = RIDE_STEP_NORMALIZE_TOP, .number = f32}, NULL, NULL, at_zero, y);
+    cr_assert(y[0] == -2.0 && y[1] == 0.0 && y[2] == -4.0);
     run((ride_network_step){.kind = RIDE_STEP_NORMALIZE_L1, .number = f64}, NULL, NULL, row, y);
     cr_assert(y[0] == 3.0 / 7.0 && y[2] == -4.0 / 7.0);
     run((ride_network_step){.kind = RIDE_STEP_NORMALIZE_L2, .number = f32}, NULL, NULL, row, y);
