@@ -32,8 +32,13 @@ def _tree(estimator, values=None, columns=None):
 
 
 def _fractions(estimator):
-    """A classifier's leaves: the fraction of each class, of two classes that of the second."""
+    """A classifier's leaves: the fraction of each class, of two classes that of the second. Until scikit-learn 1.3 trees hold weights, of which predict_proba makes fractions."""
+    import sklearn
     values = estimator.tree_.value[:, 0, :len(classes_of(estimator))]
+    if tuple(int(part) for part in sklearn.__version__.split(".")[:2]) < (1, 4):
+        sums = values.sum(axis=1)[:, None]
+        sums[sums == 0] = 1
+        values = values / sums
     return values[:, 1:] if values.shape[1] == 2 else values
 
 
