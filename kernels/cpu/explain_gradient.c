@@ -46,7 +46,7 @@ static bool is_linear(const ride_network_step *step) {
 /* ---- there ---- */
 
 static double norm_of(const ride_network_step *step, const lanes *x, uint32_t lane, bool *is_zero) {
-    double norm = ride_norm_begin(step->kind, RIDE_FOREST_F64);
+    double norm = 0.0;
     for (uint32_t i = 0; i < step->inputs; i++) norm = ride_norm_take(norm, x[i][lane], step->kind, RIDE_FOREST_F64);
     *is_zero = norm == 0.0;
     return ride_norm_end(norm, step->kind, RIDE_FOREST_F64);
@@ -99,7 +99,6 @@ static void step_there(const ride_network *network, const ride_network_step *ste
     case RIDE_STEP_SCALE_SHIFT:
         for (uint32_t i = 0; i < step->inputs; i++) y[i] = x[i] * a[i] + b[i];
         break;
-    case RIDE_STEP_NORMALIZE_TOP:
     case RIDE_STEP_NORMALIZE_MAX:
     case RIDE_STEP_NORMALIZE_L1:
     case RIDE_STEP_NORMALIZE_L2:
@@ -131,9 +130,8 @@ static void normalize_back(const ride_network_step *step, const lanes *x, const 
             const double sign = x[i][lane] < 0.0 ? -1.0 : x[i][lane] > 0.0 ? 1.0 : 0.0;
             double slope = sign; /* of the norm by x */
             if (step->kind == RIDE_STEP_NORMALIZE_L2) slope = y[i][lane];
-            if (step->kind == RIDE_STEP_NORMALIZE_MAX || step->kind == RIDE_STEP_NORMALIZE_TOP) {
-                if (step->kind == RIDE_STEP_NORMALIZE_TOP) slope = 1.0;
-                slope = !is_found && slope * x[i][lane] == norm ? slope : 0.0;
+            if (step->kind == RIDE_STEP_NORMALIZE_MAX) {
+                slope = !is_found && sign * x[i][lane] == norm ? sign : 0.0;
                 is_found = is_found || slope != 0.0;
             }
             by_x[i][lane] = (by_y[i][lane] - (is_zero ? 0.0 : slope * dot)) / norm;
@@ -184,7 +182,6 @@ static void step_back(const ride_network *network, const ride_network_step *step
     case RIDE_STEP_SCALE_SHIFT:
         for (uint32_t i = 0; i < step->inputs; i++) by_x[i] = by_y[i] * a[i];
         break;
-    case RIDE_STEP_NORMALIZE_TOP:
     case RIDE_STEP_NORMALIZE_MAX:
     case RIDE_STEP_NORMALIZE_L1:
     case RIDE_STEP_NORMALIZE_L2: normalize_back(step, x, y, by_y, by_x); break;
@@ -344,6 +341,11 @@ static ride_status constant_make(explain_gradient *g, ride_error *err) {
 ride_status explain_gradient_create(const ride_network *network, uint32_t first, uint32_t width, const double *base,
                                     explain_gradient **out, ride_error *err) {
     *out = NULL;
+    for (uint32_t s = first; s < network->header->steps_count; s++)
+        if (network->steps[s].kind == RIDE_STEP_NORMALIZE_TOP)
+            return ride_fail(err, RIDE_E_UNSUPPORTED,
+                             "the model divides a row by its greatest number, which may be near 0 and of either sign: "
+                             "its shares have no bound");
     explain_gradient *g = calloc(1, sizeof *g);
     double *kept = malloc((width + 1) * sizeof *kept);
     if (g == NULL || kept == NULL) {

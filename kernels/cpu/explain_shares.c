@@ -33,6 +33,10 @@ void explain_spread(double *shares, uint32_t count, double rest) {
 void explain_rescale(const double *phi, uint32_t count, double expected, double change, explain_fn fn,
                      const void *context, double *out) {
     const measure m = measure_of(phi, count);
+    if (!isfinite(m.sum)) { /* of a margin without a bound all that is left is what became of it */
+        for (uint32_t i = 0; i < count; i++) out[i] = change / count;
+        return;
+    }
     if (fabs(m.sum) * SIZES_PER_SUM > m.size) { /* the mean slope from the expected margin to the row's */
         for (uint32_t i = 0; i < count; i++) out[i] = phi[i] * (change / m.sum);
         return;
