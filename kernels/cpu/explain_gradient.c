@@ -4,11 +4,12 @@
  * A unit that cuts off what is below zero makes the gradient jump where the way crosses its zero. Up to the first step that is neither linear nor such
  * a layer, everything between two crossings is linear, so the next layer's crossings are found exactly from its values at those before.
  * The way is cut there. When nothing else bends, the gradient of a piece is the same all along it, and the mean is exact; else a quadrature is done over each
- * piece. */
+ * piece, and once more over parts of them as long as what the shares add up to is not what the outputs change. */
 #include "kernels/cpu/explain_internal.h"
 #include "kernels/cpu/quadrature.h"
 #include "kernels/row/network.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,7 @@ enum {
     POINTS_ROOM = EXPLAIN_POINTS * (EXPLAIN_POINTS + 1) / 2,
     POINTS_LEAST = 3, /* of a piece that bends */
     CUTS_MOST = 1024, /* more are left out */
+    PARTS_MOST = 16,  /* of a piece, where the shares do not add up before */
 };
 typedef double lanes __attribute__((vector_size(64)));
 
@@ -262,15 +264,19 @@ static uint32_t way_cut(const explain_gradient *g, const double *z, lanes *rows,
 
 /* ---- a row ---- */
 
-/* Adds the gradients at LANES points, times their shares. rows[0]: the points. */
-static void points_add(const explain_gradient *g, lanes *rows, const double *shares, double *out) {
-    lanes *back = rows + g->rows_room;
+/* LANES points, in rows[0], through all steps. Returns the outputs. */
+static lanes *points_walk(const explain_gradient *g, lanes *rows) {
     const ride_network_step *steps = g->view.steps + g->first;
     lanes *x = rows;
-    for (uint32_t s = 0; s < g->steps_count; s++) {
+    for (uint32_t s = 0; s < g->steps_count; x += steps[s++].inputs)
         step_there(&g->view, &steps[s], x, x + steps[s].inputs);
-        x += steps[s].inputs;
-    }
+    return x;
+}
+
+/* Adds the gradients at LANES points, times their shares. rows[0]: the points. */
+static void points_add(const explain_gradient *g, lanes *rows, const double *shares, double *out) {
+    lanes *back = rows + g->rows_room, *x = points_walk(g, rows);
+    const ride_network_step *steps = g->view.steps + g->first;
     for (uint32_t o = 0; o < g->outputs_count; o++, out += g->width) {
         lanes *by_y = back, *by_x = back + g->widest, *y = x;
         memset(by_y, 0, g->outputs_count * sizeof *by_y);
@@ -291,32 +297,61 @@ static void points_add(const explain_gradient *g, lanes *rows, const double *sha
 static size_t rows_bytes(const explain_gradient *g) { return (g->rows_room + 2 * (size_t)g->widest) * sizeof(lanes); }
 
 size_t explain_gradient_scratch_bytes(const explain_gradient *g) {
-    return g->weights != NULL ? 0 : rows_bytes(g) + CUTS_MOST * sizeof(double);
+    return g->weights != NULL ? 0 : rows_bytes(g) + g->outputs_count * sizeof(lanes) + CUTS_MOST * sizeof(double);
 }
 
-void explain_gradient_row(const explain_gradient *g, void *scratch, const double *z, double *out) {
-    const size_t count = (size_t)g->outputs_count * g->width;
-    if (g->weights != NULL) {
-        memcpy(out, g->weights, count * sizeof *out);
-        return;
-    }
-    lanes *rows = scratch;
-    double *cuts = (double *)(void *)((uint8_t *)scratch + rows_bytes(g)), ts[LANES], shares[LANES] = {0};
-    const uint32_t pieces = way_cut(g, z, rows, cuts) - 1;
+/* The mean gradient by quadratures over the pieces of the way, each in `parts` parts. */
+static void pieces_add(const explain_gradient *g, const double *z, lanes *rows, const double *cuts, uint32_t pieces,
+                       uint32_t parts, double *out) {
+    double ts[LANES], shares[LANES] = {0};
     uint32_t points = g->is_smooth ? EXPLAIN_POINTS / pieces : 1, filled = 0;
     if (g->is_smooth && points < POINTS_LEAST) points = POINTS_LEAST;
     const double *nodes = g->nodes + ride_quadrature_first(points),
                  *weights = g->shares + ride_quadrature_first(points);
-    memset(out, 0, count * sizeof *out);
-    for (uint32_t k = 0; k < pieces * points; k++) {
-        const double from = cuts[k / points], length = cuts[k / points + 1] - from;
-        ts[filled] = from + length * nodes[k % points];
+    const uint32_t count = pieces * parts * points;
+    memset(out, 0, (size_t)g->outputs_count * g->width * sizeof *out);
+    for (uint32_t k = 0; k < count; k++) {
+        const uint32_t piece = k / (parts * points), part = k / points % parts;
+        const double length = (cuts[piece + 1] - cuts[piece]) / parts;
+        ts[filled] = cuts[piece] + length * (part + nodes[k % points]);
         shares[filled++] = length * weights[k % points];
-        if (filled < LANES && k + 1 < pieces * points) continue;
+        if (filled < LANES && k + 1 < count) continue;
         for (uint32_t lane = filled; lane < LANES; lane++) shares[lane] = 0.0;
         points_put(g, z, ts, filled, rows);
         points_add(g, rows, shares, out);
         filled = 0;
+    }
+}
+
+/* Do the shares add up to what the outputs change between the ends of the way? A number that is none cannot be bettered. */
+static bool adds_up(const explain_gradient *g, const double *z, const lanes *ends, const double *out) {
+    for (uint32_t o = 0; o < g->outputs_count; o++, out += g->width) {
+        double sum = 0.0, size = fabs(ends[o][0]) + fabs(ends[o][1]);
+        for (uint32_t i = 0; i < g->width; i++) {
+            sum += out[i] * (z[i] - g->base[i]);
+            size += fabs(out[i] * (z[i] - g->base[i]));
+        }
+        if (fabs(ends[o][1] - ends[o][0] - sum) > 1e-9 * size) return false;
+    }
+    return true;
+}
+
+void explain_gradient_row(const explain_gradient *g, void *scratch, const double *z, double *out) {
+    if (g->weights != NULL) {
+        memcpy(out, g->weights, (size_t)g->outputs_count * g->width * sizeof *out);
+        return;
+    }
+    static const double both[] = {0.0, 1.0};
+    lanes *rows = scratch, *ends = rows + g->rows_room + 2 * (size_t)g->widest;
+    double *cuts = (double *)(ends + g->outputs_count);
+    const uint32_t pieces = way_cut(g, z, rows, cuts) - 1;
+    if (g->is_smooth) {
+        points_put(g, z, both, 2, rows);
+        memcpy(ends, points_walk(g, rows), g->outputs_count * sizeof *ends);
+    }
+    for (uint32_t parts = 1; parts <= PARTS_MOST; parts *= 4) {
+        pieces_add(g, z, rows, cuts, pieces, parts, out);
+        if (!g->is_smooth || adds_up(g, z, ends, out)) return;
     }
 }
 
