@@ -30,9 +30,9 @@ void shap_sums_avx512(const ride_shap *s, const shap_segment *segment, const uin
                       uint32_t words, uint32_t stride, uint64_t *sums) {
     shap_sums_plain(s, segment, planes, indices, words, stride, sums);
 }
-void shap_lines_avx512(const shap_group *groups, uint32_t groups_count, const uint8_t *const *lines,
-                       uint32_t parts[32]) {
-    (void)groups, (void)groups_count, (void)lines, (void)parts;
+void shap_lines_avx512(const shap_call *calls, const uint32_t (*slots)[SHAP_BITS], uint32_t groups_count,
+                       const uint8_t *const *lines, uint32_t parts[32]) {
+    (void)calls, (void)slots, (void)groups_count, (void)lines, (void)parts;
 }
 void shap_deep_avx512(const ride_shap *s, const shap_output *output, const uint64_t *planes, uint32_t rows_count,
                       uint32_t stride, void *room, double *values) {
@@ -164,6 +164,21 @@ static ride_status outputs_make(shap_maker *m, ride_error *err) {
     return st;
 }
 
+static ride_status calls_make(ride_shap *s, ride_error *err) {
+    if (s->planes_count > UINT16_MAX + 1u) return RIDE_OK;
+    s->calls = calloc((size_t)s->groups_count + 1, sizeof *s->calls);
+    if (s->calls == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for %u groups", s->groups_count);
+    for (uint32_t g = 0; g < s->groups_count; g++) {
+        const shap_group *group = &s->groups[g];
+        shap_call *call = &s->calls[g];
+        *call = (shap_call){.bits = group->bits, .inputs_count = group->inputs_count, .line_first = group->line_first};
+        for (uint32_t b = 0; b < SHAP_INDEX_BITS; b++) call->planes[b] = (uint16_t)group->planes[b];
+        for (uint32_t j = 0; j < group->inputs_count && s->slots_most <= 32; j++)
+            call->slots_set |= 1u << s->slots_of[g][j];
+    }
+    return RIDE_OK;
+}
+
 static ride_status make(shap_maker *m, uint32_t *of_node, const ride_shap_options *options, ride_error *err) {
     ride_shap *s = m->shap;
     RIDE_TRY(ride_conditions_create(m->forest, s->isa, of_node, &s->conditions, err));
@@ -181,11 +196,9 @@ static ride_status make(shap_maker *m, uint32_t *of_node, const ride_shap_option
     RIDE_TRY(expected_make(m, err));
     RIDE_TRY(shap_tables_fill(m, err));
     for (uint32_t g = 0; g < s->groups_count; g++)
-        for (uint32_t j = 0; j < SHAP_BITS; j++) {
-            if (j >= s->groups[g].inputs_count) s->groups[g].slots[j] = s->slots_most;
-            else if (s->slots_most <= 32) s->groups[g].slots_set |= 1u << s->groups[g].slots[j];
-        }
+        for (uint32_t j = s->groups[g].inputs_count; j < SHAP_BITS; j++) s->slots_of[g][j] = s->slots_most;
     s->planes_count = 1 + s->conditions_count + s->gates_count;
+    RIDE_TRY(calls_make(s, err));
     s->few_rows = few_rows(s);
     s->words_most = SHAP_WORDS_MAX;
     while (s->words_most > 1 && (uint64_t)s->planes_count * s->words_most * sizeof(uint64_t) > PLANES_BYTES_MAX)
@@ -251,6 +264,8 @@ void ride_shap_destroy(ride_shap *s) {
     ride_conditions_destroy(s->conditions);
     free(s->gates);
     free(s->groups);
+    free(s->slots_of);
+    free(s->calls);
     free(s->segments);
     free(s->lists);
     free(s->entries);
@@ -273,13 +288,14 @@ void ride_shap_describe(const ride_shap *s, ride_shap_info *out) {
                             .tables = s->entries_count,
                             .deep_leaves = s->deep_count,
                             .inputs_most = s->deep_inputs_most};
-    out->bytes = sizeof *s + ride_conditions_bytes(s->conditions) + s->gates_count * sizeof *s->gates +
-                 s->groups_count * sizeof *s->groups + s->segments_count * sizeof *s->segments +
-                 s->lists_count * sizeof *s->lists + s->entries_count * sizeof *s->entries +
-                 s->slots_count * sizeof *s->slots + s->deep_count * sizeof *s->deep +
-                 s->deep_inputs_count * sizeof *s->deep_inputs + s->edges_count * sizeof *s->edges +
-                 s->masks_count * sizeof *s->masks + s->line_units * SHAP_LINE_UNIT +
-                 (s->tables != NULL ? s->table_units * SHAP_TABLE_UNIT : 0);
+    out->bytes =
+        sizeof *s + ride_conditions_bytes(s->conditions) + s->gates_count * sizeof *s->gates +
+        s->groups_count * (sizeof *s->groups + sizeof *s->slots_of + (s->calls != NULL ? sizeof *s->calls : 0)) +
+        s->segments_count * sizeof *s->segments + s->lists_count * sizeof *s->lists +
+        s->entries_count * sizeof *s->entries + s->slots_count * sizeof *s->slots + s->deep_count * sizeof *s->deep +
+        s->deep_inputs_count * sizeof *s->deep_inputs + s->edges_count * sizeof *s->edges +
+        s->masks_count * sizeof *s->masks + s->line_units * SHAP_LINE_UNIT +
+        (s->tables != NULL ? s->table_units * SHAP_TABLE_UNIT : 0);
 }
 
 double ride_shap_expected(const ride_shap *s, uint32_t output) { return s->outputs[output].expected; }
@@ -396,27 +412,36 @@ static void block_explain(const ride_shap *s, const room *r, const ride_cpu_matr
 
 /* ---- one row: the lines of its patterns, which are called for a segment before they are read ---- */
 
+static const uint8_t *line_of(const ride_shap *s, const shap_group *group, const uint8_t *bits) {
+    uint32_t pattern = 0;
+    for (uint32_t b = 0; b < SHAP_BITS && b < group->bits; b++) pattern |= (uint32_t)bits[group->planes[b]] << b;
+    return s->lines + (group->line_first + (size_t)pattern * group->line_units) * SHAP_LINE_UNIT;
+}
+
 static void lines_call(const ride_shap *s, const shap_segment *segment, const uint8_t *bits, const uint8_t **lines) {
+    const shap_group *groups = s->groups + segment->groups_first;
+    const shap_call *calls = s->calls != NULL ? s->calls + segment->groups_first : NULL;
     for (uint32_t g = 0; g < segment->groups_count; g++) {
-        const shap_group *group = &s->groups[segment->groups_first + g];
-        uint32_t pattern = 0;
+        if (calls == NULL || calls[g].bits > SHAP_INDEX_BITS) lines[g] = line_of(s, &groups[g], bits);
+        else {
+            uint32_t pattern = 0;
 #pragma GCC unroll 7
-        for (uint32_t b = 0; b < SHAP_INDEX_BITS; b++) pattern |= (uint32_t)bits[group->planes[b]] << b;
-        for (uint32_t b = SHAP_INDEX_BITS; b < SHAP_BITS && b < group->bits; b++)
-            pattern |= (uint32_t)bits[group->planes[b]] << b;
-        lines[g] = s->lines + (group->line_first + (size_t)pattern * group->line_units) * SHAP_LINE_UNIT;
+            for (uint32_t b = 0; b < SHAP_INDEX_BITS; b++) pattern |= (uint32_t)bits[calls[g].planes[b]] << b;
+            const uint32_t twice = calls[g].inputs_count > SHAP_LINE_ENTRIES;
+            lines[g] = s->lines + (calls[g].line_first + ((size_t)pattern << twice)) * SHAP_LINE_UNIT;
+        }
         __builtin_prefetch(lines[g]);
     }
 }
 
 /* One part more than there are slots, for entries of groups of few inputs, which are nobody's: a branch on their number would be mistaken too often. */
-static void lines_add_plain(const shap_group *groups, uint32_t count, const uint8_t *const *lines, uint32_t *parts) {
+static void lines_add_plain(const shap_group *groups, const uint32_t (*slots)[SHAP_BITS], uint32_t count,
+                            const uint8_t *const *lines, uint32_t *parts) {
     for (uint32_t g = 0; g < count; g++) {
-        const shap_group *group = &groups[g];
 #pragma GCC unroll 7
-        for (uint32_t j = 0; j < SHAP_NARROW; j++) parts[group->slots[j]] += shap_entry(lines[g], j);
-        for (uint32_t j = SHAP_NARROW; j < SHAP_BITS && j < group->inputs_count; j++)
-            parts[group->slots[j]] += shap_entry(lines[g], j);
+        for (uint32_t j = 0; j < SHAP_NARROW; j++) parts[slots[g][j]] += shap_entry(lines[g], j);
+        for (uint32_t j = SHAP_NARROW; j < SHAP_BITS && j < groups[g].inputs_count; j++)
+            parts[slots[g][j]] += shap_entry(lines[g], j);
     }
 }
 
@@ -424,8 +449,10 @@ static void lines_add_plain(const shap_group *groups, uint32_t count, const uint
 static void lines_add(const ride_shap *s, const shap_segment *segment, const uint8_t *const *lines, uint32_t *parts,
                       uint64_t *sums) {
     const shap_group *groups = s->groups + segment->groups_first;
-    if (is_wide(s) && s->slots_most <= 32) shap_lines_avx512(groups, segment->groups_count, lines, parts);
-    else lines_add_plain(groups, segment->groups_count, lines, parts);
+    const uint32_t(*slots)[SHAP_BITS] = (const uint32_t(*)[SHAP_BITS])s->slots_of + segment->groups_first;
+    if (is_wide(s) && s->slots_most <= 32 && s->calls != NULL)
+        shap_lines_avx512(s->calls + segment->groups_first, slots, segment->groups_count, lines, parts);
+    else lines_add_plain(groups, slots, segment->groups_count, lines, parts);
     for (uint32_t i = 0; i < segment->lists_count; i++) {
         const uint32_t slot = s->lists[segment->lists_first + i].slot;
         sums[slot] += (uint64_t)parts[slot] << segment->shift;

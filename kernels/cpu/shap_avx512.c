@@ -237,15 +237,15 @@ static inline __m512i entries_of(const uint8_t *line) {
     return _mm512_castsi256_si512(_mm256_maskz_permutexvar_epi8(0x77777777, place, bytes));
 }
 
-void shap_lines_avx512(const shap_group *groups, uint32_t groups_count, const uint8_t *const *lines,
-                       uint32_t parts[32]) {
+void shap_lines_avx512(const shap_call *calls, const uint32_t (*slots)[SHAP_BITS], uint32_t groups_count,
+                       const uint8_t *const *lines, uint32_t parts[32]) {
     enum { ENTRIES = 8 }; /* of a register */
     __m512i low = _mm512_loadu_si512(parts), high = _mm512_loadu_si512(parts + 16);
     for (uint32_t g = 0; g < groups_count; g++) {
-        const uint32_t set = groups[g].slots_set, below = (uint32_t)__builtin_popcount(set & 0xffff);
-        if (groups[g].inputs_count > ENTRIES) {
+        const uint32_t set = calls[g].slots_set, below = (uint32_t)__builtin_popcount(set & 0xffff);
+        if (calls[g].inputs_count > ENTRIES) {
             uint32_t some[32] = {0};
-            for (uint32_t j = 0; j < groups[g].inputs_count; j++) some[groups[g].slots[j]] = shap_entry(lines[g], j);
+            for (uint32_t j = 0; j < calls[g].inputs_count; j++) some[slots[g][j]] = shap_entry(lines[g], j);
             low = _mm512_add_epi32(low, _mm512_loadu_si512(some));
             high = _mm512_add_epi32(high, _mm512_loadu_si512(some + 16));
             continue;

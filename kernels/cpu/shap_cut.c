@@ -134,7 +134,7 @@ static ride_status cut_tree(shap_maker *m, uint32_t tree_index, walk *w, ride_er
 
 static uint64_t table_bytes(const shap_cut *cut) {
     const uint64_t units = cut->bits < SHAP_INDEX_BITS ? 1 : UINT64_C(2) << (cut->bits - SHAP_INDEX_BITS);
-    const uint64_t line = cut->inputs_count <= 5 ? 1 : 2;
+    const uint64_t line = cut->inputs_count <= SHAP_LINE_ENTRIES ? 1 : 2;
     return cut->inputs_count * units * SHAP_TABLE_UNIT + (line * SHAP_LINE_UNIT << cut->bits);
 }
 

@@ -25,6 +25,7 @@ enum {
     SHAP_LARGE = 128,            /* of one of 7 bits, and of each part of a wide one */
     SHAP_TABLE_UNIT = SHAP_DIGITS * SHAP_SMALL, /* bytes: a small table is one unit, a large one two */
     SHAP_LINE_UNIT = 16,                        /* bytes */
+    SHAP_LINE_ENTRIES = 5,                      /* of a line of one unit; else it has two */
 };
 
 typedef struct shap_gate {
@@ -32,14 +33,20 @@ typedef struct shap_gate {
     bool not_a, not_b;
 } shap_gate;
 
-/* slots: of the output's inputs; behind them slots_most, which is nobody's. Line of pattern i: at lines + (line_first + i * line_units) * 16 bytes the entries of all inputs, 3 bytes each. */
+/* Line of pattern i: at lines + (line_first + i * line_units) * 16 bytes the entries of all inputs, 3 bytes each. */
 typedef struct shap_group {
     uint32_t planes[SHAP_BITS]; /* bit k of the pattern; 0 = unused */
-    uint32_t slots[SHAP_BITS];
     uint32_t line_first;
-    uint32_t slots_set; /* the slots as bits, where an output has no more than 32 */
     uint8_t bits, inputs_count, line_units;
 } shap_group;
+
+/* What a single row reads of a group, small, because it reads all of them: groups of more than SHAP_INDEX_BITS bits are looked up in full. */
+typedef struct shap_call {
+    uint16_t planes[SHAP_INDEX_BITS];
+    uint8_t bits, inputs_count;
+    uint32_t line_first;
+    uint32_t slots_set; /* the slots as bits, where an output has no more than 32 */
+} shap_call;
 
 /* The tables of one input within a segment: the small ones first, then those of 7 bits, then wide ones. */
 typedef struct shap_list {
@@ -100,6 +107,9 @@ struct ride_shap {
     bool has_background;
     shap_gate *gates;
     shap_group *groups;
+    shap_call *calls; /* NULL: there are more planes than their numbers can tell */
+    uint32_t (
+        *slots_of)[SHAP_BITS]; /* of each group, of the output's inputs; behind them slots_most, which is nobody's */
     shap_segment *segments;
     shap_list *lists;
     uint16_t *entries; /* of lists: group within the segment */
@@ -198,8 +208,8 @@ void shap_indices_avx512(const ride_shap *s, const shap_segment *segment, const 
 void shap_sums_avx512(const ride_shap *s, const shap_segment *segment, const uint64_t *planes, const uint8_t *indices,
                       uint32_t words, uint32_t stride, uint64_t *sums);
 /* One row's lines of a segment, for outputs of up to 32 inputs: parts[slot] = the sum of its entries. */
-void shap_lines_avx512(const shap_group *groups, uint32_t groups_count, const uint8_t *const *lines,
-                       uint32_t parts[32]);
+void shap_lines_avx512(const shap_call *calls, const uint32_t (*slots)[SHAP_BITS], uint32_t groups_count,
+                       const uint8_t *const *lines, uint32_t parts[32]);
 /* Deep leaves of an output: values[slot * stride * 64 + row] += …, in the order of the leaves. room: shap_deep_room bytes. */
 size_t shap_deep_room(const ride_shap *s);
 void shap_deep_plain(const ride_shap *s, const shap_output *output, const uint64_t *planes, uint32_t rows_count,

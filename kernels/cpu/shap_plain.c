@@ -31,7 +31,8 @@ void shap_sums_plain(const ride_shap *s, const shap_segment *segment, const uint
             }
             const uint8_t *line = lines + pattern * line_bytes;
             for (uint32_t j = 0; j < group->inputs_count; j++)
-                sums[group->slots[j] * rows + r] += (uint64_t)shap_entry(line, j) << segment->shift;
+                sums[s->slots_of[segment->groups_first + g][j] * rows + r] += (uint64_t)shap_entry(line, j)
+                                                                              << segment->shift;
         }
     }
 }

@@ -66,9 +66,9 @@ static ride_status group_make(shap_maker *m, uint32_t cut, double *range, ride_e
     *group = (shap_group){.line_first = (uint32_t)s->line_units,
                           .bits = (uint8_t)form.bits,
                           .inputs_count = (uint8_t)form.inputs_count,
-                          .line_units = form.inputs_count <= 5 ? 1 : 2};
+                          .line_units = form.inputs_count <= SHAP_LINE_ENTRIES ? 1 : 2};
     for (uint32_t b = 0; b < form.bits; b++) group->planes[b] = form.planes[b];
-    for (uint32_t j = 0; j < form.inputs_count; j++) group->slots[j] = m->slot_of[form.inputs[j]];
+    for (uint32_t j = 0; j < form.inputs_count; j++) s->slots_of[s->groups_count][j] = m->slot_of[form.inputs[j]];
     s->line_units += (uint64_t)group->line_units << form.bits;
     if (s->line_units > UINT32_MAX) return ride_fail(err, RIDE_E_UNSUPPORTED, "tables of more than 64 GiB");
     m->cut_of[s->groups_count++] = cut;
@@ -100,7 +100,7 @@ static void lists_make(shap_maker *m, shap_segment *segment) {
     for (uint32_t g = 0; g < segment->groups_count; g++) {
         const shap_group *group = &s->groups[segment->groups_first + g];
         for (uint32_t j = 0; j < group->inputs_count; j++)
-            all[count++] = (listed){group->slots[j], table_units_of(group), g, j};
+            all[count++] = (listed){s->slots_of[segment->groups_first + g][j], table_units_of(group), g, j};
     }
     qsort(all, count, sizeof *all, compare_listed);
     segment->lists_first = s->lists_count;
@@ -127,6 +127,7 @@ static ride_status room_make(shap_maker *m, ride_error *err) {
     const size_t groups = (size_t)m->groups_room + 1, entries = groups * SHAP_BITS,
                  segments = groups / SHAP_SEGMENT_GROUPS + s->outputs_count + 1;
     s->groups = calloc(groups, sizeof *s->groups);
+    s->slots_of = calloc(groups, sizeof *s->slots_of);
     s->segments = calloc(segments, sizeof *s->segments);
     s->lists = calloc(entries, sizeof *s->lists);
     s->entries = calloc(entries, sizeof *s->entries);
@@ -136,8 +137,9 @@ static ride_status room_make(shap_maker *m, ride_error *err) {
     m->shares = calloc(SHAP_BITS * SHAP_PATTERNS, sizeof *m->shares);
     m->of_leaf = calloc(SHAP_BITS * SHAP_PATTERNS, sizeof *m->of_leaf);
     m->steps = calloc(SHAP_BITS * SHAP_PATTERNS, sizeof *m->steps);
-    if (s->groups == NULL || s->segments == NULL || s->lists == NULL || s->entries == NULL || m->cut_of == NULL ||
-        m->table_at == NULL || m->ranges == NULL || m->shares == NULL || m->of_leaf == NULL || m->steps == NULL)
+    if (s->groups == NULL || s->slots_of == NULL || s->segments == NULL || s->lists == NULL || s->entries == NULL ||
+        m->cut_of == NULL || m->table_at == NULL || m->ranges == NULL || m->shares == NULL || m->of_leaf == NULL ||
+        m->steps == NULL)
         return ride_fail(err, RIDE_E_MEMORY, "no memory for %u groups", m->groups_room);
     return RIDE_OK;
 }
@@ -232,7 +234,7 @@ static void group_fill(const shap_maker *m, uint32_t g, int scale, uint32_t shif
             RIDE_ASSERT(entries[i] < 1u << ENTRY_BITS);
             put_line(s->lines + (group->line_first + (size_t)i * group->line_units) * SHAP_LINE_UNIT, j, entries[i]);
         }
-        slots[group->slots[j]].bias += (uint64_t)(int64_t)least << shift;
+        slots[s->slots_of[g][j]].bias += (uint64_t)(int64_t)least << shift;
         if (s->tables != NULL)
             put_table(s->tables + (uint64_t)m->table_at[(size_t)g * SHAP_BITS + j] * SHAP_TABLE_UNIT, patterns,
                       entries);
