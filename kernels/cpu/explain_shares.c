@@ -33,7 +33,7 @@ void explain_spread(double *shares, uint32_t count, double rest) {
 void explain_rescale(const double *phi, uint32_t count, double expected, double change, explain_fn fn,
                      const void *context, double *out) {
     const measure m = measure_of(phi, count);
-    if (!isfinite(m.sum)) { /* of a margin without a bound all that is left is what became of it */
+    if (!isfinite(m.size)) { /* a margin without a bound, or of which a link made a number: all that is left is what became of it */
         for (uint32_t i = 0; i < count; i++) out[i] = change / count;
         return;
     }

@@ -189,6 +189,9 @@ Test(explain, shares_of_a_function_add_up_and_keep_their_proportions) {
     for (int i = 0; i < 4; i++) cr_assert_eq(out[i], 0.0);
     explain_rescale(none, 4, expected, 1.0, squared, NULL, out);
     for (int i = 0; i < 4; i++) cr_assert_eq(out[i], 0.25);
+    const double unknown[] = {1.0, (double)NAN, 0.0, 2.0};
+    explain_rescale(unknown, 4, expected, 1.0, squared, NULL, out); /* its link makes a number of it */
+    for (int i = 0; i < 4; i++) cr_assert_eq(out[i], 0.25);
     explain_rescale(phi, 4, expected, (double)NAN, squared, NULL, out);
     for (int i = 0; i < 4; i++) cr_assert(isnan(out[i]));
     explain_rescale(cancel, 4, expected, (double)NAN, squared, NULL, out);
