@@ -282,7 +282,12 @@ static void network_row(const explain_member *m, const room *r, const double *x,
     margins_of(m, z, r->rows, margins);
     for (uint32_t o = 0; o < outputs; o++) {
         double *to = phi + (size_t)o * (inputs + 1), sum = 0.0;
-        for (uint32_t i = 0; i < inputs; i++) sum += to[i];
+        for (uint32_t i = 0; i < inputs; i++) { /* steps may make a number of what is none on the way */
+            if (!isfinite(to[i]) && isfinite(margins[o])) to[i] = 0.0;
+            sum += to[i];
+        }
+        for (uint32_t i = 0; gradients != NULL && i < m->width; i++)
+            if (!isfinite(slopes[(size_t)o * m->width + i])) slopes[(size_t)o * m->width + i] = 0.0;
         explain_spread(to, inputs, margins[o] - m->expected[o] - sum);
     }
 }

@@ -33,7 +33,7 @@ void explain_spread(double *shares, uint32_t count, double rest) {
 void explain_rescale(const double *phi, uint32_t count, double expected, double change, explain_fn fn,
                      const void *context, double *out) {
     const measure m = measure_of(phi, count);
-    if (!isfinite(m.size)) { /* a margin without a bound, or of which a link made a number: all that is left is what became of it */
+    if (!isfinite(m.size)) { /* no bound, or a number that a link made of none: what is left is what became of it */
         for (uint32_t i = 0; i < count; i++) out[i] = change / count;
         return;
     }
@@ -50,7 +50,7 @@ void explain_rescale(const double *phi, uint32_t count, double expected, double 
 
 void explain_pass(const double *shares, uint32_t count, double slope, double total, const uint32_t *to, double *out) {
     measure m = measure_of(shares, count);
-    if (isnan(m.sum) && !isnan(total)) { /* what is no number was replaced by one */
+    if (!isfinite(m.size) && !isnan(total)) { /* what is no number was replaced by one */
         for (uint32_t i = 0; i < count; i++) out[to[i]] += total / count;
         return;
     }
