@@ -141,7 +141,8 @@ Test(explain, gradients_of_all_steps_are_those_of_differences) {
     for (uint64_t seed = 1; seed <= 120; seed++) {
         net *n = net_make(seed, 2 + (uint32_t)seed % 4);
         for (uint32_t s = 0; s < 1 + seed % 4; s++) {
-            const uint32_t kind = 1 + below(n, RIDE_STEPS - 1), activation = below(n, RIDE_ACTIVATIONS);
+            const uint32_t any = 1 + below(n, RIDE_STEPS - 1), activation = below(n, RIDE_ACTIVATIONS);
+            const uint32_t kind = any == RIDE_STEP_NORMALIZE_TOP ? RIDE_STEP_DENSE : any; /* it is refused */
             step_add(n, kind, kind == RIDE_STEP_DENSE ? activation : 0, 2 + below(n, 4));
             tried[kind]++;
             if (kind == RIDE_STEP_DENSE) activated[activation]++;
@@ -161,7 +162,8 @@ Test(explain, gradients_of_all_steps_are_those_of_differences) {
                                (unsigned long long)seed, i, got[i], want[i]);
         free(n);
     }
-    for (uint32_t k = 1; k < RIDE_STEPS; k++) cr_assert_gt(tried[k], 5, "step %u", k);
+    for (uint32_t k = 1; k < RIDE_STEPS; k++)
+        cr_assert(tried[k] > 5 || k == RIDE_STEP_NORMALIZE_TOP, "step %u: %u times", k, tried[k]);
     for (uint32_t k = 0; k < RIDE_ACTIVATIONS; k++) cr_assert_gt(activated[k], 0, "activation %u", k);
 }
 
