@@ -146,7 +146,7 @@ static ride_status parse(const char *path, const void *data, size_t bytes, const
     if (limits.trees_max == 0) limits.trees_max = 100000;
     if (limits.nodes_max == 0) limits.nodes_max = 50000000;
     *out = NULL;
-    ride_model_reader reader = {.path = path, .options = &limits, .findings = findings};
+    ride_model_reader reader = {.path = path, .options = &limits, .findings = findings, .ensemble = ensemble};
     if (bytes > limits.bytes_max)
         return ride_model_finding(&reader, RIDE_RAISE, "%zu bytes, at most %llu", bytes,
                                   (unsigned long long)limits.bytes_max);

@@ -100,7 +100,7 @@ static ride_status find_output(const onnx_file *file, ride_message *out) {
 
 /* ---- backwards ---- */
 
-static const onnx_node *producer(const onnx_file *file, ride_message name, uint32_t *output) {
+const onnx_node *ride_onnx_producer(const onnx_file *file, ride_message name, uint32_t *output) {
     ride_message given;
     for (uint32_t i = 0; i < file->nodes_count; i++)
         for (*output = 0; ride_onnx_output(&file->nodes[i], *output, &given); ++*output)
@@ -114,7 +114,7 @@ static bool is_complement(const onnx_file *file, ride_message first, ride_messag
     ride_message a, b;
     onnx_reals one;
     onnx_shape shape;
-    const onnx_node *node = producer(file, first, &output);
+    const onnx_node *node = ride_onnx_producer(file, first, &output);
     return node != NULL && ride_message_is(node->op, "Sub") && ride_onnx_input(node, 0, &a) &&
            ride_onnx_input(node, 1, &b) && ride_onnx_same(b, second) && ride_onnx_is_constant(file, a) &&
            ride_onnx_constant_reals(file, node, a, &one, &shape) == RIDE_OK && one.count == 1 && one.at[0] == 1.0;
@@ -162,7 +162,7 @@ ride_status ride_onnx_walk_back(onnx_chain *c, ride_message name, onnx_value *so
         bool is_source;
         onnx_link link = {0};
         if (!ride_onnx_is_constant(file, name) && ride_onnx_graph_input(c, name, source)) break;
-        link.node = producer(file, name, &link.output);
+        link.node = ride_onnx_producer(file, name, &link.output);
         if (link.node == NULL)
             return ride_model_finding(file->reader, NULL, "graph: nothing gives `%.*s`", bytes_shown(name),
                                       shown(name));
@@ -321,15 +321,11 @@ static ride_status end_network(onnx_chain *c) {
                : ride_model_finding(c->file.reader, NULL, "no memory for %u outputs", model->outputs_count);
 }
 
-static ride_status read_chain(onnx_chain *c) {
+ride_status ride_onnx_read_chain(onnx_chain *c, ride_message output) {
     ride_model *model = c->file.reader->model;
-    ride_message output;
     onnx_value source;
     const onnx_node *joined;
-    RIDE_TRY(find_output(&c->file, &output));
-    RIDE_TRY(read_inputs(c));
     bool has_parts;
-    c->links_left = LINKS_MAX;
     RIDE_TRY(ride_onnx_walk_back(c, output, &source, &joined, &has_parts));
     if (has_parts) RIDE_TRY(ride_onnx_front(c, joined, c->links_count));
     else if (joined != NULL) RIDE_TRY(read_joined(c, joined));
@@ -353,7 +349,7 @@ static ride_status read_chain(onnx_chain *c) {
 }
 
 ride_status ride_onnx_read(ride_model_reader *reader, const void *data, size_t bytes, ride_arena *values) {
-    onnx_chain c = {.file = {.reader = reader, .values = values}};
+    onnx_chain c = {.file = {.reader = reader, .values = values}, .links_left = LINKS_MAX};
     snprintf(reader->model->format, sizeof reader->model->format, "onnx");
     snprintf(reader->model->encoding, sizeof reader->model->encoding, "protobuf");
     if (reader->options->best_iteration)
@@ -362,6 +358,11 @@ ride_status ride_onnx_read(ride_model_reader *reader, const void *data, size_t b
     RIDE_TRY(ride_onnx_open(&c.file, data, bytes));
     c.links = ride_arena_new(values, onnx_link, (size_t)c.file.nodes_count + 1);
     if (c.links == NULL) return ride_model_finding(reader, NULL, "no memory for %u nodes", c.file.nodes_count);
-    RIDE_TRY(read_chain(&c));
+    ride_message output;
+    bool is_ensemble;
+    RIDE_TRY(find_output(&c.file, &output));
+    RIDE_TRY(read_inputs(&c));
+    RIDE_TRY(ride_onnx_votes(&c, output, &is_ensemble));
+    if (!is_ensemble) RIDE_TRY(ride_onnx_read_chain(&c, output));
     return ride_diagnostics_status(reader->findings);
 }

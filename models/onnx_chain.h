@@ -41,9 +41,17 @@ typedef struct onnx_chain {
 /* Links from a value back to where it comes from: a graph input (*joined is NULL), a Concat of some, or with *has_parts one that joins what is computed. */
 ride_status ride_onnx_walk_back(onnx_chain *chain, ride_message name, onnx_value *source, const onnx_node **joined,
                                 bool *has_parts);
+/* The chain that gives a value, as the reader's model. */
+ride_status ride_onnx_read_chain(onnx_chain *chain, ride_message output);
+/* The node that gives a value, and as which of its outputs; NULL: none. */
+const onnx_node *ride_onnx_producer(const onnx_file *file, ride_message name, uint32_t *output);
 bool ride_onnx_graph_input(const onnx_chain *chain, ride_message name, onnx_value *out);
 /* Columns of a graph input, a tensor of numbers; 0: not said. */
 ride_status ride_onnx_columns(const onnx_file *file, onnx_value source, uint32_t *out);
+
+/* onnx_votes.c */
+/* *is_one: the output is a mean of several models' answers, and is read as an ensemble. */
+ride_status ride_onnx_votes(onnx_chain *chain, ride_message output, bool *is_one);
 
 /* onnx_front.c */
 /* The model's inputs and the chain's first steps from a Concat that joins parts of the row; room for so many steps behind them. */

@@ -230,8 +230,9 @@ static ride_status read_value(front *f, ride_message name, uint32_t depth, part 
     if (sub.steps == NULL) return no_memory(f);
     for (uint32_t i = 0; i < sub.links_count; i++) {
         if (sub.links[i].output != 0)
-            return ride_onnx_finding(&c->file, sub.links[i].node, NULL, "its output %u is no part of a row",
-                                     sub.links[i].output);
+            return ride_onnx_finding(&c->file, sub.links[i].node,
+                                     "export the models by themselves, and join them by `combine: stack`",
+                                     "another model reads its answers, which is not read here");
         RIDE_TRY(ride_onnx_step(&sub, &sub.links[i]));
     }
     return add_steps(f, &sub, f->node, out);

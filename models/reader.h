@@ -13,6 +13,8 @@ typedef struct ride_model_reader {
     const ride_model_options *options; /* defaults filled in */
     ride_model *model;
     ride_diagnostics *findings;
+    struct ride_ensemble *
+        *ensemble; /* where a file of several models goes, and `model` is none then; NULL: one is asked for */
 } ride_model_reader;
 
 /* Adds a finding about `place` (a path within the file). Returns RIDE_E_MODEL. */

@@ -258,6 +258,50 @@ def parts(folder):
     print("13 kinds of parts refused by name")
 
 
+def votes(folder):
+    """Several models in one graph: a Sum of answers times weights, a ReduceMean over answers one behind the other."""
+    for seed in range(24):
+        r = random.Random(seed)
+        targets, count, is_bag = r.choice([1, 3]), r.randrange(2, 6), seed % 3 == 0
+        weights = [r.random() + 0.1 for _ in range(count)]
+        weights = [float(np.float32(w / sum(weights))) for w in weights]
+        lists = [random_trees(r, 3, 4, targets, ["BRANCH_LEQ"], True) for _ in range(count)]
+        nodes, terms, constants = [], [], {"form": Tensor([1, -1, targets], INT64), "axis": Tensor([0], INT64)}
+        for k, d in enumerate(lists):
+            nodes.append(node("TreeEnsembleRegressor", ["X"], [f"y{k}"], domain=ML, n_targets=targets, **d))
+            constants[f"w{k}"] = Tensor([weights[k]])
+            nodes.append(node("Reshape", [f"y{k}", "form"], [f"t{k}"]) if is_bag else node("Mul", r.sample([f"y{k}", f"w{k}"], 2), [f"t{k}"]))
+            if not is_bag and r.random() < 0.5:
+                nodes.append(node("Flatten", [f"t{k}"], [f"f{k}"]))
+                terms.append(f"f{k}")
+            else:
+                terms.append(f"t{k}")
+        nodes += [node("Concat", terms, ["all"], axis=0), node("ReduceMean", ["all", "axis"], ["Y"], keepdims=0)] if is_bag else [node("Sum", terms, ["s"]), node("Identity", ["s"], ["Y"])]
+        content = model(nodes, [("X", FLOAT, 4)], [("Y", FLOAT, 0)], constants=constants)
+        rows = [[r.gauss(0, 1) for _ in range(4)] for _ in range(30)]
+        shares = [1.0] * count if is_bag else weights
+        want = [sum(w * np.array(walked(d, row, targets), float) for w, d in zip(shares, lists)) / sum(shares) for row in rows]
+        assert np.allclose(scored(folder, content, rows), want, rtol=1e-12, atol=1e-12), seed
+    pair = [node("TreeEnsembleRegressor", ["X"], [f"y{k}"], domain=ML, n_targets=1, **random_trees(random.Random(k), 2, 2, 1, ["BRANCH_LT"], True)) for k in range(2)]
+    times, x = [node("Mul", [f"y{k}", "w"], [f"t{k}"]) for k in range(2)], [("X", FLOAT, 2)]
+    for what, more, half in (("add up to 2", [node("Sum", ["y0", "y1"], ["Y"])], 0.5), ("add up to 1.4", [*times, node("Sum", ["t0", "t1"], ["Y"])], 0.7),
+                             ("one number above 0", [*times, node("Sum", ["t0", "t1"], ["Y"])], -0.5),
+                             ("only a chain is read", [*times, node("Sum", ["t0", "t1"], ["s"]), node("Mul", ["s", "w"], ["u"]), node("Mul", ["y0", "w"], ["v"]),
+                                                       node("Sum", ["u", "v"], ["Y"])], 0.5),
+                             ("that a Concat put", [node("ReduceMean", ["y0"], ["Y"])], 0.5),
+                             ("models are averaged, not columns", [node("Concat", ["y0", "y1"], ["c"], axis=1), node("ReduceMean", ["c"], ["Y"])], 0.5),
+                             ("only answers of models", [node("Concat", ["y0", "y1"], ["c"], axis=0), node("ReduceMean", ["c"], ["Y"])], 0.5)):
+        refused(folder, model([*pair, *more], x, [("Y", FLOAT, 0)], constants={"w": Tensor([half])}), what)
+    good = model([*pair, *times, node("Sum", ["t0", "t1"], ["Y"])], x, [("Y", FLOAT, 0)], constants={"w": Tensor([0.5])})
+    (folder / "votes.onnx").write_bytes(good)
+    refused(folder, b"ensemble: 1\nmembers: [{model: votes.onnx}]\n", "one was expected")
+    for name in ("voting", "bag"):
+        done = subprocess.run([RIDE, "model", "check", TOP / f"tests/golden/onnx/{name}.onnx", "--golden", TOP / f"tests/golden/onnx/{name}.csv", "--bound", "2e-6"],
+                              capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+    return 24 + 8 + 2
+
+
 def scores_of_two(folder):
     """[1 - p, p], joined by hand: the model has p, and what follows takes two columns."""
     start = [node("Gemm", ["X", "W"], ["1"]), node("Sigmoid", ["1"], ["p"]), node("Sub", ["one", "p"], ["q"])]
@@ -478,6 +522,7 @@ def main():
         print(f"{ensembles(folder)} random ensembles: the margins of the lists taken literally, to the bit")
         print(f"{chains(folder)} chains of steps")
         parts(folder)
+        print(f"{votes(folder)} graphs of several models, good and refused")
         print(f"{scores_of_two(folder) + far_members(folder)} files of two joined classes, and of members far below 0")
         print(f"{bounds(folder)} bounds of the work that a file can ask for")
         print(f"{refusals(folder)} files refused by name")

@@ -19,7 +19,7 @@ from onnxmltools import convert_lightgbm, convert_xgboost
 from onnxmltools.convert.common.data_types import FloatTensorType
 from skl2onnx import to_onnx
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import ExtraTreesRegressor, GradientBoostingClassifier, GradientBoostingRegressor, RandomForestClassifier
+from sklearn.ensemble import BaggingClassifier, ExtraTreesRegressor, GradientBoostingClassifier, GradientBoostingRegressor, RandomForestClassifier, VotingClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neural_network import MLPClassifier, MLPRegressor
@@ -95,6 +95,9 @@ def trained(x, y, y3, rows):
     columns = ColumnTransformer([("a", StandardScaler(), [2, 0]), ("b", make_pipeline(SimpleImputer(), MinMaxScaler()), [1])], remainder="passthrough")
     write("columns_forest", to_onnx(make_pipeline(columns, RandomForestClassifier(5, max_depth=4, random_state=1)).fit(x, y), x[:1], **plain), rows)
     write("columns", to_onnx(make_pipeline(columns, LogisticRegression()).fit(x, y), x[:1], **plain), full, margins=False)
+    votes = VotingClassifier([("a", LogisticRegression()), ("b", RandomForestClassifier(5, max_depth=3, random_state=1))], voting="soft", weights=np.array([1, 3]), flatten_transform=False)
+    write("voting", to_onnx(votes.fit(x, y), x[:1], **plain), full, margins=False)
+    write("bag", to_onnx(BaggingClassifier(LogisticRegression(), 3, random_state=1).fit(x, y), x[:1], **plain), full, margins=False)
     write("mlp", to_onnx(make_pipeline(StandardScaler(), MLPClassifier((9, 5), max_iter=60, random_state=1)).fit(x, y), x[:1], **plain), full, margins=False)
     write("mlp3", to_onnx(MLPClassifier((6,), activation="logistic", max_iter=60, random_state=1).fit(x, y3), x[:1], **plain), full, margins=False)
     write("mlp_number", to_onnx(MLPRegressor(hidden_layer_sizes=(7, 6, 5, 4), activation="tanh", max_iter=60, random_state=1).fit(x, x[:, 0]), x[:1]), full, margins=False)
