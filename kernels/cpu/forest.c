@@ -375,21 +375,11 @@ static ride_cpu_columns matrix_turn(const ride_cpu_forest *f, uint8_t *scratch, 
     return columns;
 }
 
-/* The rows behind the block come nearer while the trees are at work. */
-static void rows_fetch(const ride_cpu_matrix *m, size_t first, size_t behind) {
-    enum { LINE = 64 };
-    if (m->column_stride != 1 || m->row_stride <= 0) return;
-    const size_t row = (size_t)m->row_stride * (m->number == RIDE_FOREST_F32 ? sizeof(float) : sizeof(double));
-    const size_t count = behind < RIDE_CPU_FOREST_ROWS ? behind : RIDE_CPU_FOREST_ROWS;
-    const uint8_t *from = (const uint8_t *)m->x + first * row;
-    for (size_t i = 0; i < count * row; i += LINE) __builtin_prefetch(from + i, 0, 2);
-}
-
 /* A block by planes. */
 static void planes_matrix(const ride_cpu_forest *f, ride_cpu_way way, uint8_t *scratch, const ride_cpu_matrix *m,
                           size_t first, uint32_t rows_count, size_t behind, double *margins) {
     const ride_cpu_columns columns = matrix_turn(f, scratch, m, first, rows_count);
-    rows_fetch(m, first + rows_count, behind);
+    forest_rows_fetch(m, first + rows_count, behind);
     by_columns(f, way, scratch + columns_bytes(f), &columns, rows_count, margins);
 }
 

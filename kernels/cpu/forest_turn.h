@@ -11,4 +11,14 @@
 void forest_turn_avx512(const uint32_t *inputs, uint32_t inputs_count, const ride_cpu_matrix *m,
                         const forest_fold *fold, size_t first, uint32_t rows_count, float *x);
 
+/* The rows from `first` on, at most a block of those `behind`, come nearer while others are at work. */
+static inline void forest_rows_fetch(const ride_cpu_matrix *m, size_t first, size_t behind) {
+    enum { LINE = 64 };
+    if (m->column_stride != 1 || m->row_stride <= 0) return;
+    const size_t row = (size_t)m->row_stride * (m->number == RIDE_FOREST_F32 ? sizeof(float) : sizeof(double));
+    const size_t count = behind < RIDE_CPU_FOREST_ROWS ? behind : RIDE_CPU_FOREST_ROWS;
+    const uint8_t *from = (const uint8_t *)m->x + first * row;
+    for (size_t i = 0; i < count * row; i += LINE) __builtin_prefetch(from + i, 0, 2);
+}
+
 #endif

@@ -1,6 +1,7 @@
 /* kernels/cpu/matrix.c: block by block: margins and answers by the engine, then to where the caller wants them. */
 #include "kernels/cpu/matrix.h"
 
+#include "kernels/cpu/forest_turn.h"
 #include "kernels/cpu/link.h"
 #include "kernels/row/ensemble.h"
 
@@ -66,6 +67,7 @@ static void ensemble_score(const ride_cpu_model *model, const ride_rows *rows, u
         const size_t count = left < RIDE_CPU_FOREST_ROWS ? (size_t)left : RIDE_CPU_FOREST_ROWS;
         const ride_cpu_matrix block = ride_cpu_matrix_of(rows, first);
         const ride_cpu_columns columns = ride_cpu_ensemble_turn(model->ensemble, &block, 0, count, x);
+        forest_rows_fetch(&block, count, (size_t)(left - count));
         ride_cpu_ensemble_columns(model->ensemble, scratch, &columns, (uint32_t)count, margins, answers);
         put(rows->margins, rows->out_type, first * outputs, margins, count * outputs);
         put(rows->answers, rows->out_type, first * outputs, answers, count * outputs);

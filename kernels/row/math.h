@@ -205,8 +205,8 @@ RIDE_HD RIDE_INLINE double ride_pow_positive(double x, double y) {
     y = y > 0x1p66 ? 0x1p66 : y; /* beyond, the result is 0, 1 or infinite all the same */
     y = y < -0x1p66 ? -0x1p66 : y;
     double e = ride_product_row(y, l, &lost), el = lost + y * ll;
-    const int beyond = (e < -746.0) | (e > 710.0); /* no branch: loops over rows vectorise */
-    el = beyond ? 0.0 : el;
+    el = e < -746.0 ? 0.0 : el;
+    el = e > 710.0 ? 0.0 : el;
     e = e < -746.0 ? -746.0 : e;
     e = e > 710.0 ? 710.0 : e;
     return ride_exp_core(e, el);
