@@ -298,6 +298,46 @@ Test(ride_api, nothing_is_allocated_once_it_is_reserved) {
     ride_context_destroy(context);
 }
 
+Test(ride_api, explaining_allocates_nothing_after_the_first_time) {
+    if (!ALLOC_COUNT_WORKS) cr_skip_test("a sanitizer has its own malloc");
+    static const char *const names[] = {"xgboost-3.2.0-multi.json",   "../ensembles/mean.yaml",
+                                        "../ensembles/stacking.yaml", "../ensembles/cascade.yaml",
+                                        "../ensembles/net.json",      "../sklearn/1.9.1-voting.json"};
+    enum { SOME = 300 };
+    for (size_t m = 0; m < sizeof names / sizeof *names; m++) {
+        ride_context *context = context_of(2);
+        ride_predictor *model = NULL;
+        ride_explain_way *way = NULL;
+        char path[512];
+        snprintf(path, sizeof path, "%s", golden(names[m], ""));
+        path[strlen(path) - 1] = '\0'; /* the dot before no ending */
+        cr_assert_eq(ride_load(context, path, NULL, &model), RIDE_RESULT_OK, "%s", ride_context_error(context));
+        float *rows = many_rows("xgboost-3.2.0-plain", 1);
+        double *got = malloc((size_t)SOME * OUTPUTS_MAX * (INPUTS + 1) * sizeof *got);
+        const ride_matrix matrix = {rows, RIDE_NUMBER_F32, INPUTS, SOME, INPUTS, 1},
+                          background = {rows, RIDE_NUMBER_F32, INPUTS, 5, INPUTS, 1};
+        const ride_explain_options options = {.struct_bytes = sizeof options, .background = &background};
+        const ride_explanation out = {got, RIDE_NUMBER_F64};
+        cr_assert_eq(ride_explain_prepare(context, model, &options, &way), RIDE_RESULT_OK, "%s: %s", path,
+                     ride_context_error(context));
+        cr_assert_eq(ride_explain(context, model, &matrix, &out), RIDE_RESULT_OK, "%s: %s", path,
+                     ride_context_error(context));
+        cr_assert_eq(ride_explain_by(context, way, &matrix, &out), RIDE_RESULT_OK);
+        alloc_count_begin();
+        const ride_result a = ride_explain(context, model, &matrix, &out),
+                          b = ride_explain_by(context, way, &matrix, &out);
+        const alloc_count count = alloc_count_end();
+        cr_assert(a == RIDE_RESULT_OK && b == RIDE_RESULT_OK);
+        cr_assert_eq(count.allocations + count.maps, 0, "%s: %llu allocations", path,
+                     (unsigned long long)count.allocations);
+        free(rows);
+        free(got);
+        ride_explain_release(way);
+        ride_unload(model);
+        ride_context_destroy(context);
+    }
+}
+
 /* That they are the trainers' values is tests/unit/shap_test.c's and the Python test's matter. */
 Test(ride_api, explanations_add_up_and_no_division_changes_a_bit) {
     enum { EACH = 3 * (INPUTS + 1) };
