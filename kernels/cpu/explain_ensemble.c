@@ -80,6 +80,29 @@ static void rows_of(const ride_member_view *view, const ride_cpu_matrix *matrix,
             *x++ = value_of(matrix, first + (rows != NULL ? rows[r] : r), view->inputs[i]);
 }
 
+/* The stacker's rows of background rows, by the plain walk. */
+static ride_status stacker_background(const explain_ensemble *e, const ride_rows *background, double *x,
+                                      ride_error *err) {
+    const ride_ensemble_header *h = e->parts->view.header;
+    const ride_member_view *stacker = &e->parts->members[h->members_count];
+    const ride_cpu_matrix matrix = ride_cpu_matrix_of(background, 0);
+    double *row =
+        calloc(h->inputs_count + 2 * (size_t)h->outputs_count + ride_ensemble_row_scratch(e->parts) + 1, sizeof *row);
+    if (row == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for background rows");
+    double *margins = row + h->inputs_count, *answers = margins + h->outputs_count,
+           *scratch = answers + h->outputs_count;
+    for (size_t r = 0; r < background->rows_count; r++) {
+        for (uint32_t i = 0; i < h->inputs_count; i++) row[i] = value_of(&matrix, r, i);
+        ride_ensemble_row(e->parts, row, scratch, margins, answers);
+        for (uint32_t j = 0; j < stacker->inputs_count; j++) {
+            const uint32_t from = stacker->inputs[j];
+            *x++ = from < h->answers_count ? scratch[from] : row[from - h->answers_count];
+        }
+    }
+    free(row);
+    return RIDE_OK;
+}
+
 /* Baselines of the stacker's inputs: the answers where all margins are the expected ones, the background's means. */
 static void given_make(const explain_ensemble *e, const ride_rows *background, double *given) {
     const ride_member_view *stacker = &e->parts->members[e->members_count - 1];
@@ -104,19 +127,21 @@ static ride_status member_make(explain_ensemble *e, uint32_t m, ride_cpu_isa isa
     const bool is_stacker = m == e->parts->view.header->members_count;
     const ride_rows *background = options->background;
     explain_wish wish = {.bytes_max = bytes_max, .rows_most = e->rows_most};
-    const size_t rows = background != NULL && !is_stacker ? background->rows_count : 1;
+    const bool by_trees = view->forest.header != NULL;
+    const size_t rows = background != NULL && (!is_stacker || by_trees) ? background->rows_count : 1;
     double *x = calloc(rows * view->inputs_count + 1, sizeof *x);
-    if (x == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for background rows");
-    if (is_stacker) {
+    ride_status st = x != NULL ? RIDE_OK : ride_fail(err, RIDE_E_MEMORY, "no memory for background rows");
+    if (st == RIDE_OK && is_stacker && !by_trees) {
         given_make(e, background, x);
         wish.given = x;
-    } else if (background != NULL) {
+    } else if (st == RIDE_OK && background != NULL) {
         const ride_cpu_matrix matrix = ride_cpu_matrix_of(background, 0);
-        rows_of(view, &matrix, NULL, 0, (uint32_t)rows, x);
+        if (is_stacker) st = stacker_background(e, background, x, err);
+        else rows_of(view, &matrix, NULL, 0, (uint32_t)rows, x);
         wish.background = x;
         wish.background_rows = (uint32_t)rows;
     }
-    const ride_status st = explain_member_create(view, isa, &wish, &e->members[m], err);
+    if (st == RIDE_OK) st = explain_member_create(view, isa, &wish, &e->members[m], err);
     free(x);
     return st;
 }
@@ -151,8 +176,6 @@ static ride_status kind_check(const explain_ensemble *e, ride_error *err) {
     ride_status st = RIDE_OK;
     if (h->combine == RIDE_COMBINE_VOTE)
         st = ride_fail(err, RIDE_E_UNSUPPORTED, "a vote has no shares of inputs: its members only say yes or no");
-    else if (h->has_stacker && e->parts->members[h->members_count].forest.header != NULL)
-        st = ride_fail(err, RIDE_E_UNSUPPORTED, "a stack whose last model has trees has no shares of inputs yet");
     if (st != RIDE_OK) ride_error_advice(err, "explain its members one by one");
     return st;
 }
@@ -268,7 +291,8 @@ static room room_of(const explain_ensemble *e, void *base) {
     if (h->has_stacker) {
         const ride_member_view *stacker = &e->parts->members[h->members_count];
         r.stacked = take(&r, base, rows * stacker->outputs_count * (stacker->inputs_count + 1) * size);
-        r.slopes = take(&r, base, rows * stacker->outputs_count * stacker->inputs_count * size);
+        if (stacker->forest.header == NULL)
+            r.slopes = take(&r, base, rows * stacker->outputs_count * stacker->inputs_count * size);
     }
     r.engine = take(&r, base, ride_cpu_ensemble_scratch_bytes(e->engine));
     return r;
@@ -364,8 +388,12 @@ static void row_add(const explain_ensemble *e, uint32_t m, const double *phi, co
         if (from < e->answers_first[m] || own >= view->outputs_count) continue;
         for (uint32_t o = 0; o < h->outputs_count; o++) {
             const size_t k = (size_t)block_row * h->outputs_count + o;
-            explain_pass(r->shares + (size_t)own * inputs, inputs, r->slopes[k * stacker->inputs_count + j],
-                         r->stacked[k * (stacker->inputs_count + 1) + j], view->inputs, to + o * each);
+            const double *shares = r->shares + (size_t)own * inputs,
+                         total = r->stacked[k * (stacker->inputs_count + 1) + j];
+            if (r->slopes == NULL) explain_divide(shares, inputs, total, view->inputs, to + o * each);
+            else
+                explain_pass(shares, inputs, r->slopes[k * stacker->inputs_count + j], total, view->inputs,
+                             to + o * each);
         }
     }
 }

@@ -66,6 +66,8 @@ void explain_rescale(const double *phi, uint32_t count, double expected, double 
                      const void *context, double *out);
 /* Adds `slope` times share i, and what they then lack of `total`, by their sizes, to out[to[i]]. */
 void explain_pass(const double *shares, uint32_t count, double slope, double total, const uint32_t *to, double *out);
+/* Adds `total` in the shares' proportions, or by their sizes where they nearly cancel each other. */
+void explain_divide(const double *shares, uint32_t count, double total, const uint32_t *to, double *out);
 /* Spreads `rest` over the shares by their sizes; over all alike where none has any. */
 void explain_spread(double *shares, uint32_t count, double rest);
 

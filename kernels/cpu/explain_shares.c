@@ -42,10 +42,20 @@ void explain_rescale(const double *phi, uint32_t count, double expected, double 
         return;
     }
     const double step = m.size / SIZES_PER_SUM;
-    const double slope =
-        step > 0.0 ? (fn(context, expected + step) - fn(context, expected - step)) / (2.0 * step) : 0.0;
-    for (uint32_t i = 0; i < count; i++) out[i] = slope * phi[i];
-    explain_spread(out, count, change - slope * m.sum);
+    double slope = step > 0.0 ? (fn(context, expected + step) - fn(context, expected - step)) / (2.0 * step) : 0.0;
+    if (!isfinite(slope)) slope = 0.0; /* some links end */
+    const double rest = change - slope * m.sum;
+    for (uint32_t i = 0; i < count; i++) out[i] = slope * phi[i] + part_of(rest, phi[i], &m, count);
+}
+
+void explain_divide(const double *shares, uint32_t count, double total, const uint32_t *to, double *out) {
+    const measure m = measure_of(shares, count);
+    if (!isfinite(m.size))
+        for (uint32_t i = 0; i < count; i++) out[to[i]] += total / count;
+    else if (fabs(m.sum) * SIZES_PER_SUM > m.size)
+        for (uint32_t i = 0; i < count; i++) out[to[i]] += shares[i] * (total / m.sum);
+    else
+        for (uint32_t i = 0; i < count; i++) out[to[i]] += part_of(total, shares[i], &m, count);
 }
 
 void explain_pass(const double *shares, uint32_t count, double slope, double total, const uint32_t *to, double *out) {

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import sys
+import tempfile
 from pathlib import Path
 
 top = Path(os.environ.get("RIDE_SOURCE_DIR", Path(__file__).resolve().parents[2]))
@@ -116,6 +117,10 @@ def check_linear():
     means = x[:50].mean(axis=0)
     against = ride.Model(ENSEMBLES / "linear.json").explain(x, background=x[:50])
     assert np.allclose(against[:, :4], weights / divisor * (x - means), rtol=1e-11, atol=1e-12)
+    holes = x[:50].copy()
+    holes[::3, 1] = np.nan  # what a background row lacks does not count
+    against = ride.Model(ENSEMBLES / "linear.json").explain(x, background=holes)
+    assert np.allclose(against[:, :4], weights / divisor * (x - np.nanmean(holes, axis=0)), rtol=1e-11, atol=1e-12)
     told = json.loads((GOLDEN / "sklearn/1.9.1-logistic.json").read_text())["steps"]  # a missing value is what its imputer says
     path = GOLDEN / "sklearn/1.9.1-logistic.json"
     x = rows_of(path, 4)
@@ -221,6 +226,29 @@ def close(got, want, rows, name):
     assert rows.sum() > len(rows) / 3 and worst < 3e-5, (name, worst, rows.sum())
 
 
+def check_tree_stack(x, folder):
+    """A last model of trees: its own shares of the answers, each divided as the member's."""
+    def tree(inputs, thresholds, values):
+        return {"output": 0, "left": [1, 3, 5, -1, -1, -1, -1], "right": [2, 4, 6, -1, -1, -1, -1], "feature": [*inputs, 0, 0, 0, 0], "threshold": [*thresholds, 0, 0, 0, 0],
+                "missing_left": [1, 1, 1, 0, 0, 0, 0], "cover": [100, 60, 40, 35, 25, 10, 30], "value": [0, 0, 0, *values]}
+    trees = [tree((0, 1, 2), (0.5, 0.4, 0.6), (-2, -1, 0.5, 1)), tree((2, 0, 1), (0.45, 0.3, 0.7), (-1, 0.3, -0.2, 2))]
+    stacker = {"format": "ride-sklearn", "version": 1, "library": "none", "features": 3, "names": None, "estimator": "GradientBoostingClassifier", "classes": ["0", "1"],
+               "kind": "gradient_boosting", "outputs": 1, "base": [0.1], "learning_rate": 0.5, "link": "logistic", "link_scale": 1, "trees": trees}
+    (folder / "trees.json").write_text(json.dumps(stacker))
+    names = ("linear", "forest", "boost")
+    lines = "".join(f"  - {{model: {ENSEMBLES / name}.json}}\n" for name in names)
+    (folder / "stack.yaml").write_text(f"ensemble: 1\ncombine: stack\ninputs: [amount, age, gap, kind]\nmembers:\n{lines}stacker: {{model: trees.json}}\n")
+    model, last = ride.Model(folder / "stack.yaml"), ride.Model(folder / "trees.json")
+    members = [Member(name, x) for name in names]
+    answers = np.stack([member.answer for member in members], axis=1)
+    for how, inner in (({}, {}), ({"background": x[:11]}, {"background": answers[:11]})):
+        got, shares = check_sums(model, x, "a stack of trees", **how)[:, 0], last.explain(answers, **inner)
+        assert np.allclose(got[:, 4], shares[:, 3], rtol=0, atol=1e-9)
+        phi = [ride.Model(ENSEMBLES / f"{name}.json").explain(x, **how)[:, :4] for name in names]
+        rows = np.all([np.abs(p.sum(axis=1)) > np.abs(p).sum(axis=1) / 60 for p in phi], axis=0)
+        close(got[:, :4], sum(p * (shares[:, j] / p.sum(axis=1))[:, None] for j, p in enumerate(phi)), rows, "a stack of trees")
+
+
 def check_ensembles():
     x = rows_of(ENSEMBLES / "mean.yaml", 4)
     x = x[np.isfinite(x).all(axis=1)]
@@ -282,6 +310,9 @@ def main():
     print("linear:", check_linear())
     print("networks:", check_networks())
     check_ensembles()
+    with tempfile.TemporaryDirectory() as folder:
+        x = rows_of(ENSEMBLES / "mean.yaml", 4)
+        check_tree_stack(x[np.isfinite(x).all(axis=1)], Path(folder))
     check_options()
     print("ok")
 
