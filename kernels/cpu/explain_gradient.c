@@ -16,9 +16,12 @@
 enum {
     LANES = 8,
     POINTS_ROOM = EXPLAIN_POINTS * (EXPLAIN_POINTS + 1) / 2,
-    POINTS_LEAST = 3, /* of a piece that bends */
-    CUTS_MOST = 1024, /* more are left out */
-    PARTS_MOST = 16,  /* of a piece, where the shares do not add up before */
+    POINTS_LEAST = 3,           /* of a piece that bends */
+    CUTS_MOST = 1024,           /* more are left out */
+    ROWS_BYTES_MOST = 64 << 20, /* of all rows of LANES points */
+    GRADIENTS_MOST = 1 << 21,   /* outputs times inputs */
+    WORK_MOST = 1 << 30,        /* outputs times weights */
+    PARTS_MOST = 16,            /* of a piece, where the shares do not add up before */
 };
 typedef double lanes __attribute__((vector_size(64)));
 
@@ -373,6 +376,21 @@ static ride_status constant_make(explain_gradient *g, ride_error *err) {
     return RIDE_OK;
 }
 
+/* What a row takes: memory for all its points, and work for each output. */
+static ride_status size_check(const ride_network *network, uint32_t first, uint32_t width, ride_error *err) {
+    const uint64_t outputs = network->header->outputs_count;
+    uint64_t numbers = width, weights = 0;
+    for (uint32_t s = first; s < network->header->steps_count; s++) {
+        numbers += network->steps[s].outputs;
+        weights += ride_step_a_count(&network->steps[s]);
+    }
+    if (numbers * sizeof(lanes) <= ROWS_BYTES_MOST && outputs * width <= GRADIENTS_MOST &&
+        outputs * weights <= WORK_MOST)
+        return RIDE_OK;
+    return ride_fail(err, RIDE_E_UNSUPPORTED, "a network of %llu weights and %llu outputs is too large to be explained",
+                     (unsigned long long)weights, (unsigned long long)outputs);
+}
+
 ride_status explain_gradient_create(const ride_network *network, uint32_t first, uint32_t width, const double *base,
                                     explain_gradient **out, ride_error *err) {
     *out = NULL;
@@ -381,6 +399,7 @@ ride_status explain_gradient_create(const ride_network *network, uint32_t first,
             return ride_fail(err, RIDE_E_UNSUPPORTED,
                              "the model divides a row by its greatest number, which may be near 0 and of either sign: "
                              "its shares have no bound");
+    RIDE_TRY(size_check(network, first, width, err));
     explain_gradient *g = calloc(1, sizeof *g);
     double *kept = malloc((width + 1) * sizeof *kept);
     if (g == NULL || kept == NULL) {

@@ -167,6 +167,21 @@ Test(explain, gradients_of_all_steps_are_those_of_differences) {
     for (uint32_t k = 0; k < RIDE_ACTIVATIONS; k++) cr_assert_gt(activated[k], 0, "activation %u", k);
 }
 
+Test(explain, a_network_that_is_too_large_is_refused) {
+    double base[WIDTH] = {0};
+    explain_gradient *g = NULL;
+    ride_error err = {0};
+    net *n = net_make(1, 16);
+    step_add(n, RIDE_STEP_DENSE, RIDE_ACTIVATION_TANH, 4);
+    n->header.outputs_count = 1u << 31; /* nothing is read */
+    cr_assert_eq(explain_gradient_create(&n->view, 0, 16, base, &g, &err), RIDE_E_UNSUPPORTED);
+    cr_assert(g == NULL && strstr(err.what, "too large") != NULL, "%s", err.what);
+    n->header.outputs_count = 4;
+    n->steps[0].outputs = 1u << 24;
+    cr_assert_eq(explain_gradient_create(&n->view, 0, 16, base, &g, &err), RIDE_E_UNSUPPORTED);
+    free(n);
+}
+
 static double squared(const void *context, double x) {
     (void)context;
     return x * x;
