@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "kernels/cpu/forest_turn.h"
+#include "kernels/cpu/joint.h"
 #include "kernels/cpu/link.h"
 #include "kernels/cpu/network.h"
 #include "kernels/row/ensemble.h"
@@ -21,7 +22,16 @@ typedef struct engine {
     ride_link link;
     bool as_they_are;       /* the inputs that the forest tests are the columns of x, in their order */
     uint32_t answers_first; /* of all members' answers */
+    uint32_t joint;         /* 1 + which one its trees are of; 0: none */
 } engine;
+
+/* Members whose forests are one for many rows. */
+typedef struct joint_forest {
+    ride_cpu_joint *forest;
+    uint32_t outputs_count;
+    bool as_they_are;
+} joint_forest;
+enum { JOINT_ROWS = 64 /* from which on: few rows go other ways */ };
 
 struct ride_cpu_ensemble {
     const ride_bundle *bundle;
@@ -30,6 +40,8 @@ struct ride_cpu_ensemble {
     ride_member_view *members;
     engine *engines;
     uint32_t engines_count;
+    joint_forest *joints;
+    uint32_t joints_count;
     uint32_t *entries; /* that are read, ascending */
     uint32_t entries_count, segment_column;
     uint32_t width_max;   /* of members' rows */
@@ -97,6 +109,58 @@ static void compare_columns(const ride_cpu_ensemble *e, engine *g) {
     for (uint32_t i = 0; i < tested_count && g->as_they_are; i++) g->as_they_are = g->columns[tested[i]] == i;
 }
 
+static bool is_forest_alone(const ride_cpu_ensemble *e, uint32_t m) {
+    return e->engines[m].forest != NULL && e->engines[m].network == NULL;
+}
+
+/* Members from `first` on that go with it become one forest, if that is faster. */
+static ride_status joint_make(ride_cpu_ensemble *e, uint32_t first, ride_joint_member *members, ride_cpu_isa isa,
+                              ride_error *err) {
+    const uint32_t all = e->parts.view.header->members_count, number = e->joints_count + 1;
+    uint32_t count = 0;
+    for (uint32_t m = first; m < all; m++) {
+        engine *g = &e->engines[m];
+        if (g->joint != 0 || !is_forest_alone(e, m) ||
+            !ride_cpu_joint_fits(&e->members[first].forest, &e->members[m].forest))
+            continue;
+        members[count++] = (ride_joint_member){&e->members[m].forest, g->columns, g->forest};
+        g->joint = number;
+    }
+    joint_forest *j = &e->joints[e->joints_count];
+    if (count > 1) RIDE_TRY(ride_cpu_joint_create(members, count, e->entries_count, isa, &j->forest, err));
+    if (j->forest == NULL) { /* not again with the others of its kind either */
+        for (uint32_t m = first; m < all; m++)
+            if (e->engines[m].joint == number) e->engines[m].joint = UINT32_MAX;
+        return RIDE_OK;
+    }
+    e->joints_count++;
+    const ride_cpu_forest *forest = ride_cpu_joint_forest(j->forest);
+    const uint32_t *tested, tested_count = ride_cpu_forest_inputs(forest, &tested);
+    j->outputs_count = ride_cpu_joint_header(j->forest)->outputs_count;
+    j->as_they_are = true;
+    for (uint32_t i = 0; i < tested_count && j->as_they_are; i++) j->as_they_are = tested[i] == i;
+    const size_t bytes = ride_cpu_forest_scratch_bytes(forest);
+    if (bytes > e->engines_bytes) e->engines_bytes = bytes;
+    if (j->outputs_count > e->width_max) e->width_max = j->outputs_count;
+    return RIDE_OK;
+}
+
+static ride_status joints_make(ride_cpu_ensemble *e, ride_cpu_isa isa, ride_error *err) {
+    const ride_ensemble_header *h = e->parts.view.header;
+    if (h->combine == RIDE_COMBINE_CASCADE || h->combine == RIDE_COMBINE_SEGMENT) return RIDE_OK;
+    e->joints = calloc((size_t)h->members_count + 1, sizeof *e->joints);
+    ride_joint_member *members = calloc((size_t)h->members_count + 1, sizeof *members);
+    ride_status st = e->joints != NULL && members != NULL
+                         ? RIDE_OK
+                         : ride_fail(err, RIDE_E_MEMORY, "no memory for %u members", h->members_count);
+    for (uint32_t m = 0; m < h->members_count && st == RIDE_OK; m++)
+        if (e->engines[m].joint == 0 && is_forest_alone(e, m)) st = joint_make(e, m, members, isa, err);
+    for (uint32_t m = 0; m < h->members_count; m++)
+        if (e->engines[m].joint == UINT32_MAX) e->engines[m].joint = 0;
+    free(members);
+    return st;
+}
+
 static ride_status make(ride_cpu_ensemble *e, const ride_bundle *bundle, ride_cpu_isa isa, ride_error *err) {
     ride_ensemble_view view;
     RIDE_TRY(ride_ensemble_open(bundle, &view, err));
@@ -116,7 +180,7 @@ static ride_status make(ride_cpu_ensemble *e, const ride_bundle *bundle, ride_cp
     }
     RIDE_TRY(find_entries(e, err));
     for (uint32_t m = 0; m < e->parts.view.header->members_count; m++) compare_columns(e, &e->engines[m]);
-    return RIDE_OK;
+    return joints_make(e, isa, err);
 }
 
 ride_status ride_cpu_ensemble_create(const ride_bundle *bundle, ride_cpu_isa isa, ride_cpu_ensemble **out,
@@ -139,6 +203,8 @@ void ride_cpu_ensemble_destroy(ride_cpu_ensemble *e) {
         ride_cpu_forest_destroy(e->engines[m].forest);
         free(e->engines[m].columns);
     }
+    for (uint32_t j = 0; e->joints != NULL && j < e->joints_count; j++) ride_cpu_joint_destroy(e->joints[j].forest);
+    free(e->joints);
     free(e->engines);
     free(e->members);
     free(e->entries);
@@ -151,6 +217,10 @@ const char *ride_cpu_ensemble_name(const ride_cpu_ensemble *e, uint32_t member) 
 }
 const ride_cpu_forest *ride_cpu_ensemble_forest(const ride_cpu_ensemble *e, uint32_t member) {
     return e->engines[member].forest;
+}
+const ride_cpu_forest *ride_cpu_ensemble_joint(const ride_cpu_ensemble *e, uint32_t member) {
+    const uint32_t joint = e->engines[member].joint;
+    return joint > 0 ? ride_cpu_joint_forest(e->joints[joint - 1].forest) : NULL;
 }
 uint32_t ride_cpu_ensemble_entries(const ride_cpu_ensemble *e, const uint32_t **entries) {
     *entries = e->entries;
@@ -280,14 +350,14 @@ static void feed_floats(const feed *f, uint32_t input, float *to) {
     for (uint32_t r = 0; r < f->rows_count; r++) to[r] = (float)doubles[r];
 }
 
-/* The inputs that a forest tests, as its number (floats as they are: they are doubles too), and its margins row by row. to: room for the columns. */
-static void forest_rows(const engine *g, const ride_forest_header *h, const feed *f, uint8_t *scratch, double *to,
-                        double *margins) {
-    const ride_cpu_forest *forest = g->forest;
+/* The inputs that a forest tests, as its number (floats as they are: they are doubles too), and its margins row by row. as_they_are: of engine. to: room
+ * for the columns. */
+static void forest_rows(const ride_cpu_forest *forest, uint32_t input_number, bool as_they_are, const feed *f,
+                        uint8_t *scratch, double *to, double *margins) {
     const uint32_t *tested, tested_count = ride_cpu_forest_inputs(forest, &tested), count = f->rows_count;
     const uint32_t whole = (count + RIDE_CPU_FOREST_STRIDE - 1) / RIDE_CPU_FOREST_STRIDE * RIDE_CPU_FOREST_STRIDE;
-    const bool is_float = h->input_number == RIDE_FOREST_F32 || (f->is_float && f->answers == NULL);
-    if (g->as_they_are && is_float == f->is_float) {
+    const bool is_float = input_number == RIDE_FOREST_F32 || (f->is_float && f->answers == NULL);
+    if (as_they_are && is_float == f->is_float) {
         const ride_cpu_columns columns = {f->x, is_float ? RIDE_FOREST_F32 : RIDE_FOREST_F64, ROWS};
         ride_cpu_forest_columns(forest, scratch, &columns, count, margins);
         return;
@@ -316,43 +386,71 @@ static void network_rows(const ride_cpu_network *network, uint32_t inputs_count,
     ride_cpu_network_columns(network, room->engine, &columns, which, f->rows_count, room->outputs, ROWS);
 }
 
-/* One member over the rows of a feed. Margins and answers, calibrated, go to row rows[r] (NULL: r) of `margins` and `answers`, whose rows have `stride`
- * numbers. */
+/* Where an engine has left a member's numbers: of output o and row r at[r * row + o * output]. */
+typedef struct found {
+    const double *at;
+    size_t row, output;
+} found;
+
+/* Margins and answers, calibrated, of one member go to row rows[r] (NULL: r) of `margins` and `answers`, whose rows have `stride` numbers. */
+static void member_end(const ride_cpu_ensemble *e, uint32_t m, const workroom *room, found from, uint32_t count,
+                       const uint32_t *rows, double *margins, double *answers, uint32_t stride) {
+    const engine *g = &e->engines[m];
+    const uint32_t outputs = e->members[m].outputs_count;
+    const ride_calibration *calibration = &e->parts.view.members[m].calibration;
+    const bool is_rounded = g->forest == NULL;
+    double *const answer = room->inputs; /* no engine is at work */
+    for (uint32_t r = 0; r < count; r++) {
+        const size_t at = (size_t)(rows != NULL ? rows[r] : r) * stride;
+        for (uint32_t o = 0; o < outputs; o++) {
+            const double x = from.at[r * from.row + o * from.output];
+            margins[at + o] = ride_one_nan(is_rounded ? ride_forest_input(x, g->link.number) : x);
+        }
+        if (outputs == 1) answer[r] = margins[at];
+        else ride_member_end(&g->link, calibration, e->parts.view.numbers, margins + at, answers + at);
+    }
+    if (outputs != 1) return;
+    ride_cpu_link_rows(e->isa, &g->link, answer, count);
+    for (uint32_t r = 0; r < count; r++) {
+        const size_t at = (size_t)(rows != NULL ? rows[r] : r) * stride;
+        if (calibration->kind != RIDE_CALIBRATION_NONE)
+            answer[r] = ride_calibrate_row(calibration, e->parts.view.numbers, margins[at], answer[r]);
+        answers[at] = ride_one_nan(answer[r]);
+    }
+}
+
+/* One member over the rows of a feed; the rest as member_end has it. */
 static void member_rows(const ride_cpu_ensemble *e, uint32_t m, const workroom *room, const feed *f,
                         const uint32_t *rows, double *margins, double *answers, uint32_t stride) {
     const engine *g = &e->engines[m];
     const ride_member_view *member = &e->members[m];
-    const uint32_t outputs = member->outputs_count, count = f->rows_count;
+    found from = {room->outputs, 1, ROWS};
     feed own = *f;
     own.columns = g->columns;
     if (g->network != NULL) {
         network_rows(g->network, member->inputs_count, &own, room);
-        own = (feed){.x = room->outputs, .rows_count = count};
+        own = (feed){.x = room->outputs, .rows_count = f->rows_count};
     }
-    const bool is_rows = g->forest != NULL;
-    if (is_rows) forest_rows(g, member->forest.header, &own, room->engine, room->inputs, room->outputs);
-    const ride_calibration *calibration = &e->parts.view.members[m].calibration;
-    if (outputs == 1) { /* one behind the other */
-        double *const margin = room->outputs, *const answer = room->inputs;
-        for (uint32_t r = 0; r < count; r++)
-            margin[r] = answer[r] = ride_one_nan(is_rows ? margin[r] : ride_forest_input(margin[r], g->link.number));
-        ride_cpu_link_rows(e->isa, &g->link, answer, count);
-        for (uint32_t r = 0; r < count; r++) {
-            const size_t at = (size_t)(rows != NULL ? rows[r] : r) * stride;
-            if (calibration->kind != RIDE_CALIBRATION_NONE)
-                answer[r] = ride_calibrate_row(calibration, e->parts.view.numbers, margin[r], answer[r]);
-            margins[at] = margin[r];
-            answers[at] = ride_one_nan(answer[r]);
-        }
-        return;
+    if (g->forest != NULL) {
+        forest_rows(g->forest, member->forest.header->input_number, g->as_they_are, &own, room->engine, room->inputs,
+                    room->outputs);
+        from = (found){room->outputs, member->outputs_count, 1};
     }
-    for (uint32_t r = 0; r < count; r++) {
-        const size_t at = (size_t)(rows != NULL ? rows[r] : r) * stride;
-        for (uint32_t o = 0; o < outputs; o++) {
-            const double x = is_rows ? room->outputs[(size_t)r * outputs + o] : room->outputs[(size_t)o * ROWS + r];
-            margins[at + o] = is_rows ? x : ride_forest_input(x, g->link.number);
-        }
-        ride_member_end(&g->link, calibration, e->parts.view.numbers, margins + at, answers + at);
+    member_end(e, m, room, from, f->rows_count, rows, margins, answers, stride);
+}
+
+/* The members of a joint forest over all rows. */
+static void joint_rows(const ride_cpu_ensemble *e, uint32_t number, const workroom *room, const feed *all) {
+    const joint_forest *j = &e->joints[number];
+    const uint32_t stride = e->parts.view.header->answers_count;
+    found from = {room->outputs, j->outputs_count, 1};
+    forest_rows(ride_cpu_joint_forest(j->forest), ride_cpu_joint_header(j->forest)->input_number, j->as_they_are, all,
+                room->engine, room->inputs, room->outputs);
+    for (uint32_t m = 0; m < e->parts.view.header->members_count; m++) {
+        if (e->engines[m].joint != number + 1) continue;
+        const uint32_t first = e->engines[m].answers_first;
+        member_end(e, m, room, from, all->rows_count, NULL, room->margins + first, room->answers + first, stride);
+        from.at += e->members[m].outputs_count;
     }
 }
 
@@ -422,8 +520,12 @@ void ride_cpu_ensemble_columns(const ride_cpu_ensemble *e, void *scratch, const 
     const feed all = {.x = columns->x, .is_float = columns->number == RIDE_FOREST_F32, .rows_count = rows_count};
     if (h->combine == RIDE_COMBINE_CASCADE) cascade_rows(e, &room, &all);
     else if (h->combine == RIDE_COMBINE_SEGMENT) segment_rows(e, &room, &all);
-    else
-        for (uint32_t m = 0; m < h->members_count; m++) some_rows(e, m, &room, &all, &all);
+    else {
+        const bool joins = rows_count >= JOINT_ROWS;
+        for (uint32_t j = 0; joins && j < e->joints_count; j++) joint_rows(e, j, &room, &all);
+        for (uint32_t m = 0; m < h->members_count; m++)
+            if (!joins || e->engines[m].joint == 0) some_rows(e, m, &room, &all, &all);
+    }
     if (h->has_stacker) {
         feed stacked = all;
         stacked.answers = room.answers;

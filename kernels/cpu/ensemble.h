@@ -17,6 +17,8 @@ const ride_ensemble_parts *ride_cpu_ensemble_parts(const ride_cpu_ensemble *ense
 const char *ride_cpu_ensemble_name(const ride_cpu_ensemble *ensemble, uint32_t member); /* as its manifest calls it */
 /* The engine of a member's forest, the stacker last; NULL: it has none. */
 const ride_cpu_forest *ride_cpu_ensemble_forest(const ride_cpu_ensemble *ensemble, uint32_t member);
+/* The engine of the forest that its trees and other members' are together, for many rows (joint.h); NULL: they are not. */
+const ride_cpu_forest *ride_cpu_ensemble_joint(const ride_cpu_ensemble *ensemble, uint32_t member);
 
 /* The entries of the vector, or columns of a row, that members read, ascending: the columns of x. Returns how many. */
 uint32_t ride_cpu_ensemble_entries(const ride_cpu_ensemble *ensemble, const uint32_t **entries);
