@@ -190,6 +190,40 @@ def two(content, rows):
     return session.run(None, {"X": rows.astype(np.float64 if session.get_inputs()[0].type == "tensor(double)" else np.float32)})[-1]
 
 
+def onnx_columns(r, chance, seed):
+    """Parts of the row by themselves, as a ColumnTransformer is exported."""
+    from skl2onnx import to_onnx
+    from sklearn import compose, ensemble, impute, linear_model, pipeline, preprocessing
+    x, truth, rows = table(r, chance, missing=False)
+    rows = np.clip(np.nan_to_num(rows), -1e3, 1e3)
+    columns, parts = r.sample(range(INPUTS), INPUTS), []
+    while columns and len(parts) < 3:
+        taken, columns = columns[:r.randrange(1, 3)], columns[len(parts) + 1:]
+        steps = r.sample([preprocessing.StandardScaler(), preprocessing.MinMaxScaler(), preprocessing.RobustScaler(), impute.SimpleImputer()], r.randrange(1, 3))
+        parts.append((f"p{len(parts)}", pipeline.make_pipeline(*steps) if len(steps) > 1 or r.random() < 0.5 else steps[0], taken))
+    columns = compose.ColumnTransformer(parts, remainder=r.choice(["drop", "passthrough"]))
+    last = r.choice([ensemble.RandomForestClassifier(5, max_depth=4, random_state=seed), ensemble.GradientBoostingClassifier(n_estimators=5, random_state=seed),
+                     linear_model.LogisticRegression()])
+    trained = pipeline.make_pipeline(columns, last).fit(x, (truth > 1).astype(int))
+    return of_onnx(to_onnx(trained, x[:1].astype(np.float32), options={"zipmap": False}), rows, network=isinstance(last, linear_model.LogisticRegression))
+
+
+def onnx_votes(r, chance, seed):
+    """Several models in one graph."""
+    from skl2onnx import to_onnx
+    from sklearn import ensemble, linear_model, tree
+    x, truth, rows = table(r, chance, missing=False)
+    rows = np.clip(np.nan_to_num(rows), -50, 50)
+    classes = [linear_model.LogisticRegression(), ensemble.RandomForestClassifier(4, max_depth=4, random_state=seed), tree.DecisionTreeClassifier(max_depth=3, random_state=seed)]
+    numbers = [linear_model.Ridge(), ensemble.RandomForestRegressor(4, max_depth=4, random_state=seed), tree.DecisionTreeRegressor(max_depth=3, random_state=seed)]
+    is_number, y = r.random() < 0.3, np.digitize(truth, [1.0] if r.random() < 0.6 else [0.4, 1.3])
+    named = [(f"m{k}", one) for k, one in enumerate(r.sample(numbers if is_number else classes, r.randrange(2, 4)))]
+    weights = np.array([r.choice([0.5, 1, 3]) for _ in named])
+    model = r.choice([ensemble.VotingRegressor(named, weights=weights)] if is_number else
+                     [ensemble.VotingClassifier(named, voting="soft", weights=weights, flatten_transform=False), ensemble.BaggingClassifier(named[0][1], 3, random_state=seed)])
+    return of_onnx(to_onnx(model.fit(x, truth if is_number else y), x[:1].astype(np.float32), options=None if is_number else {"zipmap": False}), rows, network=True)
+
+
 def onnx_five(r, chance, _seed):
     """TreeEnsemble of ai.onnx.ml 5 from random trees, some of whose tests become tests of members."""
     doubles, targets = r.random() < 0.5, r.choice([1, 3])
@@ -333,7 +367,7 @@ def xgboost_any(r, chance, seed):
 
 # ---- all ----
 
-MAKERS = {"onnx": [onnx_sklearn, onnx_boosted, onnx_lists, onnx_classes, onnx_five, onnx_chain], "treelite": [treelite_any], "xgboost": [xgboost_any]}
+MAKERS = {"onnx": [onnx_sklearn, onnx_boosted, onnx_lists, onnx_classes, onnx_five, onnx_chain], "onnx_parts": [onnx_columns, onnx_votes], "treelite": [treelite_any], "xgboost": [xgboost_any]}
 
 
 def scored(folder, case, raw):
