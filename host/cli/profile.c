@@ -109,6 +109,7 @@ static int build(void) {
     run.spec_path = config->spec;
     run.model_path = config->model;
     run.model_load = cli_config_model(config);
+    if (quiet) run.model_load.watch = NULL;
     run.batch_rows_max = config->max_batch;
     run.backend = config->backend;
     run.backend_path = config->backend_path;

@@ -96,6 +96,7 @@ static int run_config(const ride_config *config) {
     }
     cli_config_run(config, inputs, &run);
     run.progress = shown ? cli_progress : NULL;
+    if (quiet) run.model_load.watch = NULL;
     ride_summary_facts facts = {.program = "ride " CLI_VERSION,
                                 .config = config->path,
                                 .started_us = ride_clock_wall_us(ride_clock_real()),
