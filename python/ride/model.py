@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import operator
 import os
 import weakref
 from ctypes import byref, c_void_p
@@ -25,7 +26,7 @@ from typing import Any, Optional, Union
 import numpy as np
 
 from . import arrow
-from .native import ExplainOptions, Explanation, LoadOptions, Matrix, Scores, context, lib
+from .native import DataError, ExplainOptions, Explanation, LoadOptions, Matrix, Scores, context, lib
 from .rows import CODES, NUMBERS, matrix
 
 
@@ -75,6 +76,9 @@ class Model:
         """What each input adds to the margin, and last the expected margin: (rows, inputs + 1), or (rows, outputs, inputs + 1). SHAP values of trees, the terms
         of linear models, integrated gradients of networks. background: up to 4,096 rows that stand for what is not known of a row (interventional
         SHAP values; the baseline of linear models and networks is their mean). memory: bytes that tables may take; 0 = 256 MiB."""
+        memory = operator.index(memory)
+        if not 0 <= memory < 1 << 64:  # ctypes would take its low bits
+            raise DataError(f"memory={memory}: it is a number of bytes, 0 or more and below 2**64")
         x, mine = matrix(X, self), context(self._threads)
         out = np.empty((len(x), self.outputs, self.inputs + 1), dtype=self._dtype)
         rows, to = byref(_matrix_of(x)), byref(Explanation(_address(out), self._output_number))
@@ -87,7 +91,10 @@ class Model:
 
     def _way(self, mine: Any, background: Any, memory: int) -> "_Way":
         """Tables for such a way of explaining; those of the last one are kept."""
-        rows = None if background is None else np.ascontiguousarray(matrix(background, self))
+        try:
+            rows = None if background is None else np.ascontiguousarray(matrix(background, self))
+        except DataError as error:
+            raise DataError(f"background: {error}") from None
         key = (memory, None if rows is None else (rows.dtype.str, rows.tobytes()))
         known = self.__dict__.get("_last_way")
         if known is None or known.key != key:
@@ -159,7 +166,12 @@ class _Way:
         of = None if rows is None else ctypes.pointer(_matrix_of(rows))
         options = ExplainOptions(ctypes.sizeof(ExplainOptions), 0, memory, of)
         mine.check(lib.ride_explain_prepare(mine.handle, model._handle, byref(options), byref(self.handle)))
-        weakref.finalize(self, lib.ride_explain_release, self.handle).atexit = False
+        weakref.finalize(self, _release, self.handle, self._loaded).atexit = False
+
+
+def _release(handle, loaded):
+    """The finalizer holds the predictor too: in a cycle both go at once, in any order, and ride_unload must come last."""
+    lib.ride_explain_release(handle)
 
 
 def _again(source, best_iteration, threads):

@@ -9,7 +9,8 @@ CODES = {np.dtype(np.float32): F32, np.dtype(np.float64): F64}
 
 def matrix(rows, model):
     """A 2-D array of float32 or float64 whose columns are the model's inputs; without a copy where it has that form already."""
-    if type(rows) is not np.ndarray:
+    is_array = type(rows) is np.ndarray
+    if not is_array:
         if is_pandas(rows):
             return frame(rows, model)
         if hasattr(rows, "__dataframe__") and not hasattr(rows, "__array_interface__"):
@@ -18,8 +19,8 @@ def matrix(rows, model):
     if rows.dtype not in CODES:
         rows = converted(rows, NUMBERS[model._input_number])
     if rows.ndim != 2:
-        raise DataError(f"rows are a matrix; this has {rows.ndim} dimension{'s' if rows.ndim != 1 else ''}"
-                        + (" (reshape(1, -1) makes one row of it)" if rows.ndim == 1 else ""))
+        advice = "reshape(1, -1) makes one row of it" if is_array else "[row] is a list of one row"
+        raise DataError(f"rows are a matrix; this has {rows.ndim} dimension{'s' if rows.ndim != 1 else ''}" + (f" ({advice})" if rows.ndim == 1 else ""))
     if rows.shape[1] != model.inputs:
         raise DataError(f"the matrix has {rows.shape[1]} columns, the model {model.inputs} inputs")
     size = rows.itemsize

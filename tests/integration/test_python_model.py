@@ -106,6 +106,11 @@ def check_faults():
     for text in ("1.5", b"1.5"):
         fails(ValueError, "text", model.predict, np.array([[text, 1, 2, 3]], dtype=object))
     assert model.explain(x).shape == (60, 5) and model.explain(x[:0]).shape == (0, 5)
+    for memory in (-1, 1 << 70):
+        fails(ValueError, f"memory={memory}", model.explain, x, memory=memory)
+    fails(ValueError, "background: rows are a matrix; this has 1 dimension ([row] is", model.explain, x, background=[1, 2, 3, 4])
+    fails(ValueError, "background: rows are a matrix; this has 1 dimension (reshape(1, -1)", model.explain, x, background=x[0])
+    fails(ValueError, "background: the matrix has 3 columns", model.explain, x, background=x[:, :3])
     onnx = ride.Model(top / "tests/golden/onnx/boosted.onnx")  # ONNX counts no training rows
     fails(NotImplementedError, "", onnx.explain, np.zeros((1, onnx.inputs)))
 
@@ -341,6 +346,27 @@ def close(got, want):
     assert worst < 1e-5, worst
 
 
+def check_cycles():
+    """A Model whose explanations have tables of their own goes away in a cycle: the collector ends both in any order. In a process of its own, which a
+    wrong order would kill."""
+    program = """
+import gc, sys, numpy as np, ride
+class App:
+    def __init__(self, path):
+        self.model = ride.Model(path)
+        self.handler = lambda x: self.model.predict(x)
+x = np.random.default_rng(0).normal(size=(50, 4))
+for options in ({"background": x[:9]}, {"memory": 1 << 20}) * 4:
+    app = App(sys.argv[1])
+    app.model.explain(x, **options)
+    del app
+    gc.collect()
+print("survived")
+"""
+    run = subprocess.run([sys.executable, "-c", program, str(golden / "lightgbm-4.6.0-binary.txt")], capture_output=True, text=True)
+    assert run.returncode == 0 and run.stdout == "survived\n", (run.returncode, run.stdout, run.stderr)
+
+
 def check_estimators():
     r, told = np.random.default_rng(3), []
     x = r.normal(size=(400, 6)).astype(np.float32)
@@ -415,6 +441,7 @@ def main():
     check_faults()
     check_threads()
     check_exit()
+    check_cycles()
     print("Arrow:", check_arrow())
     print("frames:", check_pandas())
     print("ensembles:", check_manifests())
