@@ -142,6 +142,7 @@ static ride_status joint_make(ride_cpu_ensemble *e, uint32_t first, ride_joint_m
     const size_t bytes = ride_cpu_forest_scratch_bytes(forest);
     if (bytes > e->engines_bytes) e->engines_bytes = bytes;
     if (j->outputs_count > e->width_max) e->width_max = j->outputs_count;
+    if (tested_count > e->width_max) e->width_max = tested_count;
     return RIDE_OK;
 }
 
@@ -350,10 +351,11 @@ static void feed_floats(const feed *f, uint32_t input, float *to) {
     for (uint32_t r = 0; r < f->rows_count; r++) to[r] = (float)doubles[r];
 }
 
-/* The inputs that a forest tests, as its number (floats as they are: they are doubles too), and its margins row by row. as_they_are: of engine. to: room
- * for the columns. */
-static void forest_rows(const ride_cpu_forest *forest, uint32_t input_number, bool as_they_are, const feed *f,
-                        uint8_t *scratch, double *to, double *margins) {
+/* The inputs that a forest tests, as its number (floats as they are: they are doubles too), and its margins row by row. as_they_are: of engine. */
+static void forest_rows(const ride_cpu_ensemble *e, const ride_cpu_forest *forest, uint32_t input_number,
+                        bool as_they_are, const feed *f, const workroom *room) {
+    double *const to = room->inputs, *const margins = room->outputs;
+    uint8_t *const scratch = room->engine;
     const uint32_t *tested, tested_count = ride_cpu_forest_inputs(forest, &tested), count = f->rows_count;
     const uint32_t whole = (count + RIDE_CPU_FOREST_STRIDE - 1) / RIDE_CPU_FOREST_STRIDE * RIDE_CPU_FOREST_STRIDE;
     const bool is_float = input_number == RIDE_FOREST_F32 || (f->is_float && f->answers == NULL);
@@ -362,6 +364,7 @@ static void forest_rows(const ride_cpu_forest *forest, uint32_t input_number, bo
         ride_cpu_forest_columns(forest, scratch, &columns, count, margins);
         return;
     }
+    RIDE_ASSERT(tested_count <= e->width_max);
     for (uint32_t i = 0; i < tested_count; i++) {
         double *doubles = to + (size_t)i * ROWS;
         float *floats = (float *)to + (size_t)i * ROWS;
@@ -432,8 +435,7 @@ static void member_rows(const ride_cpu_ensemble *e, uint32_t m, const workroom *
         own = (feed){.x = room->outputs, .rows_count = f->rows_count};
     }
     if (g->forest != NULL) {
-        forest_rows(g->forest, member->forest.header->input_number, g->as_they_are, &own, room->engine, room->inputs,
-                    room->outputs);
+        forest_rows(e, g->forest, member->forest.header->input_number, g->as_they_are, &own, room);
         from = (found){room->outputs, member->outputs_count, 1};
     }
     member_end(e, m, room, from, f->rows_count, rows, margins, answers, stride);
@@ -444,8 +446,8 @@ static void joint_rows(const ride_cpu_ensemble *e, uint32_t number, const workro
     const joint_forest *j = &e->joints[number];
     const uint32_t stride = e->parts.view.header->answers_count;
     found from = {room->outputs, j->outputs_count, 1};
-    forest_rows(ride_cpu_joint_forest(j->forest), ride_cpu_joint_header(j->forest)->input_number, j->as_they_are, all,
-                room->engine, room->inputs, room->outputs);
+    forest_rows(e, ride_cpu_joint_forest(j->forest), ride_cpu_joint_header(j->forest)->input_number, j->as_they_are,
+                all, room);
     for (uint32_t m = 0; m < e->parts.view.header->members_count; m++) {
         if (e->engines[m].joint != number + 1) continue;
         const uint32_t first = e->engines[m].answers_first;

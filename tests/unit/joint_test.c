@@ -12,24 +12,54 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ROWS = 700, INPUTS_MAX = 32, OUTPUTS_MAX = 4 };
+enum { ROWS = 700, INPUTS_MAX = 64, OUTPUTS_MAX = 4 };
 
-/* A manifest of golden models, `names` ends with NULL. */
-static ride_ensemble *manifest(const char *const *names) {
+/* A copy of a model of XGBoost or LightGBM whose inputs have names of its own. */
+static void rename_inputs(const char *from, const char *to, uint32_t number) {
+    static const char *const lists[] = {"\"amount\",\"age\",\"gap\",\"kind\"", "amount age gap kind"};
+    static char text[1 << 20];
+    FILE *file = fopen(from, "r");
+    cr_assert_not_null(file, "%s", from);
+    const size_t bytes = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    text[bytes] = '\0';
+    const char *list = strstr(text, lists[0]) != NULL ? lists[0] : lists[1];
+    char *at = strstr(text, list);
+    cr_assert(at != NULL && bytes + 1 < sizeof text, "%s", from);
+    for (char *end = at + strlen(list); at < end; at++)
+        if (*at == 'a' || *at == 'i') *at = (char)('A' + number);
+    file = fopen(to, "w");
+    cr_assert(file != NULL && fwrite(text, 1, bytes, file) == bytes && fclose(file) == 0);
+}
+
+/* A manifest of golden models, `names` ends with NULL. own: each reads inputs that the others do not. */
+static ride_ensemble *manifest(const char *const *names, bool own) {
     const char *top = getenv("RIDE_SOURCE_DIR");
-    char path[] = "/tmp/ride-joint-XXXXXX.yaml", whole[4096];
-    FILE *file = fdopen(mkstemps(path, 5), "w");
+    char folder[] = "/tmp/ride-joint-XXXXXX", path[64], whole[4096], member[4300], copy[64];
+    cr_assert(mkdtemp(folder) != NULL && realpath(top != NULL ? top : ".", whole) != NULL);
+    snprintf(path, sizeof path, "%s/all.yaml", folder);
+    FILE *file = fopen(path, "w");
     cr_assert_not_null(file);
     fprintf(file, "ensemble: 1\ncombine: mean\nmembers:\n");
-    cr_assert_not_null(realpath(top != NULL ? top : ".", whole));
-    for (uint32_t i = 0; names[i] != NULL; i++)
-        fprintf(file, "  - {name: m%u, model: %s/tests/golden/models/%s, weight: %u}\n", i, whole, names[i], i + 1);
+    for (uint32_t i = 0; names[i] != NULL; i++) {
+        snprintf(member, sizeof member, "%s/tests/golden/models/%s", whole, names[i]);
+        snprintf(copy, sizeof copy, "%s/%u", folder, i);
+        const bool has_names = strstr(names[i], "linear.json") == NULL;
+        if (own && has_names) rename_inputs(member, copy, i);
+        fprintf(file, "  - {name: m%u, model: %s, weight: %u%s}\n", i, own && has_names ? copy : member, i + 1,
+                has_names ? "" : ", inputs: [p, q, r, s]");
+    }
     fclose(file);
     ride_diagnostics findings;
     ride_ensemble *ensemble = NULL;
     ride_diagnostics_init(&findings);
     const ride_status st = ride_ensemble_load(path, NULL, &ensemble, &findings);
     unlink(path);
+    for (uint32_t i = 0; own && names[i] != NULL; i++) {
+        snprintf(copy, sizeof copy, "%s/%u", folder, i);
+        unlink(copy);
+    }
+    rmdir(folder);
     cr_assert_eq(st, RIDE_OK, "%s", findings.count > 0 ? findings.items[0].message : "");
     return ensemble;
 }
@@ -47,12 +77,12 @@ static double value(uint64_t *state) {
 }
 
 /* Over calls of several sizes, as doubles and as floats; how many members are in a joint forest. */
-static uint32_t check(const char *const *names, ride_cpu_isa isa) {
+static uint32_t check(const char *const *names, bool own, ride_cpu_isa isa) {
     static double x[ROWS * INPUTS_MAX], want[ROWS * OUTPUTS_MAX], got[ROWS * OUTPUTS_MAX];
     static float floats[ROWS * INPUTS_MAX];
     static ride_diagnostics findings;
     static ride_backend_services services;
-    ride_ensemble *ensemble = manifest(names);
+    ride_ensemble *ensemble = manifest(names, own);
     ride_model_scorer *obvious = NULL;
     ride_model_rows *rows = NULL;
     ride_device *device = NULL;
@@ -104,12 +134,23 @@ Test(joint, members_of_one_kind_are_one_forest_with_the_bits_of_each) {
                              *const classes[] = {"xgboost-3.2.0-multi.json", "xgboost-3.0.5-multi.json", NULL},
                              *const mixed[] = {"xgboost-3.2.0-plain.json", "lightgbm-4.6.0-plain.txt",
                                                "xgboost-3.0.5-plain.json", "lightgbm-4.1.0-plain.txt", NULL};
-    for (ride_cpu_isa isa = RIDE_CPU_PORTABLE; isa <= ride_cpu_isa_best(); isa++) {
+    static const char *const many[] = {
+        "../xgboost/linear.json",   "lightgbm-4.6.0-plain.txt", "lightgbm-4.6.0-plain.txt", "lightgbm-4.6.0-plain.txt",
+        "lightgbm-4.6.0-plain.txt", "lightgbm-4.6.0-plain.txt", "lightgbm-4.6.0-plain.txt", "lightgbm-4.6.0-plain.txt",
+        "lightgbm-4.6.0-plain.txt", "lightgbm-4.6.0-plain.txt", "lightgbm-4.6.0-plain.txt", "lightgbm-4.6.0-plain.txt",
+        "lightgbm-4.6.0-plain.txt", "lightgbm-4.6.0-plain.txt", "lightgbm-4.6.0-plain.txt", NULL};
+    const ride_cpu_isa best = ride_cpu_isa_best(); /* before any limit */
+    for (ride_cpu_isa isa = RIDE_CPU_PORTABLE; isa <= best; isa++) {
+        ride_cpu_isa_limit(best);
         if (!ride_cpu_isa_has(isa)) continue;
-        const uint32_t of_plain = check(plain, isa), of_classes = check(classes, isa), of_mixed = check(mixed, isa);
+        const uint32_t of_plain = check(plain, false, isa), of_classes = check(classes, false, isa),
+                       of_mixed = check(mixed, false, isa), of_own = check(plain, true, isa);
+        const uint32_t of_many = check(many, true, isa);
         if (isa < RIDE_CPU_AVX2) continue; /* walks gain nothing */
         cr_assert_eq(of_plain, 3, "set %d", (int)isa);
         cr_assert_eq(of_classes, 2, "set %d", (int)isa);
         cr_assert(of_mixed >= 2, "set %d", (int)isa);
+        cr_assert_eq(of_own, 3, "set %d", (int)isa);
+        cr_assert_eq(of_many, 14, "set %d", (int)isa);
     }
 }
