@@ -13,6 +13,9 @@ struct ride_cpu_joint {
     uint32_t *words;
 };
 
+static bool is_always;
+void ride_cpu_joint_always(bool always) { is_always = always; }
+
 static bool is_plain(const ride_forest *f) {
     return f->header->aggregate == RIDE_FOREST_SUM && f->header->lines_count == 0;
 }
@@ -109,7 +112,7 @@ ride_status ride_cpu_joint_create(const ride_joint_member *members, uint32_t mem
                                     .category_words = h->category_words_count > 0 ? j->words : NULL};
         st = ride_cpu_forest_create(&forest, isa, &j->engine, err);
     }
-    if (st == RIDE_OK && is_faster(j, members, members_count)) *out = j;
+    if (st == RIDE_OK && (is_always || is_faster(j, members, members_count))) *out = j;
     else ride_cpu_joint_destroy(j);
     return st;
 }

@@ -22,6 +22,9 @@ ride_status ride_cpu_joint_create(const ride_joint_member *members, uint32_t mem
                                   ride_cpu_isa isa, ride_cpu_joint **out, ride_error *err);
 void ride_cpu_joint_destroy(ride_cpu_joint *joint); /* NULL is fine */
 
+/* From now on one is made whether faster or not: for tests, before threads exist. */
+void ride_cpu_joint_always(bool always);
+
 /* Its outputs are the members', one member after the other. */
 const ride_cpu_forest *ride_cpu_joint_forest(const ride_cpu_joint *joint);
 const ride_forest_header *ride_cpu_joint_header(const ride_cpu_joint *joint);
