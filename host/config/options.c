@@ -85,7 +85,7 @@ const config_option config_options[] = {
     {"reasons.top", CONFIG_COUNT, "reasons", 1, RIDE_REASONS_TOP_MAX, "3", AT(reasons.top),
      .text = "reasons of a decision at most, the greatest first"},
     {"reasons.side", CONFIG_WORD, AT(reasons.side), .words = sides, .words_first = RIDE_REASON_BOTH,
-     .default_text = "raise", .text = "`raise`: only what raises the margin is a reason; `both`: what lowers it too"},
+     .default_text = "raise", .text = "`raise`: only what raises the answer is a reason; `both`: what lowers it too"},
     {"reasons.memory", CONFIG_SIZE, AT(reasons.memory_bytes), .min = 1 << 20, .max = UINT64_C(1) << 40,
      .default_text = "256MiB",
      .text = "bound of the tables that explain the model; with less of it each row takes longer"},

@@ -175,8 +175,11 @@ static void inputs_gather(const pipeline *p, const uint8_t *in, const uint8_t *o
     }
 }
 
-static void row_write(const struct reasons *r, const double *phi, uint8_t *to, uint32_t row) {
+/* x: the row as the explainer had it; phi: its shares, which become those of the answer. */
+static void row_write(const struct reasons *r, const double *x, double *phi, uint8_t *to, uint32_t row) {
     ride_reason found[RIDE_REASONS_TOP_MAX];
+    const double factor = reasons_sense_of_row(&r->by.sense, x);
+    for (uint32_t i = 0; i < r->by.inputs_count; i++) phi[i] *= factor;
     const uint32_t count = ride_reasons_row(phi, 1, r->by.inputs_count, r->side, r->top, found);
     for (uint32_t k = 0; k < count; k++) {
         ((uint32_t *)ride_tile_values(&r->layout, to, 2 * k))[row] = r->by.entries[found[k].input];
@@ -217,7 +220,8 @@ ride_status reasons_make(const pipeline *p, uint32_t shard, const ride_work *wor
                                       .margins = with->phi};
             RIDE_TRY(r->by.ops->rows_explain(r->by.explainer, &matrix, with->scratch));
             for (uint32_t k = 0; k < count; k++)
-                row_write(r, with->phi + (size_t)k * (r->by.inputs_count + 1), to, rows[k]);
+                row_write(r, with->x + (size_t)k * r->by.inputs_count, with->phi + (size_t)k * (r->by.inputs_count + 1),
+                          to, rows[k]);
         }
         in += p->in_layout.tile_bytes;
         out += p->out_layout.tile_bytes;

@@ -1,7 +1,7 @@
-/* engine/reasons.h: reasons of decisions: the inputs that moved a row's margin most. Private to host/engine.
+/* engine/reasons.h: reasons of decisions: the inputs that moved a row's answer most. Private to host/engine.
  *
  * When a row's score and rule are there, whoever computed it explains it, if the options want that: its vector becomes a row of a matrix, the
- * explainer says what each input adds to the margin (ride/backend.h: rows_explain), and the greatest go into tiles of the engine's own beside the
+ * explainer says what each input adds to the margin (ride/backend.h: rows_explain), which is turned to what raises the answer (reasons_sense.h), and the greatest go into tiles of the engine's own beside the
  * batch's: for reason k the vector's entry (RIDE_REASON_NO_INPUT: there is none) and its share. A row's reasons do not depend on the rows beside
  * it, so they are the same bytes for any batch size and number of shards. Labels and repeated events have none.
  *

@@ -100,12 +100,13 @@ static void background_close(background *b) {
 
 /* ---- explainer ---- */
 
-/* Its own advice may be about what a configuration cannot say. */
+/* The explainer's own advice is about what a configuration cannot say, but it knows whether background rows would do. */
 static ride_status cannot(const ride_reasons_options *options, ride_status st, ride_error *err) {
     if (st != RIDE_E_UNSUPPORTED) return st;
+    const bool helps = options->background == NULL && strstr(err->advice, "background rows") != NULL;
     ride_error_where(err, "reasons.when");
-    ride_error_advice(err, options->background == NULL ? "give it `reasons.background`, or set `reasons: none`"
-                                                       : "set `reasons: none`; docs/explanations.md has the limits");
+    ride_error_advice(err, helps ? "give it `reasons.background`, or set `reasons: none`"
+                                 : "set `reasons: none`; docs/explanations.md has the limits");
     return st;
 }
 
@@ -124,6 +125,7 @@ ride_status reasons_explainer_open(const ride_reasons_options *options, const ri
     RIDE_TRY(out->ops->rows_shape(program, &shape, err));
     out->inputs_count = shape.columns_count;
     RIDE_TRY(entries_make(bundle, out, err));
+    RIDE_TRY(cannot(options, reasons_sense_open(bundle, &out->sense, err), err));
     background rows = {.values = NULL};
     ride_status st = RIDE_OK;
     if (options->background != NULL) st = background_read(options->background, spec, out, &rows, err);
@@ -139,6 +141,7 @@ void reasons_explainer_close(reasons_explainer *e) {
     if (e->explainer != NULL) e->ops->explainer_destroy(e->explainer);
     if (e->program != NULL) e->ops->program_release(e->program);
     free(e->entries);
+    reasons_sense_close(&e->sense);
     *e = (reasons_explainer){.ops = NULL};
 }
 

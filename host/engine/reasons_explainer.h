@@ -1,6 +1,7 @@
 /* engine/reasons_explainer.h: what explains the model of a compiled bundle, and where its inputs are in the vector. Private to host/engine. */
 #ifndef RIDE_ENGINE_REASONS_EXPLAINER_H
 #define RIDE_ENGINE_REASONS_EXPLAINER_H
+#include "engine/reasons_sense.h"
 #include "features/reasons.h"
 #include "ride/backend.h"
 
@@ -11,6 +12,7 @@ typedef struct reasons_explainer {
     uint64_t scratch_bytes;    /* of one thread */
     uint32_t inputs_count;     /* columns of its rows */
     uint32_t *entries;         /* [inputs_count] the vector's entry that each is */
+    reasons_sense sense;       /* which way the answer goes; of such rows */
 } reasons_explainer;
 
 /* By the backend of a program made from the bundle; by this process's cpu backend where ops is NULL or cannot. Takes a while. Close it in either case.

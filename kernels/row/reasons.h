@@ -9,13 +9,13 @@
 
 /* Which inputs can be a reason. */
 typedef enum ride_reason_side {
-    RIDE_REASON_BOTH = 0,  /* those that move the margin most, either way */
-    RIDE_REASON_RAISE = 1, /* those that raise it: why a payment looks like fraud */
+    RIDE_REASON_BOTH = 0,  /* those that move the answer most, either way */
+    RIDE_REASON_RAISE = 1, /* those with shares above 0, which raise it: why a payment looks like fraud */
     RIDE_REASON_LOWER = 2, /* those that lower it: why not */
 } ride_reason_side;
 
 typedef struct ride_reason {
-    double share; /* of the margin; its sign says which way */
+    double share; /* its sign says which way */
     uint32_t input;
 } ride_reason;
 

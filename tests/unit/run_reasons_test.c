@@ -4,6 +4,7 @@
 #include "features/reasons.h"
 #include "models/compile.h"
 #include "models/rows.h"
+#include "tests/support/decision_table.h"
 #include "tests/support/run_case.h"
 #include "tests/support/shap_reference.h"
 #include "tests/support/small_model.h"
@@ -13,58 +14,7 @@
 
 static run_case cases[2];
 
-enum { COLUMNS_MAX = 96, TOP = 4 };
-
-/* ---- a decision file ---- */
-
-typedef struct table {
-    char *text;
-    char *names[COLUMNS_MAX];
-    uint32_t names_count;
-    char *at; /* the next line */
-    char *cells[COLUMNS_MAX];
-} table;
-
-static uint32_t cut(char *line, char **cells) {
-    uint32_t count = 0;
-    while (line != NULL && count < COLUMNS_MAX) cells[count++] = strsep(&line, ",");
-    return count;
-}
-
-static char *next_line(table *t) {
-    char *line = t->at, *end = strchr(line, '\n');
-    if (*line == '\0' || end == NULL) return NULL;
-    *end = '\0';
-    t->at = end + 1;
-    return line;
-}
-
-static void table_open(table *t, const char *path) {
-    size_t bytes;
-    t->text = t->at = run_case_file(path, &bytes);
-    cr_assert_not_null(t->text);
-    t->names_count = cut(next_line(t), t->names);
-}
-
-static bool table_next(table *t) {
-    char *line = next_line(t);
-    if (line == NULL) return false;
-    cr_assert_eq(cut(line, t->cells), t->names_count);
-    return true;
-}
-
-static const char *cell(const table *t, const char *name) {
-    for (uint32_t i = 0; i < t->names_count; i++)
-        if (strcmp(t->names[i], name) == 0) return t->cells[i];
-    cr_assert_fail("no column %s", name);
-    return "";
-}
-
-static const char *reason_cell(const table *t, uint32_t k, const char *what) {
-    char name[32];
-    snprintf(name, sizeof name, "reason_%u%s", k + 1, what);
-    return cell(t, name);
-}
+enum { TOP = 4 };
 
 /* ---- what explains, apart from any run ---- */
 
