@@ -16,7 +16,8 @@ enum {
     TENSOR_SHAPE = 2,
     SHAPE_DIM = 1,
     DIM_VALUE = 1,
-    LINKS_MAX = 8192,
+    WALKED_NODES_MAX = 8192,
+    WALKED_INPUTS_MAX = 1 << 20,
 };
 
 static bool next_value(ride_message *rest, uint32_t number, onnx_value *out) {
@@ -100,14 +101,6 @@ static ride_status find_output(const onnx_file *file, ride_message *out) {
 
 /* ---- backwards ---- */
 
-const onnx_node *ride_onnx_producer(const onnx_file *file, ride_message name, uint32_t *output) {
-    ride_message given;
-    for (uint32_t i = 0; i < file->nodes_count; i++)
-        for (*output = 0; ride_onnx_output(&file->nodes[i], *output, &given); ++*output)
-            if (ride_onnx_same(given, name)) return &file->nodes[i];
-    return NULL;
-}
-
 /* [1 - p, p]: is `first` made of `second`? */
 static bool is_complement(const onnx_file *file, ride_message first, ride_message second) {
     uint32_t output;
@@ -152,6 +145,18 @@ static ride_status row_input(const onnx_chain *c, onnx_link *link, ride_message 
                              bytes_shown(other), shown(other));
 }
 
+ride_status ride_onnx_take(const onnx_chain *c, const onnx_node *node) {
+    if (c->budget->nodes == 0)
+        return ride_model_finding(c->file.reader, NULL, "graph: its parts have more than %d nodes together",
+                                  WALKED_NODES_MAX);
+    if (c->budget->inputs < node->inputs_count)
+        return ride_model_finding(c->file.reader, NULL, "graph: its parts have nodes with more than %d inputs together",
+                                  WALKED_INPUTS_MAX);
+    c->budget->nodes--;
+    c->budget->inputs -= node->inputs_count;
+    return RIDE_OK;
+}
+
 ride_status ride_onnx_walk_back(onnx_chain *c, ride_message name, onnx_value *source, const onnx_node **joined,
                                 bool *has_parts) {
     const onnx_file *file = &c->file;
@@ -167,9 +172,7 @@ ride_status ride_onnx_walk_back(onnx_chain *c, ride_message name, onnx_value *so
             return ride_model_finding(file->reader, NULL, "graph: nothing gives `%.*s`", bytes_shown(name),
                                       shown(name));
         if (at == 0) return ride_model_finding(file->reader, NULL, "graph: a cycle");
-        if (c->links_left-- == 0)
-            return ride_model_finding(file->reader, NULL, "graph: its parts have more than %d nodes together",
-                                      LINKS_MAX);
+        RIDE_TRY(ride_onnx_take(c, link.node));
         RIDE_TRY(row_input(c, &link, &name, &is_source, has_parts));
         if (is_source) {
             *joined = link.node;
@@ -349,7 +352,8 @@ ride_status ride_onnx_read_chain(onnx_chain *c, ride_message output) {
 }
 
 ride_status ride_onnx_read(ride_model_reader *reader, const void *data, size_t bytes, ride_arena *values) {
-    onnx_chain c = {.file = {.reader = reader, .values = values}, .links_left = LINKS_MAX};
+    onnx_budget budget = {WALKED_NODES_MAX, WALKED_INPUTS_MAX};
+    onnx_chain c = {.file = {.reader = reader, .values = values}, .budget = &budget};
     snprintf(reader->model->format, sizeof reader->model->format, "onnx");
     snprintf(reader->model->encoding, sizeof reader->model->encoding, "protobuf");
     if (reader->options->best_iteration)

@@ -29,6 +29,12 @@ typedef struct onnx_constant {
     uint32_t index; /* in the file */
 } onnx_constant;
 
+/* What a node gives. */
+typedef struct onnx_given {
+    ride_message name;
+    uint32_t node, output; /* indices */
+} onnx_given;
+
 typedef struct onnx_file {
     ride_model_reader *reader;
     ride_arena *values; /* memory for what is needed while it reads */
@@ -38,6 +44,8 @@ typedef struct onnx_file {
     uint32_t nodes_count;
     onnx_constant *constants; /* initializers and what Constant nodes give, by name */
     uint32_t constants_count;
+    onnx_given *given; /* by all nodes, by name */
+    uint32_t given_count;
 } onnx_file;
 
 /* Numbers of an attribute or a tensor; count 0: not there. */
@@ -75,6 +83,8 @@ ride_status ride_onnx_finding(const onnx_file *file, const onnx_node *node, cons
 bool ride_onnx_input(const onnx_node *node, uint32_t index, ride_message *name);
 bool ride_onnx_output(const onnx_node *node, uint32_t index, ride_message *name);
 bool ride_onnx_same(ride_message a, ride_message b);
+/* The node that gives a value, and as which of its outputs; the first in the file. NULL: none. */
+const onnx_node *ride_onnx_producer(const onnx_file *file, ride_message name, uint32_t *output);
 
 /* A list in the file, read from its front. */
 typedef struct onnx_cursor {

@@ -18,19 +18,25 @@ typedef struct onnx_value {
     uint32_t index; /* of the graph's inputs */
 } onnx_value;
 
+/* What may still be walked, of all chains together: parts of a row may share what is behind them. */
+typedef struct onnx_budget {
+    uint32_t nodes, inputs; /* inputs: of the nodes */
+} onnx_budget;
+
 typedef struct onnx_chain {
     onnx_file file;
     onnx_value *inputs; /* of the graph, by name */
     uint32_t inputs_count;
     onnx_link *links; /* from the input to the output */
     uint32_t links_count;
-    uint32_t links_left; /* that may still be walked: parts of a row may share what is behind them */
+    onnx_budget *budget;
     /* the value that goes through it */
     ride_forest_number number;
     uint32_t width;  /* columns; 0 = not known yet */
     bool is_rounded; /* it holds numbers of that type already, not only of the row's */
     bool is_pair;    /* the graph has [1 - p, p] here, and the model p */
     bool is_second;  /* the graph has two columns here, and the model the second */
+    bool is_flat;    /* the graph has [rows] here, not [rows, 1] */
     bool is_answer;  /* link and all: only its form may change */
     bool has_trees;
     ride_model_step *steps;
@@ -41,10 +47,10 @@ typedef struct onnx_chain {
 /* Links from a value back to where it comes from: a graph input (*joined is NULL), a Concat of some, or with *has_parts one that joins what is computed. */
 ride_status ride_onnx_walk_back(onnx_chain *chain, ride_message name, onnx_value *source, const onnx_node **joined,
                                 bool *has_parts);
+/* Counts a step back over a node; a finding when there were too many. */
+ride_status ride_onnx_take(const onnx_chain *chain, const onnx_node *node);
 /* The chain that gives a value, as the reader's model. */
 ride_status ride_onnx_read_chain(onnx_chain *chain, ride_message output);
-/* The node that gives a value, and as which of its outputs; NULL: none. */
-const onnx_node *ride_onnx_producer(const onnx_file *file, ride_message name, uint32_t *output);
 bool ride_onnx_graph_input(const onnx_chain *chain, ride_message name, onnx_value *out);
 /* Columns of a graph input, a tensor of numbers; 0: not said. */
 ride_status ride_onnx_columns(const onnx_file *file, onnx_value source, uint32_t *out);

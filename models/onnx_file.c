@@ -39,7 +39,7 @@ enum {
     TENSOR_DOUBLES = 10,
     TENSOR_EXTERNAL = 13,
     TENSOR_LOCATION = 14,
-    /* A graph that is a chain has some tens. Names are searched one by one. */
+    /* A graph that is a chain has some tens. */
     NODES_MAX = 2048,
     CONSTANTS_MAX = 4096,
     NODE_INPUTS_MAX = 1 << 16, /* of a node: columns that a Concat joins; all together have at most twice as many */
@@ -172,6 +172,39 @@ static int compare_constants(const void *a, const void *b) {
     return order != 0 ? order : one->index < other->index ? -1 : one->index > other->index;
 }
 
+/* By name; of one name, as they stand in the file. */
+static int compare_given(const void *a, const void *b) {
+    const onnx_given *one = a, *other = b;
+    const int order = compare_names(one->name, other->name);
+    if (order != 0) return order;
+    if (one->node != other->node) return one->node < other->node ? -1 : 1;
+    return (one->output > other->output) - (one->output < other->output);
+}
+
+static ride_status sort_given(onnx_file *file) {
+    size_t count = 0;
+    for (uint32_t n = 0; n < file->nodes_count; n++) count += file->nodes[n].outputs_count;
+    file->given = ride_arena_new(file->values, onnx_given, count + 1);
+    if (file->given == NULL) return ride_model_finding(file->reader, NULL, "no memory for %zu names", count);
+    for (uint32_t n = 0; n < file->nodes_count; n++)
+        for (uint32_t i = 0; i < file->nodes[n].outputs_count; i++)
+            file->given[file->given_count++] = (onnx_given){file->nodes[n].outputs[i], n, i};
+    qsort(file->given, file->given_count, sizeof *file->given, compare_given);
+    return RIDE_OK;
+}
+
+const onnx_node *ride_onnx_producer(const onnx_file *file, ride_message name, uint32_t *output) {
+    uint32_t low = 0, high = file->given_count;
+    while (low < high) {
+        const uint32_t mid = low + (high - low) / 2;
+        if (compare_names(file->given[mid].name, name) < 0) low = mid + 1;
+        else high = mid;
+    }
+    if (low == file->given_count || !ride_onnx_same(file->given[low].name, name)) return NULL;
+    *output = file->given[low].output;
+    return &file->nodes[file->given[low].node];
+}
+
 ride_status ride_onnx_open(onnx_file *file, const void *data, size_t bytes) {
     ride_message model = ride_message_of(data, bytes), rest = model, graph, value;
     ride_field field;
@@ -204,7 +237,7 @@ ride_status ride_onnx_open(onnx_file *file, const void *data, size_t bytes) {
     }
     for (uint32_t i = 0; i < file->constants_count; i++) file->constants[i].index = i;
     qsort(file->constants, file->constants_count, sizeof *file->constants, compare_constants);
-    return RIDE_OK;
+    return sort_given(file);
 }
 
 bool ride_onnx_input(const onnx_node *node, uint32_t index, ride_message *name) {

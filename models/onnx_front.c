@@ -182,13 +182,20 @@ static ride_status join_layer(const front *f, const part *parts, uint32_t count,
     return RIDE_OK;
 }
 
+static ride_status check_width(const front *f, uint64_t width) {
+    return width <= RIDE_NETWORK_WIDTH_MAX
+               ? RIDE_OK
+               : ride_onnx_finding(&f->chain->file, f->node, NULL, "it joins %llu columns or more, at most %d",
+                                   (unsigned long long)width, RIDE_NETWORK_WIDTH_MAX);
+}
+
 static ride_status join(const front *f, const part *parts, uint32_t count, part *out) {
     ride_arena *arena = f->chain->file.values;
     uint64_t width = 0, layers = 0;
     for (uint32_t p = 0; p < count; p++) width += parts[p].width, layers += parts[p].layers_count;
-    if (width > RIDE_NETWORK_WIDTH_MAX || layers > RIDE_NETWORK_STEPS_MAX)
-        return ride_onnx_finding(&f->chain->file, f->node, NULL, "it joins %llu columns, at most %d",
-                                 (unsigned long long)width, RIDE_NETWORK_WIDTH_MAX);
+    if (layers > RIDE_NETWORK_STEPS_MAX)
+        return ride_onnx_finding(&f->chain->file, f->node, NULL, "its parts have %llu steps together, at most %d",
+                                 (unsigned long long)layers, RIDE_NETWORK_STEPS_MAX);
     uint32_t *at = ride_arena_new(arena, uint32_t, (size_t)count + 1);
     *out = (part){.inputs = ride_arena_new(arena, uint32_t, width + 1),
                   .width = (uint32_t)width,
@@ -208,7 +215,8 @@ static ride_status join(const front *f, const part *parts, uint32_t count, part 
 static ride_status read_concat(front *f, const onnx_node *node, uint32_t depth, part *out);
 
 static ride_status read_value(front *f, ride_message name, uint32_t depth, part *out) {
-    onnx_chain *c = f->chain, sub = {.file = c->file, .inputs = c->inputs, .inputs_count = c->inputs_count};
+    onnx_chain *c = f->chain,
+               sub = {.file = c->file, .inputs = c->inputs, .inputs_count = c->inputs_count, .budget = c->budget};
     onnx_value source;
     const onnx_node *joined;
     bool has_parts;
@@ -217,10 +225,7 @@ static ride_status read_value(front *f, ride_message name, uint32_t depth, part 
     if (f->links[depth] == NULL)
         f->links[depth] = ride_arena_new(c->file.values, onnx_link, (size_t)c->file.nodes_count + 1);
     if ((sub.links = f->links[depth]) == NULL) return no_memory(f);
-    sub.links_left = c->links_left;
-    const ride_status st = ride_onnx_walk_back(&sub, name, &source, &joined, &has_parts);
-    c->links_left = sub.links_left;
-    RIDE_TRY(st);
+    RIDE_TRY(ride_onnx_walk_back(&sub, name, &source, &joined, &has_parts));
     if (has_parts) RIDE_TRY(read_concat(f, joined, depth + 1, out));
     else RIDE_TRY(take_source(f, joined != NULL ? NULL : &source, joined, out));
     sub.number = f->number;
@@ -240,6 +245,7 @@ static ride_status read_value(front *f, ride_message name, uint32_t depth, part 
 
 static ride_status read_concat(front *f, const onnx_node *node, uint32_t depth, part *out) {
     part *parts = ride_arena_new(f->chain->file.values, part, (size_t)node->inputs_count + 1);
+    uint64_t width = 0;
     int64_t axis;
     f->node = node;
     RIDE_TRY(ride_onnx_int(&f->chain->file, node, "axis", 1, &axis));
@@ -248,6 +254,7 @@ static ride_status read_concat(front *f, const onnx_node *node, uint32_t depth, 
     for (uint32_t i = 0; i < node->inputs_count; i++) {
         RIDE_TRY(read_value(f, node->inputs[i], depth, &parts[i]));
         f->node = node;
+        RIDE_TRY(check_width(f, width += parts[i].width)); /* before so many are read again */
     }
     return join(f, parts, node->inputs_count, out);
 }

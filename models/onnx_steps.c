@@ -368,17 +368,21 @@ static ride_status select_columns(onnx_chain *c, const onnx_link *link) {
 }
 
 /* Reshape and its like: a row must stay a row. */
-static ride_status same_form(const onnx_chain *c, const onnx_link *link) {
+static ride_status same_form(onnx_chain *c, const onnx_link *link) {
     const int64_t columns = c->is_pair || c->is_second ? 2 : c->width;
     ride_message name;
     onnx_ints form;
     if (ride_message_is(link->node->op, "Flatten")) {
         int64_t axis;
         RIDE_TRY(ride_onnx_int(&c->file, link->node, "axis", 1, &axis));
-        return axis == 1 || axis == -1 ? RIDE_OK : refuse(c, link, "axis: a row would not stay a row");
+        if (axis != 1 && (axis != -1 || c->is_flat)) return refuse(c, link, "axis: a row would not stay a row");
+        c->is_flat = false;
+        return RIDE_OK;
     }
-    if (ride_message_is(link->node->op, "Squeeze"))
+    if (ride_message_is(link->node->op, "Squeeze")) {
+        c->is_flat = true;
         return columns == 1 ? RIDE_OK : refuse(c, link, "a row of several columns would not stay a row");
+    }
     if (!ride_message_is(link->node->op, "Reshape")) return RIDE_OK;
     if (link->input != 0 || !ride_onnx_input(link->node, 1, &name))
         return refuse(c, link, "a constant shape was expected");
@@ -386,6 +390,7 @@ static ride_status same_form(const onnx_chain *c, const onnx_link *link) {
     const bool flat = form.count == 1 && form.at[0] == -1 && columns == 1;
     const bool rows = form.count == 2 && (form.at[0] == -1 || form.at[0] == 0) &&
                       (form.at[1] == columns || (form.at[0] == 0 && form.at[1] == -1));
+    c->is_flat = flat;
     return flat || rows ? RIDE_OK : refuse(c, link, "shape: a row would not stay a row");
 }
 

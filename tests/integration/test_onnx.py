@@ -290,8 +290,27 @@ def votes(folder):
                                                        node("Sum", ["u", "v"], ["Y"])], 0.5),
                              ("that a Concat put", [node("ReduceMean", ["y0"], ["Y"])], 0.5),
                              ("models are averaged, not columns", [node("Concat", ["y0", "y1"], ["c"], axis=1), node("ReduceMean", ["c"], ["Y"])], 0.5),
-                             ("only answers of models", [node("Concat", ["y0", "y1"], ["c"], axis=0), node("ReduceMean", ["c"], ["Y"])], 0.5)):
-        refused(folder, model([*pair, *more], x, [("Y", FLOAT, 0)], constants={"w": Tensor([half])}), what)
+                             ("only answers of models", [node("Concat", ["y0", "y1"], ["c"], axis=0), node("ReduceMean", ["c", "zero"], ["Y"], keepdims=0)], 0.5),
+                             ("an answer times a constant", [node("Mul", ["y0", "y1"], ["p"]), node("Sum", ["p", "y1"], ["Y"])], 0.5),
+                             ("an answer times a constant", [node("Mul", ["w", "w"], ["p"]), node("Sum", ["p", "y1"], ["Y"])], 0.5),
+                             ("(Cast): only to float", [*times, node("Cast", ["t1"], ["i"], to=7), node("Cast", ["i"], ["f"], to=1), node("Sum", ["t0", "f"], ["Y"])], 0.5),
+                             ("(Cast): only to float", [*times, node("Sum", ["t0", "t1"], ["s"]), node("Cast", ["s"], ["i"], to=7), node("Cast", ["i"], ["Y"], to=1)], 0.5),
+                             ("(Reshape): shape: a row", [*times, node("Sum", ["t0", "t1"], ["s"]), node("Reshape", ["s", "flip"], ["Y"])], 0.5),
+                             ("(Flatten): axis: a row", [*times, node("Flatten", ["t0"], ["f"], axis=0), node("Sum", ["f", "t1"], ["Y"])], 0.5),
+                             ("of [rows] and of [rows, 1]", [*times, node("Squeeze", ["y0", "one"], ["q"]), node("Mul", ["q", "w"], ["u"]), node("Sum", ["u", "t1"], ["Y"])], 0.5)):
+        refused(folder, model([*pair, *more], x, [("Y", FLOAT, 0)], constants={"w": Tensor([half]), "zero": Tensor([0], INT64), "one": Tensor([1], INT64),
+                                                                               "flip": Tensor([1, -1], INT64)}), what)
+    blocks = [node("Reshape", [f"y{k}", "form"], [f"b{k}"]) for k in range(2)] + [node("Concat", ["b0", "b1"], ["c"], axis=0)]
+    for what, form, axis, more, mean in (("axes: [0] was expected", [1, -1, 1], [2], ["axis"], {}), ("axes: [0] was expected", [1, -1, 1], [0, 1], ["axis"], {}),
+                                         ("axes: [0] was expected", [1, -1, 1], [0], [], {}), ("axes: [0] was expected", [1, -1, 1], [0], [], {"axes": [1]}),
+                                         ("keepdims: 0", [1, -1, 1], [0], ["axis"], {"keepdims": 1}), ("keepdims: 0", [1, -1, 1], [0], [], {"axes": [0], "keepdims": None}),
+                                         ("shape: [1, -1, 1]", [-1, 1, 1], [0], ["axis"], {}), ("shape: [1, -1, 1]", [1, 1, -1], [0], ["axis"], {}),
+                                         ("shape: [1, -1, 1]", [1, -1], [0], ["axis"], {}), ("shape: [1, -1, 1]", [1, -1, 2], [0], ["axis"], {})):
+        refused(folder, model([*pair, *blocks, node("ReduceMean", ["c", *more], ["Y"], **({"keepdims": 0} | mean))], x, [("Y", FLOAT, 0)],
+                              constants={"form": Tensor(form, INT64), "axis": Tensor(axis, INT64)}), what)
+    bag = model([*pair, *blocks, node("ReduceMean", ["c"], ["Y"], axes=[0], keepdims=0)], x, [("Y", FLOAT, 0)], constants={"form": Tensor([1, -1, 1], INT64)})
+    sums = model([*pair, *times, node("Sum", ["t0", "t1"], ["Y"])], x, [("Y", FLOAT, 0)], constants={"w": Tensor([0.5])})
+    assert (scored(folder, bag, [[0.5, -1.0], [-0.5, 2.0]]) == scored(folder, sums, [[0.5, -1.0], [-0.5, 2.0]])).all()
     good = model([*pair, *times, node("Sum", ["t0", "t1"], ["Y"])], x, [("Y", FLOAT, 0)], constants={"w": Tensor([0.5])})
     (folder / "votes.onnx").write_bytes(good)
     refused(folder, b"ensemble: 1\nmembers: [{model: votes.onnx}]\n", "one was expected")
@@ -299,7 +318,7 @@ def votes(folder):
         done = subprocess.run([RIDE, "model", "check", TOP / f"tests/golden/onnx/{name}.onnx", "--golden", TOP / f"tests/golden/onnx/{name}.csv", "--bound", "2e-6"],
                               capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
-    return 24 + 8 + 2
+    return 24 + 8 + 2 + 8 + 11
 
 
 def scores_of_two(folder):
@@ -360,9 +379,19 @@ def bounds(folder):
     wide = [node("Concat", names[::-1], ["X"], axis=1), node("TreeEnsembleRegressor", ["X"], ["Y"], domain=ML, **STUMP)]
     row = [1.0] * 2999 + [0.0]
     assert (scored(folder, model(wide, [(name, FLOAT, 1) for name in names], Y), [row, row[::-1]], names=names) == [[1.0], [-2.5]]).all()
+    given = [node("Other", [], [f"d{k * 64 + i:06}" for i in range(64)]) for k in range(900)] + [node("Identity", [f"c{k:06}"], [f"c{k + 1:06}"]) for k in range(1000)]
+    line = node("LinearRegressor", ["X"], ["c000000"], domain=ML, coefficients=[1.0])
+    begun = sum(os.times()[2:4])
+    refused(folder, model([*given, line, node("Sum", ["c001000"] * 64, ["Y"])], X, Y), "more than 8192 nodes together")  # names are looked up, not compared with all
+    joins = [node("Concat", [f"c{k}" for k in range(60000)], ["J"], axis=1), *(node("LinearRegressor", ["J"], [f"y{k}"], domain=ML, coefficients=[1.0] * 60000) for k in range(20))]
+    halves = [node("Mul", [f"y{k}", "w"], [f"t{k}"]) for k in range(20)] + [node("Sum", [f"t{k}" for k in range(20)], ["Y"])]
+    refused(folder, model([*joins, *halves], [(f"c{k}", FLOAT, 1) for k in range(60000)], Y, constants={"w": Tensor([0.05])}), "more than 1048576 inputs together")
+    again = [node("Identity", ["c0"], ["i"]), node("Concat", ["i", *(f"c{k}" for k in range(60000))], ["J"], axis=1), node("Concat", ["J"] * 8000, ["K"], axis=1)]
+    refused(folder, model([*again, node("LinearRegressor", ["K"], ["Y"], domain=ML, coefficients=[1.0])], [(f"c{k}", FLOAT, 1) for k in range(60000)], Y), "it joins 120002 columns or more")
+    assert sum(os.times()[2:4]) - begun < 20  # CPU of the programs
     refused(folder, model([node("Concat", ["a"] * 65537, ["X"], axis=1), wide[1]], [("a", FLOAT, 1)], Y), "node 0 (Concat): more than 65536 inputs")
     refused(folder, model([node("Identity", ["X"], ["Y"] * 65)], X, Y), "node 0 (Identity): more than 64 outputs")
-    return 5
+    return 8
 
 
 # ---- refusals ----
