@@ -251,8 +251,9 @@ static ride_status matmul(onnx_chain *c, const onnx_link *link) {
 
 /* x + b, x - b, b - x, x * b, x / b. */
 static ride_status arithmetic(onnx_chain *c, const onnx_link *link) {
-    static const double one = 1.0, zero = 0.0, minus = -1.0;
+    static const double one = 1.0, zero = 0.0, minus_zero = -0.0, minus = -1.0;
     const onnx_reals ones = {&one, 1, ONNX_FLOAT}, zeros = {&zero, 1, ONNX_FLOAT}, minuses = {&minus, 1, ONNX_FLOAT};
+    const onnx_reals minus_zeros = {&minus_zero, 1, ONNX_FLOAT}; /* + -0.0 leaves a product as it is, -0 too */
     const ride_message op = link->node->op;
     onnx_reals b;
     onnx_shape shape;
@@ -266,7 +267,7 @@ static ride_status arithmetic(onnx_chain *c, const onnx_link *link) {
             return spread(c, link, b, c->width, "a constant", &last->b);
         return elementwise(c, link, RIDE_STEP_SCALE_SHIFT, ones, b);
     }
-    if (ride_message_is(op, "Mul")) return elementwise(c, link, RIDE_STEP_SCALE_SHIFT, b, zeros);
+    if (ride_message_is(op, "Mul")) return elementwise(c, link, RIDE_STEP_SCALE_SHIFT, b, minus_zeros);
     if (ride_message_is(op, "Sub"))
         return link->input == 0 ? elementwise(c, link, RIDE_STEP_SHIFT_SCALE, b, ones)
                                 : elementwise(c, link, RIDE_STEP_SCALE_SHIFT, minuses, b);

@@ -168,7 +168,10 @@ def chains(folder):
 
     got = scored(folder, normed, rows[:2] + [[3.0, 7.5]])[:, 0]
     assert np.allclose(got, [batch_normed(*row) for row in rows[:2] + [[3.0, 7.5]]], rtol=1e-6), got
-    return 5
+    times = model([node("Mul", ["X", "c"], ["Y"])], x, Y, constants={"c": Tensor([0.5, -2.0])})
+    got = scored(folder, times, [[-0.0, 0.0], [0.0, -0.0], [-3.0, 0.25]])
+    assert (got == [[0.0, 0.0], [0.0, 0.0], [-1.5, -0.5]]).all() and np.signbit(got).tolist() == [[True, True], [False, False], [True, True]], got  # -0 stays, as in ONNX Runtime
+    return 6
 
 
 class Parts:
