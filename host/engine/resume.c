@@ -23,7 +23,7 @@ enum {
 };
 enum { RUN_VERSION = 5 };
 
-/* The fixed part of SECTION_RUN. */
+/* The fixed part of SECTION_RUN. Behind it inputs and outputs, and last, which states of before reasons lack, u64 how many rows were explained. */
 typedef struct run_part {
     uint32_t version, record, format, columns; /* optional_columns() */
     uint8_t spec_hash[32];
@@ -104,7 +104,7 @@ static ride_status save_run(const pipeline *p, ride_snapshot_writer *w) {
         RIDE_TRY(ride_snapshot_write(w, &part, sizeof part));
         RIDE_TRY(ride_snapshot_write(w, path, part.path_bytes));
     }
-    return RIDE_OK;
+    return ride_snapshot_write(w, &s->explained, sizeof s->explained);
 }
 
 static ride_status note_names(void *context, ride_key128 id, int64_t time_us, const void *payload) {
@@ -305,6 +305,7 @@ static ride_status load_run(pipeline *p, ride_snapshot_reader *reader, char *pat
     s->labels_unknown = run.labels_unknown;
     s->labels_rejected = run.labels_rejected;
     memcpy(s->decisions, run.decisions, sizeof s->decisions);
+    if (ride_snapshot_read(reader, &s->explained, sizeof s->explained) != RIDE_OK) s->explained = 0;
     return RIDE_OK;
 }
 

@@ -4,6 +4,7 @@
 #include "features/reasons.h"
 #include "models/compile.h"
 #include "models/rows.h"
+#include "state/snapshot.h"
 #include "tests/support/decision_table.h"
 #include "tests/support/run_case.h"
 #include "tests/support/shap_reference.h"
@@ -283,6 +284,51 @@ Test(run_reasons, a_run_cut_anywhere_goes_on_with_them_and_not_with_others) {
     parts->stop_after = 0;
     run(parts);
     same_output(whole, parts, "cut");
+    cr_assert(whole->summary.explained > 0 && parts->summary.explained == whole->summary.explained);
+    run_case_end(whole);
+    run_case_end(parts);
+}
+
+/* A new generation of the saved state without the last bytes of a section. */
+static void state_shorten(const char *folder, uint32_t section, size_t bytes) {
+    enum { SECTIONS = 7, BYTES_MAX = 8 << 20 };
+    ride_snapshot_dir *dir;
+    ride_snapshot_reader *from;
+    ride_snapshot_writer *to;
+    ride_error err;
+    char *held = malloc(BYTES_MAX);
+    cr_assert_eq(ride_snapshot_dir_open(folder, &dir, &err), RIDE_OK);
+    cr_assert_eq(ride_snapshot_load(dir, &from, &err), RIDE_OK);
+    cr_assert_eq(ride_snapshot_begin(dir, &to, &err), RIDE_OK);
+    for (uint32_t s = 1; s <= SECTIONS; s++) {
+        size_t count = 0;
+        cr_assert_eq(ride_snapshot_section(from, s), RIDE_OK);
+        while (count < BYTES_MAX && ride_snapshot_read(from, held + count, 1) == RIDE_OK) count++;
+        cr_assert(count < BYTES_MAX && (s != section || count > bytes));
+        ride_snapshot_start(to, s);
+        cr_assert_eq(ride_snapshot_write(to, held, s == section ? count - bytes : count), RIDE_OK);
+    }
+    cr_assert_eq(ride_snapshot_commit(to, &err), RIDE_OK);
+    ride_snapshot_reader_close(from);
+    ride_snapshot_dir_close(dir);
+    free(held);
+}
+
+Test(run_reasons, a_state_from_before_they_were_counted_is_gone_on_from) {
+    run_case *whole = &cases[0], *parts = &cases[1];
+    begin(whole, RIDE_REASONS_ALERTS, RIDE_REASON_RAISE);
+    begin(parts, RIDE_REASONS_ALERTS, RIDE_REASON_RAISE);
+    run(whole);
+    parts->options.state_dir = parts->state;
+    parts->options.batch_rows_max = 100;
+    parts->stop_after = 1300;
+    cr_assert_eq(run_case_run(parts), RIDE_INTERRUPTED);
+    const uint64_t first = parts->summary.explained;
+    state_shorten(parts->state, 1, sizeof first);
+    parts->stop_after = 0;
+    run(parts);
+    same_output(whole, parts, "cut");
+    cr_assert(first > 0 && parts->summary.explained == whole->summary.explained - first);
     run_case_end(whole);
     run_case_end(parts);
 }
