@@ -20,8 +20,10 @@ typedef struct source {
 /* What one thread works with. */
 typedef struct room {
     void *scratch;
-    double *x;   /* rows of inputs */
-    double *phi; /* of inputs, and the expected margin */
+    double *x;       /* rows of inputs */
+    double *phi;     /* of inputs, and the expected margin */
+    double *sums;    /* of inputs that are told together */
+    uint32_t *named; /* each of them by which input */
 } room;
 
 struct reasons {
@@ -31,6 +33,7 @@ struct reasons {
     uint32_t top;
     source *sources;
     const char **texts; /* by the vector's entry, borrowed; NULL: none were given */
+    uint32_t *leader;   /* of each input the first that has its text; NULL: none were given */
     ride_tile_layout layout;
     uint32_t rooms_count;
     room rooms[RIDE_SHARDS_MAX];
@@ -66,7 +69,9 @@ static ride_status rooms_make(struct reasons *r, uint32_t count, ride_error *err
         of->scratch = aligned_alloc(64, scratch);
         of->x = calloc(ROWS_TOGETHER * inputs + 1, sizeof *of->x);
         of->phi = calloc(ROWS_TOGETHER * (inputs + 1), sizeof *of->phi);
-        if (of->scratch == NULL || of->x == NULL || of->phi == NULL)
+        of->sums = calloc(inputs + 1, sizeof *of->sums);
+        of->named = calloc(inputs + 1, sizeof *of->named);
+        if (of->scratch == NULL || of->x == NULL || of->phi == NULL || of->sums == NULL || of->named == NULL)
             return ride_fail(err, RIDE_E_MEMORY, "no memory for reasons of %u inputs", r->by.inputs_count);
         memset(of->scratch, 0, scratch); /* touched now, not in the data path */
     }
@@ -81,6 +86,23 @@ static ride_status texts_make(const pipeline *p, struct reasons *r, ride_error *
     for (uint32_t v = 0; v < p->spec->vector_count; v++) {
         const char *text = ride_reason_text_of(o, p->spec->vector_names[v]);
         r->texts[v] = text != NULL ? text : p->spec->vector_names[v];
+    }
+    return RIDE_OK;
+}
+
+/* Inputs with one text are one reason; those without a text, which have their names for it, are each their own. */
+static ride_status leader_make(const pipeline *p, struct reasons *r, ride_error *err) {
+    if (r->texts == NULL) return RIDE_OK;
+    r->leader = calloc(r->by.inputs_count + 1, sizeof *r->leader);
+    if (r->leader == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for the texts of reasons");
+    for (uint32_t i = 0; i < r->by.inputs_count; i++) {
+        const uint32_t v = r->by.entries[i];
+        uint32_t k = 0;
+        while (k < i && (r->texts[v] == p->spec->vector_names[v] ||
+                         r->texts[r->by.entries[k]] == p->spec->vector_names[r->by.entries[k]] ||
+                         strcmp(r->texts[v], r->texts[r->by.entries[k]]) != 0))
+            k++;
+        r->leader[i] = k; /* or i itself */
     }
     return RIDE_OK;
 }
@@ -104,6 +126,7 @@ ride_status reasons_open(pipeline *p, ride_error *err) {
     RIDE_TRY(reasons_explainer_open(o, p->spec, &p->bundle, p->ops, p->program, &r->by, err));
     RIDE_TRY(sources_make(p, r, err));
     RIDE_TRY(texts_make(p, r, err));
+    RIDE_TRY(leader_make(p, r, err));
     RIDE_TRY(rooms_make(r, p->options->shards > 1 ? p->options->shards : 1, err));
     return reasons_batch_open(p, err);
 }
@@ -115,10 +138,13 @@ void reasons_close(pipeline *p) {
         free(r->rooms[i].scratch);
         free(r->rooms[i].x);
         free(r->rooms[i].phi);
+        free(r->rooms[i].sums);
+        free(r->rooms[i].named);
     }
     reasons_explainer_close(&r->by);
     free(r->sources);
     free(r->texts);
+    free(r->leader);
     free(r);
     p->reasons = NULL;
 }
@@ -175,15 +201,22 @@ static void inputs_gather(const pipeline *p, const uint8_t *in, const uint8_t *o
     }
 }
 
-/* x: the row as the explainer had it; phi: its shares, which become those of the answer. */
-static void row_write(const struct reasons *r, const double *x, double *phi, uint8_t *to, uint32_t row) {
+/* Row k of those that were explained. Its shares become those of the answer. */
+static void row_write(const struct reasons *r, const room *with, uint32_t k, uint8_t *to, uint32_t row) {
+    const uint32_t inputs = r->by.inputs_count;
+    double *phi = with->phi + (size_t)k * (inputs + 1);
+    const double factor = reasons_sense_of_row(&r->by.sense, with->x + (size_t)k * inputs), *shares = phi;
     ride_reason found[RIDE_REASONS_TOP_MAX];
-    const double factor = reasons_sense_of_row(&r->by.sense, x);
-    for (uint32_t i = 0; i < r->by.inputs_count; i++) phi[i] *= factor;
-    const uint32_t count = ride_reasons_row(phi, 1, r->by.inputs_count, r->side, r->top, found);
-    for (uint32_t k = 0; k < count; k++) {
-        ((uint32_t *)ride_tile_values(&r->layout, to, 2 * k))[row] = r->by.entries[found[k].input];
-        ((double *)ride_tile_values(&r->layout, to, 2 * k + 1))[row] = found[k].share;
+    for (uint32_t i = 0; i < inputs; i++) phi[i] *= factor;
+    if (r->leader != NULL) {
+        ride_reasons_group_row(phi, r->leader, inputs, with->sums, with->named);
+        shares = with->sums;
+    }
+    const uint32_t count = ride_reasons_row(shares, 1, inputs, r->side, r->top, found);
+    for (uint32_t n = 0; n < count; n++) {
+        const uint32_t told = r->leader != NULL ? with->named[found[n].input] : found[n].input;
+        ((uint32_t *)ride_tile_values(&r->layout, to, 2 * n))[row] = r->by.entries[told];
+        ((double *)ride_tile_values(&r->layout, to, 2 * n + 1))[row] = found[n].share;
     }
 }
 
@@ -219,9 +252,7 @@ ride_status reasons_make(const pipeline *p, uint32_t shard, const ride_work *wor
                                       .column_stride = 1,
                                       .margins = with->phi};
             RIDE_TRY(r->by.ops->rows_explain(r->by.explainer, &matrix, with->scratch));
-            for (uint32_t k = 0; k < count; k++)
-                row_write(r, with->x + (size_t)k * r->by.inputs_count, with->phi + (size_t)k * (r->by.inputs_count + 1),
-                          to, rows[k]);
+            for (uint32_t k = 0; k < count; k++) row_write(r, with, k, to, rows[k]);
         }
         in += p->in_layout.tile_bytes;
         out += p->out_layout.tile_bytes;

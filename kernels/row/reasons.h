@@ -39,6 +39,21 @@ RIDE_HD static inline uint32_t ride_reasons_row(const double *phi, uint32_t stri
     return count;
 }
 
+/* Inputs that are one reason: input i belongs to leader[i], the first of its group. sums: each group's shares at its leader, 0 at its others. named: at
+ * each leader the input that moves the answer most in the direction of the sum, the first of equals. */
+RIDE_HD static inline void ride_reasons_group_row(const double *phi, const uint32_t *leader, uint32_t inputs_count,
+                                                  double *sums, uint32_t *named) {
+    for (uint32_t i = 0; i < inputs_count; i++) {
+        sums[i] = 0.0;
+        named[i] = i;
+    }
+    for (uint32_t i = 0; i < inputs_count; i++) sums[leader[i]] += phi[i];
+    for (uint32_t i = 0; i < inputs_count; i++) {
+        const uint32_t to = leader[i], most = named[to];
+        if (sums[to] < 0.0 ? phi[i] < phi[most] : phi[i] > phi[most]) named[to] = i;
+    }
+}
+
 /* Shares of a linear margin, sum of weights[i] * x[i * stride] + intercept, against a row of means: exact Shapley values for inputs that are
  * independent of each other. phi: inputs_count shares, and last the margin of the means. All products and sums are done in the order of the inputs. */
 RIDE_HD static inline void ride_linear_shares_row(const double *weights, const double *means, double intercept,

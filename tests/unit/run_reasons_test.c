@@ -333,6 +333,67 @@ Test(run_reasons, a_state_from_before_they_were_counted_is_gone_on_from) {
     run_case_end(parts);
 }
 
+/* Are two inputs told together? */
+static bool is_one(const explained *e, const ride_reasons_options *o, uint32_t i, uint32_t k) {
+    const char *one = ride_reason_text_of(o, e->model->inputs[i].name),
+               *two = ride_reason_text_of(o, e->model->inputs[k].name);
+    return i == k || (one != NULL && two != NULL && strcmp(one, two) == 0);
+}
+
+static double together(const explained *e, const ride_reasons_options *o, uint32_t i) {
+    double sum = 0;
+    for (uint32_t k = 0; k < e->inputs_count; k++) sum += is_one(e, o, i, k) ? e->phi[k] : 0;
+    return sum;
+}
+
+/* Reason k of a line, which the explainer has explained: a text's shares added, by the input that has most of them, and k texts have more. */
+static void check_told(const explained *e, const ride_reasons_options *o, const table *t, uint32_t k) {
+    const char *name = reason_cell(t, k, "");
+    uint32_t input = 0, more = 0;
+    while (input < e->inputs_count && strcmp(e->model->inputs[input].name, name) != 0) input++;
+    cr_assert_lt(input, e->inputs_count, "reason %u: `%s`", k + 1, name);
+    const double share = together(e, o, input), sign = share < 0 ? -1 : 1;
+    cr_assert(strtod(reason_cell(t, k, "_share"), NULL) == share, "%s %.17g", name, share);
+    for (uint32_t i = 0; i < e->inputs_count; i++) {
+        uint32_t first = 0;
+        while (!is_one(e, o, first, i)) first++;
+        more += first == i && fabs(together(e, o, i)) > fabs(share);
+        cr_assert(!is_one(e, o, input, i) || sign * e->phi[i] <= sign * e->phi[input]);
+    }
+    cr_assert_eq(more, k, "%u texts have more than reason %u, %s", more, k + 1, name);
+}
+
+Test(run_reasons, with_one_text_are_one_reason) {
+    static const ride_reason_text texts[] = {{"card_*", "use of the card"},
+                                             {"amount", "use of the card"},
+                                             {"terminal_*", "the terminal"}};
+    run_case *c = &cases[0];
+    table t = {0};
+    explained e = {0};
+    uint32_t rows = 0, several = 0;
+    begin(c, RIDE_REASONS_ALL, RIDE_REASON_BOTH);
+    c->options.reasons.texts = texts;
+    c->options.reasons.texts_count = 3;
+    run(c);
+    table_open(&t, c->output);
+    explained_open(&e, c->model);
+    while (table_next(&t)) {
+        ride_reason plain[TOP];
+        if (strcmp(cell(&t, "end"), "scored") != 0) continue;
+        explain(&e, &t, RIDE_REASON_BOTH, TOP, plain);
+        for (uint32_t k = 0; k < TOP && *reason_cell(&t, k, "") != '\0'; k++)
+            check_told(&e, &c->options.reasons, &t, k);
+        const char *one = reason_cell(&t, 0, "_text"), *two = reason_cell(&t, 1, "_text");
+        cr_assert(strcmp(one, two) != 0, "%s twice", one);
+        several += strtod(reason_cell(&t, 0, "_share"), NULL) != plain[0].share;
+        rows++;
+    }
+    cr_assert(rows == 3000 && several > 1000, "%u of %u", several, rows);
+    explained_close(&e);
+    free(t.text);
+    run_case_end(c);
+}
+
 Test(run_reasons, are_told_in_the_operators_words) {
     static const ride_reason_text texts[] = {{"card_*", "use of the card"}, {"amount", "how \"much\""}, {"*", "other"}};
     run_case *c = &cases[0];
