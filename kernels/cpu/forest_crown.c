@@ -13,6 +13,7 @@ enum {
     LEAVES = 1 << LEVELS,
     NODES = 2 << LEVELS,        /* of a crown's tree at most, and one */
     DEEP = LEVELS + 3,          /* levels from which on a forest's trees are worth it */
+    TREES_MOST = 256,           /* of a group: the planes of more would seldom fit */
     TREES_LEAST = 32,           /* of a group that is divided for its planes to fit */
     PLACES = 1 << (LEVELS + 2), /* numbers that a place may have */
 };
@@ -207,9 +208,13 @@ ride_status forest_crown_create(const ride_forest *forest, const uint32_t *input
     c->lanes = lanes;
     c->trees_count = h->trees_count;
     c->steps = steps_left(forest);
-    c->groups = calloc(2 * (size_t)h->trees_count / TREES_LEAST + 1, sizeof *c->groups);
+    c->groups = calloc(2 * (size_t)h->trees_count / TREES_LEAST + h->trees_count / TREES_MOST + 2, sizeof *c->groups);
     ride_status st = c->groups != NULL ? RIDE_OK : no_memory(err);
-    if (st == RIDE_OK) st = group_make(c, forest, 0, h->trees_count, inputs, inputs_count, isa, &suited, err);
+    for (uint32_t t = 0; t < h->trees_count && st == RIDE_OK; t += TREES_MOST) {
+        const uint32_t left = h->trees_count - t;
+        st = group_make(c, forest, t, left < TREES_MOST ? left : TREES_MOST, inputs, inputs_count, isa, &suited, err);
+        if (!suited) break;
+    }
     if (st == RIDE_OK && suited) *out = c;
     else forest_crown_destroy(c);
     return st;
