@@ -37,16 +37,22 @@ def load(path):
     return 0
 
 
-def score(path, folder):
-    rows = folder / "rows.csv"
-    rows.write_text(",".join(f"c{k}" for k in range(32)) + "\n" + ",".join(["0.5"] * 32) + "\n")
+def peak_of(*command):
+    """(exit code, bytes) of a program."""
     code = ("import resource, subprocess, sys\ndone = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL)\n"
             "print(done.returncode, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)")
-    told = subprocess.run([sys.executable, "-c", code, RIDE, "score", "--model", path, "--input", rows, "--output", "-"], capture_output=True, text=True, check=True).stdout
-    returned, peak = told.split()
-    if returned != "0":
+    told = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True, check=True).stdout
+    return tuple(int(word) for word in told.split())
+
+
+def score(path, folder):
+    """What the program takes beyond what it takes without a model."""
+    rows = folder / "rows.csv"
+    rows.write_text(",".join(f"c{k}" for k in range(32)) + "\n" + ",".join(["0.5"] * 32) + "\n")
+    returned, peak = peak_of(RIDE, "score", "--model", path, "--input", rows, "--output", "-")
+    if returned != 0:
         raise SystemExit(f"{path.name}: ride score ends with {returned}")
-    return int(peak) / path.stat().st_size
+    return (peak - peak_of(RIDE, "--help")[1]) / path.stat().st_size
 
 
 def main():
