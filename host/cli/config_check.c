@@ -166,7 +166,9 @@ static void check_reasons(check *c) {
     const ride_status st = ride_reasons_check(c->spec, &c->bundle, &c->config->reasons, &err);
     if (st == RIDE_OK) return;
     const char *key = st == RIDE_E_UNSUPPORTED || file == NULL ? "reasons.when" : "reasons.background";
-    fault(c, RIDE_E_CONFIG, key, err.advice[0] != '\0' ? err.advice : NULL, "`%s`: %s", key, err.what);
+    const bool is_placed = err.where[0] != '\0' && strcmp(err.where, key) != 0; /* in the background file */
+    fault(c, RIDE_E_CONFIG, key, err.advice[0] != '\0' ? err.advice : NULL, "`%s`: %s%s%s", key, err.what,
+          is_placed ? " at " : "", is_placed ? err.where : "");
 }
 
 static ride_status add_model(check *c, ride_bundle_builder *builder) {

@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { BACKGROUND_ROWS = 1024 };
 
@@ -75,6 +76,13 @@ static ride_status rows_read(const char *path, const reasons_explainer *e, backg
 static ride_status background_read(const char *path, const ride_spec *spec, const reasons_explainer *e, background *b,
                                    ride_error *err) {
     uint64_t count = 0, again = 0;
+    struct stat info;
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) {
+        ride_fail(err, RIDE_E_DATA, "it is read twice, and is no plain file");
+        ride_error_where(err, "%s", path);
+        ride_error_advice(err, "write the rows to a file");
+        return RIDE_E_DATA;
+    }
     RIDE_TRY(vector_as_inputs(spec, b, err));
     RIDE_TRY(rows_read(path, e, b, 0, &count, err));
     if (count == 0) {

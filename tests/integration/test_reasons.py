@@ -247,6 +247,7 @@ def check_findings(folder):
         bad.write_text(text)
         said = ride("config", "check", "--config", bad, code=code)
         assert all(word in said for word in words), said
+        return said
 
     finding(base + "reasons: {when: all, texts: {amuont: x}}\n", "reasons.texts.amuont", "did you mean `amount`")
     finding(base + "reasons: {when: some}\n", "reasons.when", "none | alerts | all")
@@ -260,6 +261,15 @@ def check_findings(folder):
     finding(bare + "reasons: alerts\n", "reasons.when", "rows", "reasons.background")
     finding(base + f"reasons: {{when: alerts, background: {folder}/none.csv}}\n", "reasons.background", "cannot be read", code=66)
     finding(base + f"reasons: {{when: alerts, background: {bad}}}\n", "reasons.background", "the header lacks features")
+    lines = (folder / "features.csv").read_text().splitlines()
+    (folder / "faulty.csv").write_text("\n".join(lines[:3] + [lines[3] + "x"]) + "\n")
+    finding(base + f"reasons: {{when: alerts, background: {folder}/faulty.csv}}\n", "`reasons.background`", " at ", "faulty.csv:4")
+    os.mkfifo(folder / "pipe.csv")
+    finding(base + f"reasons: {{when: alerts, background: {folder}/pipe.csv}}\n", "reasons.background", "is read twice", "write the rows to a file")
+    vote = folder / "vote.yaml"
+    vote.write_text(f"ensemble: 1\ncombine: vote\nmembers:\n  - {{model: {MODEL}, name: one}}\n  - {{model: {MODEL}, name: two}}\n")
+    voted = base.replace(str(MODEL), str(vote)) + "reasons: alerts\n"
+    assert "background" not in finding(voted, "reasons.when", "a vote has no shares of inputs", "reasons: none")  # which would not help
     bad.write_text(bare + f"reasons: {{when: alerts, background: {folder}/features.csv}}\n")
     assert "tables that explain the model" in ride("config", "check", "--config", bad)
     bad.write_text(base + "reasons: {when: alerts, texts: {'*': x, card_*: y}}\n")
