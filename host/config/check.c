@@ -103,6 +103,37 @@ static void check_streams(config_builder *b) {
     }
 }
 
+/* What `reasons` says where nothing asks for them; `when: none` does so on purpose. */
+static void check_reasons_unused(config_builder *b) {
+    const config_private *p = b->priv;
+    const config_setting *when = config_setting_by_key(b, "reasons.when");
+    char key[CONFIG_KEY_BYTES];
+    if (when->value.is_set && when->origin.layer != RIDE_CONFIG_DEFAULT) return;
+    for (uint32_t i = 0; i < p->settings_count && !when->is_wrong; i++) {
+        const config_setting *s = &p->settings[i];
+        if (strncmp(s->option->key, "reasons.", 8) != 0 || !s->value.is_set || s->is_wrong ||
+            s->origin.layer == RIDE_CONFIG_DEFAULT)
+            continue;
+        config_key_of(s->option, s->source, key);
+        config_fault_at(b, s, "reasons: {when: alerts} or {when: all}; {when: none} if they are not wanted now",
+                        "`%s` has no effect: `reasons.when` is not given", key);
+        return; /* one is enough */
+    }
+}
+
+static void check_reasons(config_builder *b) {
+    const ride_config *c = b->config;
+    if (c->reasons.when != RIDE_REASONS_NONE && c->model == NULL && !is_wrong(b, "model.path"))
+        config_fault_at(b, config_setting_by_key(b, "reasons.when"), "model: FILE", "`reasons.when` needs `model`");
+    if (c->reasons.when == RIDE_REASONS_ALERTS && c->rules_count == 0)
+        config_fault_at(b, config_setting_by_key(b, "reasons.when"), "reasons: all",
+                        "`reasons.when` alerts has no effect: without `rules` every decision is approve");
+    if (c->reasons.background != NULL && strcmp(c->reasons.background, "-") == 0)
+        config_fault_at(b, config_setting_by_key(b, "reasons.background"), "write the rows to a file",
+                        "`reasons.background` is read twice, and cannot be the standard input");
+    check_reasons_unused(b);
+}
+
 void config_check(config_builder *b) {
     if (b->no_memory) return;
     if (b->config->spec == NULL && !is_wrong(b, "spec.path")) lacks(b, "spec", "spec: FILE");
@@ -112,11 +143,7 @@ void config_check(config_builder *b) {
         config_fault_at(b, config_setting_by_key(b, "outputs.drift.path"),
                         "drift: PROFILE, made by `ride profile build`", "`outputs.drift.path` needs `drift.profile`");
     }
-    if (b->config->reasons.when != RIDE_REASONS_NONE && b->config->model == NULL && !is_wrong(b, "model.path"))
-        config_fault_at(b, config_setting_by_key(b, "reasons.when"), "model: FILE", "`reasons.when` needs `model`");
-    if (b->config->reasons.when == RIDE_REASONS_ALERTS && b->config->rules_count == 0)
-        config_fault_at(b, config_setting_by_key(b, "reasons.when"), "reasons: all",
-                        "`reasons.when` alerts has no effect: without `rules` every decision is approve");
+    check_reasons(b);
     config_check_service(b);
     check_streams(b);
 }

@@ -1,4 +1,5 @@
 /* config/value.c: one value: from its text, checked, and back into text. Units are written, never guessed. */
+#include "base/utf8.h"
 #include "config/config_internal.h"
 #include "features/duration.h"
 
@@ -167,6 +168,10 @@ static bool read_text(const char *text, size_t bytes_max, config_value *out, con
     if (bytes >= bytes_max) return wrong(fault, NULL, "is longer than %zu bytes", bytes_max - 1);
     for (size_t i = 0; i < bytes; i++)
         if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f) return wrong(fault, NULL, "holds a control character");
+    for (size_t i = 0, n; i < bytes;
+         i += n) /* a file's texts are UTF-8; those of --set and the environment may be anything */
+        if ((n = ride_utf8_bytes(text + i)) == 0)
+            return wrong(fault, "write it in UTF-8", "is not UTF-8 from byte %zu on", i + 1);
     *out = (config_value){.is_set = true, .text = text};
     return true;
 }

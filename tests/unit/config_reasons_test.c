@@ -48,7 +48,7 @@ Test(config_reasons, defaults_and_the_short_form) {
 
 Test(config_reasons, texts_keep_their_order_and_may_be_set_and_unset) {
     const char *const sets[] = {"reasons.texts.b_*=last", "reasons.texts.c.d=", "reasons.texts.a=one more"};
-    ride_config *c = load(NEEDED "reasons: {texts: {a: 1, c.d: two, 'x y': \"th\\\"ree\"}}\n", sets, 3);
+    ride_config *c = load(NEEDED "reasons: {when: all, texts: {a: 1, c.d: two, 'x y': \"th\\\"ree\"}}\n", sets, 3);
     const ride_reasons_options *r = &c->reasons;
     cr_assert_eq(r->texts_count, 3);
     cr_assert(strcmp(r->texts[0].pattern, "a") == 0 && strcmp(r->texts[0].text, "one more") == 0);
@@ -83,12 +83,51 @@ Test(config_reasons, what_cannot_be_is_told) {
            "`reasons.when` needs `model`", "model: FILE");
     refuse("spec: f.yaml\nmodel: m\ninputs: {tx: tx.csv}\noutputs: {decisions: d.csv}\nreasons: alerts\n",
            "`reasons.when` alerts has no effect", "reasons: all");
-    char text[1024], *at = text + sprintf(text, NEEDED "reasons: {texts: {a: ");
+    refuse(NEEDED "reasons: {when: all, background: -}\n", "`reasons.background` is read twice",
+           "write the rows to a file");
+    char text[1024], *at = text + sprintf(text, NEEDED "reasons: {when: all, texts: {a: ");
     memset(at, 'x', RIDE_REASON_TEXT_MAX);
     strcpy(at + RIDE_REASON_TEXT_MAX, "}}\n");
     ride_config_destroy(load(text, NULL, 0));
     strcpy(at + RIDE_REASON_TEXT_MAX, "x}}\n");
     refuse(text, "`reasons.texts.a` is longer than 200 bytes", "");
+}
+
+#define WANTED "reasons: {when: alerts} or {when: all}; {when: none} if they are not wanted now"
+
+Test(config_reasons, what_has_no_effect_is_told) {
+    refuse(NEEDED "reasons: {texts: {a: b}}\n", "`reasons.texts.a` has no effect: `reasons.when` is not given", WANTED);
+    refuse(NEEDED "reasons: {top: 5, side: both}\n", "has no effect: `reasons.when` is not given", WANTED);
+    refuse(NEEDED "reasons: {memory: 1GiB}\n", "`reasons.memory` has no effect", WANTED);
+    const char *const off = "reasons=none", *const on = "reasons=all", *const top = "reasons.top=5";
+    ride_config *config = NULL;
+    ride_config_destroy(load(NEEDED "reasons: {when: none, top: 5}\n", NULL, 0));
+    ride_config_destroy(load(NEEDED "reasons: {when: all, top: 5, texts: {a: b}}\n", &off, 1));
+    ride_config_destroy(load(NEEDED "reasons: {top: 5}\n", &on, 1));
+    cr_assert_eq(parse(NEEDED, &top, 1, &config), RIDE_E_CONFIG);
+    cr_assert_not_null(strstr(findings.items[0].message, "`reasons.top` has no effect"));
+}
+
+/* A file's YAML is UTF-8; the command line is what it is. */
+Test(config_reasons, a_text_is_utf8) {
+    static const struct {
+        const char *set, *said;
+    } bad[] = {
+        {"reasons.texts.a=caf\xe9", "`reasons.texts.a` is not UTF-8 from byte 4 on"},
+        {"reasons.texts.a=\xed\xa0\x80", "`reasons.texts.a` is not UTF-8 from byte 1 on"},
+        {"outputs.decisions.path=\xff.csv", "`outputs.decisions.path` is not UTF-8 from byte 1 on"},
+        {"inputs.tx.path=t\xc3", "`inputs.tx.path` is not UTF-8 from byte 2 on"},
+    };
+    ride_config *config = NULL;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        cr_assert_eq(parse(NEEDED "reasons: all\n", &bad[i].set, 1, &config), RIDE_E_CONFIG, "%zu", i);
+        cr_assert_not_null(strstr(findings.items[0].message, bad[i].said), "%s", findings.items[0].message);
+        cr_assert_str_eq(findings.items[0].advice, "write it in UTF-8");
+    }
+    const char *const good = "reasons.texts.a=caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x92\xb3";
+    config = load(NEEDED "reasons: all\n", &good, 1);
+    cr_assert_str_eq(config->reasons.texts[0].text, "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x92\xb3");
+    ride_config_destroy(config);
 }
 
 Test(config_reasons, they_need_a_restart) {
