@@ -29,7 +29,7 @@ extern "C" {
 #endif
 
 enum {
-    RIDE_FOREST_VERSION = 3,
+    RIDE_FOREST_VERSION = 4,
     RIDE_FORESTS_MAX = 1024, /* of a bundle */
     RIDE_FOREST_OUTPUTS_MAX = 1024,
     RIDE_FOREST_DEPTH_MAX = 4096,       /* edges from a root to its deepest leaf */
