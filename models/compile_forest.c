@@ -72,7 +72,8 @@ static bool has_covers(const ride_model *model) {
 static ride_status lay_line(layer *l, uint32_t line_index, ride_forest_node *node) {
     const ride_forest_line *old = &l->model->lines[line_index];
     ride_forest_line *line = RIDE_COMPILE_ADD(l->c, FOREST_LEAVES, ride_forest_line, 1);
-    ride_forest_term *terms = RIDE_COMPILE_ADD(l->c, FOREST_TERMS, ride_forest_term, old->terms_count);
+    ride_forest_term *terms =
+        old->terms_count > 0 ? RIDE_COMPILE_ADD(l->c, FOREST_TERMS, ride_forest_term, old->terms_count) : NULL;
     if (line == NULL || (terms == NULL && old->terms_count > 0)) return ride_compile_no_memory(l->c);
     *line = (ride_forest_line){old->constant, l->terms_count, old->terms_count};
     for (uint32_t i = 0; i < old->terms_count; i++) {

@@ -191,6 +191,9 @@ static ride_status check_lines(ride_model_reader *reader) {
             return ride_model_finding(reader, NULL, "trees: a leaf's set is line %u of %u, and the next line is %u",
                                       node->set, model->lines_count, met);
     }
+    if (met < model->lines_count)
+        return ride_model_finding(reader, NULL, "lines: %u, and leaves name only the first %u", model->lines_count,
+                                  met);
     return RIDE_OK;
 }
 

@@ -391,3 +391,30 @@ Test(sklearn, a_plain_model_of_floats_has_no_link_of_doubles) {
             if (st != RIDE_OK) cr_assert_not_null(strstr(why, "link: of doubles only"), "%s", why);
         }
 }
+
+/* x0 < 0.5 ? 0.25 : 1.5, as lines of no terms. */
+static const char lines[] =
+    "{\"format\":\"ride-model\",\"version\":1,\"features\":1,\"kind\":\"plain\",\"outputs\":1,\"base\":[0],"
+    "\"input_number\":\"f64\",\"sum_number\":\"f64\",\"link\":1,\"link_scale\":0,\"mean_of\":0,\"aggregate\":0,"
+    "\"base_last\":0,\"trees_in_file\":1,\"sets\":[],\"lines\":[{\"constant\":0.25,\"inputs\":[],\"coefficients\":[]},"
+    "{\"constant\":1.5,\"inputs\":[],\"coefficients\":[]}],\"trees\":[{\"output\":0,\"weight\":1,"
+    "\"input\":[0,16777216,16777216],\"left\":[1,0,0],\"right\":[2,0,0],\"set\":[0,1,2],\"value\":[0.5,7,8],"
+    "\"cover\":[2,1,1]}]}";
+
+Test(sklearn, lines_are_each_of_one_leaf_and_may_have_no_terms) {
+    ride_model_scorer *scorer = NULL;
+    ride_ensemble *ensemble = load(lines, strlen(lines), &scorer, "lines");
+    for (int i = 0; i < 2; i++) {
+        const double x = i;
+        double out;
+        ride_model_score_row(scorer, &x, true, &out);
+        cr_assert_eq(out, i == 0 ? 0.25 : 1.5);
+    }
+    ride_model_scorer_destroy(scorer);
+    ride_ensemble_destroy(ensemble);
+    refuse(lines, "[0,1,2]", "[0,1,0]", "lines: 2, and leaves name only the first 1");
+    refuse(lines, "[0,1,2]", "[0,0,0]", "lines: 2, and leaves name only the first 0");
+    refuse(lines, "[0,1,2]", "[0,2,1]", "the next line is 1");
+    refuse(lines, "[0,1,2]", "[0,1,3]", "the next line is 2");
+    refuse(lines, "\"weight\":1", "\"weight\":2", "trees[0].weight");
+}
