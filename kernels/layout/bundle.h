@@ -99,9 +99,9 @@ ride_status ride_bundle_builder_create(ride_bundle_builder **out, ride_error *er
 void ride_bundle_builder_destroy(ride_bundle_builder *builder);
 ride_status ride_bundle_builder_add(ride_bundle_builder *builder, ride_section section, const void *data,
                                     uint64_t bytes, ride_error *err);
-/* Appends a string to the strings section; equal strings share one place. */
 /* The same without a copy: memory of malloc, which is the builder's from now on. */
 void ride_bundle_builder_take(ride_bundle_builder *builder, ride_section section, void *data, uint64_t bytes);
+/* Appends a string to the strings section; equal strings share one place. */
 ride_status ride_bundle_builder_string(ride_bundle_builder *builder, const char *text, uint32_t *out_offset,
                                        ride_error *err);
 void ride_bundle_builder_hashes(ride_bundle_builder *builder, const uint8_t spec_hash[32],
