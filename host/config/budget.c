@@ -40,8 +40,12 @@ static uint64_t reasons_bytes(const ride_config *c) {
     return (uint64_t)c->reasons.top * RIDE_TILE_ROWS * (sizeof(uint32_t) + sizeof(double));
 }
 
+static uint64_t shards_of(const ride_config *c, const ride_budget_facts *f) {
+    return f->shards != 0 ? f->shards : c->runtime.shards != 0 ? c->runtime.shards : 1;
+}
+
 static void add_batches(const ride_config *c, const ride_budget_facts *f, ride_budget *b) {
-    uint64_t shards = f->shards != 0 ? f->shards : c->runtime.shards != 0 ? c->runtime.shards : 1;
+    const uint64_t shards = shards_of(c, f);
     const bool service = ride_config_is_service(c);
     /* all shards work on one; over files the next is read meanwhile, and in a pipeline there is one in each stage */
     uint64_t batches = service ? (f->pipelined ? RIDE_BUDGET_SERVICE_BATCHES : 1)
@@ -79,13 +83,21 @@ static void add_service(const ride_config *c, ride_budget *b) {
     add(b, "HTTP connections", "http.connections_max", 0, times(c->http.connections_max, c->http.header_max), true);
 }
 
+/* The explainer's own bound, and what it works in. */
+static void add_explainer(const ride_config *c, const ride_budget_facts *f, ride_budget *b) {
+    const uint64_t least = RIDE_BUDGET_EXPLAINER_MIB * RIDE_BUDGET_MIB, shards = shards_of(c, f);
+    add(b, "tables that explain the model", "reasons.memory", 0,
+        c->reasons.memory_bytes > least ? c->reasons.memory_bytes : least, true);
+    add(b, "rows that are explained", "runtime.shards", shards * RIDE_TILE_ROWS, times(shards, f->explain_thread_bytes),
+        true);
+}
+
 void ride_config_budget(const ride_config *config, const ride_budget_facts *facts, ride_budget *out) {
     *out = (ride_budget){.is_bounded = true};
     add_state(config, facts, out);
     add_batches(config, facts, out);
     if (ride_config_is_service(config)) add_service(config, out);
-    if (config->reasons.when != RIDE_REASONS_NONE)
-        add(out, "tables that explain the model", "reasons.memory", 0, config->reasons.memory_bytes, true);
+    if (config->reasons.when != RIDE_REASONS_NONE) add_explainer(config, facts, out);
     add(out, "spec, rules, model, profile", "", 0, facts->image_bytes, true);
 }
 

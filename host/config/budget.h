@@ -20,6 +20,7 @@ enum {
     RIDE_BUDGET_FETCH_MIB = 64,      /* messages fetched from Kafka and not taken yet */
     RIDE_BUDGET_OUTLET_MIB = 64,     /* results sent to Kafka and not acknowledged */
     RIDE_BUDGET_OUTLET_RESULTS = 200000,
+    RIDE_BUDGET_EXPLAINER_MIB = 16,    /* what an explainer may take where reasons.memory is less */
     RIDE_BUDGET_HTTP_LOG_MIB = 64,     /* HTTP events sent to http.log_topic and not acknowledged */
     RIDE_BUDGET_HTTP_WAIT_BYTES = 160, /* of one that waits for its answer, beside its body */
 };
@@ -28,6 +29,7 @@ enum {
 typedef struct ride_budget_facts {
     uint64_t tile_in_bytes, tile_out_bytes; /* of 256 rows */
     uint64_t image_bytes;                   /* spec, rules, model and profile */
+    uint64_t explain_thread_bytes;          /* what explaining rows takes on each thread, at most */
     uint64_t state_bytes;                   /* window state of the keys that the spec expects; saturated */
     bool state_is_expected;                 /* each entity has expected_keys */
     bool has_peers;                         /* ties: peers */

@@ -88,7 +88,9 @@ const config_option config_options[] = {
      .default_text = "raise", .text = "`raise`: only what raises the answer is a reason; `both`: what lowers it too"},
     {"reasons.memory", CONFIG_SIZE, AT(reasons.memory_bytes), .min = 1 << 20, .max = UINT64_C(1) << 40,
      .default_text = "256MiB",
-     .text = "bound of the tables that explain the model; with less of it each row takes longer"},
+     .text = "bound of what explains the model, while it is made too (where it is less than 16MiB: of its tables, and "
+             "all takes at most 16MiB); "
+             "with less of it each row takes longer, and a model that needs more is refused"},
     {"reasons.background", CONFIG_PATH, AT(reasons.background),
      .text = "rows that stand for what is not known of an event, 1,024 of them evenly from a CSV file with the "
              "vector's columns (`ride features run`); not set: "

@@ -4,6 +4,9 @@
 #include "ride/backend.h"
 #include "topo/topo.h"
 
+/* Explaining: planes and rooms of some 1,024 rows by input, and bits by test, of which the image has many times more bytes. */
+enum { EXPLAIN_BYTES = 4 << 20, EXPLAIN_INPUT_BYTES = 24 << 10 };
+
 static void add_state(const ride_spec *spec, ride_budget_facts *out) {
     ride_explain_entity entities[RIDE_ENTITIES_MAX];
     ride_error err = {.status = RIDE_OK};
@@ -24,6 +27,7 @@ void ride_budget_facts_of(const ride_spec *spec, const ride_bundle *bundle, uint
         .tile_in_bytes = in.tile_bytes,
         .tile_out_bytes = results.tile_bytes,
         .image_bytes = bundle->image_bytes,
+        .explain_thread_bytes = EXPLAIN_BYTES + bundle->image_bytes + spec->vector_count * EXPLAIN_INPUT_BYTES,
         .has_peers = spec->has_peers,
         .has_ids = spec->sources[spec->source_events].dedup_us > 0 || spec->source_labels >= 0,
         .shards = shards,

@@ -111,10 +111,12 @@ static void background_close(background *b) {
 /* The explainer's own advice is about what a configuration cannot say, but it knows whether background rows would do. */
 static ride_status cannot(const ride_reasons_options *options, ride_status st, ride_error *err) {
     if (st != RIDE_E_UNSUPPORTED) return st;
+    const bool is_large = strstr(err->advice, "more memory") != NULL;
     const bool helps = options->background == NULL && strstr(err->advice, "background rows") != NULL;
     ride_error_where(err, "reasons.when");
-    ride_error_advice(err, helps ? "give it `reasons.background`, or set `reasons: none`"
-                                 : "set `reasons: none`; docs/explanations.md has the limits");
+    ride_error_advice(err, is_large ? "raise `reasons.memory`, or set `reasons: none`"
+                           : helps  ? "give it `reasons.background`, or set `reasons: none`"
+                                    : "set `reasons: none`; docs/explanations.md has the limits");
     return st;
 }
 

@@ -122,11 +122,11 @@ static void given_make(const explain_ensemble *e, const ride_rows *background, d
 }
 
 static ride_status member_make(explain_ensemble *e, uint32_t m, ride_cpu_isa isa, const ride_explainer_options *options,
-                               uint64_t bytes_max, ride_error *err) {
+                               uint64_t bytes_max, uint64_t whole_bytes_max, ride_error *err) {
     const ride_member_view *view = &e->parts->members[m];
     const bool is_stacker = m == e->parts->view.header->members_count;
     const ride_rows *background = options->background;
-    explain_wish wish = {.bytes_max = bytes_max, .rows_most = e->rows_most};
+    explain_wish wish = {.bytes_max = bytes_max, .whole_bytes_max = whole_bytes_max, .rows_most = e->rows_most};
     const bool by_trees = view->forest.header != NULL;
     const size_t rows = background != NULL && (!is_stacker || by_trees) ? background->rows_count : 1;
     double *x = calloc(rows * view->inputs_count + 1, sizeof *x);
@@ -185,7 +185,7 @@ static uint64_t nodes_of(const ride_member_view *view) {
 }
 
 static ride_status make(explain_ensemble *e, ride_cpu_isa isa, const ride_explainer_options *options, ride_error *err) {
-    enum { TABLES_BYTES = 256 << 20, VALUES = 1 << 17, ROWS_LEAST = 16, ROWS_MOST = 256 };
+    enum { BYTES = 256 << 20, BYTES_LEAST = 16 << 20, VALUES = 1 << 17, ROWS_LEAST = 16, ROWS_MOST = 256 };
     const ride_ensemble_header *h = e->parts->view.header;
     uint64_t values = 1, nodes = 1, first = 0;
     RIDE_TRY(kind_check(e, err));
@@ -200,13 +200,17 @@ static ride_status make(explain_ensemble *e, ride_cpu_isa isa, const ride_explai
         if (own > values) values = own;
         nodes += nodes_of(view);
     }
-    const uint64_t rows = VALUES / values, bytes = options->bytes_max > 0 ? options->bytes_max : TABLES_BYTES;
+    const uint64_t rows = VALUES / values, bytes = options->bytes_max > 0 ? options->bytes_max : BYTES,
+                   whole = bytes > BYTES_LEAST ? bytes : BYTES_LEAST;
     e->rows_most = rows < ROWS_LEAST ? ROWS_LEAST : rows > ROWS_MOST ? ROWS_MOST : (uint32_t)rows;
     for (uint32_t m = 0; m < e->members_count; m++) {
         const double part = (double)nodes_of(&e->parts->members[m]) / (double)nodes;
         e->answers_first[m] = (uint32_t)first;
         first += e->parts->members[m].outputs_count;
-        ride_status st = member_make(e, m, isa, options, (uint64_t)(part * (double)bytes) + 1, err);
+        ride_explainer_figures held = {0};
+        for (uint32_t k = 0; k < m; k++) explain_member_tell(&e->members[k], &held);
+        const uint64_t left = held.bytes < whole ? whole - held.bytes : 1;
+        ride_status st = member_make(e, m, isa, options, (uint64_t)(part * (double)bytes) + 1, left, err);
         if (st == RIDE_OK && !e->is_direct && m < h->members_count) st = expected_make(e, m, err);
         if (st != RIDE_OK) return member_fail(e, m, err);
     }

@@ -27,6 +27,7 @@ void explain_gradient_row(const explain_gradient *gradient, void *scratch, const
 /* How a member is to be explained. */
 typedef struct explain_wish {
     uint64_t bytes_max;       /* of tables */
+    uint64_t whole_bytes_max; /* of all */
     const double *background; /* rows of the member's inputs, or NULL */
     uint32_t background_rows;
     const double *

@@ -122,7 +122,7 @@ static ride_status front_make(explain_member *m, const explain_wish *wish, ride_
 
 static ride_status forest_make(explain_member *m, ride_cpu_isa isa, const explain_wish *wish, ride_error *err) {
     const bool is_behind = m->view.network.header != NULL;
-    ride_shap_options by = {.bytes_max = wish->bytes_max};
+    ride_shap_options by = {.bytes_max = wish->bytes_max, .whole_bytes_max = wish->whole_bytes_max};
     double *behind = NULL;
     ride_cpu_matrix background = {wish->background, RIDE_FOREST_F64, m->view.inputs_count, 1};
     if (is_behind && m->front_count < m->view.network.header->steps_count)

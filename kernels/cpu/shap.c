@@ -4,12 +4,18 @@
 #include "base/assert.h"
 #include "kernels/row/tree.h"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdlib.h>
 #include <string.h>
 
 enum {
     PLANES_BYTES_MAX = 1 << 20, /* of a block, so that its planes stay near */
-    TABLES_BYTES_DEFAULT = 256 << 20,
+    BYTES_DEFAULT = 256 << 20,
+    BYTES_LEAST = 16 << 20, /* for what is not a table */
+    LARGE_NODES = 1 << 16,
+    BYTES_OF_NODE = 37, /* of the rooms of a create */
 };
 static const uint32_t none = UINT32_MAX;
 
@@ -164,6 +170,39 @@ static ride_status outputs_make(shap_maker *m, ride_error *err) {
     return st;
 }
 
+uint64_t shap_bytes(const shap_maker *m) {
+    ride_shap_info info;
+    ride_shap_describe(m->shap, &info);
+    return info.bytes + (uint64_t)m->forest->header->nodes_count * BYTES_OF_NODE + m->cuts_room * sizeof *m->cuts +
+           m->gates_at_count * sizeof *m->gates_at + m->groups_room * (SHAP_BITS + 1) * sizeof(uint32_t) +
+           (uint64_t)m->shap->conditions_count * m->background_words * sizeof *m->background;
+}
+
+ride_status shap_bound_check(const shap_maker *m, uint64_t more, ride_error *err) {
+    if (shap_bytes(m) + more <= m->bytes_max) return RIDE_OK;
+    ride_fail(err, RIDE_E_UNSUPPORTED, "explaining the model takes more than %llu MiB of memory, the bound",
+              (unsigned long long)(m->bytes_max >> 20));
+    ride_error_advice(err, m->background_rows > 0 ? "allow more memory, or give it fewer background rows"
+                                                  : "allow more memory");
+    return RIDE_E_UNSUPPORTED;
+}
+
+/* The rooms that grew, to their size. */
+static void shrink(void **room, size_t bytes) {
+    void *less = *room != NULL && bytes > 0 ? realloc(*room, bytes) : NULL;
+    if (less != NULL) *room = less;
+}
+
+static void rooms_shrink(ride_shap *s) {
+    shrink((void **)&s->gates, s->gates_count * sizeof *s->gates);
+    shrink((void **)&s->lists, s->lists_count * sizeof *s->lists);
+    shrink((void **)&s->entries, s->entries_count * sizeof *s->entries);
+    shrink((void **)&s->deep, s->deep_count * sizeof *s->deep);
+    shrink((void **)&s->deep_inputs, s->deep_inputs_count * sizeof *s->deep_inputs);
+    shrink((void **)&s->edges, s->edges_count * sizeof *s->edges);
+    shrink((void **)&s->masks, s->masks_count * sizeof *s->masks);
+}
+
 static ride_status calls_make(ride_shap *s, ride_error *err) {
     if (s->planes_count > UINT16_MAX + 1u) return RIDE_OK;
     s->calls = calloc((size_t)s->groups_count + 1, sizeof *s->calls);
@@ -179,6 +218,15 @@ static ride_status calls_make(ride_shap *s, ride_error *err) {
     return RIDE_OK;
 }
 
+/* What was freed back to the system: of large forests it is as much as the bound may be. */
+static void trim(const shap_maker *m) {
+#ifdef __GLIBC__
+    if (m->forest->header->nodes_count >= LARGE_NODES) malloc_trim(0);
+#else
+    (void)m;
+#endif
+}
+
 static ride_status make(shap_maker *m, uint32_t *of_node, const ride_shap_options *options, ride_error *err) {
     ride_shap *s = m->shap;
     RIDE_TRY(ride_conditions_create(m->forest, s->isa, of_node, &s->conditions, err));
@@ -188,12 +236,15 @@ static ride_status make(shap_maker *m, uint32_t *of_node, const ride_shap_option
         RIDE_TRY(shap_factors_make(s, err));
     }
     RIDE_TRY(shap_cuts_make(m, err));
+    trim(m);
     uint32_t inputs_most = SHAP_BITS;
     for (uint32_t i = 0; i < m->cuts_count; i++)
         if (m->cuts[i].inputs_count > inputs_most) inputs_most = m->cuts[i].inputs_count;
     RIDE_TRY(shap_quadratures_make(s, (inputs_most + 1) / 2, err));
+    RIDE_TRY(shap_bound_check(m, 0, err));
     RIDE_TRY(outputs_make(m, err));
     RIDE_TRY(expected_make(m, err));
+    rooms_shrink(s);
     RIDE_TRY(shap_tables_fill(m, err));
     for (uint32_t g = 0; g < s->groups_count; g++)
         for (uint32_t j = s->groups[g].inputs_count; j < SHAP_BITS; j++) s->slots_of[g][j] = s->slots_most;
@@ -238,7 +289,10 @@ ride_status ride_shap_create(const ride_forest *forest, const ride_shap_options 
         s->outputs_count = h->outputs_count;
         s->has_background = options->background_rows > 0;
         shap_maker m = {.shap = s, .forest = forest, .of_node = of_node, .background_rows = options->background_rows};
-        m.bytes_max = options->bytes_max > 0 ? options->bytes_max : TABLES_BYTES_DEFAULT;
+        m.tables_bytes_max = options->bytes_max > 0 ? options->bytes_max : BYTES_DEFAULT;
+        m.bytes_max = options->whole_bytes_max > 0       ? options->whole_bytes_max
+                      : m.tables_bytes_max > BYTES_LEAST ? m.tables_bytes_max
+                                                         : BYTES_LEAST;
         st = make(&m, of_node, options, err);
         free(m.parents);
         free(m.slot_of);
@@ -252,6 +306,7 @@ ride_status ride_shap_create(const ride_forest *forest, const ride_shap_options 
         free(m.shares);
         free(m.of_leaf);
         free(m.steps);
+        trim(&m);
     }
     free(of_node);
     if (st == RIDE_OK) *out = s;
@@ -294,7 +349,7 @@ void ride_shap_describe(const ride_shap *s, ride_shap_info *out) {
         s->segments_count * sizeof *s->segments + s->lists_count * sizeof *s->lists +
         s->entries_count * sizeof *s->entries + s->slots_count * sizeof *s->slots + s->deep_count * sizeof *s->deep +
         s->deep_inputs_count * sizeof *s->deep_inputs + s->edges_count * sizeof *s->edges +
-        s->masks_count * sizeof *s->masks + s->line_units * SHAP_LINE_UNIT +
+        s->masks_count * sizeof *s->masks + (s->lines != NULL ? s->line_units * SHAP_LINE_UNIT : 0) +
         (s->tables != NULL ? s->table_units * SHAP_TABLE_UNIT : 0);
 }
 

@@ -28,9 +28,12 @@ typedef struct ride_shap ride_shap; /* immutable after create: any number of thr
 
 /* What a create may use. Zero means the default. */
 typedef struct ride_shap_options {
-    uint64_t bytes_max;                /* of tables; 256 MiB. Less of it makes more leaves deep */
+    uint64_t
+        bytes_max; /* of tables and of all that is held and that making it takes; 256 MiB. Less of it makes more leaves deep. Where it is
+                         * less than 16 MiB, it is the bound of the tables, and 16 MiB that of all */
     const ride_cpu_matrix *background; /* read in create only; NULL = path dependent */
     uint32_t background_rows;
+    uint64_t whole_bytes_max; /* of all, where that is not bytes_max */
 } ride_shap_options;
 
 /* What came of it. */
@@ -42,8 +45,8 @@ typedef struct ride_shap_info {
 
 /* options may be NULL. The forest is not kept. The caller owns *out.
  * RIDE_E_UNSUPPORTED: the forest has no covers (and there is no background), does not sum its leaves, has paths of more inputs than
- * RIDE_SHAP_INPUTS_MAX, leaves too large for whole numbers, deep leaves of more than 1 GiB; or there are more
- * background rows than RIDE_SHAP_BACKGROUND_MAX. */
+ * RIDE_SHAP_INPUTS_MAX, leaves too large for whole numbers; there is no way to explain it within the bound; or there are more background rows
+ * than RIDE_SHAP_BACKGROUND_MAX. */
 ride_status ride_shap_create(const ride_forest *forest, const ride_shap_options *options, ride_cpu_isa isa,
                              ride_shap **out, ride_error *err);
 void ride_shap_destroy(ride_shap *shap); /* NULL is fine */

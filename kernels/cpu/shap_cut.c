@@ -138,6 +138,25 @@ static uint64_t table_bytes(const shap_cut *cut) {
     return cut->inputs_count * units * SHAP_TABLE_UNIT + (line * SHAP_LINE_UNIT << cut->bits);
 }
 
+/* At most what a group takes beside its table, while it is made. */
+enum { GROUP_BYTES = 384 };
+
+uint32_t shap_cut_tests(const shap_maker *m, const shap_cut *cut) {
+    const uint32_t *parents = m->parents + m->forest->trees[cut->tree].nodes_first;
+    uint32_t tests = cut->leaves_count - 1;
+    for (uint32_t i = cut->root; parents[i] != none; i = parents[i]) tests++;
+    return tests;
+}
+
+/* At most what the leaves of a cut take as deep ones. */
+static uint64_t deep_bytes(const shap_maker *m, const shap_cut *cut) {
+    const uint64_t tests = shap_cut_tests(m, cut);
+    uint64_t masks = m->background_rows;
+    if (cut->inputs_count < 12 && masks >> cut->inputs_count > 0) masks = UINT64_C(1) << cut->inputs_count;
+    return cut->leaves_count * (sizeof(shap_deep) + cut->inputs_count * sizeof(shap_deep_input) +
+                                tests * sizeof(shap_edge) + masks * sizeof(shap_mask));
+}
+
 typedef struct priced {
     uint64_t bytes_per_leaf;
     uint32_t cut;
@@ -150,22 +169,45 @@ static int compare_priced(const void *a, const void *b) {
 }
 
 /* Where there is no room for all tables, those go first that explain the most leaves by the byte. */
-static ride_status cuts_fit(shap_maker *m, ride_error *err) {
+static void tables_fit(shap_maker *m, priced *all) {
     uint64_t bytes = 0;
-    for (uint32_t i = 0; i < m->cuts_count; i++) bytes += m->cuts[i].is_deep ? 0 : table_bytes(&m->cuts[i]);
-    if (bytes <= m->bytes_max) return RIDE_OK;
-    priced *all = malloc((size_t)m->cuts_count * sizeof *all);
-    if (all == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for %u parts of trees", m->cuts_count);
     for (uint32_t i = 0; i < m->cuts_count; i++)
         all[i] = (priced){table_bytes(&m->cuts[i]) / m->cuts[i].leaves_count, i};
     qsort(all, m->cuts_count, sizeof *all, compare_priced);
-    bytes = 0;
     for (uint32_t i = 0; i < m->cuts_count; i++) {
         shap_cut *cut = &m->cuts[all[i].cut];
         if (cut->is_deep) continue;
         bytes += table_bytes(cut);
-        cut->is_deep = bytes > m->bytes_max;
+        cut->is_deep = bytes > m->tables_bytes_max;
     }
+}
+
+/* Where there is no room for all together, groups become deep leaves that take less, those first that spare the most by the leaf. */
+static void whole_fit(shap_maker *m, priced *all, uint64_t fixed) {
+    uint64_t bytes = fixed;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < m->cuts_count; i++) {
+        const shap_cut *cut = &m->cuts[i];
+        const uint64_t deep = deep_bytes(m, cut), group = table_bytes(cut) + GROUP_BYTES;
+        bytes += cut->is_deep ? deep : group;
+        if (!cut->is_deep && deep < group) all[count++] = (priced){(group - deep) / cut->leaves_count, i};
+    }
+    if (bytes <= m->bytes_max) return;
+    qsort(all, count, sizeof *all, compare_priced);
+    while (count > 0 && bytes > m->bytes_max) {
+        shap_cut *cut = &m->cuts[all[--count].cut];
+        bytes -= table_bytes(cut) + GROUP_BYTES - deep_bytes(m, cut);
+        cut->is_deep = true;
+    }
+}
+
+static ride_status cuts_fit(shap_maker *m, ride_error *err) {
+    uint64_t tables = 0;
+    for (uint32_t i = 0; i < m->cuts_count; i++) tables += m->cuts[i].is_deep ? 0 : table_bytes(&m->cuts[i]);
+    priced *all = malloc((size_t)m->cuts_count * sizeof *all + 1);
+    if (all == NULL) return ride_fail(err, RIDE_E_MEMORY, "no memory for %u parts of trees", m->cuts_count);
+    if (tables > m->tables_bytes_max && m->tables_bytes_max < m->bytes_max) tables_fit(m, all);
+    whole_fit(m, all, shap_bytes(m));
     free(all);
     return RIDE_OK;
 }

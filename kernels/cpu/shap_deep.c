@@ -8,13 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FACTORS = 64, DEEP_BYTES_MAX = 1 << 30 };
+enum { FACTORS = 64 };
 
 /* ---- making ---- */
 
 static bool grow(void **all, uint32_t *room, uint32_t needed, size_t bytes) {
     if (needed <= *room) return true;
-    const uint32_t more = needed + needed / 2 + 256;
+    const uint32_t more = needed + (*room > 0 ? needed / 2 : 0) + 256;
     void *grown = realloc(*all, (size_t)more * bytes);
     if (grown == NULL) return false;
     *all = grown;
@@ -97,15 +97,25 @@ static bool below_make(shap_maker *m, const ride_forest_tree *tree, uint32_t nod
     return below_make(m, tree, at->left, way) && below_make(m, tree, at->left + 1, way);
 }
 
-/* Of what deep leaves hold: long paths, or many background rows, could ask for any amount. */
-static uint64_t deep_bytes(const ride_shap *s) {
-    return s->deep_count * sizeof *s->deep + s->deep_inputs_count * sizeof *s->deep_inputs +
-           s->edges_count * sizeof *s->edges + s->masks_count * sizeof *s->masks;
+/* For all deep leaves at once, at most: rooms that grow are there twice while they do. */
+static bool rooms_make(shap_maker *m) {
+    ride_shap *s = m->shap;
+    uint64_t leaves = 0, inputs = 0, tests = 0;
+    for (uint32_t i = 0; i < m->cuts_count; i++) {
+        if (!m->cuts[i].is_deep) continue;
+        leaves += m->cuts[i].leaves_count;
+        inputs += (uint64_t)m->cuts[i].leaves_count * m->cuts[i].inputs_count;
+        tests += (uint64_t)m->cuts[i].leaves_count * shap_cut_tests(m, &m->cuts[i]);
+    }
+    if (tests > UINT32_MAX / 2) return true; /* beyond any bound, most likely: as they come */
+    return grow((void **)&s->deep, &m->deep_room, (uint32_t)leaves, sizeof *s->deep) &&
+           grow((void **)&s->deep_inputs, &m->deep_inputs_room, (uint32_t)inputs, sizeof *s->deep_inputs) &&
+           grow((void **)&s->edges, &m->edges_room, (uint32_t)tests, sizeof *s->edges);
 }
 
 ride_status shap_deep_make(shap_maker *m, uint32_t output, ride_error *err) {
     ride_shap *s = m->shap;
-    bool ok = true;
+    bool ok = output > 0 || rooms_make(m);
     s->outputs[output].deep_first = s->deep_count;
     for (uint32_t i = m->cuts_first[output]; ok && i < m->cuts_first[output + 1]; i++) {
         if (!m->cuts[i].is_deep) continue;
@@ -113,9 +123,8 @@ ride_status shap_deep_make(shap_maker *m, uint32_t output, ride_error *err) {
         uint32_t *way = malloc(((size_t)tree->depth + 1) * sizeof *way);
         ok = way != NULL && below_make(m, tree, m->cuts[i].root, way);
         free(way);
-        if (deep_bytes(s) > DEEP_BYTES_MAX)
-            return ride_fail(err, RIDE_E_UNSUPPORTED, "the leaves of long paths need more than %u MiB to be explained",
-                             (unsigned)(DEEP_BYTES_MAX >> 20));
+        if (ok)
+            RIDE_TRY(shap_bound_check(m, 0, err)); /* long paths, or many background rows, could ask for any amount */
     }
     s->outputs[output].deep_count = s->deep_count - s->outputs[output].deep_first;
     return ok ? RIDE_OK : ride_fail(err, RIDE_E_MEMORY, "no memory for %u deep leaves", s->deep_count);

@@ -146,13 +146,14 @@ typedef struct shap_maker {
     uint32_t *gates_at; /* hash: gate + 1, or 0 */
     uint32_t gates_at_count;
     uint32_t background_rows, background_words;
-    uint64_t *background; /* planes of conditions, background_words each */
-    uint64_t bytes_max;
-    uint32_t groups_room;     /* cuts that become groups */
-    uint32_t *cut_of;         /* of each group */
-    uint32_t *table_at;       /* of each group's inputs, SHAP_BITS of them: unit of the table */
-    double *ranges;           /* of each segment: the greatest of its tables */
-    double *shares, *of_leaf; /* of a group and of one leaf: SHAP_BITS * SHAP_PATTERNS */
+    uint64_t *background;      /* planes of conditions, background_words each */
+    uint64_t tables_bytes_max; /* of tables */
+    uint64_t bytes_max;        /* of all, while it is made too */
+    uint32_t groups_room;      /* cuts that become groups */
+    uint32_t *cut_of;          /* of each group */
+    uint32_t *table_at;        /* of each group's inputs, SHAP_BITS of them: unit of the table */
+    double *ranges;            /* of each segment: the greatest of its tables */
+    double *shares, *of_leaf;  /* of a group and of one leaf: SHAP_BITS * SHAP_PATTERNS */
     int32_t *steps;
     uint32_t deep_room, deep_inputs_room, edges_room, masks_room;
 } shap_maker;
@@ -172,12 +173,18 @@ typedef struct shap_form {
 
 /* shap_cut.c. cuts and cuts_first; how a cut's leaves depend on its bits. */
 ride_status shap_cuts_make(shap_maker *m, ride_error *err);
+uint32_t shap_cut_tests(const shap_maker *m, const shap_cut *cut); /* on the way to one of its leaves, at most */
 double shap_share(const ride_forest *forest, const ride_forest_tree *tree, uint32_t node, uint32_t child);
 ride_status shap_form_make(shap_maker *m, const shap_cut *cut, shap_form *form, ride_error *err);
 /* The nodes of the path to `node` below the root, itself included. Returns how many; way has room for the tree's depth. */
 uint32_t shap_climb(const shap_maker *m, const ride_forest_tree *tree, uint32_t node, uint32_t *way);
 /* A word of a plane of the background's rows. */
 uint64_t shap_background_word(const shap_maker *m, uint32_t plane, uint32_t word);
+
+/* What is held so far, and what making it takes beside. */
+uint64_t shap_bytes(const shap_maker *m);
+/* RIDE_E_UNSUPPORTED when what is held, what making it takes and `more` bytes are beyond the bound. */
+ride_status shap_bound_check(const shap_maker *m, uint64_t more, ride_error *err);
 
 /* shap_deep.c: the deep leaves of an output, whose slots are known. */
 ride_status shap_deep_make(shap_maker *m, uint32_t output, ride_error *err);

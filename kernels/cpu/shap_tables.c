@@ -261,8 +261,11 @@ ride_status shap_tables_fill(shap_maker *m, ride_error *err) {
     ride_shap *s = m->shap;
     int *scales = calloc((size_t)s->segments_count + 1, sizeof *scales), common = 0;
     ride_status st = scales != NULL ? RIDE_OK : ride_fail(err, RIDE_E_MEMORY, "no memory for scales");
+    const bool has_tables = s->isa >= RIDE_CPU_AVX2;
+    const uint64_t bytes = lines_bytes(s) + (has_tables ? s->table_units * SHAP_TABLE_UNIT : 0);
+    if (st == RIDE_OK) st = shap_bound_check(m, bytes, err);
     if (st == RIDE_OK) st = room_take(lines_bytes(s), &s->lines, err);
-    if (st == RIDE_OK && s->isa >= RIDE_CPU_AVX2) st = room_take(s->table_units * SHAP_TABLE_UNIT, &s->tables, err);
+    if (st == RIDE_OK && has_tables) st = room_take(s->table_units * SHAP_TABLE_UNIT, &s->tables, err);
     if (st == RIDE_OK) st = scales_make(m, scales, &common, err);
     if (st == RIDE_OK) {
         memset(s->lines, 0, lines_bytes(s));

@@ -75,7 +75,7 @@ class Model:
     def explain(self, X: Any, *, background: Any = None, memory: int = 0) -> np.ndarray:
         """What each input adds to the margin, and last the expected margin: (rows, inputs + 1), or (rows, outputs, inputs + 1). SHAP values of trees, the terms
         of linear models, integrated gradients of networks. background: up to 4,096 rows that stand for what is not known of a row (interventional
-        SHAP values; the baseline of linear models and networks is their mean). memory: bytes that tables may take; 0 = 256 MiB."""
+        SHAP values; the baseline of linear models and networks is their mean). memory: bytes that it may take, beside the rows (256 MiB)."""
         memory = operator.index(memory)
         if not 0 <= memory < 1 << 64:  # ctypes would take its low bits
             raise DataError(f"memory={memory}: it is a number of bytes, 0 or more and below 2**64")

@@ -35,6 +35,7 @@ static const ride_budget_item *item(const ride_budget *budget, const char *name)
 static const ride_budget_facts facts = {.tile_in_bytes = 1000,
                                         .tile_out_bytes = 24,
                                         .image_bytes = 5000,
+                                        .explain_thread_bytes = 7000,
                                         .state_bytes = 1 << 20,
                                         .state_is_expected = true};
 
@@ -46,15 +47,23 @@ static uint64_t added(const ride_budget *budget) {
 }
 
 Test(budget, reasons_are_tables_and_room_beside_each_tile) {
-#define RUN "spec: f\nmodel: m\ninputs: {tx: t}\noutputs: {decisions: d}\nscheduler: {max_batch: 1000}\n"
-    ride_config *c = load(RUN "reasons: {when: all, top: 4, memory: 8MiB}\n"), *without = load(RUN);
+#define RUN                                                                                                            \
+    "spec: f\nmodel: m\ninputs: {tx: t}\noutputs: {decisions: d}\nscheduler: {max_batch: "                             \
+    "1000}\n"
+    ride_config *c = load(RUN "reasons: {when: all, top: 4, memory: 80MiB}\n"), *without = load(RUN);
     ride_budget b, none;
     ride_config_budget(c, &facts, &b);
     ride_config_budget(without, &facts, &none);
-    cr_assert_eq(item(&b, "tables that explain the model")->bytes, 8 << 20);
+    cr_assert_eq(item(&b, "tables that explain the model")->bytes, 80 << 20);
+    cr_assert_eq(item(&b, "rows that are explained")->bytes, 7000);
     cr_assert_eq(item(&b, "batches in hand")->bytes, item(&none, "batches in hand")->bytes + 5 * 4 * 256 * 12);
-    cr_assert_eq(b.bytes, none.bytes + (8 << 20) + 5 * 4 * 256 * 12);
+    cr_assert_eq(b.bytes, none.bytes + (80 << 20) + 7000 + 5 * 4 * 256 * 12);
     cr_assert_null(item(&none, "tables that explain the model"));
+    cr_assert_null(item(&none, "rows that are explained"));
+    ride_config_destroy(c);
+    c = load(RUN "reasons: {when: all, memory: 1MiB}\n"); /* of the tables; all takes more */
+    ride_config_budget(c, &facts, &b);
+    cr_assert_eq(item(&b, "tables that explain the model")->bytes, 16 << 20);
     ride_config_destroy(c);
     ride_config_destroy(without);
 }
@@ -88,7 +97,7 @@ Test(budget, a_run_holds_state_batches_and_the_bundle) {
 Test(budget, a_service_adds_what_is_under_way) {
     ride_config *c = load("spec: f\ninputs: {tx: {topic: t}}\noutputs: {decisions: {topic: d}}\nkafka: b\nstate: s\n"
                           "http: {listen: 'h:1', memory: 8MiB, queue: 77, connections_max: 10, header_max: 2KiB}\n"
-                          "runtime: {shards: 3}\nbackend: {memory: 1GiB}\n");
+                          "backend: {memory: 1GiB}\n");
     ride_budget_facts with = facts;
     ride_budget b;
     with.has_peers = with.has_ids = true;

@@ -5,6 +5,7 @@
 #include "tests/support/shap_wood.h"
 
 #include <criterion/criterion.h>
+#include <malloc.h>
 #include <stdio.h>
 
 enum { ROWS_MAX = 1500 };
@@ -123,15 +124,6 @@ Test(shap, leaves_without_tables_too) {
     }
 }
 
-Test(shap, a_background_takes_the_place_of_covers) {
-    for (uint64_t seed = 1; seed <= 60; seed++) {
-        const wood_wish wish = wish_of(seed);
-        const uint32_t background_rows = 1 + (uint32_t)(seed * 7) % 90;
-        check(seed, &wish, 66, 3, background_rows, 0, 3e-7);
-        check(seed, &wish, 66, 3, background_rows, 1, 1e-12);
-    }
-}
-
 static wood_wish large_wish(uint64_t seed) {
     return (wood_wish){.trees = WOOD_TREES,
                        .inputs = 12 + (uint32_t)(seed * 7) % 50,
@@ -142,6 +134,55 @@ static wood_wish large_wish(uint64_t seed) {
                        .plain = seed % 4 != 0,
                        .vines = seed % 4 == 2,
                        .leaf = 0.2};
+}
+
+/* A bound of everything: what is held is within it, also as the C library counts, more leaves are deep, and the values are the same. */
+Test(shap, a_bound_is_of_all_that_is_held) {
+    for (uint32_t background_rows = 0; background_rows <= 60; background_rows += 60) {
+        wood_wish wish = large_wish(2);
+        wood *w = wood_plant(2, &wish);
+        double *x = rows_make(w, 64), *background = rows_make(w, 60);
+        const ride_cpu_matrix matrix = {background, RIDE_FOREST_F64, wish.inputs, 1};
+        ride_shap_options options = {.background = background_rows > 0 ? &matrix : NULL,
+                                     .background_rows = background_rows};
+        ride_shap_info free_info, info;
+        ride_shap *shap;
+        ride_error err = {0};
+        cr_assert_eq(ride_shap_create(&w->forest, &options, RIDE_CPU_PORTABLE, &shap, &err), RIDE_OK, "%s", err.what);
+        ride_shap_describe(shap, &free_info);
+        ride_shap_destroy(shap);
+        double *want = explain(&w->forest, &options, RIDE_CPU_PORTABLE, x, 64, 64, NULL);
+        options.whole_bytes_max = background_rows > 0 ? free_info.bytes + 400000 : free_info.bytes * 9 / 10;
+        const size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
+        cr_assert_eq(ride_shap_create(&w->forest, &options, RIDE_CPU_PORTABLE, &shap, &err), RIDE_OK, "%s", err.what);
+        const size_t held = mallinfo2().uordblks + mallinfo2().hblkhd - before;
+        ride_shap_describe(shap, &info);
+        cr_assert(info.bytes <= options.whole_bytes_max, "%llu bytes of %llu", (unsigned long long)info.bytes,
+                  (unsigned long long)options.whole_bytes_max);
+        cr_assert(held <= info.bytes + (128 << 10), "%zu bytes held, %llu told", held, (unsigned long long)info.bytes);
+        cr_assert(background_rows > 0 || info.deep_leaves > free_info.deep_leaves);
+        ride_shap_destroy(shap);
+        double *got = explain(&w->forest, &options, RIDE_CPU_PORTABLE, x, 64, 64, NULL);
+        for (size_t i = 0; i < (size_t)64 * (wish.inputs + 1) * wish.outputs; i++)
+            cr_assert_float_eq(got[i], want[i], 3e-6);
+        options.whole_bytes_max = 20000; /* less than there is a way for */
+        cr_assert_eq(ride_shap_create(&w->forest, &options, RIDE_CPU_PORTABLE, &shap, &err), RIDE_E_UNSUPPORTED);
+        cr_assert(strstr(err.what, "the bound") != NULL && strstr(err.advice, "allow more memory") != NULL);
+        free(got);
+        free(want);
+        free(x);
+        free(background);
+        free(w);
+    }
+}
+
+Test(shap, a_background_takes_the_place_of_covers) {
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        const wood_wish wish = wish_of(seed);
+        const uint32_t background_rows = 1 + (uint32_t)(seed * 7) % 90;
+        check(seed, &wish, 66, 3, background_rows, 0, 3e-7);
+        check(seed, &wish, 66, 3, background_rows, 1, 1e-12);
+    }
 }
 
 Test(shap, the_recursion_is_the_definition) {

@@ -170,7 +170,8 @@ typedef void (*ride_part_fn)(void *context, const ride_part *part);
 typedef struct ride_explainer_options {
     uint32_t struct_bytes; /* sizeof(ride_explainer_options) */
     uint32_t reserved;     /* 0 */
-    uint64_t bytes_max;    /* of all tables together: 256 MiB. Less of it makes more leaves deep */
+    uint64_t
+        bytes_max; /* of all that is held, and while it is made: 256 MiB. Less of it makes more leaves deep; below 16 MiB: of tables alone */
     /* Rows that stand for those that are not known: values, type, rows_count and strides are read, during create only. NULL: path dependent. */
     const ride_rows *background;
 } ride_explainer_options;

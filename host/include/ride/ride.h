@@ -179,7 +179,8 @@ RIDE_API ride_result ride_explain(ride_context *context, const ride_predictor *p
 typedef struct ride_explain_options {
     uint32_t struct_bytes; /* sizeof(ride_explain_options) */
     uint32_t reserved;     /* 0 */
-    uint64_t bytes_max;    /* of tables: 256 MiB. With less, more is computed for each row */
+    uint64_t
+        bytes_max; /* of what is held, and while it is made: 256 MiB. With less, more is computed for each row; below 16 MiB it is of tables alone */
     /* 1 … 4,096 rows that stand for values that are not known (interventional SHAP values, which need no counts of training rows), and whose means
      * are the baseline of linear models and networks. Read during the call only. NULL: path dependent. */
     const ride_matrix *background;
