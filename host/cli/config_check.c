@@ -276,6 +276,7 @@ int cli_config_check(const ride_config *config) {
         check_sources(&c);
         told(&c, ride_config_check_partitions(config, c.spec, &c.findings));
         told(&c, ride_config_check_reasons(config, c.spec, &c.findings));
+        told(&c, ride_config_check_record(config, c.spec, &c.findings));
         compile(&c);
     }
     if (c.code == 0 && c.spec != NULL) {

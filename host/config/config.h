@@ -179,6 +179,10 @@ ride_status ride_config_check_partitions(const ride_config *config, const ride_s
 /* Is each of `reasons.texts` about an entry of the vector? A finding for each that is not. */
 ride_status ride_config_check_reasons(const ride_config *config, const ride_spec *spec, ride_diagnostics *findings);
 
+/* Are the names of a decision record's columns different from each other? A finding for the event id, and with `outputs.decisions.vector` for each entry of the
+ * vector, that has the name of another column. */
+ride_status ride_config_check_record(const ride_config *config, const ride_spec *spec, ride_diagnostics *findings);
+
 /* Where an option's value comes from: to place a finding that only a later step can make. */
 typedef enum ride_config_layer {
     RIDE_CONFIG_DEFAULT = 0,

@@ -157,6 +157,7 @@ static ride_status admit(void *context, const ride_spec *spec, const ride_bundle
     ride_budget_facts facts;
     RIDE_TRY(ride_config_check_partitions(placed->config, spec, findings));
     RIDE_TRY(ride_config_check_reasons(placed->config, spec, findings));
+    RIDE_TRY(ride_config_check_record(placed->config, spec, findings));
     ride_budget_facts_of(spec, bundle, placed->placement.shards_count, placed->placement.mode == RIDE_PLACE_PIPELINE,
                          &facts);
     ride_config_budget(placed->config, &facts, &placed->budget);
