@@ -33,6 +33,10 @@ static ride_status inputs_find(ride_cpu_forest *f, ride_error *err) {
     return f->inputs != NULL ? RIDE_OK : ride_fail(err, RIDE_E_MEMORY, "no memory for %u inputs", h->inputs_count);
 }
 
+static uint32_t terms_of(const ride_forest *forest, const ride_forest_node *leaf) {
+    return forest->lines != NULL && leaf->left > 0 ? forest->lines[leaf->left - 1].terms_count : 0;
+}
+
 /* A walk's steps by the mean depth of a tree's leaves: a tree that is grown leaf by leaf is much deeper in some places than where rows end. */
 static ride_status steps_count(ride_cpu_forest *f, ride_error *err) {
     const ride_forest_header *h = f->forest.header;
@@ -41,12 +45,15 @@ static ride_status steps_count(ride_cpu_forest *f, ride_error *err) {
     for (uint32_t t = 0; t < h->trees_count; t++) {
         const ride_forest_node *nodes = f->forest.nodes + f->forest.trees[t].nodes_first;
         uint64_t depths = 0; /* of all leaves: each inner node is a step for those below it */
+        uint64_t terms = 0;
         for (uint32_t i = f->forest.trees[t].nodes_count; i-- > 0;) { /* children lie behind their parent */
             const bool is_leaf = (nodes[i].input & RIDE_NODE_LEAF) != 0;
             leaves[i] = is_leaf ? 1 : leaves[nodes[i].left] + leaves[nodes[i].left + 1];
             depths += is_leaf ? 0 : leaves[i];
+            terms += is_leaf ? terms_of(&f->forest, &nodes[i]) : 0;
         }
         f->steps += (uint32_t)((depths + leaves[0] - 1) / leaves[0]);
+        f->terms += (double)terms / leaves[0];
     }
     free(leaves);
     return RIDE_OK;
@@ -166,10 +173,16 @@ void ride_cpu_forest_force(ride_cpu_forest *f, ride_cpu_way way) {
     f->forced = way;
 }
 
+/* Of leaves with lines rows go one by one, each through all trees. Measured: 500 trees of 31 leaves with 5 terms each 28 to 35 us a row. */
+static double count_lines(const ride_cpu_forest *f, uint32_t rows_count) {
+    return (30.0 * f->steps + 40.0 * f->forest.header->trees_count + 5.0 * f->terms) * rows_count;
+}
+
 double forest_count(const ride_cpu_forest *f, ride_cpu_way way, uint32_t rows_count) {
     if (way == RIDE_CPU_WAY_CROWN)
         return forest_crown_cost(f->crown, rows_count) + 4.0 * forest_crown_steps(f->crown) * rows_count;
     if (way != RIDE_CPU_WAY_WALK) return (double)ride_planes_cost(f->planes, planes_way(way), rows_count);
+    if (f->forest.lines != NULL) return count_lines(f, rows_count);
     const double step = f->lanes == NULL ? (rows_count < 8 ? 12 : 6) : rows_count < 8 ? 7 : 4;
     return step * f->steps * rows_count;
 }

@@ -17,6 +17,7 @@ struct ride_cpu_forest {
     ride_planes *planes;                              /* NULL: walked */
     forest_crown *crown;                              /* NULL: its trees are not deep */
     uint32_t steps;                                   /* of a row down all trees, about */
+    double terms;                                     /* of the leaves that a row comes to, about */
     const char *why;                                  /* there are no planes; static text */
     double ns_per_count[RIDE_CPU_WAYS][FOREST_SIZES]; /* forest_time.c */
     ride_cpu_way forced;                              /* CHOSEN: none */

@@ -517,3 +517,23 @@ Test(cpu_forest, a_report_says_the_way_of_each_size_and_why) {
     ride_cpu_forest_destroy(f);
     free(w);
 }
+
+/* The walk of lines is row by row: many rows take no less each, and terms take their time. */
+Test(cpu_forest, a_report_counts_terms_and_that_rows_go_one_by_one) {
+    wood *w = plant(11, LINEAR);
+    ride_cpu_forest_report reports[2];
+    ride_error err;
+    cr_assert_gt(w->header.terms_count, 0);
+    for (int without = 0; without < 2; without++) {
+        ride_cpu_forest *f = NULL;
+        cr_assert_eq(ride_cpu_forest_create(&w->forest, ride_cpu_isa_best(), &f, &err), RIDE_OK);
+        ride_cpu_forest_describe(f, &reports[without]);
+        ride_cpu_forest_destroy(f);
+        for (uint32_t i = 0; i < w->header.lines_count; i++) w->lines[i].terms_count = 0;
+    }
+    for (uint32_t i = 0; i < RIDE_CPU_FOREST_TOLD; i++) {
+        cr_assert_geq(reports[0].sizes[i].ns_per_row, reports[0].sizes[0].ns_per_row);
+        cr_assert_gt(reports[0].sizes[i].ns_per_row, reports[1].sizes[i].ns_per_row);
+    }
+    free(w);
+}
