@@ -71,6 +71,15 @@ def check_results(program, environment):
     assert bad.returncode == 1 and "/nowhere.json" in bad.stderr, bad.stderr
 
 
+def check_environment(program, environment, folder):
+    """One variable is asked for."""
+    (folder / "asked.c").write_text('#include <stdio.h>\nchar *getenv(const char *name) { fprintf(stderr, "asked: %s\\n", name); return 0; }\n')
+    run("cc", "-shared", "-fPIC", "-o", folder / "asked.so", folder / "asked.c")
+    done = subprocess.run([program, golden / "xgboost-3.2.0-plain.json"], input="0 0 0 0\n", capture_output=True, text=True, check=True,
+                          env=dict(environment, LD_PRELOAD=str(folder / "asked.so")))
+    assert set(re.findall("asked: (.*)", done.stderr)) == {"RIDE_CPU_ISA"}, done.stderr
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
@@ -87,6 +96,7 @@ def main():
         compiler = f"cc {strict} -o '{folder}/%s' '{source}'"
         run("sh", "-c", f"{compiler % 'shared'} '-I{prefix}/include' '-L{lib}' -lride", env=environment)
         check_results(folder / "shared", environment)
+        check_environment(folder / "shared", environment, folder)
         plain = dict(environment)
         del plain["LD_LIBRARY_PATH"]
         run("sh", "-c", f"{compiler % 'static'} '-I{prefix}/include' '{lib}/libride.a' -lstdc++ -lm -lpthread", env=environment)

@@ -20,7 +20,8 @@
  * denormals-are-zero changes bits. A missing value is NaN. What each format promises is in docs/models.md.
  *
  * Errors. Every call that can fail returns a ride_result, and leaves a text with what, where and what to do in the context. Bad input of
- * any kind, a hostile model file too, is a result and never a crash. Nothing is printed, and no signal, locale or environment is touched.
+ * any kind, a hostile model file too, is a result and never a crash. Nothing is printed, and no signal or locale is touched. Of the environment one
+ * variable is read, when a model is made ready: RIDE_CPU_ISA (portable, neon, avx2, avx512) keeps to those instructions, with the same bits.
  *
  * ABI. The library's SONAME changes when a program built against an older header would no longer run. Structs that may grow begin with
  * struct_bytes; fields beyond what the caller knew are taken as zero. Enums may get more values. */
