@@ -3,8 +3,9 @@
  *
  * A unit that cuts off what is below zero makes the gradient jump where the way crosses its zero. Up to the first step that is neither linear nor such
  * a layer, everything between two crossings is linear, so the next layer's crossings are found exactly from its values at those before.
- * The way is cut there. When nothing else bends, the gradient of a piece is the same all along it, and the mean is exact; else a quadrature is done over each
- * piece, and once more over parts of them as long as what the shares add up to is not what the outputs change. */
+ * The way is cut there. When nothing else bends, the gradient of a piece is the same all along it, and the mean is exact. Else, and where there would be too
+ * many pieces, a quadrature is done over each, and again over parts of those whose shares do not add up to what the outputs change over them: that is known from
+ * the outputs at their ends. What a row takes is bounded by the walks there and back, of which a large network has fewer. */
 #include "kernels/cpu/explain_internal.h"
 #include "kernels/cpu/quadrature.h"
 #include "kernels/row/network.h"
@@ -15,14 +16,20 @@
 
 enum {
     LANES = 8,
-    POINTS_ROOM = EXPLAIN_POINTS * (EXPLAIN_POINTS + 1) / 2,
-    POINTS_LEAST = 3,           /* of a piece that bends */
-    CUTS_MOST = 1024,           /* more are left out */
+    POINTS = LANES - 2, /* of a part, beside its ends */
+    POINTS_ROOM = POINTS * (POINTS + 1) / 2,
+    PARTS = 4, /* of a part that does not add up */
+    CUTS_MOST = 1024,
+    WALKS_MOST = 256, /* there and back, of LANES points, for a row */
+    WALKS_LEAST = 16,
+    WALKS_WORK = 1 << 22,       /* outputs times weights of them together: what a row takes */
     ROWS_BYTES_MOST = 64 << 20, /* of all rows of LANES points */
     GRADIENTS_MOST = 1 << 21,   /* outputs times inputs */
     WORK_MOST = 1 << 30,        /* outputs times weights */
-    PARTS_MOST = 16,            /* of a piece, where the shares do not add up before */
 };
+static const double CLOSE = 1e-9; /* of the shares' sizes */
+static const double LENGTH_LEAST =
+    1e-6; /* of a part that is divided: where a way is of 1e30, points near its end are rounding */
 typedef double lanes __attribute__((vector_size(64)));
 
 struct explain_gradient {
@@ -31,9 +38,11 @@ struct explain_gradient {
     uint32_t widest;  /* row between two steps */
     size_t rows_room; /* numbers of all rows of a point */
     double *base;
-    double *weights;   /* constant: the gradient; else NULL */
-    uint32_t straight; /* steps from the first on, of which every piece is linear */
-    bool is_smooth;    /* other steps follow: quadratures over the pieces */
+    double *weights;     /* constant: the gradient; else NULL */
+    uint32_t straight;   /* steps from the first on, of which every piece is linear */
+    bool is_smooth;      /* other steps follow: quadratures over the pieces */
+    uint32_t walks_most; /* of a row */
+    uint32_t cuts_most;
     double nodes[POINTS_ROOM], shares[POINTS_ROOM];
 };
 
@@ -225,7 +234,7 @@ static void sort(double *values, uint32_t count) {
 }
 
 /* The crossings of a layer among pieces that are linear before it: its values at the pieces' ends say where. cuts: room for CUTS_MOST, of which
- * count are there, ascending. Returns how many there are then. */
+ * count are there, ascending. Returns how many there are then; 0: more than there may be. */
 static uint32_t layer_cuts(const explain_gradient *g, uint32_t layer, const double *z, lanes *rows, double *cuts,
                            uint32_t count) {
     const ride_network_step *steps = g->view.steps + g->first;
@@ -244,7 +253,9 @@ static uint32_t layer_cuts(const explain_gradient *g, uint32_t layer, const doub
                 const double a = y[o][lane], b = y[o][lane + 1], from = cuts[c + lane], to = cuts[c + lane + 1];
                 if (!((a < 0.0 && b > 0.0) || (a > 0.0 && b < 0.0))) continue;
                 const double t = from + (to - from) * (a / (a - b));
-                if (t > from && t < to && found < CUTS_MOST) cuts[found++] = t;
+                if (!(t > from && t < to)) continue;
+                if (found == g->cuts_most) return 0;
+                cuts[found++] = t;
             }
     }
     if (found == count) return count;
@@ -255,14 +266,23 @@ static uint32_t layer_cuts(const explain_gradient *g, uint32_t layer, const doub
     return kept;
 }
 
-static uint32_t way_cut(const explain_gradient *g, const double *z, lanes *rows, double *cuts) {
+/* is_whole: at all crossings; else, where there are too many, evenly, into most of the parts that there are walks for. */
+static uint32_t way_cut(const explain_gradient *g, const double *z, lanes *rows, double *cuts, bool *is_whole) {
     const ride_network_step *steps = g->view.steps + g->first;
     uint32_t count = 2;
     cuts[0] = 0.0;
     cuts[1] = 1.0;
-    for (uint32_t s = 0; s < g->straight; s++)
-        if (!is_linear(&steps[s])) count = layer_cuts(g, s, z, rows, cuts, count);
-    return count;
+    *is_whole = true;
+    for (uint32_t s = 0; s < g->straight && *is_whole; s++) {
+        if (is_linear(&steps[s])) continue;
+        const uint32_t then = layer_cuts(g, s, z, rows, cuts, count);
+        *is_whole = then != 0;
+        if (then != 0) count = then;
+    }
+    if (*is_whole) return count;
+    const uint32_t parts = g->walks_most * 3 / 4;
+    for (uint32_t i = 0; i <= parts; i++) cuts[i] = (double)i / parts;
+    return parts + 1;
 }
 
 /* ---- a row ---- */
@@ -276,8 +296,8 @@ static lanes *points_walk(const explain_gradient *g, lanes *rows) {
     return x;
 }
 
-/* Adds the gradients at LANES points, times their shares. rows[0]: the points. */
-static void points_add(const explain_gradient *g, lanes *rows, const double *shares, double *out) {
+/* Adds the gradients at LANES points, times their shares. rows[0]: the points. Returns the outputs. */
+static const lanes *points_add(const explain_gradient *g, lanes *rows, const double *shares, double *out) {
     lanes *back = rows + g->rows_room, *x = points_walk(g, rows);
     const ride_network_step *steps = g->view.steps + g->first;
     for (uint32_t o = 0; o < g->outputs_count; o++, out += g->width) {
@@ -295,67 +315,148 @@ static void points_add(const explain_gradient *g, lanes *rows, const double *sha
         for (uint32_t i = 0; i < g->width; i++)
             for (uint32_t lane = 0; lane < LANES; lane++) out[i] += shares[lane] * by_y[i][lane];
     }
+    return x;
 }
+
+/* Some pieces of the way, or a part of one, computed as one: its ends and POINTS nodes are the points of one walk, so what the shares of it must add up to is
+ * known without another. */
+typedef struct part {
+    double from, to;
+    uint32_t cut, count; /* cuts[cut] … cuts[cut + count] are its pieces; count 1: it may be a part of one */
+} part;
 
 static size_t rows_bytes(const explain_gradient *g) { return (g->rows_room + 2 * (size_t)g->widest) * sizeof(lanes); }
-
-size_t explain_gradient_scratch_bytes(const explain_gradient *g) {
-    return g->weights != NULL ? 0 : rows_bytes(g) + g->outputs_count * sizeof(lanes) + CUTS_MOST * sizeof(double);
+static size_t gradient_bytes(const explain_gradient *g) {
+    return ((size_t)g->outputs_count * g->width * sizeof(double) + 63) / 64 * 64;
 }
 
-/* The mean gradient by quadratures over the pieces of the way, each in `parts` parts. */
-static void pieces_add(const explain_gradient *g, const double *z, lanes *rows, const double *cuts, uint32_t pieces,
-                       uint32_t parts, double *out) {
-    double ts[LANES], shares[LANES] = {0};
-    uint32_t points = g->is_smooth ? EXPLAIN_POINTS / pieces : 1, filled = 0;
-    if (g->is_smooth && points < POINTS_LEAST) points = POINTS_LEAST;
-    const double *nodes = g->nodes + ride_quadrature_first(points),
-                 *weights = g->shares + ride_quadrature_first(points);
-    const uint32_t count = pieces * parts * points;
-    memset(out, 0, (size_t)g->outputs_count * g->width * sizeof *out);
-    for (uint32_t k = 0; k < count; k++) {
-        const uint32_t piece = k / (parts * points), part = k / points % parts;
-        const double length = (cuts[piece + 1] - cuts[piece]) / parts;
-        ts[filled] = cuts[piece] + length * (part + nodes[k % points]);
-        shares[filled++] = length * weights[k % points];
-        if (filled < LANES && k + 1 < count) continue;
-        for (uint32_t lane = filled; lane < LANES; lane++) shares[lane] = 0.0;
-        points_put(g, z, ts, filled, rows);
+size_t explain_gradient_scratch_bytes(const explain_gradient *g) {
+    return g->weights != NULL
+               ? 0
+               : rows_bytes(g) + gradient_bytes(g) + CUTS_MOST * sizeof(double) + 2 * WALKS_MOST * sizeof(part);
+}
+
+/* A gradient that is the same all along each piece: a point in the middle. */
+static void straight_add(const explain_gradient *g, const double *z, lanes *rows, const double *cuts, uint32_t pieces,
+                         double *out) {
+    for (uint32_t c = 0; c < pieces; c += LANES) {
+        const uint32_t count = pieces - c < LANES ? pieces - c : LANES;
+        double ts[LANES], shares[LANES] = {0};
+        for (uint32_t k = 0; k < count; k++) {
+            shares[k] = cuts[c + k + 1] - cuts[c + k];
+            ts[k] = cuts[c + k] + 0.5 * shares[k];
+        }
+        points_put(g, z, ts, count, rows);
         points_add(g, rows, shares, out);
-        filled = 0;
     }
 }
 
-/* Do the shares add up to what the outputs change between the ends of the way? A number that is none cannot be bettered. */
+/* The nodes of a part: each of its pieces has one, and longer ones more. */
+static void part_points(const explain_gradient *g, const part *p, const double *cuts, double ts[LANES],
+                        double shares[LANES]) {
+    uint32_t of[POINTS], at = 1;
+    double lengths[POINTS];
+    for (uint32_t k = 0; k < p->count; k++) {
+        of[k] = 1;
+        lengths[k] = p->count > 1 ? cuts[p->cut + k + 1] - cuts[p->cut + k] : p->to - p->from;
+    }
+    for (uint32_t more = p->count; more < POINTS; more++) {
+        uint32_t best = 0;
+        for (uint32_t k = 1; k < p->count; k++)
+            if (lengths[k] / of[k] > lengths[best] / of[best]) best = k;
+        of[best]++;
+    }
+    for (uint32_t k = 0; k < p->count; k++) {
+        const double from = p->count > 1 ? cuts[p->cut + k] : p->from;
+        const size_t first = ride_quadrature_first(of[k]);
+        for (uint32_t n = 0; n < of[k]; n++, at++) {
+            ts[at] = from + lengths[k] * g->nodes[first + n];
+            shares[at] = lengths[k] * g->shares[first + n];
+        }
+    }
+    ts[0] = p->from;
+    ts[LANES - 1] = p->to;
+    shares[0] = shares[LANES - 1] = 0.0;
+}
+
+/* Do the shares of a part add up to what the outputs change over it? A number that is none cannot be bettered. */
 static bool adds_up(const explain_gradient *g, const double *z, const lanes *ends, const double *out) {
     for (uint32_t o = 0; o < g->outputs_count; o++, out += g->width) {
-        double sum = 0.0, size = fabs(ends[o][0]) + fabs(ends[o][1]);
+        double sum = 0.0, size = fabs(ends[o][0]) + fabs(ends[o][LANES - 1]);
         for (uint32_t i = 0; i < g->width; i++) {
             sum += out[i] * (z[i] - g->base[i]);
             size += fabs(out[i] * (z[i] - g->base[i]));
         }
-        if (fabs(ends[o][1] - ends[o][0] - sum) > 1e-9 * size) return false;
+        if (fabs(ends[o][LANES - 1] - ends[o][0] - sum) > CLOSE * size) return false;
     }
     return true;
 }
 
+/* What is to be computed instead of a part that does not add up: groups of fewer pieces, or parts of the one. Returns how many. */
+static uint32_t part_divide(const part *p, const double *cuts, part out[PARTS]) {
+    if (p->count == 1) {
+        for (uint32_t k = 0; k < PARTS; k++)
+            out[k] = (part){p->from + (p->to - p->from) * k / PARTS,
+                            k + 1 < PARTS ? p->from + (p->to - p->from) * (k + 1) / PARTS : p->to, p->cut, 1};
+        return PARTS;
+    }
+    const uint32_t each = (p->count + PARTS - 1) / PARTS;
+    uint32_t made = 0;
+    for (uint32_t k = 0; k < p->count; k += each) {
+        const uint32_t count = p->count - k < each ? p->count - k : each;
+        out[made++] = (part){cuts[p->cut + k], cuts[p->cut + k + count], p->cut + k, count};
+    }
+    return made;
+}
+
+/* Parts, level by level, as long as they do not add up and there are walks for them. one: room for a gradient. */
+static void curved_add(const explain_gradient *g, const double *z, lanes *rows, const double *cuts, uint32_t pieces,
+                       uint32_t groups_most, part *parts, double *one, double *out) {
+    const size_t numbers = (size_t)g->outputs_count * g->width;
+    const uint32_t each = (pieces + groups_most - 1) / groups_most;
+    part *now = parts, *next = parts + WALKS_MOST;
+    uint32_t count = 0, left = g->walks_most;
+    for (uint32_t c = 0; c < pieces; c += each) {
+        const uint32_t of = pieces - c < each ? pieces - c : each;
+        now[count++] = (part){cuts[c], cuts[c + of], c, of};
+    }
+    while (count > 0) {
+        uint32_t coming = 0;
+        left -= count;
+        for (uint32_t i = 0; i < count; i++) {
+            double ts[LANES], shares[LANES];
+            part_points(g, &now[i], cuts, ts, shares);
+            points_put(g, z, ts, LANES, rows);
+            memset(one, 0, numbers * sizeof *one);
+            const lanes *ends = points_add(g, rows, shares, one);
+            if (coming + PARTS <= left && now[i].to - now[i].from > LENGTH_LEAST && !adds_up(g, z, ends, one))
+                coming += part_divide(&now[i], cuts, next + coming);
+            else
+                for (size_t k = 0; k < numbers; k++) out[k] += one[k];
+        }
+        part *was = now;
+        now = next;
+        next = was;
+        count = coming;
+    }
+}
+
 void explain_gradient_row(const explain_gradient *g, void *scratch, const double *z, double *out) {
+    const size_t bytes = (size_t)g->outputs_count * g->width * sizeof *out;
     if (g->weights != NULL) {
-        memcpy(out, g->weights, (size_t)g->outputs_count * g->width * sizeof *out);
+        memcpy(out, g->weights, bytes);
         return;
     }
-    static const double both[] = {0.0, 1.0};
-    lanes *rows = scratch, *ends = rows + g->rows_room + 2 * (size_t)g->widest;
-    double *cuts = (double *)(ends + g->outputs_count);
-    const uint32_t pieces = way_cut(g, z, rows, cuts) - 1;
-    if (g->is_smooth) {
-        points_put(g, z, both, 2, rows);
-        memcpy(ends, points_walk(g, rows), g->outputs_count * sizeof *ends);
-    }
-    for (uint32_t parts = 1; parts <= PARTS_MOST; parts *= 4) {
-        pieces_add(g, z, rows, cuts, pieces, parts, out);
-        if (!g->is_smooth || adds_up(g, z, ends, out)) return;
-    }
+    lanes *rows = scratch;
+    double *one = (double *)((uint8_t *)scratch + rows_bytes(g)),
+           *cuts = (double *)((uint8_t *)one + gradient_bytes(g));
+    bool is_whole;
+    const uint32_t pieces = way_cut(g, z, rows, cuts, &is_whole) - 1;
+    memset(out, 0, bytes);
+    if (is_whole && !g->is_smooth) straight_add(g, z, rows, cuts, pieces, out);
+    else
+        curved_add(g, z, rows, cuts, pieces, is_whole ? g->walks_most / 4 : pieces, (part *)(cuts + CUTS_MOST), one,
+                   out);
 }
 
 /* ---- making ---- */
@@ -389,6 +490,16 @@ static ride_status size_check(const ride_network *network, uint32_t first, uint3
         return RIDE_OK;
     return ride_fail(err, RIDE_E_UNSUPPORTED, "a network of %llu weights and %llu outputs is too large to be explained",
                      (unsigned long long)weights, (unsigned long long)outputs);
+}
+
+/* How often a row may be walked there and back: by the work. As many pieces as that makes points, or groups of pieces a fourth of it. */
+static void work_bound(explain_gradient *g) {
+    uint64_t weights = 1;
+    for (uint32_t s = 0; s < g->steps_count; s++) weights += ride_step_a_count(&g->view.steps[g->first + s]);
+    const uint64_t walks = WALKS_WORK / (weights * g->outputs_count);
+    g->walks_most = walks < WALKS_LEAST ? WALKS_LEAST : walks < WALKS_MOST ? (uint32_t)walks : WALKS_MOST;
+    g->cuts_most = g->is_smooth ? POINTS * (g->walks_most / 4) : LANES * g->walks_most;
+    if (g->cuts_most > CUTS_MOST) g->cuts_most = CUTS_MOST;
 }
 
 ride_status explain_gradient_create(const ride_network *network, uint32_t first, uint32_t width, const double *base,
@@ -425,9 +536,10 @@ ride_status explain_gradient_create(const ride_network *network, uint32_t first,
             g->straight += g->straight == s - first;
     }
     g->is_smooth = g->straight < g->steps_count;
+    work_bound(g);
     ride_status st = RIDE_OK;
     if (is_constant) st = constant_make(g, err);
-    else ride_quadratures(EXPLAIN_POINTS, g->nodes, g->shares);
+    else ride_quadratures(POINTS, g->nodes, g->shares);
     if (st == RIDE_OK) *out = g;
     else explain_gradient_destroy(g);
     return st;

@@ -7,8 +7,6 @@
 
 /* ---- explain_gradient.c: steps of a network as a function of the row before them ---- */
 
-enum { EXPLAIN_POINTS = 32 }; /* on the way from the baseline to the row, where nothing cuts it */
-
 typedef struct explain_gradient explain_gradient;
 
 /* Steps `first` and on. The network's arrays are borrowed; base, `width` numbers, is copied. */

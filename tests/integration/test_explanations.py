@@ -6,6 +6,7 @@ import os
 import re
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 top = Path(os.environ.get("RIDE_SOURCE_DIR", Path(__file__).resolve().parents[2]))
@@ -191,6 +192,39 @@ def check_networks():
     return ", ".join(tried)
 
 
+def random_network(sizes, activation, folder):
+    r = np.random.default_rng(len(sizes) + sizes[1])
+    steps = [{"kind": "dense", "outputs": b, "weights": list((r.normal(size=(b, a)) / np.sqrt(a)).ravel()), "bias": list(r.normal(0, 0.5, b)),
+              "activation": activation if i + 2 < len(sizes) else "none"} for i, (a, b) in enumerate(zip(sizes, sizes[1:]))]
+    path = folder / "random.json"
+    path.write_text(json.dumps({"format": "ride-sklearn", "version": 1, "library": "x", "features": sizes[0], "names": None, "estimator": "MLP", "classes": ["0", "1"],
+                                "kind": "network", "outputs": 1, "steps": steps, "link": "logistic", "link_scale": 1}))
+    return ride.Model(path), steps
+
+
+def check_large_networks(folder):
+    """Units that switch more often than a row is walked: within what docs/explanations.md says, of one layer by its closed form; and a row's work is
+    bounded, some hundred times that of its margin."""
+    rows = np.random.default_rng(5).normal(0, 4, (4, 6))
+    model, steps = random_network([6, 3000, 1], "relu", folder)
+    w, b, v = np.array(steps[0]["weights"]).reshape(3000, 6), np.array(steps[0]["bias"]), np.array(steps[1]["weights"])
+    at = rows @ w.T
+    zero = np.clip(-b / at, 0, 1)  # of the way, where the unit switches
+    want = ((v * np.where(at > 0, 1 - zero, zero)) @ w) * rows
+    got = model.explain(rows)[:, :6]
+    worst = (np.abs(got - want).max(axis=1) / np.abs(want).max(axis=1)).max()
+    assert worst < 2e-3, worst
+    model, _ = random_network([6, 600, 600, 600, 1], "relu", folder)
+    model.explain(rows[:1])
+    spent = [time.process_time()]
+    for call in (lambda: model.explain(rows), lambda: [model.margin(rows[:1]) for _ in range(40)]):
+        call()
+        spent.append(time.process_time())
+    times = (spent[1] - spent[0]) / 4 / ((spent[2] - spent[1]) / 40)
+    assert times < 2000, times
+    return f"3,000 units within {worst:.1g}; 721,000 weights: a row takes {times:.0f} times its margin"
+
+
 class Member:
     """A member by itself: its shares, and what its margin becomes (numbers of the file, and what two of its own rows say)."""
 
@@ -311,6 +345,7 @@ def main():
     print("networks:", check_networks())
     check_ensembles()
     with tempfile.TemporaryDirectory() as folder:
+        print("large networks:", check_large_networks(Path(folder)))
         x = rows_of(ENSEMBLES / "mean.yaml", 4)
         check_tree_stack(x[np.isfinite(x).all(axis=1)], Path(folder))
     check_options()

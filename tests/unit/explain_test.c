@@ -117,6 +117,16 @@ Test(explain, shares_of_layers_add_up) {
                  worst_of_layers(RIDE_ACTIVATION_SIGMOID, 2.0));
 }
 
+/* Rows far from the baseline: all that bends is in a small part of the way. */
+Test(explain, shares_of_outliers_add_up) {
+    for (double scale = 10.0; scale <= 1000.0; scale *= 10.0) {
+        const double tanh_error = worst_of_layers(RIDE_ACTIVATION_TANH, scale),
+                     sigmoid_error = worst_of_layers(RIDE_ACTIVATION_SIGMOID, scale);
+        cr_assert_lt(tanh_error, 1e-7, "tanh, %g: %g", scale, tanh_error);
+        cr_assert_lt(sigmoid_error, 1e-7, "sigmoid, %g: %g", scale, sigmoid_error);
+    }
+}
+
 /* By differences at many points of the way. */
 static void slow_gradient(const net *n, const double *base, const double *z, double *out) {
     enum { POINTS = 4000 };
