@@ -244,6 +244,7 @@ def parts(folder):
     trees = node("TreeEnsembleRegressor", ["Z"], ["Y"], domain=ML, n_targets=1, **random_trees(random.Random(1), 1, 1, 1, ["BRANCH_LT"], True))
     constants, join, x = {"i": Tensor([0], INT64)}, node("Concat", ["b", "X"], ["Z"], axis=1), [("X", FLOAT, 2)]
     chain = [node("Concat", ["b", "X"], ["d0"], axis=1)] + [node("Concat", [f"d{k}", f"d{k}"], [f"d{k + 1}"], axis=1) for k in range(7)]
+    steps = [node("Scaler", [f"s{k - 1}" if k else "b"], [f"s{k}"], domain=ML, offset=[0.5], scale=[2.0]) for k in range(1025)]
     for what, nodes, inputs in (
             ("axis: only columns are joined", [*part, node("Concat", ["b", "X"], ["Z"], axis=0)], x),
             ("only choices of columns, scalers and imputers", [*part[:1], node("Normalizer", ["a"], ["b"], domain=ML, norm="L1"), join], x),
@@ -256,9 +257,10 @@ def parts(folder):
             ("one has not one column", [node("Identity", ["p"], ["b"]), node("Concat", ["b", "q"], ["Z"], axis=1)], [("p", FLOAT, 1), ("q", FLOAT, 2)]),
             ("parts of parts, 8 deep", [*part, *chain, node("Concat", ["d7", "X"], ["Z"], axis=1)], x),
             ("at most 65536", [*part, node("Concat", ["b"] + ["X"] * 40000, ["Z"], axis=1)], x),
+            ("have 1026 steps together", [*part, *steps, node("Concat", ["s1024", "X"], ["Z"], axis=1)], x),
             ("nodes together", [*part, node("Concat", ["b"] * 9000, ["Z"], axis=1)], x)):
         refused(folder, model([*nodes, trees], inputs, [("Y", FLOAT, 0)], constants=constants | {"w": Tensor([1.0], FLOAT, [1, 1])}), what)
-    print("13 kinds of parts refused by name")
+    print("14 kinds of parts refused by name")
 
 
 def votes(folder):
