@@ -163,9 +163,9 @@ void ride_run_summary_free(ride_run_summary *summary);
 ride_status ride_compile(const ride_run_options *options, ride_spec **spec, uint8_t **image, uint64_t *image_bytes,
                          ride_diagnostics *findings, ride_error *err);
 /* Can the model of a compiled bundle be explained, so that decisions can have reasons? RIDE_E_UNSUPPORTED and why not. Takes as long as a start
- * with reasons. */
+ * with reasons. *row_us: microseconds of one row, measured. */
 ride_status ride_reasons_check(const ride_spec *spec, const ride_bundle *bundle, const ride_reasons_options *options,
-                               ride_error *err);
+                               double *row_us, ride_error *err);
 /* The vector's entries with the names of their categories, as the model's compiler takes them. The caller frees the list; NULL
  * when memory is out. */
 ride_model_source *ride_vector_sources(const ride_spec *spec);

@@ -3,6 +3,7 @@
 #include "engine/reasons_explainer.h"
 
 #include "backend/registry.h"
+#include "base/log.h"
 #include "engine/engine.h"
 #include "engine/row_lines.h"
 #include "kernels/layout/forest.h"
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 enum { BACKGROUND_ROWS = 1024 };
 
@@ -106,6 +108,66 @@ static void background_close(background *b) {
     free(b->inputs);
 }
 
+/* ---- what a row takes ---- */
+
+enum { TIMED_ROWS = 16, TIMED_US = 20000, SLOW_US = 100, LARGE_BYTES = 1 << 20 };
+
+static double now_us(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
+}
+
+/* Numbers from 1 to 100 on both sides of 0. */
+static void row_make(double *x, uint32_t count, uint32_t row) {
+    uint64_t random = row + 1;
+    for (uint32_t i = 0; i < count; i++) {
+        random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        x[i] = ((double)(random >> 33) / (1 << 30) - 1.0) * (row % 3 == 0 ? 1.0 : row % 3 == 1 ? 10.0 : 100.0);
+    }
+}
+
+/* The mean of some rows, one by one, as a decision's row is explained. */
+static void time_rows(reasons_explainer *e, const background *b, uint32_t outputs) {
+    const uint64_t scratch_bytes = (e->scratch_bytes + 63) / 64 * 64;
+    void *scratch = aligned_alloc(64, scratch_bytes + 64);
+    double *made = calloc(e->inputs_count + 1, sizeof *made),
+           *phi = calloc(((size_t)e->inputs_count + 1) * outputs, sizeof *phi);
+    double begin = 0.0, took = 0.0;
+    uint32_t count = 0;
+    for (uint32_t k = 0; scratch != NULL && made != NULL && phi != NULL && k <= TIMED_ROWS && took < TIMED_US; k++) {
+        const bool is_there = b->rows.rows_count > 0;
+        if (!is_there) row_make(made, e->inputs_count, k);
+        const ride_rows row = {.values = is_there ? b->values + k % b->rows.rows_count * e->inputs_count : made,
+                               .type = RIDE_TYPE_F64,
+                               .out_type = RIDE_TYPE_F64,
+                               .rows_count = 1,
+                               .row_stride = e->inputs_count,
+                               .column_stride = 1,
+                               .margins = phi};
+        const double from = now_us();
+        if (k < 2) begin = from; /* the first finds everything cold, and counts where there is no other */
+        if (e->ops->rows_explain(e->explainer, &row, scratch) != RIDE_OK) break;
+        took = now_us() - begin;
+        count = k < 2 ? 1 : k;
+        e->row_us = took / count;
+    }
+    free(scratch);
+    free(made);
+    free(phi);
+}
+
+static void tell(const reasons_explainer *e, double made_us) {
+    ride_explainer_figures figures = {0};
+    if (e->ops->explainer_tell != NULL) e->ops->explainer_tell(e->explainer, &figures);
+    if (e->row_us > SLOW_US)
+        ride_log_warn("a row of this model takes long to explain: docs/explanations.md", ride_log_f64("us", e->row_us),
+                      ride_log_u64("bytes", figures.bytes), ride_log_f64("made_in_s", made_us / 1e6));
+    else if (made_us > 1e6)
+        ride_log_info("what explains the model is made", ride_log_f64("us_a_row", e->row_us),
+                      ride_log_u64("bytes", figures.bytes), ride_log_f64("made_in_s", made_us / 1e6));
+}
+
 /* ---- explainer ---- */
 
 /* The explainer's own advice is about what a configuration cannot say, but it knows whether background rows would do. */
@@ -138,11 +200,18 @@ ride_status reasons_explainer_open(const ride_reasons_options *options, const ri
     RIDE_TRY(cannot(options, reasons_sense_open(bundle, &out->sense, err), err));
     background rows = {.values = NULL};
     ride_status st = RIDE_OK;
+    const double begin = now_us();
+    if (bundle->image_bytes > LARGE_BYTES)
+        ride_log_info("what explains the model is being made, which takes some seconds of a large one",
+                      ride_log_text("background", options->background != NULL ? options->background : "none"));
     if (options->background != NULL) st = background_read(options->background, spec, out, &rows, err);
     if (rows.rows.rows_count > 0) explain.background = &rows.rows;
     if (st == RIDE_OK)
         st = cannot(options, out->ops->explainer_create(program, &explain, &out->explainer, &out->scratch_bytes, err),
                     err);
+    const double made_us = now_us() - begin;
+    if (st == RIDE_OK) time_rows(out, &rows, shape.outputs_count);
+    if (st == RIDE_OK) tell(out, made_us);
     background_close(&rows);
     return st;
 }
@@ -156,9 +225,10 @@ void reasons_explainer_close(reasons_explainer *e) {
 }
 
 ride_status ride_reasons_check(const ride_spec *spec, const ride_bundle *bundle, const ride_reasons_options *options,
-                               ride_error *err) {
+                               double *row_us, ride_error *err) {
     reasons_explainer explainer;
     const ride_status st = reasons_explainer_open(options, spec, bundle, NULL, NULL, &explainer, err);
+    *row_us = explainer.row_us;
     reasons_explainer_close(&explainer);
     return st;
 }

@@ -12,6 +12,7 @@ typedef struct reasons_explainer {
     uint64_t scratch_bytes;    /* of one thread */
     uint32_t inputs_count;     /* columns of its rows */
     uint32_t *entries;         /* [inputs_count] the vector's entry that each is */
+    double row_us;             /* one row, measured: of the background, or made for it; 0 = there was no memory to */
     reasons_sense sense;       /* which way the answer goes; of such rows */
 } reasons_explainer;
 

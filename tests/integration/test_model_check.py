@@ -50,7 +50,7 @@ def check_info():
             expect(f"{name}, ways", part["bytes"] > 0 and part["why"] and [way["rows"] for way in ways] == ([1, 16, 64, 512] if part["kind"] == "forest" else []) and
                    all(way["way"] and way["estimated_ns_per_row"] > 0 for way in ways), part)
         expect(f"{name}, times", [time["rows"] for time in engine["measured"]] == [1, 64, 4096] and all(time["ns_per_row"] > 0 for time in engine["measured"]), engine)
-        expect(f"{name}, explanations", (engine["explanations"] or {}).get("bytes", 0) > 0 if explained else engine["explanations"] is None, engine)
+        expect(f"{name}, explanations", (engine["explanations"] or {}).get("bytes", 0) > 0 and engine["explanations"]["us_per_row"] > 0 if explained else engine["explanations"] is None, engine)
         text, quick = info(GOLDEN / name), info(GOLDEN / name, "--quick")
         expect(f"{name}, text", all(f"\n{word} " in text for word in ("engine", "measured", "explanations")) and " ns a row for 4096" in text, text)
         expect(f"{name}, quick", "\nengine " not in quick and text.startswith(quick) and "engine" not in json.loads(info(GOLDEN / name, "--quick", "--json")), quick)

@@ -5,6 +5,7 @@ report, over HTTP by both protocols, and what `ride config check` says of a conf
 import json
 import math
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -271,7 +272,8 @@ def check_findings(folder):
     voted = base.replace(str(MODEL), str(vote)) + "reasons: alerts\n"
     assert "background" not in finding(voted, "reasons.when", "a vote has no shares of inputs", "reasons: none")  # which would not help
     bad.write_text(bare + f"reasons: {{when: alerts, background: {folder}/features.csv}}\n")
-    assert "tables that explain the model" in ride("config", "check", "--config", bad)
+    told = ride("config", "check", "--config", bad)
+    assert "tables that explain the model" in told and re.search(r"^explaining a row takes [\d.]+ µs here$", told, re.M), told
     bad.write_text(base + "reasons: {when: alerts, texts: {'*': x, card_*: y}}\n")
     assert "the configuration is good" in ride("config", "check", "--config", bad)
     shown = ride("config", "show", "--config", bad)
