@@ -99,7 +99,7 @@ def convert(work):
     subprocess.run([RIDE, "model", "convert", GOLDEN / "models/lightgbm-4.6.0-linear.txt", "--output", first], check=True)
     whole = json.loads(first.read_text())
     one, two, *others = whole["lines"]
-    for what, change, words in (("a line of another leaf", {"lines": [one, *others]}, "line"), ("one line more", {"lines": [*whole["lines"], one]}, None),
+    for what, change, words in (("a line of another leaf", {"lines": [one, *others]}, "line"), ("one line more", {"lines": [*whole["lines"], one]}, "lines"),
                                 ("an input that is none", {"lines": [one | {"inputs": [4] * len(one["inputs"])}, two, *others]}, "lines[0]"),
                                 ("fewer coefficients", {"lines": [one | {"coefficients": []}, two, *others]}, "lines[0]"),
                                 ("no constant", {"lines": [{**one, "constant": None}, two, *others]}, "lines[0]"), ("sums of floats", {"sum_number": "f32"}, "f")):
