@@ -75,40 +75,63 @@ static inline size_t tree_bytes(planes_row_kind kind, size_t value, const uint8_
     }
 }
 
-static inline __attribute__((always_inline)) void trees_run(const ride_planes *p, planes_sum sum, uint32_t sixteens,
-                                                            const code_table *codes, double *margins) {
+/* Sums so far of one output, in the type that counts. */
+typedef struct row_sums {
+    double doubles;
+    float floats;
+    int32_t whole;
+} row_sums;
+
+/* Trees of one kind, from *t on, as long as there are some: a constant kind, so that nothing is asked between them. Returns what lies behind them. */
+static inline __attribute__((always_inline)) const uint8_t *kind_run(planes_row_kind kind, const code_table *codes,
+                                                                     uint32_t sixteens, planes_sum sum,
+                                                                     const uint8_t *kinds, uint32_t *t, uint32_t end,
+                                                                     const uint8_t *tree, row_sums *sums) {
     const size_t value = sum == PLANES_F64 ? 8 : 4;
-    const uint8_t *tree = p->row->trees;
-    const uint8_t *kinds = p->row->kinds;
+    do {
+        const uint8_t *leaf = tree_leaf(codes, sixteens, kind, value, tree);
+        if (sum == PLANES_F64) {
+            double add;
+            memcpy(&add, leaf, sizeof add);
+            sums->doubles += add;
+        } else if (sum == PLANES_F32) {
+            float add;
+            memcpy(&add, leaf, sizeof add);
+            sums->floats += add;
+        } else {
+            int32_t add;
+            memcpy(&add, leaf, sizeof add);
+            sums->whole += add;
+        }
+        tree += tree_bytes(kind, value, tree);
+    } while (++*t < end && kinds[*t] == kind);
+    return tree;
+}
+
+static inline __attribute__((always_inline)) void trees_run(const ride_planes *p, planes_sum sum, uint32_t sixteens,
+                                                            const code_table *given, double *margins) {
+    const code_table codes = *given;
+    const uint8_t *tree = p->row->trees, *kinds = p->row->kinds;
     uint32_t t = 0;
+#define RUN(kind) kind_run(kind, &codes, sixteens, sum, kinds, &t, end, tree, &sums)
     for (uint32_t o = 0; o < p->outputs_count; o++) {
         const planes_output *output = &p->outputs[o];
-        double doubles = output->base;
-        float floats = (float)output->base;
-        int32_t whole = 0;
-        for (const uint32_t end = t + output->trees_count; t < end; t++) {
-            const planes_row_kind kind = (planes_row_kind)kinds[t];
-            const uint8_t *leaf = tree_leaf(codes, sixteens, kind, value, tree);
-            if (sum == PLANES_F64) {
-                double add;
-                memcpy(&add, leaf, sizeof add);
-                doubles += add;
-            } else if (sum == PLANES_F32) {
-                float add;
-                memcpy(&add, leaf, sizeof add);
-                floats += add;
-            } else {
-                int32_t add;
-                memcpy(&add, leaf, sizeof add);
-                whole += add;
+        const uint32_t end = t + output->trees_count;
+        row_sums sums = {output->base, (float)output->base, 0};
+        while (t < end) {
+            switch ((planes_row_kind)kinds[t]) {
+            case PLANES_ROW_HEAP: tree = RUN(PLANES_ROW_HEAP); break;
+            case PLANES_ROW_SMALL: tree = RUN(PLANES_ROW_SMALL); break;
+            case PLANES_ROW_LARGE: tree = RUN(PLANES_ROW_LARGE); break;
+            default: tree = RUN(PLANES_ROW_PIECES); break;
             }
-            tree += tree_bytes(kind, value, tree);
         }
         margins[o] = planes_margin(p, output,
-                                   sum == PLANES_F64   ? doubles
-                                   : sum == PLANES_F32 ? (double)floats
-                                                       : (double)whole);
+                                   sum == PLANES_F64   ? sums.doubles
+                                   : sum == PLANES_F32 ? (double)sums.floats
+                                                       : (double)sums.whole);
     }
+#undef RUN
 }
 
 /* Each size its own loop: of the smaller ones the table stays in registers. */
