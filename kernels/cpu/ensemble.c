@@ -6,6 +6,7 @@
 #include "kernels/cpu/joint.h"
 #include "kernels/cpu/link.h"
 #include "kernels/cpu/network.h"
+#include "kernels/cpu/scratch.h"
 #include "kernels/row/ensemble.h"
 
 #include <stdbool.h>
@@ -240,11 +241,9 @@ typedef struct workroom {
     uint8_t *engine, *end;
 } workroom;
 
-static size_t whole_lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
-
 static workroom room_of(const ride_cpu_ensemble *e, void *scratch) {
     const size_t column = ROWS * sizeof(double);
-    const size_t answers = whole_lines(e->parts.view.header->answers_count * column), width = e->width_max + 1;
+    const size_t answers = ride_whole_lines(e->parts.view.header->answers_count * column), width = e->width_max + 1;
     uint8_t *at = scratch;
     workroom r;
     r.answers = (double *)(void *)at;
@@ -258,9 +257,9 @@ static workroom room_of(const ride_cpu_ensemble *e, void *scratch) {
     r.outputs = (double *)(void *)at;
     at += width * column;
     r.rows = (uint32_t *)(void *)at;
-    at += whole_lines(ROWS * sizeof(uint32_t));
+    at += ride_whole_lines(ROWS * sizeof(uint32_t));
     r.engine = at;
-    r.end = at + whole_lines(e->engines_bytes);
+    r.end = at + ride_whole_lines(e->engines_bytes);
     return r;
 }
 
@@ -277,7 +276,7 @@ const double *ride_cpu_ensemble_answers(const ride_cpu_ensemble *e, const void *
 
 const double *ride_cpu_ensemble_margins(const ride_cpu_ensemble *e, const void *scratch) {
     return (const double *)scratch +
-           whole_lines(e->parts.view.header->answers_count * ROWS * sizeof(double)) / sizeof(double);
+           ride_whole_lines(e->parts.view.header->answers_count * ROWS * sizeof(double)) / sizeof(double);
 }
 
 /* ---- scoring ---- */

@@ -2,6 +2,7 @@
 #include "kernels/cpu/explain_internal.h"
 #include "kernels/cpu/matrix.h"
 #include "kernels/cpu/quadrature.h"
+#include "kernels/cpu/scratch.h"
 #include "kernels/row/ensemble.h"
 
 #include <math.h>
@@ -259,12 +260,6 @@ typedef struct room {
     size_t bytes;
 } room;
 
-static void *take(room *r, uint8_t *base, size_t bytes) {
-    uint8_t *at = base != NULL ? base + r->bytes : NULL;
-    r->bytes += (bytes + 63) / 64 * 64;
-    return at;
-}
-
 static room room_of(const explain_ensemble *e, void *base) {
     room r = {0};
     const ride_ensemble_header *h = e->parts->view.header;
@@ -282,23 +277,25 @@ static room room_of(const explain_ensemble *e, void *base) {
     }
     const uint32_t *entries;
     const size_t rows = e->rows_most, size = sizeof(double);
-    r.rows = take(&r, base, rows * sizeof *r.rows);
-    r.x = take(&r, base, rows * inputs * size);
-    r.phi = take(&r, base, rows * phi * size);
-    r.member = take(&r, base, member);
+    r.rows = ride_scratch_take(&r.bytes, base, rows * sizeof *r.rows);
+    r.x = ride_scratch_take(&r.bytes, base, rows * inputs * size);
+    r.phi = ride_scratch_take(&r.bytes, base, rows * phi * size);
+    r.member = ride_scratch_take(&r.bytes, base, member);
     if (e->is_direct) return r;
-    r.columns = take(&r, base, ride_cpu_ensemble_entries(e->engine, &entries) * RIDE_CPU_FOREST_ROWS * size);
-    r.margins = take(&r, base, rows * h->outputs_count * size);
-    r.answers = take(&r, base, rows * h->outputs_count * size);
-    r.shares = take(&r, base, shares * size);
-    r.mixed = take(&r, base, mixed * size);
+    r.columns =
+        ride_scratch_take(&r.bytes, base, ride_cpu_ensemble_entries(e->engine, &entries) * RIDE_CPU_FOREST_ROWS * size);
+    r.margins = ride_scratch_take(&r.bytes, base, rows * h->outputs_count * size);
+    r.answers = ride_scratch_take(&r.bytes, base, rows * h->outputs_count * size);
+    r.shares = ride_scratch_take(&r.bytes, base, shares * size);
+    r.mixed = ride_scratch_take(&r.bytes, base, mixed * size);
     if (h->has_stacker) {
         const ride_member_view *stacker = &e->parts->members[h->members_count];
-        r.stacked = take(&r, base, rows * stacker->outputs_count * (stacker->inputs_count + 1) * size);
+        r.stacked =
+            ride_scratch_take(&r.bytes, base, rows * stacker->outputs_count * (stacker->inputs_count + 1) * size);
         if (stacker->forest.header == NULL)
-            r.slopes = take(&r, base, rows * stacker->outputs_count * stacker->inputs_count * size);
+            r.slopes = ride_scratch_take(&r.bytes, base, rows * stacker->outputs_count * stacker->inputs_count * size);
     }
-    r.engine = take(&r, base, ride_cpu_ensemble_scratch_bytes(e->engine));
+    r.engine = ride_scratch_take(&r.bytes, base, ride_cpu_ensemble_scratch_bytes(e->engine));
     return r;
 }
 

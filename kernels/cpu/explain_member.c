@@ -1,12 +1,12 @@
 /* kernels/cpu/explain_member.c: shares of a member's margins: its front, then tables of its forest or gradients of its other steps. */
 #include "kernels/cpu/explain_internal.h"
+#include "kernels/cpu/scratch.h"
 #include "kernels/row/ensemble.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static size_t whole_lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
 static uint32_t row_width(const explain_member *m) { return m->view.width_max + m->view.outputs_count; }
 
 /* ---- the front ---- */
@@ -219,7 +219,7 @@ typedef struct room {
 
 static void *take(room *r, uint8_t *base, size_t bytes) {
     uint8_t *at = base != NULL ? base + r->bytes : NULL;
-    r->bytes += whole_lines(bytes);
+    r->bytes += ride_whole_lines(bytes);
     return at;
 }
 

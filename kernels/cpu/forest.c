@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "kernels/cpu/forest_turn.h"
+#include "kernels/cpu/scratch.h"
 #include "kernels/row/tree.h"
 
 #include <stdlib.h>
@@ -118,12 +119,10 @@ uint32_t ride_cpu_forest_inputs(const ride_cpu_forest *f, const uint32_t **input
     return f->inputs_count;
 }
 
-static size_t whole_lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
-
 /* Scratch: columns of a matrix's block, for planes; columns folded; then what the way needs: rows to be walked, or the planes'. */
 static size_t block_bytes(const ride_cpu_forest *f, uint32_t number) {
-    return whole_lines((size_t)f->inputs_count * RIDE_CPU_FOREST_ROWS *
-                       (number == RIDE_FOREST_F32 ? sizeof(float) : sizeof(double)));
+    return ride_whole_lines((size_t)f->inputs_count * RIDE_CPU_FOREST_ROWS *
+                            (number == RIDE_FOREST_F32 ? sizeof(float) : sizeof(double)));
 }
 static size_t columns_bytes(const ride_cpu_forest *f) {
     return f->planes != NULL || f->crown != NULL ? block_bytes(f, f->forest.header->input_number) : 0;
@@ -138,13 +137,13 @@ static size_t lanes_block(const ride_cpu_forest *f) {
 }
 
 static size_t lanes_bytes(const ride_cpu_forest *f) {
-    return whole_lines(lanes_block(f) * forest_lanes_stride(f->lanes) * sizeof(float));
+    return ride_whole_lines(lanes_block(f) * forest_lanes_stride(f->lanes) * sizeof(float));
 }
 
 size_t ride_cpu_forest_scratch_bytes(const ride_cpu_forest *f) {
-    const size_t walk = f->lanes != NULL
-                            ? lanes_bytes(f)
-                            : whole_lines((size_t)FOREST_WALK_ROWS * f->forest.header->inputs_count * sizeof(double));
+    const size_t walk =
+        f->lanes != NULL ? lanes_bytes(f)
+                         : ride_whole_lines((size_t)FOREST_WALK_ROWS * f->forest.header->inputs_count * sizeof(double));
     const size_t planes = f->planes != NULL ? ride_planes_scratch_bytes(f->planes) : 0;
     const size_t crown = f->crown != NULL ? walk + forest_crown_scratch_bytes(f->crown) : 0;
     const size_t most = planes > walk ? planes : walk;

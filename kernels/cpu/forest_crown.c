@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "kernels/cpu/planes.h"
+#include "kernels/cpu/scratch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -240,9 +241,8 @@ size_t forest_crown_bytes(const forest_crown *c) {
 
 /* Scratch: where a row's place is, of each block and group; the places of each block, tree by tree; the planes'. */
 typedef const uint16_t *place_list;
-static size_t whole_lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
 static size_t lists_bytes(const forest_crown *c) {
-    return whole_lines((size_t)forest_crown_blocks(c) * c->groups_count * sizeof(place_list));
+    return ride_whole_lines((size_t)forest_crown_blocks(c) * c->groups_count * sizeof(place_list));
 }
 static size_t block_bytes(const forest_crown *c) { return (size_t)c->trees_count * RIDE_PLANES_ROWS; }
 

@@ -3,15 +3,15 @@
 
 #include "kernels/cpu/forest_turn.h"
 #include "kernels/cpu/link.h"
+#include "kernels/cpu/scratch.h"
 #include "kernels/row/ensemble.h"
 
-static size_t whole_lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
 static ride_type type_of(uint32_t number) { return number == RIDE_FOREST_F32 ? RIDE_TYPE_F32 : RIDE_TYPE_F64; }
 
 /* Scratch: the engine's; of an ensemble the block's columns; then the block's margins, of an ensemble its answers. */
 static size_t engine_bytes(const ride_cpu_model *model) {
-    return whole_lines(model->engine != NULL ? ride_cpu_forest_scratch_bytes(model->engine)
-                                             : ride_cpu_ensemble_scratch_bytes(model->ensemble));
+    return ride_whole_lines(model->engine != NULL ? ride_cpu_forest_scratch_bytes(model->engine)
+                                                  : ride_cpu_ensemble_scratch_bytes(model->ensemble));
 }
 static size_t columns_bytes(const ride_cpu_model *model) {
     const uint32_t *entries;
@@ -114,13 +114,13 @@ static uint32_t block_rows(uint64_t values) {
 
 uint64_t ride_cpu_matrix_explain_bytes(const ride_explainer *explainer) {
     const uint64_t values = values_of(explainer);
-    return whole_lines(ride_cpu_explain_scratch_bytes(explainer)) + block_rows(values) * values * sizeof(double);
+    return ride_whole_lines(ride_cpu_explain_scratch_bytes(explainer)) + block_rows(values) * values * sizeof(double);
 }
 
 void ride_cpu_matrix_explain(const ride_explainer *explainer, const ride_rows *rows, void *scratch) {
     const uint64_t values = values_of(explainer);
     const uint32_t step = block_rows(values);
-    double *phi = (double *)((uint8_t *)scratch + whole_lines(ride_cpu_explain_scratch_bytes(explainer)));
+    double *phi = (double *)((uint8_t *)scratch + ride_whole_lines(ride_cpu_explain_scratch_bytes(explainer)));
     for (uint64_t first = 0; first < rows->rows_count; first += step) {
         const size_t count = rows->rows_count - first < step ? (size_t)(rows->rows_count - first) : step;
         const ride_cpu_matrix block = ride_cpu_matrix_of(rows, first);

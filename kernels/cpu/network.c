@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "kernels/cpu/network_internal.h"
+#include "kernels/cpu/scratch.h"
 #include "kernels/row/network.h"
 
 #include <stdlib.h>
@@ -20,14 +21,13 @@ struct ride_cpu_network {
 
 static size_t number_bytes(uint32_t number) { return number == RIDE_FOREST_F32 ? sizeof(float) : sizeof(double); }
 static uint32_t whole_groups(uint32_t outputs) { return (outputs + NETWORK_GROUP - 1) / NETWORK_GROUP * NETWORK_GROUP; }
-static size_t whole_lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 /* Bytes of a step's numbers as they are laid out. */
 static void room_of(const ride_network_step *step, size_t *a, size_t *b) {
     const bool is_dense = step->kind == RIDE_STEP_DENSE;
     const size_t groups = whole_groups(step->outputs), size = number_bytes(step->number);
-    *a = whole_lines((is_dense ? groups * step->inputs : ride_step_a_count(step)) * size);
-    *b = whole_lines((is_dense ? groups : ride_step_b_count(step)) * size);
+    *a = ride_whole_lines((is_dense ? groups * step->inputs : ride_step_a_count(step)) * size);
+    *b = ride_whole_lines((is_dense ? groups : ride_step_b_count(step)) * size);
 }
 
 static void put(void *to, uint32_t number, size_t index, double value) {

@@ -182,15 +182,6 @@ static void sets_run(const ride_planes *p, const planes_codes *codes, plane *pla
     }
 }
 
-static void conditions(const ride_planes *p, plane *planes, const float *x, uint32_t stride, uint32_t groups) {
-    planes[PLANE_LEFT] = (plane){0};
-    planes[PLANE_RIGHT] = ~(plane){0};
-    for (uint32_t c = 0; c < p->columns_count; c++)
-        column_run(p, c, planes, x + (size_t)p->columns[c].x * stride, groups);
-    for (uint32_t c = 0; c < p->codes_count; c++)
-        sets_run(p, &p->codes[c], planes, x + (size_t)p->codes[c].x * stride, groups);
-}
-
 /* ---- leaves ---- */
 
 /* What is added at once, so that the sums stay in registers: 16 of them. */
@@ -323,32 +314,8 @@ static inline __attribute__((always_inline)) void leaves_add(const planes_group 
 
 /* ---- the kernel ---- */
 
-enum { PLACES_BYTES = PLANES_TREES_AT_ONCE * ROWS, SUMS_BYTES = ROWS * sizeof(double) };
-
-size_t KERNEL(_scratch_bytes)(const ride_planes *p) {
-    return PLACES_BYTES + SUMS_BYTES + (size_t)(p->planes_count + p->ops_most) * sizeof(plane);
-}
-
-static void sums_begin(planes_sum kind, double base, void *sums) {
-    for (uint32_t i = 0; i < ROWS; i++) {
-        if (kind == PLANES_F64) ((double *)sums)[i] = base;
-        else if (kind == PLANES_F32) ((float *)sums)[i] = (float)base;
-        else ((int32_t *)sums)[i] = 0;
-    }
-}
-
-static void sums_end(const ride_planes *p, const planes_output *output, const void *sums, uint32_t rows_count,
-                     double *margins) {
-    const uint16_t *row_of = p->ORDER;
-    for (uint32_t i = 0; i < ROWS; i++) {
-        if (row_of[i] >= rows_count) continue;
-        double *to = margins + (size_t)row_of[i] * p->outputs_count;
-        const double sum = p->sum == PLANES_F64   ? ((const double *)sums)[i]
-                           : p->sum == PLANES_F32 ? (double)((const float *)sums)[i]
-                                                  : (double)((const int32_t *)sums)[i];
-        *to = planes_margin(p, output, sum);
-    }
-}
+#define SUM_ROW(p, i) (p)->ORDER[i]
+#include "kernels/cpu/planes_kernel.h"
 
 void KERNEL()(const ride_planes *p, void *scratch, const float *x, uint32_t stride, uint32_t rows_count,
               double *margins) {
@@ -367,13 +334,6 @@ void KERNEL()(const ride_planes *p, void *scratch, const float *x, uint32_t stri
         }
         sums_end(p, output, sums, rows_count, margins + o);
     }
-}
-
-void KERNEL(_places)(const ride_planes *p, void *scratch, const float *x, uint32_t stride, uint32_t rows_count,
-                     uint8_t *places) {
-    conditions(p, scratch, x, stride, (rows_count + GROUP - 1) / GROUP);
-    for (uint32_t t = 0; t < p->trees_count; t++)
-        tree_run(p, &p->trees[t], scratch, p->bits_most > 6, places + (size_t)t * ROWS);
 }
 
 /* Row numbers bit by bit as ranks of 0 or 255, sliced, made a place of 0 or 1, and added with leaves of 0 and that bit. */

@@ -2,6 +2,7 @@
 #include "kernels/cpu/shap_internal.h"
 
 #include "base/assert.h"
+#include "kernels/cpu/scratch.h"
 #include "kernels/row/tree.h"
 
 #ifdef __GLIBC__
@@ -368,23 +369,17 @@ typedef struct room {
     size_t bytes;
 } room;
 
-static void *take(room *r, uint8_t *base, size_t bytes) {
-    uint8_t *at = base != NULL ? base + r->bytes : NULL;
-    r->bytes += (bytes + 63) / 64 * 64;
-    return at;
-}
-
 static room room_make(const ride_shap *s, void *base) {
     room r = {0};
     const size_t rows = (size_t)s->words_most * SHAP_WORD, conditions = ride_conditions_scratch_bytes(s->conditions),
                  deep = shap_deep_room(s);
-    r.planes = take(&r, base, (size_t)s->planes_count * s->words_most * sizeof *r.planes);
+    r.planes = ride_scratch_take(&r.bytes, base, (size_t)s->planes_count * s->words_most * sizeof *r.planes);
     const size_t parts = ((size_t)s->slots_most + 1) * sizeof(uint32_t), indices = SHAP_SEGMENT_GROUPS * rows;
-    r.indices = take(&r, base, parts > indices ? parts : indices);
-    r.sums = take(&r, base, (s->slots_most + 1) * rows * sizeof *r.sums);
-    r.deep = take(&r, base, s->deep_count > 0 ? s->slots_most * rows * sizeof *r.deep : 0);
-    r.bits = take(&r, base, s->planes_count);
-    r.scratch = take(&r, base, conditions > deep ? conditions : deep);
+    r.indices = ride_scratch_take(&r.bytes, base, parts > indices ? parts : indices);
+    r.sums = ride_scratch_take(&r.bytes, base, (s->slots_most + 1) * rows * sizeof *r.sums);
+    r.deep = ride_scratch_take(&r.bytes, base, s->deep_count > 0 ? s->slots_most * rows * sizeof *r.deep : 0);
+    r.bits = ride_scratch_take(&r.bytes, base, s->planes_count);
+    r.scratch = ride_scratch_take(&r.bytes, base, conditions > deep ? conditions : deep);
     return r;
 }
 
