@@ -2,26 +2,16 @@
 against Shapley's definition over all subsets of inputs, by margins alone; linear models against their formula and XGBoost's own contributions; networks
 against integrated gradients by NumPy at many points; ensembles against their members' shares, rescaled."""
 import json
-import os
 import re
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-top = Path(os.environ.get("RIDE_SOURCE_DIR", Path(__file__).resolve().parents[2]))
-build = Path(os.environ.get("RIDE_BUILD_DIR", top / "build/release"))
-library = build / "lib/libride.so.0"
-if not library.exists() or re.search(r"^RIDE_SANITIZE:STRING=.+", (build / "CMakeCache.txt").read_text(), re.M):
-    print(f"no {library} that a plain Python can load")
-    sys.exit(77)
-os.environ["RIDE_LIBRARY"] = str(library)
-try:
-    import numpy as np
-except ImportError as missing:
-    print(f"skipped: {missing} (scripts/setup)")
-    sys.exit(77)
-import ride
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from python_library import BUILD as build, TOP as top  # noqa: E402
+import numpy as np  # noqa: E402
+import ride  # noqa: E402
 
 GOLDEN = top / "tests/golden"
 ENSEMBLES = GOLDEN / "ensembles"

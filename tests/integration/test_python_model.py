@@ -12,21 +12,10 @@ import threading
 import time
 from pathlib import Path
 
-top = Path(os.environ.get("RIDE_SOURCE_DIR", Path(__file__).resolve().parents[2]))
-build = Path(os.environ.get("RIDE_BUILD_DIR", top / "build/release"))
-library = build / "lib/libride.so.0"
-if not os.environ.get("RIDE_WHEEL_TEST"):  # tests/integration/test_wheel.py runs this file over the installed wheel
-    if not library.exists() or "sanitize" in (build / "CMakeCache.txt").read_text() and re.search(
-            r"^RIDE_SANITIZE:STRING=.+", (build / "CMakeCache.txt").read_text(), re.M):
-        print(f"no {library} that a plain Python can load")
-        sys.exit(77)
-    os.environ["RIDE_LIBRARY"] = str(library)
-try:
-    import numpy as np
-except ImportError as missing:
-    print(f"skipped: {missing} (scripts/setup)")
-    sys.exit(77)
-import ride
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from python_library import TOP as top  # noqa: E402
+import numpy as np  # noqa: E402
+import ride  # noqa: E402
 
 golden = top / "tests/golden/models"
 NAMES = ["amount", "age", "gap", "kind"]
