@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-from python_library import BUILD as build, TOP as top  # noqa: E402
+from python_library import TOP as top  # noqa: E402
 import numpy as np  # noqa: E402
 import ride  # noqa: E402
 
